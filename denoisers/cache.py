@@ -1,0 +1,131 @@
+"""Residuals on disk, so that an image is denoised once.
+
+An entry is named by the hash of the pixels that were examined and of the denoiser's identity: what
+is found under a name cannot belong to anything else, whoever wrote it. Writers never see each other:
+each writes a file of its own and renames it. An entry that does not read back whole is no entry.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+
+from fp.denoisers.residual import FloatArray, Residual
+
+DEFAULT_LIMIT = 8 * 2**30
+"""Bytes that a cache may take before the entries unused for longest go."""
+
+_DIGEST_BYTES = 16
+_CHECK_EVERY = 256  # writes between two looks at the total size
+
+
+def default_folder() -> Path:
+    """Give the cache folder: ``FP_CACHE`` where it is set, else the user's cache folder."""
+    return Path(os.environ.get("FP_CACHE") or platformdirs.user_cache_path("fp-forensics"))
+
+
+@dataclass
+class ResidualCache:
+    """A folder of residuals with a size limit.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where missing.
+    limit_bytes : int
+        Size beyond which the entries unused for longest are deleted.
+    """
+
+    folder: Path
+    limit_bytes: int = DEFAULT_LIMIT
+    _writes: int = field(default=0, repr=False)
+
+    def residual(self, image_hwc: NDArray[np.uint8], residual: Residual) -> FloatArray:
+        """Give the residual of an image, from disk or computed and kept.
+
+        Parameters
+        ----------
+        image_hwc : ndarray of uint8, shape (H, W, 3)
+            The examined part of an image.
+        residual : Residual
+            What computes it.
+
+        Returns
+        -------
+        ndarray of float32, shape (3, H, W)
+            The same values either way.
+        """
+        path = self._path(image_hwc, residual.identity.digest)
+        shape = (3, *image_hwc.shape[:2])
+        found = _read(path, shape)
+        if found is None:
+            found = residual(image_hwc)
+            # A full or read-only disk costs time, not the run.
+            with contextlib.suppress(OSError):
+                self._write(path, found)
+        return found
+
+    def _path(self, image_hwc: NDArray[np.uint8], denoiser_digest: str) -> Path:
+        key = hashlib.sha256(f"{denoiser_digest} {image_hwc.shape} ".encode())
+        key.update(np.ascontiguousarray(image_hwc).data)
+        name = key.hexdigest()
+        return self.folder / name[:2] / f"{name}.residual"
+
+    def _write(self, path: Path, values: FloatArray) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        payload = np.ascontiguousarray(values, dtype="<f4").tobytes()
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(payload)
+                file.write(_digest(payload))
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+        self._writes += 1
+        if self._writes % _CHECK_EVERY == 1:
+            self.shrink()
+
+    def shrink(self) -> None:
+        """Delete the entries unused for longest until nine tenths of the limit are left."""
+        entries = []
+        for path in self.folder.glob("??/*"):
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                entries.append((status.st_mtime_ns, status.st_size, path))
+        total = sum(size for _, size, _ in entries)
+        if total <= self.limit_bytes:
+            return
+        for _, size, path in sorted(entries):
+            if total <= 0.9 * self.limit_bytes:
+                break
+            with contextlib.suppress(OSError):
+                path.unlink()
+                total -= size
+
+
+def _digest(payload: bytes) -> bytes:
+    return hashlib.blake2b(payload, digest_size=_DIGEST_BYTES).digest()
+
+
+def _read(path: Path, shape: tuple[int, ...]) -> FloatArray | None:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    payload, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+    if len(payload) != 4 * int(np.prod(shape)) or _digest(payload) != digest:
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # used just now
+    return np.frombuffer(payload, dtype="<f4").astype(np.float32, copy=False).reshape(shape)

@@ -1,0 +1,435 @@
+"""Images in: the one door through which a file becomes pixels.
+
+Files are judged by content and never by name. Every way in which a file can fail to be an
+examinable picture ends in an `ImageError` with a reason code of `REASONS` and one sentence; every
+conversion is noted on the result. docs/images.md states the treatment of each kind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import re
+import stat
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from fp.denoisers import completeness, pixels
+from fp.denoisers.errors import ImageError, InputError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
+
+REASONS = {
+    "not_found": "the file is gone or its link leads nowhere",
+    "not_readable": "the operating system refuses to read it",
+    "not_a_regular_file": "a pipe, socket or device, or a link to a folder",
+    "link_outside": "a symbolic link that leads out of the input folder",
+    "empty_file": "zero bytes",
+    "not_an_image": "not JPEG, PNG, WebP, TIFF or BMP by content",
+    "damaged": "truncated, or the decoder rejects it",
+    "incomplete": "decodes, but holds pixels for only a part of its declared area",
+    "too_many_bytes": "a larger file than the limit",
+    "too_many_pixels": "more pixels than the limit, or a decompression bomb",
+    "unsupported_mode": "a pixel type without a documented treatment",
+    "too_small": "smaller than the fingerprint; images are never padded",
+    "worker_died": "the process that examined it died or was killed",
+}
+"""Reason codes of an image that was not examined, with what each means."""
+
+LITTER = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
+"""Files that operating systems leave in folders of pictures; passed over without a row."""
+
+_EXIF_ORIENTATION = 0x0112
+_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
+_MOST_EXIF_PIECES = 64  # 4 MiB; Pillow's time grows with the square of their number
+
+# Turns back what Pillow does to a TIFF by its orientation tag.
+_UNTURN = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+_SIGNATURES = {
+    "JPEG": re.compile(rb"\xff\xd8\xff"),
+    "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "WEBP": re.compile(rb"RIFF....WEBP", re.DOTALL),
+    "TIFF": re.compile(rb"II[*+]\0|MM\0[*+]|MM\*\0|II\0\*"),
+    # Two letters alone begin many a text; the size of the second header does not.
+    "BMP": re.compile(rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL),
+}
+
+# Decoders' words for a sound file of a kind that they do not know.
+_UNKNOWN_KIND = re.compile("unknown pixel mode|cannot handle|unsupported", re.IGNORECASE)
+
+# What would break a line, forge one on a terminal, or be no valid UTF-8.
+_UNPRINTABLE = re.compile(
+    "[\\\\\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large a file may be before it is refused undecoded.
+
+    Parameters
+    ----------
+    pixels : int
+        Most pixels (width times height) that are decoded.
+    file_bytes : int
+        Most bytes that are read of one file.
+    """
+
+    pixels: int = 128 * 2**20
+    file_bytes: int = 2**30
+
+
+@dataclass(frozen=True)
+class LoadedImage:
+    """The pixels of one file and what was found and done on the way.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    sha256 : str
+        SHA-256 of the file's bytes, in hexadecimal.
+    format : str
+        Pillow's name of the format, judged by content.
+    mode : str
+        Pillow's name of the stored pixel type.
+    converted : tuple of str
+        What was done to reach 8-bit RGB; empty where nothing was.
+    orientation : int or None
+        EXIF orientation, recorded and not applied: turning would move the generator's lattice.
+    rgb_hwc : ndarray of uint8, shape (H, W, 3)
+        The pixels.
+    """
+
+    path: Path
+    sha256: str
+    format: str
+    mode: str
+    converted: tuple[str, ...]
+    orientation: int | None
+    rgb_hwc: NDArray[np.uint8]
+
+    @property
+    def height(self) -> int:
+        """Height in pixels as stored."""
+        return int(self.rgb_hwc.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Width in pixels as stored."""
+        return int(self.rgb_hwc.shape[1])
+
+
+def display_path(path: Path) -> str:
+    """Give a path as one line that any UTF-8 output can hold; two paths never give the same text.
+
+    Bytes that are not UTF-8 and control characters become ``\\xNN`` or ``\\uNNNN``, so a backslash
+    becomes two; any other name is left as it is.
+    """
+    return _UNPRINTABLE.sub(_escaped, path.as_posix())
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if match[0] == "\\":
+        return "\\\\"
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as the operating system gave it
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}"
+
+
+def find_images(inputs: Iterable[Path]) -> list[Path]:
+    """List every file under the given files and folders, sorted by path.
+
+    Folders are searched recursively; what is not a picture is found out by `load_image`, so that
+    nothing is passed over in silence but `LITTER`. Folders behind symbolic links are listed as one
+    entry each and refused at loading.
+
+    Parameters
+    ----------
+    inputs : iterable of Path
+        Files and folders; a file named twice, in whatever spelling, is listed once.
+
+    Returns
+    -------
+    list of Path
+        Files in the order of their path components.
+
+    Raises
+    ------
+    InputError
+        If an input does not exist.
+    """
+    found: dict[Path, Path] = {}
+    for given in inputs:
+        if _is_folder(given):
+            real = Path(os.path.realpath(given))
+            for path in _walk(given):
+                found.setdefault(real / path.relative_to(given), path)
+        elif os.path.lexists(given):
+            found.setdefault(Path(os.path.realpath(given.parent)) / given.name, given)
+        else:
+            raise InputError(
+                f"{display_path(given)} does not exist or cannot be reached; "
+                "name a file or a folder."
+            )
+    return sorted(found.values(), key=lambda path: path.parts)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name too long, a parent that may not be entered
+        return False
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    unreadable: list[OSError] = []
+    for folder, subfolders, names in os.walk(root, onerror=unreadable.append):
+        here = Path(folder)
+        yield from (here / name for name in names if not _is_litter(name))
+        yield from (here / name for name in subfolders if (here / name).is_symlink())
+    # A folder that cannot be opened is one entry: its loading says why.
+    yield from (Path(os.fsdecode(error.filename)) for error in unreadable if error.filename)
+
+
+def _is_litter(name: str) -> bool:
+    return name.lower() in LITTER or name.startswith("._")
+
+
+def load_image(path: Path, root: Path | None = None, limits: Limits | None = None) -> LoadedImage:
+    """Read one image file as 8-bit RGB.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    root : Path, optional
+        The input folder; a symbolic link that leads out of it is refused.
+    limits : Limits, optional
+        Sizes beyond which a file is refused undecoded.
+
+    Returns
+    -------
+    LoadedImage
+        Pixels and notes.
+
+    Raises
+    ------
+    ImageError
+        If the file cannot be examined; ``reason`` is a key of `REASONS`.
+    """
+    with _opened(path, root, limits or Limits()) as (image, content):
+        return _decode(image, content, path)
+
+
+def image_size(
+    path: Path, root: Path | None = None, limits: Limits | None = None
+) -> tuple[int, int]:
+    """Read the size of an image from its head, without decoding it.
+
+    Parameters
+    ----------
+    path, root, limits
+        As for `load_image`.
+
+    Returns
+    -------
+    tuple of int
+        Height and width in pixels, as stored.
+
+    Raises
+    ------
+    ImageError
+        If the file cannot be examined.
+    """
+    with _opened(path, root, limits or Limits()) as (image, _):
+        if image.format == "TIFF":  # where Pillow gives the size as turned for display
+            tags = getattr(image, "tag_v2", {})
+            return int(tags[_TIFF_HEIGHT]), int(tags[_TIFF_WIDTH])
+        return image.height, image.width
+
+
+@contextlib.contextmanager
+def _opened(path: Path, root: Path | None, limits: Limits) -> Iterator[tuple[Image.Image, bytes]]:
+    """Open an image; whatever goes wrong inside the block becomes an `ImageError`."""
+    content = _read(path, root, limits)
+    shown = display_path(path)
+    kind = next((kind for kind, start in _SIGNATURES.items() if start.match(content)), None)
+    if kind is None:
+        raise ImageError("not_an_image", f"{shown} is not a JPEG, PNG, WebP, TIFF or BMP image.")
+    if kind == "JPEG" and content.count(b"Exif\0\0") > _MOST_EXIF_PIECES:
+        raise ImageError("damaged", f"{shown} has its EXIF data in more pieces than any camera.")
+    try:
+        with warnings.catch_warnings(), _strict_decoders():
+            # Our own limit on pixels, checked below before decoding, replaces Pillow's warning;
+            # complaints about metadata do not concern the pixels.
+            warnings.simplefilter("ignore")
+            try:
+                image = Image.open(io.BytesIO(content), formats=(kind,))
+            except UnidentifiedImageError:
+                # Pillow has swallowed the reason; its own reader still tells it.
+                image = Image.OPEN[kind][0](io.BytesIO(content), "")
+            with image:
+                _check_size(image.size, shown, limits)
+                yield image, content
+    except ImageError:
+        raise
+    except Image.DecompressionBombError:
+        raise ImageError(
+            "too_many_pixels", f"{shown} declares more pixels than can be decoded safely."
+        ) from None
+    except MemoryError:
+        raise ImageError("too_many_pixels", f"{shown} does not fit into memory.") from None
+    except Exception as error:  # hostile bytes make decoders raise anything
+        raise _refusal(kind, shown, error) from error
+
+
+@contextlib.contextmanager
+def _strict_decoders() -> Iterator[None]:
+    """Keep Pillow from filling up truncated files, should another part of the program ask it to."""
+    lenient = ImageFile.LOAD_TRUNCATED_IMAGES
+    if lenient:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+    try:
+        yield
+    finally:
+        if lenient:
+            ImageFile.LOAD_TRUNCATED_IMAGES = True
+
+
+def _refusal(kind: str, shown: str, error: Exception) -> ImageError:
+    words = "".join(c if c.isprintable() else " " for c in str(error))
+    detail = " ".join(words.split())[:200] or type(error).__name__
+    if _UNKNOWN_KIND.search(detail):
+        return ImageError(
+            "unsupported_mode",
+            f"{shown} is a {kind} image of a kind that has no treatment (the decoder says "
+            f"'{detail}'); save it as 8-bit RGB.",
+        )
+    return ImageError("damaged", f"{shown} is damaged or truncated: the decoder says '{detail}'.")
+
+
+def _read(path: Path, root: Path | None, limits: Limits) -> bytes:
+    """Read the bytes once: what is hashed is what is decoded."""
+    shown = display_path(path)
+    try:
+        # A pipe must not block the run: look before opening, and open without waiting.
+        _check_regular(path, path.stat().st_mode)
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+        target = path
+        if root is not None:
+            target = path.resolve(strict=True)
+            flags |= getattr(os, "O_NOFOLLOW", 0)
+            if not target.is_relative_to(root.resolve()):
+                raise ImageError(
+                    "link_outside", f"{shown} leads out of the input folder; copy the file in."
+                )
+        with os.fdopen(os.open(target, flags), "rb") as file:
+            status = os.fstat(file.fileno())
+            _check_regular(path, status.st_mode)
+            if status.st_size > limits.file_bytes:
+                raise ImageError(
+                    "too_many_bytes",
+                    f"{shown} has {status.st_size} bytes, "
+                    f"more than the limit of {limits.file_bytes}.",
+                )
+            content = file.read(status.st_size + 1)
+    except ImageError:
+        raise
+    except FileNotFoundError:
+        raise ImageError("not_found", f"{shown} is not there (any more).") from None
+    except MemoryError:
+        raise ImageError("too_many_bytes", f"{shown} does not fit into memory.") from None
+    except (OSError, RuntimeError, ValueError) as error:  # ValueError: no such name can exist
+        detail = getattr(error, "strerror", None) or type(error).__name__
+        raise ImageError("not_readable", f"{shown} cannot be read: {detail}.") from None
+    if not content:
+        raise ImageError("empty_file", f"{shown} is empty.")
+    if len(content) > status.st_size:
+        raise ImageError("not_readable", f"{shown} is still being written; run again later.")
+    return content
+
+
+def _check_regular(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        os.scandir(path).close()  # a folder is an entry where it cannot be opened: say why
+        raise ImageError(
+            "not_a_regular_file",
+            f"{display_path(path)} is a link to a folder, which is not followed; name the folder.",
+        )
+    if not stat.S_ISREG(mode):
+        raise ImageError("not_a_regular_file", f"{display_path(path)} is not a regular file.")
+
+
+def _check_size(size: tuple[int, int], shown: str, limits: Limits) -> None:
+    width, height = size
+    if width * height > limits.pixels:
+        raise ImageError(
+            "too_many_pixels",
+            f"{shown} declares {width} x {height} pixels, more than the limit of {limits.pixels}.",
+        )
+
+
+def _decode(image: Image.Image, content: bytes, path: Path) -> LoadedImage:
+    shown = display_path(path)
+    odd = pixels.unsupported(image)
+    if odd is not None:
+        raise ImageError(
+            "unsupported_mode", f"{shown} has {odd}, which have no treatment; save it as 8-bit RGB."
+        )
+    lacking = completeness.missing_before_decoding(image, content)
+    if lacking is not None:
+        raise ImageError("incomplete", f"{shown} is incomplete: {lacking}.")
+    mode, converted = image.mode, [*pixels.conversions(image), *_frames(image)]
+    turned = _orientation(image) if image.format == "TIFF" else None
+    image.load()
+    if image.format in ("JPEG", "MPO") and completeness.jpeg_ends_early(image, content):
+        raise ImageError("incomplete", f"{shown} is incomplete: its coded data end too soon.")
+    orientation = _orientation(image)
+    upright: Image.Image = image
+    if turned is not None and orientation is None:  # applied and removed in loading
+        orientation = turned
+        upright = image.transpose(_UNTURN[turned]) if turned in _UNTURN else image
+    return LoadedImage(
+        path=path,
+        sha256=hashlib.sha256(content).hexdigest(),
+        format=str(image.format),
+        mode=mode,
+        converted=tuple(converted),
+        orientation=orientation,
+        rgb_hwc=pixels.as_rgb(upright),
+    )
+
+
+def _frames(image: Image.Image) -> list[str]:
+    if image.format == "TIFF":
+        # Counting pages means reading them all: minutes on a hostile file.
+        return ["first of several frames"] if getattr(image, "is_animated", False) else []
+    frames = int(getattr(image, "n_frames", 1))
+    return [f"first of {frames} frames"] if frames > 1 else []
+
+
+def _orientation(image: Image.Image) -> int | None:
+    try:
+        value = image.getexif().get(_EXIF_ORIENTATION)
+        return None if value is None else int(value)
+    except Exception:  # damaged metadata says nothing about the pixels
+        return None

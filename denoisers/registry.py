@@ -1,0 +1,147 @@
+"""The denoisers by name; weights and mean residuals that ship with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fp.denoisers.errors import DenoiserError
+from fp.denoisers.mean_residual import MeanResidual
+from fp.denoisers.residual import Denoiser, DenoiserIdentity, Residual
+
+WEIGHTS = Path(__file__).parent / "weights"
+DEFAULT = "wavelet"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A denoiser that `get` can make.
+
+    Parameters
+    ----------
+    make : callable
+        Takes the denoiser's parameters as keywords and gives the denoiser.
+    summary : str
+        One line for ``fp denoiser list``.
+    """
+
+    make: Callable[..., Denoiser]
+    summary: str
+
+
+# Modules are imported where they are made, so that a wavelet run never loads torch.
+def _wavelet(**parameters: Any) -> Denoiser:
+    from fp.denoisers.wavelet import Wavelet
+
+    return Wavelet(**parameters)
+
+
+def _median(**parameters: Any) -> Denoiser:
+    from fp.denoisers.classical import Median
+
+    return Median(**parameters)
+
+
+def _nlm(**parameters: Any) -> Denoiser:
+    from fp.denoisers.classical import NonLocalMeans
+
+    return NonLocalMeans(**parameters)
+
+
+_REGISTRY: dict[str, Entry] = {
+    "wavelet": Entry(_wavelet, "db4 wavelets with Mihcak-Wiener shrinkage; no torch"),
+    "median": Entry(_median, "image less its 3x3 median"),
+    "nlm": Entry(_nlm, "image less its non-local means"),
+}
+
+
+def register(name: str, make: Callable[..., Denoiser], summary: str) -> None:
+    """Add a denoiser.
+
+    Parameters
+    ----------
+    name : str
+        Its name, not yet taken.
+    make : callable
+        Takes parameters as keywords and gives an object with the `Denoiser` protocol.
+    summary : str
+        One line that says what it is.
+
+    Raises
+    ------
+    DenoiserError
+        If the name is taken.
+    """
+    if name in _REGISTRY:
+        raise DenoiserError(f"A denoiser named {name!r} exists already; choose another name.")
+    _REGISTRY[name] = Entry(make, summary)
+
+
+def available() -> dict[str, str]:
+    """Give the names of all denoisers with one line on each."""
+    return {name: entry.summary for name, entry in sorted(_REGISTRY.items())}
+
+
+def get(name: str = DEFAULT, **parameters: Any) -> Residual:
+    """Make the residual of a denoiser by name, with the mean residual that ships with it.
+
+    Parameters
+    ----------
+    name : str
+        A key of `available`.
+    **parameters
+        The denoiser's own parameters; with other values than the defaults there is no mean
+        residual to subtract, and the identity says so.
+
+    Returns
+    -------
+    Residual
+        What turns images into residuals.
+
+    Raises
+    ------
+    DenoiserError
+        If the name or a parameter is unknown.
+    """
+    if name not in _REGISTRY:
+        raise DenoiserError(f"Unknown denoiser {name!r}; there are {', '.join(available())}.")
+    try:
+        denoiser = _REGISTRY[name].make(**parameters)
+    except TypeError as error:
+        raise DenoiserError(f"Denoiser {name!r} does not take these parameters: {error}.") from None
+    shipped = mean_residual_path(name)
+    standard = denoiser.identity.parameters == _REGISTRY[name].make().identity.parameters
+    mean = MeanResidual.load(shipped) if standard and shipped.is_file() else None
+    return Residual(denoiser, mean)
+
+
+def mean_residual_path(name: str) -> Path:
+    """Give the place where a denoiser's mean residual ships."""
+    return WEIGHTS / f"{name}.mean.safetensors"
+
+
+def restore(identity: DenoiserIdentity) -> Residual:
+    """Make the denoiser that an identity describes, as far as it exists here.
+
+    Parameters
+    ----------
+    identity : DenoiserIdentity
+        Identity that a fingerprint stores.
+
+    Returns
+    -------
+    Residual
+        To be compared with ``identity`` by the caller: weights or versions may differ.
+
+    Raises
+    ------
+    DenoiserError
+        If the name is unknown or a parameter is.
+    """
+    parameters = dict(identity.parameters)
+    for name, value in parameters.items():
+        if isinstance(value, list):  # JSON knows no tuples
+            parameters[name] = tuple(value)
+    return get(identity.name, **parameters)

@@ -1,0 +1,1 @@
+"""Cross-detection matrices and the families of generators that they show."""
