@@ -1,0 +1,42 @@
+"""From residuals to a fingerprint, and from a score to what may be said of an image."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fp.fingerprint.decision import Answer, decide
+    from fp.fingerprint.detection import Detection, DetectOptions, examine
+    from fp.fingerprint.extraction import Extraction, ExtractOptions, extract
+    from fp.fingerprint.fingerprint import Calibration, Fingerprint, NullControl
+
+__all__ = [
+    "Answer",
+    "Calibration",
+    "DetectOptions",
+    "Detection",
+    "ExtractOptions",
+    "Extraction",
+    "Fingerprint",
+    "NullControl",
+    "decide",
+    "examine",
+    "extract",
+]
+
+# Imported when they are asked for: the kernels' compiler takes half a second, and listing a bank
+# needs none of it.
+_HOME = {
+    "decision": ("Answer", "decide"),
+    "detection": ("DetectOptions", "Detection", "examine"),
+    "extraction": ("ExtractOptions", "Extraction", "extract"),
+    "fingerprint": ("Calibration", "Fingerprint", "NullControl"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOME.items():
+        if name in names:
+            return getattr(import_module(f"fp.fingerprint.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

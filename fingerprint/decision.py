@@ -1,0 +1,158 @@
+"""From a score to what may be said of an image.
+
+h2 is the proposition that the image comes from the generator, h1 that it comes from the population
+of the reference images. Nothing here extrapolates beyond the calibration scores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from fp.denoisers.errors import UsageError
+from fp.fingerprint.fingerprint import Calibration
+
+Rule = Literal["conformal", "nearest-mean"]
+Decision = Literal["supports_generator", "supports_reference", "inconclusive", "not_examined"]
+
+REASONS = {
+    "fits_both": "the score is ordinary for both populations",
+    "fits_neither": "the score is unusual for both populations",
+    "no_separation": "mu_g does not exceed mu_r: the fingerprint separates nothing",
+    "several_candidates": "more than one fingerprint of the bank claims the image",
+}
+"""Reason codes of an answer, with what each means."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the score of one image says.
+
+    Parameters
+    ----------
+    decision : str
+        ``supports_generator``, ``supports_reference`` or ``inconclusive``.
+    nearest_mean : str
+        ``generated`` or ``real`` by the paper's rule, whatever the rule of the decision.
+    p_real : float
+        Conformal p-value under h1: small where the score is unusually high for reference images.
+    p_generated : float
+        Conformal p-value under h2: small where the score is unusually low for the generator.
+    reasons : tuple of str
+        Keys of `REASONS`; empty for a definite answer.
+    """
+
+    decision: Decision
+    nearest_mean: Literal["generated", "real"]
+    p_real: float
+    p_generated: float
+    reasons: tuple[str, ...] = ()
+
+
+def p_real(score: float, calibration: Calibration) -> float:
+    """Give the conformal p-value under h1.
+
+    Parameters
+    ----------
+    score : float
+        Score of an image.
+    calibration : Calibration
+        Held-out scores.
+
+    Returns
+    -------
+    float
+        (1 + number of reference scores >= score) / (n_r + 1), in [1 / (n_r + 1), 1].
+    """
+    return (1 + int(np.count_nonzero(calibration.real >= score))) / (1 + calibration.real.size)
+
+
+def p_generated(score: float, calibration: Calibration) -> float:
+    """Give the conformal p-value under h2.
+
+    Parameters
+    ----------
+    score : float
+        Score of an image.
+    calibration : Calibration
+        Held-out scores.
+
+    Returns
+    -------
+    float
+        (1 + number of generated scores <= score) / (n_g + 1), in [1 / (n_g + 1), 1].
+    """
+    generated = calibration.generated
+    return (1 + int(np.count_nonzero(generated <= score))) / (1 + generated.size)
+
+
+def check_rate(fpr: float, calibration: Calibration) -> None:
+    """Refuse a false-positive rate that the reference images cannot support.
+
+    Parameters
+    ----------
+    fpr : float
+        Wished rate, in (0, 0.5].
+    calibration : Calibration
+        Held-out scores.
+
+    Raises
+    ------
+    UsageError
+        With the arithmetic, if no conformal p-value can reach the rate.
+    """
+    if not 0 < fpr <= 0.5:
+        raise UsageError(f"A false-positive rate of {fpr} is not possible; use 0 < rate <= 0.5.")
+    n = calibration.real.size
+    smallest = 1 / (n + 1)
+    if smallest > fpr:
+        needed = int(np.ceil(1 / fpr)) - 1
+        raise UsageError(
+            f"A false-positive rate of {fpr:g} needs at least {needed} reference images: with {n} "
+            f"the smallest conformal p-value is 1 / ({n} + 1) = {smallest:.4g}; raise --fpr or "
+            "extract with more reference images."
+        )
+
+
+def decide(score: float, calibration: Calibration, rule: Rule, fpr: float) -> Answer:
+    """Judge one score.
+
+    Parameters
+    ----------
+    score : float
+        Score of an image.
+    calibration : Calibration
+        Held-out scores of the fingerprint.
+    rule : {"conformal", "nearest-mean"}
+        ``conformal`` supports the generator where p_real <= fpr < p_generated, the reference where
+        p_generated <= fpr < p_real, and is inconclusive otherwise. ``nearest-mean`` is the rule of
+        the DIF paper: generated if |score - mu_g| < |score - mu_r|.
+    fpr : float
+        Rate of the conformal rule.
+
+    Returns
+    -------
+    Answer
+        Decision, p-values and reasons.
+    """
+    mu_r, mu_g = calibration.mu_r, calibration.mu_g
+    under_h1, under_h2 = p_real(score, calibration), p_generated(score, calibration)
+    nearest: Literal["generated", "real"] = (
+        "generated" if abs(score - mu_g) < abs(score - mu_r) else "real"
+    )
+    decision: Decision
+    reasons: tuple[str, ...] = ()
+    if mu_g <= mu_r:
+        decision, reasons = "inconclusive", ("no_separation",)
+    elif rule == "nearest-mean":
+        decision = "supports_generator" if nearest == "generated" else "supports_reference"
+    elif under_h1 <= fpr < under_h2:
+        decision = "supports_generator"
+    elif under_h2 <= fpr < under_h1:
+        decision = "supports_reference"
+    else:
+        reason = "fits_neither" if under_h1 <= fpr else "fits_both"
+        decision, reasons = "inconclusive", (reason,)
+    return Answer(decision, nearest, under_h1, under_h2, reasons)

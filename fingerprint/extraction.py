@@ -1,0 +1,293 @@
+"""Two folders of images in, one fingerprint out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fp.denoisers.cache import ResidualCache
+from fp.denoisers.crop import Anchor, CropRule
+from fp.denoisers.errors import InputError, UsageError
+from fp.denoisers.images import Limits, display_path
+from fp.fingerprint import estimators
+from fp.fingerprint.crossfit import (
+    FEWEST_SOURCES,
+    Groups,
+    HeldOut,
+    group,
+    learn_and_hold_out,
+    null_control,
+    separation,
+)
+from fp.fingerprint.environment import describe, now_utc, tool_version
+from fp.fingerprint.estimators import Array, Course, Estimator, Labels
+from fp.fingerprint.fingerprint import Calibration, Fingerprint
+from fp.fingerprint.population import (
+    Examined,
+    Population,
+    Progress,
+    Reduction,
+    Skipped,
+    most_common_crop,
+    residual_store,
+    residuals,
+    survey,
+)
+
+
+@dataclass(frozen=True)
+class ExtractOptions:
+    """Everything that decides the content of a fingerprint, beside the images.
+
+    Parameters
+    ----------
+    method : str
+        Name of the estimator.
+    method_parameters : dict
+        Parameters of the estimator that differ from its defaults.
+    denoiser : str
+        Name of the denoiser.
+    denoiser_parameters : dict
+        Parameters of the denoiser that differ from its defaults.
+    size : tuple of int, optional
+        Height and width of the examined part; by default the largest multiples of 32 within the
+        most common size of the generated images.
+    anchor : {"top-left", "centre"}
+        Place of the examined part.
+    folds : int
+        Number of folds of the cross-fitted scores.
+    null : int
+        Number of extractions with shuffled labels.
+    seed : int
+        Seed of folds and shuffles.
+    limits : Limits
+        Sizes beyond which a file is refused.
+    """
+
+    method: str = estimators.DEFAULT
+    method_parameters: dict[str, Any] = field(default_factory=dict)
+    denoiser: str = "wavelet"
+    denoiser_parameters: dict[str, Any] = field(default_factory=dict)
+    size: tuple[int, int] | None = None
+    anchor: Anchor = "top-left"
+    folds: int = 10
+    null: int = 0
+    seed: int = 0
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if self.folds < 2:
+            raise UsageError(f"Held-out scores need at least 2 folds, not {self.folds}.")
+        if self.null < 0:
+            raise UsageError(f"The number of label shuffles cannot be {self.null}.")
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """A fingerprint and what its making came across.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        The result.
+    skipped : tuple of Skipped
+        Files that were not examined.
+    """
+
+    fingerprint: Fingerprint
+    skipped: tuple[Skipped, ...]
+
+
+def extract(
+    generated: Path,
+    real: Path,
+    name: str,
+    options: ExtractOptions | None = None,
+    cache: ResidualCache | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    checkpoint: Path | None = None,
+) -> Extraction:
+    """Make a fingerprint from a folder of a generator's images and a folder of reference images.
+
+    Parameters
+    ----------
+    generated, real : Path
+        The two folders, searched recursively.
+    name : str
+        Name of the generator.
+    options : ExtractOptions, optional
+        Parameters.
+    cache : ResidualCache, optional
+        Where residuals are kept between runs; without one they are kept until the end of this one.
+    jobs : int
+        Number of processes; the result does not depend on it.
+    progress : callable, optional
+        Called with a stage, the number done and the total.
+    checkpoint : Path, optional
+        Where a long optimisation leaves what it resumes from.
+
+    Returns
+    -------
+    Extraction
+        The fingerprint, and the files that were not examined.
+
+    Raises
+    ------
+    InputError
+        If a class has too few images.
+    UsageError
+        If the options name something unknown.
+    """
+    options = options or ExtractOptions()
+    estimator = estimators.get(options.method, **options.method_parameters)
+    reduction = _reduction(generated, options)
+    with residual_store(cache) as store:
+        populations = [
+            survey(folder, reduction, store, jobs, progress) for folder in (generated, real)
+        ]
+        for folder, population in zip((generated, real), populations, strict=True):
+            _require_enough(folder, population)
+        images = [image for population in populations for image in population.images]
+        labels = np.array(
+            [True] * len(populations[0].images) + [False] * len(populations[1].images)
+        )
+        features = _features(images, estimator, reduction, store, progress)
+    groups = group([i.source for i in images], [i.sha256 for i in images])
+    course = Course(_stage("optimisation", progress), checkpoint)
+    return Extraction(
+        _fingerprint(name, options, reduction, estimator, images, features, labels, groups, course),
+        tuple(skipped for population in populations for skipped in population.skipped),
+    )
+
+
+def _stage(stage: str, progress: Progress | None) -> Callable[[int, int], None] | None:
+    return None if progress is None else lambda done, total: progress(stage, done, total)
+
+
+def _reduction(generated: Path, options: ExtractOptions) -> Reduction:
+    crop = (
+        most_common_crop(generated, options.limits, options.anchor)
+        if options.size is None
+        else CropRule(*options.size, options.anchor)
+    )
+    parameters = tuple(sorted(options.denoiser_parameters.items()))
+    reduction = Reduction(options.denoiser, crop, parameters, options.limits)
+    reduction.residual()  # an unknown denoiser is found before the images are read
+    return reduction
+
+
+def _require_enough(folder: Path, population: Population) -> None:
+    sources = len({image.source for image in population.images})
+    if sources < FEWEST_SOURCES:
+        skipped = f", {len(population.skipped)} could not be examined" if population.skipped else ""
+        raise InputError(
+            f"{display_path(folder)} holds {sources} usable source images{skipped}; "
+            f"a fingerprint needs at least {FEWEST_SOURCES}, better 128, in each class."
+        )
+
+
+def _features(
+    images: list[Examined],
+    estimator: Estimator,
+    reduction: Reduction,
+    store: ResidualCache,
+    progress: Progress | None,
+) -> Array:
+    stack: Array | None = None
+    for index, residual in enumerate(residuals(images, reduction, store)):
+        feature = estimator.features(residual)
+        if stack is None:
+            stack = np.empty((len(images), *feature.shape), dtype=feature.dtype)
+        stack[index] = feature
+        if progress is not None:
+            progress("residuals", index + 1, len(images))
+    assert stack is not None  # both classes were found large enough
+    return stack
+
+
+def _fingerprint(
+    name: str,
+    options: ExtractOptions,
+    reduction: Reduction,
+    estimator: Estimator,
+    images: list[Examined],
+    features: Array,
+    labels: Labels,
+    groups: Groups,
+    course: Course,
+) -> Fingerprint:
+    held = learn_and_hold_out(
+        estimator, features, labels, groups, options.folds, options.seed, course
+    )
+    fitted = held.fitted
+    observed = separation(held.scores, labels[held.index])
+    null = None
+    if options.null:
+        null = null_control(
+            estimator, features, labels, groups, options.folds, observed, options.null, options.seed
+        )
+    generated = [image for image, label in zip(images, labels, strict=True) if label]
+    return Fingerprint(
+        name=name,
+        method=estimator.name,
+        pattern=fitted.pattern,
+        crop=reduction.crop,
+        denoiser=reduction.residual().identity,
+        calibration=calibration([images[i] for i in held.index], labels[held.index], held),
+        null=null,
+        parameters=_resolved(options, estimator) | fitted.chosen,
+        native_sizes=dict(sorted(Counter(image.size for image in generated).items())),
+        formats=dict(sorted(Counter(image.format for image in generated).items())),
+        history=fitted.history,
+        environment=describe(),
+        created_utc=now_utc(),
+        tool_version=tool_version(),
+    )
+
+
+def calibration(images: Sequence[Examined], labels: Labels, held: HeldOut) -> Calibration:
+    """Sort held-out scores by class.
+
+    Parameters
+    ----------
+    images : sequence of Examined
+        The images that were held out, of both classes.
+    labels : ndarray of bool, shape (M,)
+        True for the generator's images.
+    held : HeldOut
+        Their scores.
+
+    Returns
+    -------
+    Calibration
+        Scores, hashes and sources of both classes.
+    """
+    real, generated = (
+        [image for image, label in zip(images, labels, strict=True) if label == wanted]
+        for wanted in (False, True)
+    )
+    return Calibration(
+        real=held.scores[~labels],
+        generated=held.scores[labels],
+        real_sha256=tuple(image.sha256 for image in real),
+        generated_sha256=tuple(image.sha256 for image in generated),
+        real_source=tuple(image.source for image in real),
+        generated_source=tuple(image.source for image in generated),
+        scheme=held.scheme,
+    )
+
+
+def _resolved(options: ExtractOptions, estimator: Estimator) -> dict[str, Any]:
+    return {
+        "method": estimator.parameters(),
+        "folds": options.folds,
+        "null": options.null,
+        "seed": options.seed,
+        "limits": {"pixels": options.limits.pixels, "file_bytes": options.limits.file_bytes},
+    }

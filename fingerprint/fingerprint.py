@@ -1,0 +1,188 @@
+"""The one type that every estimator gives and every test of an image starts from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fp.denoisers.crop import CropRule
+from fp.denoisers.residual import DenoiserIdentity
+
+FloatArray = NDArray[np.float32]
+Scores = NDArray[np.float64]
+
+_NAMESPACE = uuid.UUID("5f6c0e1e-2d0c-5e6b-9f53-6a3f3c0b7a11")
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Scores of images that the pattern had not seen when it scored them.
+
+    Parameters
+    ----------
+    real, generated : ndarray of float64, shape (n_r,) and (n_g,)
+        Held-out scores of the reference images and of the generator's.
+    real_sha256, generated_sha256 : tuple of str
+        Hash of each image's file, in the order of the scores.
+    real_source, generated_source : tuple of str
+        Source of each image (by default the stem of its name): the unit of resampling.
+    scheme : str
+        How the scores were held out, in words.
+
+    Raises
+    ------
+    ValueError
+        If a class is empty, a score is not finite, or the lengths differ.
+    """
+
+    real: Scores
+    generated: Scores
+    real_sha256: tuple[str, ...]
+    generated_sha256: tuple[str, ...]
+    real_source: tuple[str, ...]
+    generated_source: tuple[str, ...]
+    scheme: str
+
+    def __post_init__(self) -> None:
+        for label in ("real", "generated"):
+            scores = getattr(self, label)
+            if scores.ndim != 1 or scores.size == 0:
+                raise ValueError(f"A calibration needs at least one score of class {label}.")
+            if not np.isfinite(scores).all():
+                raise ValueError(f"A calibration score of class {label} is not finite.")
+            for other in (f"{label}_sha256", f"{label}_source"):
+                if len(getattr(self, other)) != scores.size:
+                    raise ValueError(
+                        f"{other} has {len(getattr(self, other))} entries for {scores.size} scores."
+                    )
+
+    @property
+    def mu_r(self) -> float:
+        """Mean score of the reference images."""
+        return float(self.real.mean())
+
+    @property
+    def mu_g(self) -> float:
+        """Mean score of the generator's images."""
+        return float(self.generated.mean())
+
+
+@dataclass(frozen=True, eq=False)
+class NullControl:
+    """The same extraction with shuffled labels: what separation looks like without a generator.
+
+    Parameters
+    ----------
+    observed : float
+        Held-out separation d' with the true labels.
+    shuffled : ndarray of float64, shape (n,)
+        Held-out separation d' of each extraction with shuffled labels.
+    seed : int
+        Seed of the shuffles.
+    """
+
+    observed: float
+    shuffled: Scores
+    seed: int
+
+    @property
+    def p(self) -> float:
+        """Permutation p-value of the observed separation, at least 1 / (n + 1)."""
+        exceeding = int(np.count_nonzero(self.shuffled >= self.observed))
+        return (1 + exceeding) / (1 + self.shuffled.size)
+
+
+@dataclass(frozen=True, eq=False)
+class Fingerprint:
+    """A generator's fingerprint with everything that a test of an image needs to know.
+
+    Parameters
+    ----------
+    name : str
+        Name of the generator, as the user gave it.
+    method : str
+        Name of the estimator.
+    pattern : ndarray of float32, shape (C, H, W)
+        Full pattern, or the weights that the estimator repeats or applies; its sign is such that
+        the generator's images score higher: mu_g > mu_r.
+    crop : CropRule
+        Which part of an image is examined.
+    denoiser : DenoiserIdentity
+        Which residuals the pattern speaks about.
+    calibration : Calibration
+        Held-out scores of both classes.
+    null : NullControl, optional
+        The shuffled-label control, where it was asked for.
+    parameters : mapping
+        All parameters of the extraction with defaults resolved, and what the estimator chose by
+        itself; JSON types only.
+    native_sizes : mapping of str to int
+        Number of the generator's images of each size ``"WIDTHxHEIGHT"``: the resolution that the
+        fingerprint speaks about.
+    formats : mapping of str to int
+        Number of the generator's images of each file format.
+    history : mapping of str to ndarray of float64
+        Course of the training, such as the loss of every step; may be empty.
+    environment : mapping of str to str
+        Versions and processor of the extraction.
+    created_utc : str
+        Time of the extraction, ISO 8601, UTC.
+    tool_version : str
+        Version of fp that made it.
+    """
+
+    name: str
+    method: str
+    pattern: FloatArray
+    crop: CropRule
+    denoiser: DenoiserIdentity
+    calibration: Calibration
+    null: NullControl | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    native_sizes: Mapping[str, int] = field(default_factory=dict)
+    formats: Mapping[str, int] = field(default_factory=dict)
+    history: Mapping[str, Scores] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    created_utc: str = ""
+    tool_version: str = ""
+
+    def __post_init__(self) -> None:
+        if self.pattern.ndim != 3 or self.pattern.dtype != np.float32:
+            raise ValueError(
+                f"A pattern is float32 of shape (C, H, W), "
+                f"not {self.pattern.dtype} of shape {self.pattern.shape}."
+            )
+        if not np.isfinite(self.pattern).all():
+            raise ValueError(f"The pattern of {self.name!r} has values that are not finite.")
+
+    @property
+    def mu_r(self) -> float:
+        """Mean held-out score of the reference images."""
+        return self.calibration.mu_r
+
+    @property
+    def mu_g(self) -> float:
+        """Mean held-out score of the generator's images."""
+        return self.calibration.mu_g
+
+    @property
+    def uuid(self) -> str:
+        """Identity derived from pattern, crop, denoiser and calibration: equal where these are."""
+        digest = hashlib.sha256()
+        head = [self.name, self.method, self.crop.height, self.crop.width, self.crop.anchor]
+        digest.update(json.dumps([*head, self.denoiser.as_json()]).encode())
+        digest.update(np.ascontiguousarray(self.pattern, "<f4").tobytes())
+        for scores in (self.calibration.real, self.calibration.generated):
+            digest.update(np.ascontiguousarray(scores, "<f8").tobytes())
+        return str(uuid.uuid5(_NAMESPACE, digest.hexdigest()))
+
+    def renamed(self, name: str) -> Fingerprint:
+        """Give the same fingerprint under another name."""
+        return replace(self, name=name)

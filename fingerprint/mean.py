@@ -1,0 +1,57 @@
+"""The mean residual of generated images: the first GAN fingerprint, kept as the baseline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fp.fingerprint.estimators import Course, Fitted, Labels, Role, Scheme, Scores
+from fp.fingerprint.kernels import correlate
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Mean residual of the generated images; the score is the correlation with it.
+
+    Notes
+    -----
+    F = mean of R_i over the generated images; score = rho(R, F). The reference images play no part
+    in the pattern, only in its calibration.
+
+    References
+    ----------
+    F. Marra, D. Gragnaniello, L. Verdoliva, G. Poggi, "Do GANs leave artificial fingerprints?",
+    arXiv:1812.11842.
+    """
+
+    name: ClassVar[str] = "mean"
+    role: ClassVar[Role] = "baseline"
+    calibration: ClassVar[Scheme] = "cross-fitted"
+
+    def parameters(self) -> dict[str, Any]:
+        """Give all parameters; JSON types only."""
+        return {}
+
+    def features(self, residual_chw: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Give the residual itself, shape (3, H, W)."""
+        return residual_chw
+
+    def fit(
+        self,
+        features: NDArray[np.float32],
+        labels: Labels,
+        groups: NDArray[np.intp],
+        course: Course | None = None,
+    ) -> Fitted:
+        """Average the generated residuals; see `Estimator.fit`."""
+        total = np.zeros(features.shape[1:])
+        for index in np.flatnonzero(labels):  # one by one: a selection would copy every image
+            total += features[index]
+        return Fitted((total / np.count_nonzero(labels)).astype(np.float32))
+
+    def score(self, features: NDArray[np.float32], pattern: NDArray[np.float32]) -> Scores:
+        """Correlate residuals (N, 3, H, W) with a pattern (3, H, W); see SPEC 3.2."""
+        return correlate(features, pattern)[:, 0]

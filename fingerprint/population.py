@@ -1,0 +1,272 @@
+"""A folder of images as one class: what was examined of it, and its residuals one by one."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from fp.denoisers import registry
+from fp.denoisers.cache import ResidualCache
+from fp.denoisers.crop import CropRule
+from fp.denoisers.errors import ImageError, InputError
+from fp.denoisers.images import Limits, display_path, find_images, image_size, load_image
+from fp.denoisers.residual import FloatArray, Residual
+from fp.fingerprint.crossfit import sources_of
+from fp.fingerprint.workers import run_in_order
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage, the number of images done and their total."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was not examined.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    reason : str
+        Key of `fp.denoisers.images.REASONS`.
+    message : str
+        One sentence.
+    """
+
+    path: Path
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A file whose residual is at hand.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    sha256 : str
+        Hash of its bytes.
+    source : str
+        What it was drawn or taken from; see `sources_of`.
+    size : str
+        ``"WIDTHxHEIGHT"`` in pixels.
+    format : str
+        Format by content.
+    converted : tuple of str
+        What was done to reach 8-bit RGB.
+    """
+
+    path: Path
+    sha256: str
+    source: str
+    size: str
+    format: str
+    converted: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """All that decides how a file becomes a residual; small, so that it travels to workers.
+
+    Parameters
+    ----------
+    denoiser : str
+        Name of the denoiser.
+    parameters : tuple of (str, object)
+        The denoiser's parameters that differ from its defaults.
+    crop : CropRule
+        The examined part.
+    limits : Limits
+        Sizes beyond which a file is refused.
+    """
+
+    denoiser: str
+    crop: CropRule
+    parameters: tuple[tuple[str, Any], ...] = ()
+    limits: Limits = field(default_factory=Limits)
+
+    def residual(self) -> Residual:
+        """Make the denoiser with its mean residual; made once a process."""
+        return _made(self.denoiser, self.parameters)
+
+
+@lru_cache(maxsize=4)
+def _made(denoiser: str, parameters: tuple[tuple[str, Any], ...]) -> Residual:
+    return registry.get(denoiser, **dict(parameters))
+
+
+@dataclass(frozen=True)
+class Population:
+    """The examined images of one class.
+
+    Parameters
+    ----------
+    images : tuple of Examined
+        In the order of their hashes, so that names and order of the files change nothing.
+    skipped : tuple of Skipped
+        Files that were not examined.
+    """
+
+    images: tuple[Examined, ...]
+    skipped: tuple[Skipped, ...]
+
+
+@contextmanager
+def residual_store(cache: ResidualCache | None) -> Iterator[ResidualCache]:
+    """Give the user's cache, or one that lasts as long as the block."""
+    if cache is not None:
+        yield cache
+        return
+    with tempfile.TemporaryDirectory(prefix="fp-") as folder:
+        yield ResidualCache(Path(folder), limit_bytes=2**62)
+
+
+def most_common_crop(folder: Path, limits: Limits, anchor: str = "top-left") -> CropRule:
+    """Give the largest crop within the most common size of a folder's images.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the generator's images.
+    limits : Limits
+        Sizes beyond which a file is refused.
+    anchor : {"top-left", "centre"}
+        Place of the crop.
+
+    Returns
+    -------
+    CropRule
+        The rule; of equally common sizes the smaller one decides.
+
+    Raises
+    ------
+    InputError
+        If no file of the folder is an image of at least 32 x 32 pixels.
+    """
+    sizes: Counter[tuple[int, int]] = Counter()
+    for path in find_images([folder]):
+        try:
+            sizes[image_size(path, folder, limits)] += 1
+        except ImageError:
+            continue
+    usable = [size for size in sizes if min(size) >= 32]
+    if not usable:
+        raise InputError(
+            f"{display_path(folder)} holds no image of at least 32 x 32 pixels; "
+            "a fingerprint needs some."
+        )
+    height, width = max(usable, key=lambda size: (sizes[size], -size[0] * size[1], size))
+    return CropRule.largest_within(height, width, "centre" if anchor == "centre" else "top-left")
+
+
+def survey(
+    folder: Path,
+    reduction: Reduction,
+    store: ResidualCache,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Population:
+    """Examine every file of a folder and see to it that its residual is in the store.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of one class, searched recursively.
+    reduction : Reduction
+        How files become residuals.
+    store : ResidualCache
+        Where residuals are kept.
+    jobs : int
+        Number of processes.
+    progress : callable, optional
+        Called after every image.
+
+    Returns
+    -------
+    Population
+        Images in the order of their hashes, and what was skipped.
+    """
+    paths = find_images([folder])
+    sources = sources_of([path.relative_to(folder) for path in paths])
+    task = _Examine(folder, reduction, store.folder, store.limit_bytes)
+    images, skipped = [], []
+    results = run_in_order(task, list(zip(paths, sources, strict=True)), _worker_died, jobs)
+    for done, result in enumerate(results, start=1):
+        if isinstance(result, Examined):
+            images.append(result)
+        else:
+            skipped.append(result)
+        if progress is not None:
+            progress(display_path(folder), done, len(paths))
+    images.sort(key=lambda image: (image.sha256, image.path.as_posix()))
+    return Population(tuple(images), tuple(skipped))
+
+
+@dataclass(frozen=True)
+class _Examine:
+    root: Path
+    reduction: Reduction
+    cache_folder: Path
+    cache_limit: int
+
+    def __call__(self, item: tuple[Path, str]) -> Examined | Skipped:
+        path, source = item
+        try:
+            image = load_image(path, self.root, self.reduction.limits)
+            part = self.reduction.crop.apply(image.rgb_hwc)
+            store = _store(self.cache_folder, self.cache_limit)
+            store.residual(part, self.reduction.residual())
+        except ImageError as error:
+            return Skipped(path, error.reason, str(error))
+        size = f"{image.width}x{image.height}"
+        return Examined(path, image.sha256, source, size, image.format, image.converted)
+
+
+@lru_cache(maxsize=4)
+def _store(folder: Path, limit_bytes: int) -> ResidualCache:
+    return ResidualCache(folder, limit_bytes)
+
+
+def _worker_died(item: tuple[Path, str]) -> Skipped:
+    shown = display_path(item[0])
+    return Skipped(item[0], "worker_died", f"{shown} ended the process that examined it.")
+
+
+def residuals(
+    images: Sequence[Examined], reduction: Reduction, store: ResidualCache
+) -> Iterator[FloatArray]:
+    """Give the residual of each image, from the store or computed again.
+
+    Parameters
+    ----------
+    images : sequence of Examined
+        Images of a population.
+    reduction : Reduction
+        How files become residuals.
+    store : ResidualCache
+        Where residuals are kept.
+
+    Yields
+    ------
+    ndarray of float32, shape (3, H, W)
+        The residual.
+
+    Raises
+    ------
+    InputError
+        If a file changed since it was examined.
+    """
+    for image in images:
+        loaded = load_image(image.path, None, reduction.limits)
+        if loaded.sha256 != image.sha256:
+            raise InputError(
+                f"{display_path(image.path)} changed while it was examined; run again."
+            )
+        yield store.residual(reduction.crop.apply(loaded.rgb_hwc), reduction.residual())

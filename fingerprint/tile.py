@@ -1,0 +1,141 @@
+"""Residuals folded to one period of the generator's lattice, and the direction that separates them.
+
+A generator that upsamples by strides repeats itself every P pixels. The mean over all P x P blocks
+of a residual keeps that and averages the picture away; what is left is so small that a shrunk
+discriminant in closed form finds the fingerprint in milliseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fp.denoisers.errors import UsageError
+from fp.fingerprint.crossfit import deal, separation
+from fp.fingerprint.discriminant import discriminant_coefficients
+from fp.fingerprint.estimators import Course, Fitted, Labels, Role, Scheme, Scores
+from fp.fingerprint.kernels import fold, moments
+
+Tiles = NDArray[np.float64]
+
+LARGEST = 32
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Shrunk linear discriminant of folded residuals; the score is a correlation.
+
+    Parameters
+    ----------
+    periods : tuple of int
+        Candidates for the period P in pixels, divisors of 32; with more than one, the period of
+        the largest cross-validated separation is taken, the smaller one in a tie.
+    inner_folds : int
+        Number of folds of that cross-validation.
+
+    Notes
+    -----
+    Each residual is standardised over all of (3, H, W) and folded: T[c, y, x] is its mean over all
+    blocks at phase (y, x). With weights w (3, P, P) of zero mean, the score
+    sum(T w) / (sqrt(3) P |w|) equals rho between the residual and w repeated over the image.
+    """
+
+    periods: tuple[int, ...] = (4, 8, 16, 32)
+    inner_folds: int = 5
+
+    name: ClassVar[str] = "tile"
+    role: ClassVar[Role] = "generator-specific"
+    calibration: ClassVar[Scheme] = "cross-fitted"
+
+    def __post_init__(self) -> None:
+        if not self.periods or any(p < 2 or LARGEST % p for p in self.periods):
+            raise UsageError(f"Periods of a tile must divide {LARGEST}, not {self.periods}.")
+
+    def parameters(self) -> dict[str, Any]:
+        """Give all parameters; JSON types only."""
+        return {**asdict(self), "periods": list(self.periods)}
+
+    def features(self, residual_chw: NDArray[np.float32]) -> Tiles:
+        """Standardise a residual and fold it to the largest period, shape (3, 32, 32)."""
+        found = moments(residual_chw)
+        deviation = float(found.norm[0]) / np.sqrt(residual_chw.size)
+        tile: Tiles = fold(residual_chw, LARGEST)[0]
+        # A flat image has no residual: all its correlations are 0 by definition (SPEC 3.2).
+        return (tile - found.mean[0]) / deviation if deviation > 0 else np.zeros_like(tile)
+
+    def fit(
+        self,
+        features: Tiles,
+        labels: Labels,
+        groups: NDArray[np.intp],
+        course: Course | None = None,
+    ) -> Fitted:
+        """Choose the period and learn the weights; see `Estimator.fit`."""
+        found = {}
+        for period in sorted(set(self.periods)):
+            rows = refold(features, period).reshape(len(features), -1)
+            found[period] = (rows, rows @ rows.T)
+        separations: dict[int, float] = {}
+        if len(found) > 1:
+            folds = deal(groups, labels, self.inner_folds)
+            separations = {
+                period: separation(_held_out(gram, labels, folds, rows.shape[1]), labels)
+                for period, (rows, gram) in found.items()
+            }
+        # max() keeps the first of equals: the smaller period.
+        period = max(separations, key=lambda p: separations[p]) if separations else min(found)
+        rows, gram = found[period]
+        weights = rows.T @ discriminant_coefficients(gram, labels, rows.shape[1])
+        weights -= weights.mean()
+        weights /= np.linalg.norm(weights) or 1.0
+        chosen = {
+            "period": period,
+            "separation_by_period": {str(p): float(d) for p, d in separations.items()},
+        }
+        return Fitted(weights.reshape(3, period, period).astype(np.float32), chosen)
+
+    def score(self, features: Tiles, pattern: NDArray[np.float32]) -> Scores:
+        """Correlate images, given as folded residuals, with the weights repeated over them."""
+        period = pattern.shape[-1]
+        weights = pattern.astype(np.float64).ravel()
+        weights -= weights.mean()
+        norm = float(np.linalg.norm(weights)) * period * np.sqrt(3.0)
+        rows = refold(features, period).reshape(len(features), -1)
+        # One image at a time: the bits must not depend on how many are scored together.
+        return np.array([row @ weights for row in rows]) / (norm or 1.0)
+
+
+def refold(tiles: Tiles, period: int) -> Tiles:
+    """Fold tiles to a smaller period.
+
+    Parameters
+    ----------
+    tiles : ndarray of float64, shape (N, 3, Q, Q)
+        Tiles of period Q.
+    period : int
+        A divisor P of Q.
+
+    Returns
+    -------
+    ndarray of float64, shape (N, 3, P, P)
+        Means over the blocks of each tile.
+    """
+    n, channels, side = tiles.shape[:3]
+    blocks = side // period
+    return np.asarray(tiles.reshape(n, channels, blocks, period, blocks, period).mean(axis=(2, 4)))
+
+
+def _held_out(gram: Tiles, labels: Labels, folds: NDArray[np.intp], dimensions: int) -> Scores:
+    """Score every image by the direction learned without its fold, all in the Gram matrix."""
+    scores = np.zeros(labels.size)
+    for held in np.unique(folds):
+        train = np.flatnonzero(folds != held)
+        test = np.flatnonzero(folds == held)
+        inside = gram[np.ix_(train, train)]
+        coefficients = discriminant_coefficients(inside, labels[train], dimensions)
+        length = np.sqrt(max(float(coefficients @ inside @ coefficients), 1e-300))
+        scores[test] = gram[np.ix_(test, train)] @ coefficients / length
+    return scores

@@ -1,0 +1,127 @@
+"""The estimators: what their scores are, and that they find what was planted."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from fp.denoisers.errors import UsageError
+from fp.fingerprint import estimators
+from fp.fingerprint.crossfit import learn_and_hold_out
+from fp.fingerprint.mean import Mean
+from fp.fingerprint.tile import Tile, refold
+
+
+def planted(n=80, side=64, period=8, strength=0.12, seed=0):
+    """Make residuals of two classes; the first half repeats a tile of the given period."""
+    rng = np.random.default_rng(seed)
+    residuals = rng.normal(size=(n, 3, side, side)).astype(np.float32)
+    tile = rng.normal(size=(3, period, period)).astype(np.float32)
+    labels = np.arange(n) < n // 2
+    repeated = np.tile(tile, (1, side // period, side // period))
+    residuals[labels] += np.float32(strength) * repeated
+    return residuals, labels, tile
+
+
+def pearson(left, right):
+    return np.corrcoef(left.ravel().astype(float), right.ravel().astype(float))[0, 1]
+
+
+def features_of(estimator, residuals):
+    return np.stack([estimator.features(residual) for residual in residuals])
+
+
+def test_mean_is_the_mean_of_the_generated_residuals():
+    residuals, labels, _ = planted(n=10, side=32)
+    pattern = Mean().fit(residuals, labels, np.arange(10)).pattern
+    np.testing.assert_allclose(pattern, residuals[labels].mean(axis=0), atol=1e-6)
+    scores = Mean().score(residuals, pattern)
+    assert scores == pytest.approx([pearson(r, pattern) for r in residuals], abs=1e-6)
+
+
+@pytest.mark.parametrize("period", [4, 8, 16, 32])
+def test_score_of_a_tile_is_the_correlation_with_the_tile_repeated(period):
+    rng = np.random.default_rng(1)
+    residuals = (rng.normal(size=(4, 3, 64, 96)) * 0.01 + 3.0).astype(np.float32)
+    weights = rng.normal(size=(3, period, period)).astype(np.float32)
+    estimator = Tile(periods=(period,))
+    scores = estimator.score(features_of(estimator, residuals), weights)
+    repeated = np.tile(weights, (1, 64 // period, 96 // period))
+    assert scores == pytest.approx([pearson(r, repeated) for r in residuals], abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 250.0])
+def test_score_of_a_tile_ignores_scale_and_offset_of_the_residual(scale):
+    rng = np.random.default_rng(2)
+    residual = rng.normal(size=(3, 64, 64)).astype(np.float32)
+    weights = rng.normal(size=(3, 8, 8)).astype(np.float32)
+    estimator = Tile()
+    expected = estimator.score(estimator.features(residual)[None], weights)
+    moved = (residual * scale + scale).astype(np.float32)
+    found = estimator.score(estimator.features(moved)[None], weights)
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert estimator.score(estimator.features(-residual)[None], weights) == pytest.approx(-expected)
+
+
+def test_flat_residual_scores_zero():
+    estimator = Tile()
+    features = estimator.features(np.full((3, 32, 32), 0.25, dtype=np.float32))
+    assert estimator.score(features[None], np.ones((3, 8, 8), dtype=np.float32))[0] == 0.0
+
+
+@pytest.mark.parametrize("period", [4, 8, 16])
+def test_tile_finds_the_period_and_the_pattern(period):
+    residuals, labels, tile = planted(period=period, strength=0.2)
+    fitted = Tile().fit(features_of(Tile(), residuals), labels, np.arange(labels.size))
+    assert fitted.chosen["period"] == period
+    assert set(fitted.chosen["separation_by_period"]) == {"4", "8", "16", "32"}
+    assert pearson(fitted.pattern, tile) > 0.7
+
+
+def test_tile_separates_held_out_images_and_shuffled_labels_do_not():
+    residuals, labels, _ = planted()
+    features = features_of(Tile(), residuals)
+    groups = np.arange(labels.size)
+    held = learn_and_hold_out(Tile(), features, labels, groups, 8, 0)
+    assert roc_auc_score(labels, held.scores) > 0.95
+    shuffled = np.random.default_rng(5).permutation(labels)
+    null = learn_and_hold_out(Tile(), features, shuffled, groups, 8, 0)
+    assert 0.3 < roc_auc_score(shuffled, null.scores) < 0.7
+
+
+def test_refold_averages_blocks():
+    tiles = np.arange(2 * 3 * 32 * 32, dtype=float).reshape(2, 3, 32, 32)
+    expected = np.mean(
+        [tiles[:, :, y : y + 8, x : x + 8] for y in range(0, 32, 8) for x in range(0, 32, 8)],
+        axis=0,
+    )
+    np.testing.assert_allclose(refold(tiles, 8), expected)
+
+
+def test_scores_have_the_same_bits_alone_and_together():
+    residuals, labels, _ = planted(n=20, side=32)
+    for estimator in (Mean(), Tile()):
+        features = features_of(estimator, residuals)
+        pattern = estimator.fit(features, labels, np.arange(20)).pattern
+        together = estimator.score(features, pattern)
+        alone = [estimator.score(f[None], pattern)[0] for f in features]
+        np.testing.assert_array_equal(together, alone)
+
+
+def test_order_of_images_does_not_move_the_pattern():
+    residuals, labels, _ = planted(n=40)
+    features = features_of(Tile(), residuals)
+    order = np.random.default_rng(6).permutation(40)
+    first = Tile().fit(features, labels, np.arange(40)).pattern
+    second = Tile().fit(features[order], labels[order], order).pattern
+    np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+def test_registry_refuses_what_it_does_not_know():
+    with pytest.raises(UsageError, match="Unknown method 'magic'"):
+        estimators.get("magic")
+    with pytest.raises(UsageError, match="does not take these parameters"):
+        estimators.get("tile", colour="red")
+    with pytest.raises(UsageError, match="must divide 32"):
+        estimators.get("tile", periods=(5,))
+    with pytest.raises(UsageError, match="exists already"):
+        estimators.register("tile", Tile, "")
