@@ -1,8 +1,9 @@
 """Residuals on disk, so that an image is denoised once.
 
-An entry is named by the hash of the pixels that were examined and of the denoiser's identity: what
-is found under a name cannot belong to anything else, whoever wrote it. Writers never see each other:
-each writes a file of its own and renames it. An entry that does not read back whole is no entry.
+An entry is named by the hash of the pixels that were examined and of the denoiser's identity, and
+its checksum covers its name: what is found under a name cannot belong to anything else. Writers
+never see each other: each writes a file of its own and renames it. An entry that does not read back
+whole is no entry.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +27,8 @@ DEFAULT_LIMIT = 8 * 2**30
 
 _DIGEST_BYTES = 16
 _CHECK_EVERY = 256  # writes between two looks at the total size
+_UNFINISHED = ".tmp"
+_ABANDONED_AFTER = 3600  # seconds; no writer takes so long
 
 
 def default_folder() -> Path:
@@ -46,7 +50,7 @@ class ResidualCache:
 
     folder: Path
     limit_bytes: int = DEFAULT_LIMIT
-    _writes: int = field(default=0, repr=False)
+    _writes: int = field(default=0, init=False, repr=False)
 
     def residual(self, image_hwc: NDArray[np.uint8], residual: Residual) -> FloatArray:
         """Give the residual of an image, from disk or computed and kept.
@@ -74,7 +78,7 @@ class ResidualCache:
         return found
 
     def _path(self, image_hwc: NDArray[np.uint8], denoiser_digest: str) -> Path:
-        key = hashlib.sha256(f"{denoiser_digest} {image_hwc.shape} ".encode())
+        key = hashlib.sha256(f"{denoiser_digest} {image_hwc.dtype} {image_hwc.shape} ".encode())
         key.update(np.ascontiguousarray(image_hwc).data)
         name = key.hexdigest()
         return self.folder / name[:2] / f"{name}.residual"
@@ -82,27 +86,34 @@ class ResidualCache:
     def _write(self, path: Path, values: FloatArray) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         payload = np.ascontiguousarray(values, dtype="<f4").tobytes()
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        handle, name = tempfile.mkstemp(dir=path.parent, suffix=_UNFINISHED)
+        unfinished = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(payload)
-                file.write(_digest(payload))
-            os.replace(temporary, path)
+                file.write(_digest(path, payload))
+            unfinished.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)
+                unfinished.unlink()
             raise
         self._writes += 1
         if self._writes % _CHECK_EVERY == 1:
             self.shrink()
 
     def shrink(self) -> None:
-        """Delete the entries unused for longest until nine tenths of the limit are left."""
+        """Delete what killed writers left, and entries down to nine tenths of an exceeded limit.
+
+        The entries unused for longest go first.
+        """
         entries = []
         for path in self.folder.glob("??/*"):
             with contextlib.suppress(OSError):
                 status = path.stat()
-                entries.append((status.st_mtime_ns, status.st_size, path))
+                if path.suffix == _UNFINISHED and status.st_mtime < time.time() - _ABANDONED_AFTER:
+                    path.unlink()
+                else:
+                    entries.append((status.st_mtime_ns, status.st_size, path))
         total = sum(size for _, size, _ in entries)
         if total <= self.limit_bytes:
             return
@@ -110,22 +121,27 @@ class ResidualCache:
             if total <= 0.9 * self.limit_bytes:
                 break
             with contextlib.suppress(OSError):
-                path.unlink()
+                path.unlink(missing_ok=True)  # another process may be at it too
                 total -= size
 
 
-def _digest(payload: bytes) -> bytes:
-    return hashlib.blake2b(payload, digest_size=_DIGEST_BYTES).digest()
+def _digest(path: Path, payload: bytes) -> bytes:
+    name = path.stem.encode()
+    return hashlib.blake2b(payload, digest_size=_DIGEST_BYTES, key=name[:64]).digest()
 
 
 def _read(path: Path, shape: tuple[int, ...]) -> FloatArray | None:
+    expected = 4 * int(np.prod(shape))
     try:
+        if path.stat().st_size != expected + _DIGEST_BYTES:
+            return None
         content = path.read_bytes()
     except OSError:
         return None
-    payload, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
-    if len(payload) != 4 * int(np.prod(shape)) or _digest(payload) != digest:
+    payload, digest = content[:expected], content[expected:]
+    if len(payload) != expected or _digest(path, payload) != digest:
         return None
     with contextlib.suppress(OSError):
         os.utime(path)  # used just now
-    return np.frombuffer(payload, dtype="<f4").astype(np.float32, copy=False).reshape(shape)
+    # A copy, so that a hit is as writable as a miss.
+    return np.frombuffer(payload, dtype="<f4").astype(np.float32).reshape(shape)

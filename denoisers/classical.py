@@ -9,6 +9,7 @@ import numpy as np
 from scipy.ndimage import median_filter
 from skimage.restoration import denoise_nl_means
 
+from fp.denoisers.errors import DenoiserError
 from fp.denoisers.residual import DenoiserIdentity, FloatArray
 
 
@@ -20,11 +21,19 @@ class Median:
     ----------
     size : int
         Side of the square window in pixels, odd.
+
+    Raises
+    ------
+    DenoiserError
+        If the side is not odd and positive.
     """
 
     size: int = 3
 
     name: ClassVar[str] = "median"
+
+    def __post_init__(self) -> None:
+        _check_side("size", self.size)
 
     @property
     def identity(self) -> DenoiserIdentity:
@@ -51,6 +60,11 @@ class NonLocalMeans:
         Side of a patch in pixels, odd.
     distance : int
         Largest displacement of a patch in pixels.
+
+    Raises
+    ------
+    DenoiserError
+        If a parameter is out of its range.
     """
 
     sigma: float = 3 / 255
@@ -59,6 +73,14 @@ class NonLocalMeans:
     distance: int = 6
 
     name: ClassVar[str] = "nlm"
+
+    def __post_init__(self) -> None:
+        _check_side("patch", self.patch)
+        if not 0 < self.sigma < 1 or self.strength <= 0 or self.distance < 1:
+            raise DenoiserError(
+                "sigma must lie between 0 and 1, strength and distance above 0, "
+                f"not at {self.sigma}, {self.strength} and {self.distance}."
+            )
 
     @property
     def identity(self) -> DenoiserIdentity:
@@ -76,4 +98,10 @@ class NonLocalMeans:
             fast_mode=True,
             channel_axis=0,
         )
-        return np.asarray(image_chw - clean, dtype=np.float32)
+        # scikit-image drops sides of a single pixel.
+        return np.asarray(image_chw - clean.reshape(image_chw.shape), dtype=np.float32)
+
+
+def _check_side(name: str, side: int) -> None:
+    if side < 1 or side % 2 == 0:
+        raise DenoiserError(f"{name} must be odd and positive, not {side}.")

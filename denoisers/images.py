@@ -10,11 +10,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import os
 import re
-import stat
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +21,19 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from fp.denoisers import completeness, pixels
-from fp.denoisers.errors import ImageError, InputError
+from fp.denoisers.errors import ImageError
+from fp.denoisers.files import display_path, find_images, read_file
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
+__all__ = [
+    "FORMATS",
+    "REASONS",
+    "Limits",
+    "LoadedImage",
+    "display_path",
+    "find_images",
+    "image_size",
+    "load_image",
+]
 
 REASONS = {
     "not_found": "the file is gone or its link leads nowhere",
@@ -43,9 +51,6 @@ REASONS = {
     "worker_died": "the process that examined it died or was killed",
 }
 """Reason codes of an image that was not examined, with what each means."""
-
-LITTER = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
-"""Files that operating systems leave in folders of pictures; passed over without a row."""
 
 _EXIF_ORIENTATION = 0x0112
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
@@ -71,13 +76,11 @@ _SIGNATURES = {
     "BMP": re.compile(rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL),
 }
 
+FORMATS = tuple(_SIGNATURES)
+"""Pillow's names of the formats that are examined."""
+
 # Decoders' words for a sound file of a kind that they do not know.
 _UNKNOWN_KIND = re.compile("unknown pixel mode|cannot handle|unsupported", re.IGNORECASE)
-
-# What would break a line, forge one on a terminal, or be no valid UTF-8.
-_UNPRINTABLE = re.compile(
-    "[\\\\\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
 
 
 @dataclass(frozen=True)
@@ -137,83 +140,6 @@ class LoadedImage:
         return int(self.rgb_hwc.shape[1])
 
 
-def display_path(path: Path) -> str:
-    """Give a path as one line that any UTF-8 output can hold; two paths never give the same text.
-
-    Bytes that are not UTF-8 and control characters become ``\\xNN`` or ``\\uNNNN``, so a backslash
-    becomes two; any other name is left as it is.
-    """
-    return _UNPRINTABLE.sub(_escaped, path.as_posix())
-
-
-def _escaped(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if match[0] == "\\":
-        return "\\\\"
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as the operating system gave it
-        return f"\\x{code - 0xDC00:02x}"
-    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}"
-
-
-def find_images(inputs: Iterable[Path]) -> list[Path]:
-    """List every file under the given files and folders, sorted by path.
-
-    Folders are searched recursively; what is not a picture is found out by `load_image`, so that
-    nothing is passed over in silence but `LITTER`. Folders behind symbolic links are listed as one
-    entry each and refused at loading.
-
-    Parameters
-    ----------
-    inputs : iterable of Path
-        Files and folders; a file named twice, in whatever spelling, is listed once.
-
-    Returns
-    -------
-    list of Path
-        Files in the order of their path components.
-
-    Raises
-    ------
-    InputError
-        If an input does not exist.
-    """
-    found: dict[Path, Path] = {}
-    for given in inputs:
-        if _is_folder(given):
-            real = Path(os.path.realpath(given))
-            for path in _walk(given):
-                found.setdefault(real / path.relative_to(given), path)
-        elif os.path.lexists(given):
-            found.setdefault(Path(os.path.realpath(given.parent)) / given.name, given)
-        else:
-            raise InputError(
-                f"{display_path(given)} does not exist or cannot be reached; "
-                "name a file or a folder."
-            )
-    return sorted(found.values(), key=lambda path: path.parts)
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a name too long, a parent that may not be entered
-        return False
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    unreadable: list[OSError] = []
-    for folder, subfolders, names in os.walk(root, onerror=unreadable.append):
-        here = Path(folder)
-        yield from (here / name for name in names if not _is_litter(name))
-        yield from (here / name for name in subfolders if (here / name).is_symlink())
-    # A folder that cannot be opened is one entry: its loading says why.
-    yield from (Path(os.fsdecode(error.filename)) for error in unreadable if error.filename)
-
-
-def _is_litter(name: str) -> bool:
-    return name.lower() in LITTER or name.startswith("._")
-
-
 def load_image(path: Path, root: Path | None = None, limits: Limits | None = None) -> LoadedImage:
     """Read one image file as 8-bit RGB.
 
@@ -270,13 +196,13 @@ def image_size(
 @contextlib.contextmanager
 def _opened(path: Path, root: Path | None, limits: Limits) -> Iterator[tuple[Image.Image, bytes]]:
     """Open an image; whatever goes wrong inside the block becomes an `ImageError`."""
-    content = _read(path, root, limits)
+    content = read_file(path, root, limits.file_bytes)
     shown = display_path(path)
     kind = next((kind for kind, start in _SIGNATURES.items() if start.match(content)), None)
     if kind is None:
         raise ImageError("not_an_image", f"{shown} is not a JPEG, PNG, WebP, TIFF or BMP image.")
     if kind == "JPEG" and content.count(b"Exif\0\0") > _MOST_EXIF_PIECES:
-        raise ImageError("damaged", f"{shown} has its EXIF data in more pieces than any camera.")
+        raise ImageError("damaged", f"{shown} has more pieces of EXIF data than any camera writes.")
     try:
         with warnings.catch_warnings(), _strict_decoders():
             # Our own limit on pixels, checked below before decoding, replaces Pillow's warning;
@@ -327,58 +253,6 @@ def _refusal(kind: str, shown: str, error: Exception) -> ImageError:
     return ImageError("damaged", f"{shown} is damaged or truncated: the decoder says '{detail}'.")
 
 
-def _read(path: Path, root: Path | None, limits: Limits) -> bytes:
-    """Read the bytes once: what is hashed is what is decoded."""
-    shown = display_path(path)
-    try:
-        # A pipe must not block the run: look before opening, and open without waiting.
-        _check_regular(path, path.stat().st_mode)
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
-        target = path
-        if root is not None:
-            target = path.resolve(strict=True)
-            flags |= getattr(os, "O_NOFOLLOW", 0)
-            if not target.is_relative_to(root.resolve()):
-                raise ImageError(
-                    "link_outside", f"{shown} leads out of the input folder; copy the file in."
-                )
-        with os.fdopen(os.open(target, flags), "rb") as file:
-            status = os.fstat(file.fileno())
-            _check_regular(path, status.st_mode)
-            if status.st_size > limits.file_bytes:
-                raise ImageError(
-                    "too_many_bytes",
-                    f"{shown} has {status.st_size} bytes, "
-                    f"more than the limit of {limits.file_bytes}.",
-                )
-            content = file.read(status.st_size + 1)
-    except ImageError:
-        raise
-    except FileNotFoundError:
-        raise ImageError("not_found", f"{shown} is not there (any more).") from None
-    except MemoryError:
-        raise ImageError("too_many_bytes", f"{shown} does not fit into memory.") from None
-    except (OSError, RuntimeError, ValueError) as error:  # ValueError: no such name can exist
-        detail = getattr(error, "strerror", None) or type(error).__name__
-        raise ImageError("not_readable", f"{shown} cannot be read: {detail}.") from None
-    if not content:
-        raise ImageError("empty_file", f"{shown} is empty.")
-    if len(content) > status.st_size:
-        raise ImageError("not_readable", f"{shown} is still being written; run again later.")
-    return content
-
-
-def _check_regular(path: Path, mode: int) -> None:
-    if stat.S_ISDIR(mode):
-        os.scandir(path).close()  # a folder is an entry where it cannot be opened: say why
-        raise ImageError(
-            "not_a_regular_file",
-            f"{display_path(path)} is a link to a folder, which is not followed; name the folder.",
-        )
-    if not stat.S_ISREG(mode):
-        raise ImageError("not_a_regular_file", f"{display_path(path)} is not a regular file.")
-
-
 def _check_size(size: tuple[int, int], shown: str, limits: Limits) -> None:
     width, height = size
     if width * height > limits.pixels:
@@ -401,7 +275,7 @@ def _decode(image: Image.Image, content: bytes, path: Path) -> LoadedImage:
     mode, converted = image.mode, [*pixels.conversions(image), *_frames(image)]
     turned = _orientation(image) if image.format == "TIFF" else None
     image.load()
-    if image.format in ("JPEG", "MPO") and completeness.jpeg_ends_early(image, content):
+    if completeness.ends_early(image, content):
         raise ImageError("incomplete", f"{shown} is incomplete: its coded data end too soon.")
     orientation = _orientation(image)
     upright: Image.Image = image

@@ -25,10 +25,14 @@ class Entry:
         Takes the denoiser's parameters as keywords and gives the denoiser.
     summary : str
         One line for ``fp denoiser list``.
+    trained : bool
+        Whether it has weights; then it takes ``precision`` and ``device``, and no parameter of it
+        changes what its mean residual is.
     """
 
     make: Callable[..., Denoiser]
     summary: str
+    trained: bool = False
 
 
 # Modules are imported where they are made, so that a wavelet run never loads torch.
@@ -50,7 +54,21 @@ def _nlm(**parameters: Any) -> Denoiser:
     return NonLocalMeans(**parameters)
 
 
+def _dncnn(**parameters: Any) -> Denoiser:
+    from fp.denoisers.dncnn import DnCNN
+
+    return DnCNN("dncnn", **parameters)
+
+
+def _dncnn_small(**parameters: Any) -> Denoiser:
+    from fp.denoisers.dncnn import DnCNN
+
+    return DnCNN("dncnn-small", **parameters)
+
+
 _REGISTRY: dict[str, Entry] = {
+    "dncnn": Entry(_dncnn, "17 convolutions of 64 channels, trained on photographs", True),
+    "dncnn-small": Entry(_dncnn_small, "the same at a tenth of the work", True),
     "wavelet": Entry(_wavelet, "db4 wavelets with Mihcak-Wiener shrinkage; no torch"),
     "median": Entry(_median, "image less its 3x3 median"),
     "nlm": Entry(_nlm, "image less its non-local means"),
@@ -84,6 +102,28 @@ def available() -> dict[str, str]:
     return {name: entry.summary for name, entry in sorted(_REGISTRY.items())}
 
 
+def check_name(name: str) -> None:
+    """Refuse the name of a denoiser that does not exist.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+
+    Raises
+    ------
+    DenoiserError
+        If the name is unknown.
+    """
+    if name not in _REGISTRY:
+        raise DenoiserError(f"Unknown denoiser {name!r}; there are {', '.join(available())}.")
+
+
+def is_trained(name: str) -> bool:
+    """Say whether a denoiser has weights."""
+    return _REGISTRY[name].trained
+
+
 def get(name: str = DEFAULT, **parameters: Any) -> Residual:
     """Make the residual of a denoiser by name, with the mean residual that ships with it.
 
@@ -105,14 +145,14 @@ def get(name: str = DEFAULT, **parameters: Any) -> Residual:
     DenoiserError
         If the name or a parameter is unknown.
     """
-    if name not in _REGISTRY:
-        raise DenoiserError(f"Unknown denoiser {name!r}; there are {', '.join(available())}.")
+    check_name(name)
+    entry = _REGISTRY[name]
     try:
-        denoiser = _REGISTRY[name].make(**parameters)
+        denoiser = entry.make(**parameters)
     except TypeError as error:
         raise DenoiserError(f"Denoiser {name!r} does not take these parameters: {error}.") from None
     shipped = mean_residual_path(name)
-    standard = denoiser.identity.parameters == _REGISTRY[name].make().identity.parameters
+    standard = entry.trained or (denoiser.identity.parameters == entry.make().identity.parameters)
     mean = MeanResidual.load(shipped) if standard and shipped.is_file() else None
     return Residual(denoiser, mean)
 
@@ -144,4 +184,7 @@ def restore(identity: DenoiserIdentity) -> Residual:
     for name, value in parameters.items():
         if isinstance(value, list):  # JSON knows no tuples
             parameters[name] = tuple(value)
+    check_name(identity.name)
+    if _REGISTRY[identity.name].trained:
+        parameters["precision"] = identity.precision
     return get(identity.name, **parameters)

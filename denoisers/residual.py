@@ -118,8 +118,14 @@ class Residual:
         Raises
         ------
         DenoiserError
-            If the denoiser returns another shape than the image's, or values that are not finite.
+            If the image is not 8-bit RGB, or the denoiser returns another shape than the image's,
+            another type than float32, or values that are not finite.
         """
+        if image_hwc.dtype != np.uint8 or image_hwc.ndim != 3 or image_hwc.shape[2] != 3:
+            raise DenoiserError(
+                f"An image is uint8 of shape (H, W, 3), "
+                f"not {image_hwc.dtype} of shape {image_hwc.shape}."
+            )
         image_chw = np.ascontiguousarray(image_hwc.transpose(2, 0, 1), dtype=np.float32)
         image_chw /= 255
         noise = self.denoiser.noise(image_chw)

@@ -11,6 +11,7 @@ import pywt
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
+from fp.denoisers.errors import DenoiserError
 from fp.denoisers.residual import DenoiserIdentity, FloatArray
 
 
@@ -27,7 +28,12 @@ class Wavelet:
     levels : int
         Depth of the decomposition.
     windows : tuple of int
-        Sides of the box windows, in coefficients.
+        Sides of the box windows, in coefficients, odd.
+
+    Raises
+    ------
+    DenoiserError
+        If a parameter is out of its range.
 
     Notes
     -----
@@ -50,6 +56,16 @@ class Wavelet:
     windows: tuple[int, ...] = (3, 5, 7, 9)
 
     name: ClassVar[str] = "wavelet"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.sigma < 1:
+            raise DenoiserError(f"sigma must lie between 0 and 1, not at {self.sigma}.")
+        if self.wavelet not in pywt.wavelist(kind="discrete"):
+            raise DenoiserError(f"PyWavelets has no wavelet {self.wavelet!r}; use 'db4'.")
+        if self.levels < 1:
+            raise DenoiserError(f"levels must be at least 1, not {self.levels}.")
+        if not self.windows or any(window < 1 or window % 2 == 0 for window in self.windows):
+            raise DenoiserError(f"windows must be odd and positive, not {self.windows}.")
 
     @property
     def identity(self) -> DenoiserIdentity:

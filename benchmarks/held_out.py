@@ -1,0 +1,139 @@
+"""Held-out accuracy of methods and denoisers over random splits: the tables of RESULTS.md.
+
+    python benchmarks/held_out.py --denoiser wavelet --method tile --method mean \
+        --training 128 --splits 20 --section held-out
+
+needs the corpus (FP_CORPUS, by default ../shared/corpus beside the project). Every finished cell is
+kept in the work folder, so that an interrupted run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import numpy as np
+
+from fp.denoisers.cache import ResidualCache, default_folder
+from fp.denoisers.crop import CropRule
+from fp.fingerprint import estimators
+from fp.fingerprint.crossfit import group
+from fp.fingerprint.evaluation import mean_of, trial
+from fp.fingerprint.population import Reduction, residuals, survey
+
+PROJECT = Path(__file__).parent.parent
+CORPUS = Path(os.environ.get("FP_CORPUS", PROJECT.parent / "shared" / "corpus"))
+GENERATORS = ("tae_flux2", "w2x_photo", "w2x_anime")
+
+
+def features_of(estimator, images, reduction, store):
+    stack = None
+    for index, residual in enumerate(residuals(images, reduction, store)):
+        feature = estimator.features(residual)
+        if stack is None:
+            stack = np.empty((len(images), *feature.shape), dtype=feature.dtype)
+        stack[index] = feature
+    return stack
+
+
+def cell(denoiser, method, generator, training, splits, parameters, store, jobs):
+    estimator = estimators.get(method, **parameters)
+    reduction = Reduction(denoiser, CropRule(256, 256))
+    images, labels = [], []
+    for folder, label in ((CORPUS / "generated" / generator, True), (CORPUS / "real", False)):
+        found = survey(folder, reduction, store, jobs).images
+        images += found
+        labels += [label] * len(found)
+    # The corpus draws real/ and generated/ from different photographs: equal stems mean nothing.
+    sources = [f"{label}/{i.source}" for i, label in zip(images, labels, strict=True)]
+    groups = group(sources, [i.sha256 for i in images])
+    features = features_of(estimator, images, reduction, store)
+    return [
+        asdict(trial(estimator, features, np.array(labels), groups, training, seed))
+        for seed in range(splits)
+    ]
+
+
+def percent(values):
+    found = mean_of(values)
+    return f"{100 * found.value:.1f} ({100 * found.low:.1f} to {100 * found.high:.1f})"
+
+
+def table(rows, generators):
+    head = ["denoiser", "method", *generators]
+    lines = ["| " + " | ".join(head) + " |", "| " + " | ".join("---" for _ in head) + " |"]
+    for (denoiser, method), cells in rows.items():
+        entries = []
+        for generator in generators:
+            trials = cells[generator]
+            auc = mean_of([t["auc"] for t in trials]).value
+            null = percent([t["null_accuracy"] for t in trials])
+            entries.append(
+                f"{percent([t['accuracy'] for t in trials])}, AUC {auc:.4f}, null {null}"
+            )
+        lines.append("| " + " | ".join([denoiser, method, *entries]) + " |")
+    return "\n".join(lines)
+
+
+def put_section(path, name, text):
+    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+    whole = path.read_text("utf-8")
+    before, _, rest = whole.partition(begin)
+    if not rest:
+        raise click.UsageError(f"{path} has no section {begin}.")
+    path.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}", "utf-8")
+
+
+@click.command()
+@click.option("--denoiser", "denoisers", multiple=True, default=("wavelet",), show_default=True)
+@click.option("--method", "methods", multiple=True, default=("tile", "mean"), show_default=True)
+@click.option("--generator", "generators", multiple=True, default=GENERATORS, show_default=True)
+@click.option("--training", default=128, show_default=True, help="Images of each class.")
+@click.option("--splits", default=20, show_default=True)
+@click.option("--parameters", default="{}", help="JSON parameters of the methods.")
+@click.option("--work", type=click.Path(path_type=Path), default=PROJECT / ".work" / "held_out")
+@click.option("--section", help="Section of RESULTS.md to replace.")
+@click.option("--jobs", default=2, show_default=True)
+def main(denoisers, methods, generators, training, splits, parameters, work, section, jobs):
+    """Measure held-out accuracy and print the table, or put it into RESULTS.md."""
+    work.mkdir(parents=True, exist_ok=True)
+    store = ResidualCache(default_folder())
+    rows = {}
+    for denoiser in denoisers:
+        for method in methods:
+            rows[denoiser, method] = {}
+            for generator in generators:
+                name = f"{denoiser}-{method}-{generator}-{training}-{splits}"
+                kept = work / f"{name}.json"
+                if not kept.exists():
+                    given = json.loads(parameters)
+                    trials = cell(denoiser, method, generator, training, splits, given, store, jobs)
+                    kept.write_text(json.dumps(trials), "utf-8")
+                rows[denoiser, method][generator] = json.loads(kept.read_text("utf-8"))
+                accuracies = [t["accuracy"] for t in rows[denoiser, method][generator]]
+                print(name, percent(accuracies), file=sys.stderr, flush=True)
+    text = table(rows, generators)
+    if section:
+        command = shlex.join(["python", "benchmarks/held_out.py", *sys.argv[1:]])
+        commit = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout.strip()
+        day = datetime.now(UTC).date().isoformat()
+        note = f"`{command}`, {day}, commit {commit}."
+        put_section(PROJECT / "RESULTS.md", section, f"{note}\n\n{text}")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""How everything that ships with a denoiser is made: weights, then the mean residual."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from fp.denoisers import registry
+from fp.denoisers.errors import InputError
+from fp.denoisers.images import display_path, find_images, load_image
+from fp.denoisers.mean_residual import estimate
+from fp.denoisers.residual import Denoiser
+
+Progress = Callable[[str, int, int], None]
+
+
+def produce(
+    name: str,
+    photographs: Path,
+    work: Path,
+    output: Path,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Iterator[Path]:
+    """Train a denoiser, where there is something to train, and estimate its mean residual.
+
+    Parameters
+    ----------
+    name : str
+        Name in the registry.
+    photographs : Path
+        Folder of clean photographs of at least 128 pixels a side.
+    work : Path
+        Folder of checkpoints; a training that was interrupted goes on from it.
+    output : Path
+        Folder for the files.
+    seed : int
+        Seed of the training and of the crops.
+    progress : callable, optional
+        Called with a stage, the number done and the total.
+
+    Yields
+    ------
+    Path
+        Each file, once it is written.
+
+    Raises
+    ------
+    InputError
+        If there is no photograph.
+    DenoiserError
+        If the name is unknown.
+    """
+    registry.check_name(name)
+    paths = find_images([photographs])
+    if not paths:
+        raise InputError(f"{display_path(photographs)} holds no photograph to learn from.")
+    output.mkdir(parents=True, exist_ok=True)
+    if registry.is_trained(name):
+        from fp.denoisers.training import Progress as Report
+        from fp.denoisers.training import export, train
+        from fp.denoisers.training_options import RECIPES
+
+        def report(found: Report) -> None:
+            if progress is not None:
+                progress("steps", found.step, found.steps)
+
+        train(replace(RECIPES[name], seed=seed), photographs, work, report)
+        yield export(work, output)
+    denoiser = _made(name, output)
+
+    def noted(place: int, path: Path) -> Path:
+        if progress is not None:
+            progress("mean residual", place, len(paths))
+        return path
+
+    images = (load_image(noted(i, path)).rgb_hwc for i, path in enumerate(paths, start=1))
+    target = output / registry.mean_residual_path(name).name
+    estimate(denoiser.noise, images, seed).save(target)
+    yield target
+
+
+def _made(name: str, folder: Path) -> Denoiser:
+    if not registry.is_trained(name):
+        return registry.get(name).denoiser
+    from fp.denoisers.dncnn import DnCNN
+
+    return DnCNN(name, folder=folder)

@@ -1,0 +1,18 @@
+"""What several test files share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """Give the folder of real images, or skip where it is missing."""
+    beside = Path(__file__).parents[2] / "shared" / "corpus"
+    folder = Path(os.environ.get("FP_CORPUS") or beside)
+    if not (folder / "photos" / "val").is_dir():
+        pytest.skip(f"no image corpus at {folder}; FP_CORPUS names its place")
+    return folder
