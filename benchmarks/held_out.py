@@ -14,7 +14,7 @@ import os
 import shlex
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def features_of(estimator, images, reduction, store):
     return stack
 
 
-def cell(denoiser, method, generator, training, splits, parameters, store, jobs):
+def cell(denoiser, method, generator, training, splits, nulls, parameters, store, jobs):
     estimator = estimators.get(method, **parameters)
     reduction = Reduction(denoiser, CropRule(256, 256))
     images, labels = [], []
@@ -56,9 +56,24 @@ def cell(denoiser, method, generator, training, splits, parameters, store, jobs)
     groups = group(sources, [i.sha256 for i in images])
     features = features_of(estimator, images, reduction, store)
     return [
-        asdict(trial(estimator, features, np.array(labels), groups, training, seed))
+        asdict(
+            trial(
+                seeded(estimator, seed),
+                features,
+                np.array(labels),
+                groups,
+                training,
+                seed,
+                null=seed < nulls,
+            )
+        )
         for seed in range(splits)
     ]
+
+
+def seeded(estimator, seed):
+    """Give the estimator with the seed of the split, where it draws anything at random."""
+    return replace(estimator, seed=seed) if hasattr(estimator, "seed") else estimator
 
 
 def percent(values):
@@ -74,7 +89,8 @@ def table(rows, generators):
         for generator in generators:
             trials = cells[generator]
             auc = mean_of([t["auc"] for t in trials]).value
-            null = percent([t["null_accuracy"] for t in trials])
+            nulls = [t["null_accuracy"] for t in trials if t["null_accuracy"] is not None]
+            null = percent(nulls) if nulls else "not run"
             entries.append(
                 f"{percent([t['accuracy'] for t in trials])}, AUC {auc:.4f}, null {null}"
             )
@@ -97,11 +113,12 @@ def put_section(path, name, text):
 @click.option("--generator", "generators", multiple=True, default=GENERATORS, show_default=True)
 @click.option("--training", default=128, show_default=True, help="Images of each class.")
 @click.option("--splits", default=20, show_default=True)
+@click.option("--nulls", default=20, show_default=True, help="Splits with shuffled labels too.")
 @click.option("--parameters", default="{}", help="JSON parameters of the methods.")
 @click.option("--work", type=click.Path(path_type=Path), default=PROJECT / ".work" / "held_out")
 @click.option("--section", help="Section of RESULTS.md to replace.")
 @click.option("--jobs", default=2, show_default=True)
-def main(denoisers, methods, generators, training, splits, parameters, work, section, jobs):
+def main(denoisers, methods, generators, training, splits, nulls, parameters, work, section, jobs):
     """Measure held-out accuracy and print the table, or put it into RESULTS.md."""
     work.mkdir(parents=True, exist_ok=True)
     store = ResidualCache(default_folder())
@@ -114,7 +131,9 @@ def main(denoisers, methods, generators, training, splits, parameters, work, sec
                 kept = work / f"{name}.json"
                 if not kept.exists():
                     given = json.loads(parameters)
-                    trials = cell(denoiser, method, generator, training, splits, given, store, jobs)
+                    trials = cell(
+                        denoiser, method, generator, training, splits, nulls, given, store, jobs
+                    )
                     kept.write_text(json.dumps(trials), "utf-8")
                 rows[denoiser, method][generator] = json.loads(kept.read_text("utf-8"))
                 accuracies = [t["accuracy"] for t in rows[denoiser, method][generator]]

@@ -185,14 +185,14 @@ def learn_and_hold_out(
         dealt = deal(groups, labels, 4, seed)
         train, test = np.flatnonzero(dealt != 0), np.flatnonzero(dealt == 0)
         fitted = estimator.fit(features[train], labels[train], groups[train], course)
-        scores = estimator.score(features[test], fitted.pattern)
+        scores = estimator.score(features[test], fitted.pattern, fitted.offset)
         return HeldOut(scores, test, fitted, estimator.calibration)
     dealt = deal(groups, labels, folds, seed)
     scores = np.empty(labels.size)
     for held in np.unique(dealt):
         inside, outside = dealt != held, dealt == held
         part = estimator.fit(features[inside], labels[inside], groups[inside])
-        scores[outside] = estimator.score(features[outside], part.pattern)
+        scores[outside] = estimator.score(features[outside], part.pattern, part.offset)
     fitted = estimator.fit(features, labels, groups, course)
     scheme = f"{estimator.calibration}, {dealt.max() + 1} folds"
     return HeldOut(scores, np.arange(labels.size), fitted, scheme)

@@ -31,6 +31,8 @@ class Fitted:
     ----------
     pattern : ndarray of float32, shape (C, H, W)
         The pattern, or weights in the estimator's own domain.
+    offset : float
+        What is subtracted from the inner product of weights and features; 0 for correlations.
     chosen : dict
         What the estimator decided by itself, such as a period; JSON types only.
     history : dict of str to ndarray of float64
@@ -38,6 +40,7 @@ class Fitted:
     """
 
     pattern: NDArray[np.float32]
+    offset: float = 0.0
     chosen: dict[str, Any] = field(default_factory=dict)
     history: dict[str, Scores] = field(default_factory=dict)
 
@@ -100,8 +103,10 @@ class Estimator(Protocol):
             Progress and checkpoint of a long fit.
         """
 
-    def score(self, features: Array, pattern: NDArray[np.float32]) -> Scores:
-        """Score images, shape (N,), by a pattern."""
+    def score(
+        self, features: Array, pattern: NDArray[np.float32], offset: float = 0.0
+    ) -> Scores:
+        """Score images, shape (N,), by a pattern and its offset."""
 
 
 def _mean(**parameters: Any) -> Estimator:
@@ -122,10 +127,24 @@ def _dif(**parameters: Any) -> Estimator:
     return Dif(**parameters)
 
 
+def _spectrum(**parameters: Any) -> Estimator:
+    from fp.fingerprint.spectrum import Spectrum
+
+    return Spectrum(**parameters)
+
+
+def _fourier(**parameters: Any) -> Estimator:
+    from fp.fingerprint.fourier import Fourier
+
+    return Fourier(**parameters)
+
+
 _REGISTRY: dict[str, tuple[Callable[..., Estimator], str]] = {
     "dif": (_dif, "U-Net with a deep prior, optimised so that the correlation separates"),
+    "fourier": (_fourier, "Fourier magnitudes against their mean (Joslin, Hao 2020); baseline"),
     "mean": (_mean, "mean residual of the generated images (Marra et al. 2018); baseline"),
     "tile": (_tile, "discriminant of the residual folded to one period; closed form"),
+    "spectrum": (_spectrum, "discriminant of the residual's power spectrum; sees processing"),
 }
 
 DEFAULT = "tile"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fp.denoisers.cache import ResidualCache
-from fp.denoisers.crop import Anchor, CropRule
+from fp.denoisers.crop import SIDE, Anchor, CropRule
 from fp.denoisers.errors import InputError, UsageError
 from fp.denoisers.images import Limits, display_path
 from fp.fingerprint import estimators
@@ -38,6 +39,7 @@ from fp.fingerprint.population import (
     residuals,
     survey,
 )
+from fp.fingerprint.record import check_name
 
 
 @dataclass(frozen=True)
@@ -140,12 +142,14 @@ def extract(
     Raises
     ------
     InputError
-        If a class has too few images.
-    UsageError
+        If a class has too few images, the two folders share files, or a file changes meanwhile.
+    UsageError, DenoiserError
         If the options name something unknown.
     """
     options = options or ExtractOptions()
+    check_name(name)
     estimator = estimators.get(options.method, **options.method_parameters)
+    _require_folders(generated, real)
     reduction = _reduction(generated, options)
     with residual_store(cache) as store:
         populations = [
@@ -170,22 +174,34 @@ def _stage(stage: str, progress: Progress | None) -> Callable[[int, int], None] 
     return None if progress is None else lambda done, total: progress(stage, done, total)
 
 
+def _require_folders(generated: Path, real: Path) -> None:
+    places = [Path(os.path.realpath(folder)) for folder in (generated, real)]
+    for folder, place in zip((generated, real), places, strict=True):
+        if os.path.exists(place) and not os.path.isdir(place):
+            raise InputError(f"{display_path(folder)} is no folder; name a folder of images.")
+    if places[0].is_relative_to(places[1]) or places[1].is_relative_to(places[0]):
+        raise InputError(
+            f"{display_path(generated)} and {display_path(real)} share files; name two folders "
+            "with no image in both."
+        )
+
+
 def _reduction(generated: Path, options: ExtractOptions) -> Reduction:
-    crop = (
-        most_common_crop(generated, options.limits, options.anchor)
-        if options.size is None
-        else CropRule(*options.size, options.anchor)
-    )
     parameters = tuple(sorted(options.denoiser_parameters.items()))
+    # An unknown denoiser or an impossible size is found before the images are read.
+    crop = CropRule(*(options.size or (SIDE, SIDE)), options.anchor)
     reduction = Reduction(options.denoiser, crop, parameters, options.limits)
-    reduction.residual()  # an unknown denoiser is found before the images are read
-    return reduction
+    reduction.residual()
+    if options.size is not None:
+        return reduction
+    return replace(reduction, crop=most_common_crop(generated, options.limits, options.anchor))
 
 
 def _require_enough(folder: Path, population: Population) -> None:
     sources = len({image.source for image in population.images})
     if sources < FEWEST_SOURCES:
-        skipped = f", {len(population.skipped)} could not be examined" if population.skipped else ""
+        reasons = Counter(skipped.reason.replace("_", " ") for skipped in population.skipped)
+        skipped = "".join(f", {count} {reason}" for reason, count in reasons.most_common())
         raise InputError(
             f"{display_path(folder)} holds {sources} usable source images{skipped}; "
             f"a fingerprint needs at least {FEWEST_SOURCES}, better 128, in each class."
@@ -237,6 +253,7 @@ def _fingerprint(
         name=name,
         method=estimator.name,
         pattern=fitted.pattern,
+        offset=fitted.offset,
         crop=reduction.crop,
         denoiser=reduction.residual().identity,
         calibration=calibration([images[i] for i in held.index], labels[held.index], held),

@@ -118,6 +118,8 @@ class Fingerprint:
         Which residuals the pattern speaks about.
     calibration : Calibration
         Held-out scores of both classes.
+    offset : float
+        What is subtracted from the inner product of pattern and features; 0 for correlations.
     null : NullControl, optional
         The shuffled-label control, where it was asked for.
     parameters : mapping
@@ -144,6 +146,7 @@ class Fingerprint:
     crop: CropRule
     denoiser: DenoiserIdentity
     calibration: Calibration
+    offset: float = 0.0
     null: NullControl | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     native_sizes: Mapping[str, int] = field(default_factory=dict)

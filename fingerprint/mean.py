@@ -52,6 +52,8 @@ class Mean:
             total += features[index]
         return Fitted((total / np.count_nonzero(labels)).astype(np.float32))
 
-    def score(self, features: NDArray[np.float32], pattern: NDArray[np.float32]) -> Scores:
+    def score(
+        self, features: NDArray[np.float32], pattern: NDArray[np.float32], offset: float = 0.0
+    ) -> Scores:
         """Correlate residuals (N, 3, H, W) with a pattern (3, H, W); see SPEC 3.2."""
-        return correlate(features, pattern)[:, 0]
+        return correlate(features, pattern)[:, 0] - offset

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from fp.denoisers.errors import OutputError
 from fp.denoisers.images import display_path
+from fp.fingerprint.files import output_error
 
 
 def check_file(output: Path, inputs: Iterable[Path], *, overwrite: bool) -> None:
@@ -24,17 +27,23 @@ def check_file(output: Path, inputs: Iterable[Path], *, overwrite: bool) -> None
     Raises
     ------
     OutputError
-        If the file exists, its folder does not, or it would lie inside an input folder.
+        If the file exists, cannot be written there, or would lie inside an input folder.
     """
     check_folder(output, inputs)
-    if output.is_dir():
-        raise OutputError(f"{display_path(output)} is a folder; name a file to write.")
-    if output.exists() and not overwrite:
-        raise OutputError(
-            f"{display_path(output)} exists already; choose another name or add --overwrite."
-        )
-    if not output.parent.is_dir():
-        raise OutputError(f"{display_path(output.parent)} does not exist; make the folder first.")
+    try:
+        if output.is_dir():
+            raise OutputError(f"{display_path(output)} is a folder; name a file to write.")
+        if os.path.lexists(output) and not overwrite:
+            raise OutputError(
+                f"{display_path(output)} exists already; choose another name or add --overwrite."
+            )
+        output.parent.stat()
+        if not os.access(output.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OutputError:
+        raise
+    except OSError as error:
+        raise output_error(output, error) from error
 
 
 def check_folder(output: Path, inputs: Iterable[Path]) -> None:
@@ -50,11 +59,17 @@ def check_folder(output: Path, inputs: Iterable[Path]) -> None:
     Raises
     ------
     OutputError
-        If an input contains the output.
+        If an input contains the output, or there cannot be such a place.
     """
-    place = output.resolve()
+    try:
+        place = output.resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that go round in circles
+        raise OutputError(
+            f"{display_path(output)} cannot be reached ({error}); choose another place."
+        ) from error
     for given in inputs:
-        if given.is_dir() and place.is_relative_to(given.resolve()):
+        # realpath gives an answer for every input; whether it is usable is found out at reading.
+        if place.is_relative_to(os.path.realpath(given)):
             raise OutputError(
                 f"{display_path(output)} lies inside the input {display_path(given)}, which is "
                 "never written to; choose a place outside of it."

@@ -18,7 +18,7 @@ from fp.denoisers.errors import ImageError, InputError
 from fp.denoisers.images import Limits, display_path, find_images, image_size, load_image
 from fp.denoisers.residual import FloatArray, Residual
 from fp.fingerprint.crossfit import sources_of
-from fp.fingerprint.workers import run_in_order
+from fp.fingerprint.workers import run_in_order, with_one_thread
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage, the number of images done and their total."""
@@ -99,7 +99,7 @@ class Reduction:
 
 @lru_cache(maxsize=4)
 def _made(denoiser: str, parameters: tuple[tuple[str, Any], ...]) -> Residual:
-    return registry.get(denoiser, **dict(parameters))
+    return with_one_thread(registry.get(denoiser, **dict(parameters)))
 
 
 @dataclass(frozen=True)
@@ -261,12 +261,16 @@ def residuals(
     Raises
     ------
     InputError
-        If a file changed since it was examined.
+        If a file changed since it was examined, or is gone.
     """
     for image in images:
-        loaded = load_image(image.path, None, reduction.limits)
-        if loaded.sha256 != image.sha256:
+        try:
+            loaded = load_image(image.path, None, reduction.limits)
+        except ImageError:
+            loaded = None
+        if loaded is None or loaded.sha256 != image.sha256:
             raise InputError(
-                f"{display_path(image.path)} changed while it was examined; run again."
+                f"{display_path(image.path)} changed while it was in use; run again when nothing "
+                "writes to its folder."
             )
         yield store.residual(reduction.crop.apply(loaded.rgb_hwc), reduction.residual())

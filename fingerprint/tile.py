@@ -95,9 +95,11 @@ class Tile:
             "period": period,
             "separation_by_period": {str(p): float(d) for p, d in separations.items()},
         }
-        return Fitted(weights.reshape(3, period, period).astype(np.float32), chosen)
+        return Fitted(weights.reshape(3, period, period).astype(np.float32), chosen=chosen)
 
-    def score(self, features: Tiles, pattern: NDArray[np.float32]) -> Scores:
+    def score(
+        self, features: Tiles, pattern: NDArray[np.float32], offset: float = 0.0
+    ) -> Scores:
         """Correlate images, given as folded residuals, with the weights repeated over them."""
         period = pattern.shape[-1]
         weights = pattern.astype(np.float64).ravel()
@@ -105,7 +107,7 @@ class Tile:
         norm = float(np.linalg.norm(weights)) * period * np.sqrt(3.0)
         rows = refold(features, period).reshape(len(features), -1)
         # One image at a time: the bits must not depend on how many are scored together.
-        return np.array([row @ weights for row in rows]) / (norm or 1.0)
+        return np.array([row @ weights for row in rows]) / (norm or 1.0) - offset
 
 
 def refold(tiles: Tiles, period: int) -> Tiles:

@@ -1,28 +1,36 @@
 """The driver: a function over many images, in this process or in several, in order.
 
-Paths travel to the workers, never arrays. Results come back in the order of the items whatever the
-number of workers, a few chunks ahead at most. An image that kills its worker is found by halving
-the chunk and reported in its place; the rest goes on.
+Paths travel to the workers, never arrays. Each worker has a pipe of its own, so that it is known
+which image it was at when it died: that image gets one more chance and is then reported in its
+place, and the rest goes on. A worker whose parent is gone ends too.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import multiprocessing
 import os
+import signal
+import sys
+import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Made = TypeVar("Made")
 
-CHUNK = 16
-"""Images a task: enough to hide the cost of sending it, few enough to spread the end of a run."""
+FEWEST_FOR_WORKERS = 32
+"""Images from which several processes pay: each takes a second to start."""
 
-_AHEAD = 2  # chunks in flight for each worker
+_IN_HAND = 2  # items a worker has, so that it never waits for the next one
+_AHEAD = 64  # results a worker may be ahead of the one that is due
+_MOST_STILLBORN = 3  # more is no accident
 
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
@@ -36,11 +44,25 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def with_one_thread(made: Made) -> Made:
+    """Set torch, if it is loaded, to one thread, and hand on what was made.
+
+    One process a core with one thread each is fastest, and the number of processes cannot change
+    the bits of a sum.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)
+    return made
+
+
 def run_in_order(
     task: Callable[[Item], Result],
     items: Sequence[Item],
     on_death: Callable[[Item], Result],
     jobs: int = 1,
+    *,
+    isolated: bool = False,
 ) -> Iterator[Result]:
     """Apply a function to every item.
 
@@ -48,86 +70,205 @@ def run_in_order(
     ----------
     task : callable
         Function of one item; picklable, with whatever it needs to open inside of it. It answers
-        for every expected failure itself.
+        for every expected failure itself; what it raises ends the run.
     items : sequence
         Items, such as paths.
     on_death : callable
-        Gives the result of an item whose worker died.
+        Gives the result of an item that ended two workers, one after the other.
     jobs : int
-        Number of worker processes; 1 works in this process.
+        Number of worker processes; 1 works in this process, and so does any number for a few items.
+    isolated : bool
+        Work in another process even so, where an item may be deadly.
 
     Yields
     ------
     object
         Result of each item, in the order of the items.
     """
-    if jobs <= 1 or len(items) <= CHUNK:
+    if not isolated and (jobs <= 1 or len(items) < FEWEST_FOR_WORKERS):
         yield from map(task, items)
         return
-    chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
-    waiting: deque[tuple[Sequence[Item], Future[list[Result]]]] = deque()
-    with _one_thread_each():
-        pool = _pool(jobs)
+    with contextlib.closing(_Crew(task, items, on_death, min(jobs, len(items)))) as crew:
+        yield from crew.results()
+
+
+class _Ready:
+    """What a worker says when it has started."""
+
+
+@dataclass(frozen=True)
+class _Answer(Generic[Result]):
+    result: Result
+
+
+@dataclass(frozen=True)
+class _Failure:
+    error: Exception
+
+
+class _Worker(Generic[Item, Result]):
+    """A process that answers the items it is handed, one by one."""
+
+    def __init__(self, task: Callable[[Item], Result]) -> None:
+        self.pipe, theirs = multiprocessing.Pipe()
+        self.in_hand: deque[int] = deque()
+        self.ready = False
+        # Spawned, not forked: a forked process hangs where the parent has used OpenMP.
+        self._process = multiprocessing.get_context("spawn").Process(
+            target=_serve, args=(theirs, task), daemon=True
+        )
         try:
-            upcoming = iter(chunks)
-            for chunk in upcoming:
-                waiting.append((chunk, pool.submit(_apply, task, chunk)))
-                if len(waiting) >= _AHEAD * jobs:
-                    break
-            while waiting:
-                chunk, future = waiting.popleft()
-                try:
-                    results = future.result()
-                except BrokenProcessPool:
-                    # Nobody knows which chunk did it: all that were in flight start again, this
-                    # one apart from the others.
-                    pool.shutdown(cancel_futures=True)
-                    results = _bisect(task, chunk, on_death)
-                    pool = _pool(jobs)
-                    again = [queued for queued, _ in waiting]
-                    waiting = deque((queued, pool.submit(_apply, task, queued)) for queued in again)
-                yield from results
-                following = next(upcoming, None)
-                if following is not None:
-                    waiting.append((following, _submit(pool, task, following)))
+            with _one_thread_each(), _deaf_to_interrupts():
+                self._process.start()
         finally:
-            pool.shutdown(cancel_futures=True)
+            theirs.close()
 
+    def hand(self, index: int, item: Item) -> None:
+        self.in_hand.append(index)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # dead: heard in its turn
+            self.pipe.send(item)
 
-def _submit(
-    pool: Executor, task: Callable[[Item], Result], chunk: Sequence[Item]
-) -> Future[list[Result]]:
-    try:
-        return pool.submit(_apply, task, chunk)
-    except BrokenProcessPool as error:  # broken since the last result: found out in its turn
-        failed: Future[list[Result]] = Future()
-        failed.set_exception(error)
-        return failed
-
-
-def _bisect(
-    task: Callable[[Item], Result],
-    chunk: Sequence[Item],
-    on_death: Callable[[Item], Result],
-) -> list[Result]:
-    with _pool(1) as pool:
+    def hear(self) -> _Ready | _Answer[Result] | _Failure | None:
+        """Give what the process says; None if it has died."""
         try:
-            return pool.submit(_apply, task, chunk).result()
-        except BrokenProcessPool:
-            if len(chunk) == 1:
-                return [on_death(chunk[0])]
-    middle = len(chunk) // 2
-    first = _bisect(task, chunk[:middle], on_death)
-    return first + _bisect(task, chunk[middle:], on_death)
+            said: _Ready | _Answer[Result] | _Failure = self.pipe.recv()
+        except (EOFError, OSError):
+            return None
+        return said
+
+    def dismiss(self, patience: float) -> None:
+        """End the process: by itself, as its pipe has ended, or by force when patience has."""
+        self.pipe.close()
+        self._process.join(patience)
+        self._process.kill()
+        self._process.join()
 
 
-def _apply(task: Callable[[Item], Result], chunk: Sequence[Item]) -> list[Result]:
-    return [task(item) for item in chunk]
+class _Crew(Generic[Item, Result]):
+    """Workers, the item that each is at, and the results that are not due yet."""
+
+    def __init__(
+        self,
+        task: Callable[[Item], Result],
+        items: Sequence[Item],
+        on_death: Callable[[Item], Result],
+        size: int,
+    ) -> None:
+        self._task = task
+        self._items = items
+        self._on_death = on_death
+        self._waiting = deque(range(len(items)))
+        self._suspects: set[int] = set()
+        self._results: dict[int, _Answer[Result] | _Failure] = {}
+        self._stillborn = 0
+        self._workers: list[_Worker[Item, Result]] = []
+        self._size = size
+        self._patience = 0.0
+
+    def results(self) -> Iterator[Result]:
+        """Give the results in the order of the items."""
+        for _ in range(self._size):
+            self._workers.append(_Worker(self._task))
+        for due in range(len(self._items)):
+            while due not in self._results:
+                self._hand_out(due + _AHEAD * self._size)
+                self._listen()
+            answer = self._results.pop(due)
+            if isinstance(answer, _Failure):
+                raise answer.error
+            yield answer.result
+        self._patience = 10.0  # all is done: no reason for force
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in self._workers:
+            worker.pipe.close()
+        for worker in self._workers:
+            worker.dismiss(self._patience)
+
+    def _hand_out(self, end: int) -> None:
+        for worker in self._workers:
+            while len(worker.in_hand) < _IN_HAND and self._waiting and self._waiting[0] < end:
+                index = self._waiting.popleft()
+                worker.hand(index, self._items[index])
+
+    def _listen(self) -> None:
+        speaking = wait([worker.pipe for worker in self._workers])
+        for place, worker in enumerate(self._workers):
+            if worker.pipe not in speaking:
+                continue
+            said = worker.hear()
+            if isinstance(said, _Answer | _Failure):
+                self._results[worker.in_hand.popleft()] = said
+            elif said is None:
+                worker.dismiss(0)
+                self._bury(worker)
+                self._workers[place] = _Worker(self._task)
+            else:
+                worker.ready = True
+
+    def _bury(self, dead: _Worker[Item, Result]) -> None:
+        """Take back what a dead worker had in hand; it was at the first of it."""
+        if not dead.ready:
+            self._stillborn += 1
+            if self._stillborn > _MOST_STILLBORN:
+                raise RuntimeError("worker processes end as soon as they start")
+        elif dead.in_hand:
+            suspect = dead.in_hand[0]
+            if suspect in self._suspects:
+                lost = self._on_death(self._items[dead.in_hand.popleft()])
+                self._results[suspect] = _Answer(lost)
+            self._suspects.add(suspect)
+        self._waiting.extendleft(reversed(dead.in_hand))
 
 
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    # Spawned, not forked: a forked process hangs where the parent has used OpenMP.
-    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+def _serve(pipe: Connection, task: Callable[[Any], Any]) -> None:
+    """Answer items until whoever asks closes the other end of the pipe, or dies."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        pipe.send(_Ready())
+        while True:
+            said = _attempt(task, pipe.recv())
+            try:
+                pipe.send(said)
+            except (TypeError, AttributeError, ValueError) as error:  # it does not travel
+                pipe.send(_Failure(_fit_to_travel(error)))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # whatever the image at hand still asks for
+
+
+def _attempt(task: Callable[[Any], Any], item: Any) -> _Answer[Any] | _Failure:
+    try:
+        return _Answer(task(item))
+    except Exception as error:
+        return _Failure(_fit_to_travel(error))
+
+
+def _fit_to_travel(error: Exception) -> Exception:
+    error.add_note("In a worker process:\n" + traceback.format_exc())
+    try:
+        copy.copy(error)  # made anew from its arguments, as at the other end of the pipe
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Start processes that Ctrl-C does not reach: who has started them ends them.
+
+    A process keeps the signals blocked that were blocked where it was started.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager

@@ -82,7 +82,7 @@ class Spy:
         self.seen.append(set(features[:, 0].astype(int)))
         return Fitted(np.full((1, 1, 1), len(self.seen) - 1, dtype=np.float32))
 
-    def score(self, features, pattern):
+    def score(self, features, pattern, offset=0.0):
         ids = features[:, 0].astype(int)
         assert not self.seen[int(pattern[0, 0, 0])] & set(ids), "scored what it had seen"
         self.scored.extend(ids)

@@ -1,0 +1,259 @@
+"""``fp bank``: files of fingerprints listed, shown, extended and verified."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fp.cli.options import PATH
+from fp.denoisers.errors import InputError, IntegrityError, UsageError
+
+if TYPE_CHECKING:
+    from fp.fingerprint.fingerprint import Fingerprint
+    from fp.fingerprint.record import Summary
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group("bank")
+def command() -> None:
+    """List, show, extend and verify files of fingerprints.
+
+    A BANK is a file that 'fp extract' or 'fp bank add' wrote, or a folder of such files.
+    """
+
+
+@command.command("list")
+@click.argument("bank", type=PATH)
+@json_option
+def list_command(bank: Path, as_json: bool) -> None:
+    """List the fingerprints of BANK, one a row.
+
+    On a terminal it is a table; elsewhere the columns are separated by tabs.
+
+    Example: fp bank list generators.h5
+    """
+    from fp.fingerprint.store import read_summaries
+
+    rows = [_row(summary) for summary in read_summaries(bank)]
+    if as_json:
+        _echo_json(rows)
+    else:
+        _echo_table(rows)
+
+
+@command.command("show")
+@click.argument("bank", type=PATH)
+@click.option("--name", help="Show only the fingerprint of this name.")
+@json_option
+def show(bank: Path, name: str | None, as_json: bool) -> None:
+    """Show everything that BANK tells about its fingerprints, but their arrays.
+
+    Example: fp bank show generators.h5 --name "SD 1.4"
+    """
+    from fp.fingerprint.store import read_summaries
+
+    summaries = list(read_summaries(bank))
+    chosen = [summary for summary in summaries if name in (None, summary.name)]
+    if not chosen:
+        known = ", ".join(repr(summary.name) for summary in summaries[:10])
+        more = "" if len(summaries) <= 10 else f" and {len(summaries) - 10} more"
+        raise InputError(f"There is no fingerprint named {name!r}; there are {known}{more}.")
+    details = [_details(summary) for summary in chosen]
+    if as_json:
+        _echo_json(details)
+    else:
+        for index, detail in enumerate(details):
+            click.echo("\n" * bool(index) + "\n".join(_lines(detail)))
+
+
+@command.command("add")
+@click.argument("bank", type=PATH)
+@click.argument("sources", type=PATH, nargs=-1, required=True, metavar="SOURCE...")
+@click.option("--name", help="Name to store it under, where the sources hold one fingerprint.")
+def add(bank: Path, sources: tuple[Path, ...], name: str | None) -> None:
+    """Add the fingerprints of each SOURCE to the file BANK, which is made where missing.
+
+    Two fingerprints of one name are refused. BANK is replaced at once when all is written.
+
+    Example: fp bank add generators.h5 sd14.h5 midjourney.h5
+    """
+    from fp.fingerprint.store import add_to_bank, iter_bank
+
+    members: Iterator[Fingerprint] = chain.from_iterable(map(iter_bank, sources))
+    if name is not None:
+        held = list(members)
+        if len(held) != 1:
+            raise UsageError(
+                f"--name names one fingerprint and the sources hold {len(held)}; "
+                "name one source, or leave it out."
+            )
+        members = iter([held[0].renamed(name)])
+    count = 0
+
+    def counted() -> Iterator[Fingerprint]:
+        nonlocal count
+        for count, member in enumerate(members, start=1):  # noqa: B007
+            yield member
+
+    add_to_bank(bank, counted())
+    click.echo(f"{count} added to {_printable(str(bank))}", err=True)
+
+
+@command.command("verify")
+@click.argument("banks", type=PATH, nargs=-1, required=True, metavar="BANK...")
+@json_option
+def verify(banks: tuple[Path, ...], as_json: bool) -> None:
+    """Check each BANK against the file format and its own checksums.
+
+    Every rule that is broken gives a line; the exit code is 5 if there is any, else 0.
+
+    Example: fp bank verify generators.h5 && fp detect generators.h5 unknown/ -o case/
+    """
+    from fp.denoisers.files import display_path
+    from fp.fingerprint.conformance import verify_bank
+
+    faults = []
+    for bank in banks:
+        found = verify_bank(bank)
+        faults += found
+        if not as_json:
+            shown = _printable(display_path(bank))
+            lines = [_printable(fault.message) for fault in found] or [f"{shown} conforms"]
+            click.echo("\n".join(lines))
+    if as_json:
+        _echo_json(
+            [{"file": display_path(fault.file), "message": fault.message} for fault in faults]
+        )
+    if faults:
+        files = len({fault.file for fault in faults})
+        raise IntegrityError(
+            f"{len(faults)} rules of the format are broken in {files} files; "
+            "use undamaged copies or extract the fingerprints again."
+        )
+
+
+def _row(summary: Summary) -> dict[str, Any]:
+    found, null = summary.calibration, summary.null
+    return {
+        "name": summary.name,
+        "method": summary.method,
+        "denoiser": summary.denoiser.name,
+        "crop": f"{summary.crop.width}x{summary.crop.height}",
+        "native_sizes": " ".join(summary.native_sizes),
+        "n_generated": found.generated.size,
+        "n_real": found.real.size,
+        "mu_g": found.mu_g,
+        "mu_r": found.mu_r,
+        "null_p": None if null is None else null.p,
+        "created_utc": summary.created_utc,
+        "uuid": summary.uuid,
+    }
+
+
+def _details(summary: Summary) -> dict[str, Any]:
+    found, null = summary.calibration, summary.null
+    return {
+        "name": summary.name,
+        "uuid": summary.uuid,
+        "method": summary.method,
+        "pattern_shape": list(summary.pattern_shape),
+        "crop": asdict(summary.crop),
+        "denoiser": asdict(summary.denoiser),
+        "calibration": {
+            "scheme": found.scheme,
+            "n_generated": found.generated.size,
+            "n_real": found.real.size,
+            "sources_generated": len(set(found.generated_source)),
+            "sources_real": len(set(found.real_source)),
+            "mu_g": found.mu_g,
+            "mu_r": found.mu_r,
+            "smallest_p": 1 / (found.real.size + 1),
+        },
+        "offset": summary.offset,
+        "null": None
+        if null is None
+        else {
+            "observed": null.observed,
+            "largest_shuffled": float(null.shuffled.max()) if null.shuffled.size else None,
+            "n": null.shuffled.size,
+            "p": null.p,
+            "seed": null.seed,
+        },
+        "parameters": dict(summary.parameters),
+        "native_sizes": dict(summary.native_sizes),
+        "formats": dict(summary.formats),
+        "history": list(summary.history),
+        "environment": dict(summary.environment),
+        "created_utc": summary.created_utc,
+        "tool_version": summary.tool_version,
+    }
+
+
+def _lines(detail: dict[str, Any], indent: str = "") -> Iterator[str]:
+    width = max(map(len, detail), default=0)
+    for key, value in detail.items():
+        if isinstance(value, dict) and value:
+            yield f"{indent}{_printable(key)}"
+            yield from _lines(value, indent + "  ")
+        else:
+            yield f"{indent}{_printable(key):<{width}}  {_cell(value)}"
+
+
+def _echo_table(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        click.echo("\t".join(rows[0]))
+        for row in rows:
+            click.echo("\t".join(map(_cell, row.values())))
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    # What fits into 80 columns; 'fp bank show' has the rest.
+    table = Table("name", "method", "denoiser", "crop", "images", "null p", box=None)
+    for row in rows:
+        images = f"{row['n_generated']} + {row['n_real']}"
+        cells = [row["name"], row["method"], row["denoiser"], row["crop"], images, row["null_p"]]
+        table.add_row(*(Text(_cell(cell)) for cell in cells))
+    console.print(table)
+
+
+def _echo_json(value: Any) -> None:
+    click.echo(json.dumps(_finite(value), indent=2, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    """Replace what JSON has no number for: a separation can be infinite."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    if isinstance(value, dict | list):
+        return _printable(json.dumps(value, ensure_ascii=False)) if value else "-"
+    return _printable(str(value))
+
+
+def _printable(text: str) -> str:
+    """Escape what could break a table or steer a terminal: a name comes from somebody's file."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )

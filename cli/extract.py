@@ -1,0 +1,228 @@
+"""``fp extract``: two folders of images in, a fingerprint out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fp.cli.options import (
+    EXIT_SOME_NOT_EXAMINED,
+    PATH,
+    cache_options,
+    interruptible,
+    jobs_option,
+    max_pixels_option,
+    open_cache,
+    overwrite_option,
+    progress_bar,
+)
+
+if TYPE_CHECKING:
+    from fp.denoisers.cache import ResidualCache
+
+
+def _denoiser(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    from fp.denoisers.errors import DenoiserError
+    from fp.denoisers.registry import check_name
+
+    try:
+        check_name(value)
+    except DenoiserError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
+
+
+def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,6})x(\d{1,6})", value, re.ASCII | re.IGNORECASE)
+    if found is None:
+        raise click.BadParameter(f"{value!r} is not WIDTHxHEIGHT, such as 256x256.")
+    return int(found[2]), int(found[1])
+
+
+@click.command("extract")
+@click.option("--generated", type=PATH, required=True, help="Folder of the generator's images.")
+@click.option("--real", type=PATH, required=True, help="Folder of reference images.")
+@click.option("-o", "--output", type=PATH, required=True, help="Fingerprint file to write (.h5).")
+@click.option("--name", help="Name of the generator [default: name of its folder].")
+@click.option(
+    "--method",
+    type=click.Choice(["dif", "fourier", "mean", "spectrum", "tile"]),
+    default="tile",
+    show_default=True,
+    help="Estimator. dif takes minutes; mean and fourier are baselines; spectrum sees processing.",
+)
+@click.option("--steps", type=click.IntRange(1), help="Steps of dif [default: 480].")
+@click.option(
+    "--reference",
+    is_flag=True,
+    help="Let dif compute in float32 on one thread: the same pattern every time, bit for bit.",
+)
+@click.option(
+    "--denoiser",
+    default="wavelet",
+    show_default=True,
+    callback=_denoiser,
+    help="What makes the residuals; see 'fp denoiser list'.",
+)
+@click.option(
+    "--size",
+    metavar="WIDTHxHEIGHT",
+    callback=_size,
+    help="Examined part, multiples of 32 [default: within the most common generated size].",
+)
+@click.option(
+    "--anchor",
+    type=click.Choice(["top-left", "centre"]),
+    default="top-left",
+    show_default=True,
+    help="Where the examined part lies.",
+)
+@click.option(
+    "--null",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Repeat the extraction with shuffled labels this often, as a control.",
+)
+@click.option(
+    "--folds",
+    type=click.IntRange(2),
+    default=10,
+    show_default=True,
+    help="Parts into which the images are dealt; each is scored by a pattern from the others.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of folds, shuffles and dif.",
+)
+@jobs_option
+@max_pixels_option
+@cache_options
+@overwrite_option
+def command(
+    generated: Path,
+    real: Path,
+    output: Path,
+    name: str | None,
+    method: str,
+    steps: int | None,
+    reference: bool,
+    denoiser: str,
+    size: tuple[int, int] | None,
+    anchor: str,
+    null: int,
+    folds: int,
+    seed: int,
+    jobs: int,
+    max_pixels: int,
+    cache_folder: Path | None,
+    no_cache: bool,
+    overwrite: bool,
+) -> None:
+    """Make a generator's fingerprint from a folder of its images and one of reference images.
+
+    Both folders are searched recursively; 128 images of each class or more are a good start, at
+    the size at which the generator drew them.
+
+    Example: fp extract --generated sd14/ --real photos/ -o sd14.h5 --name "SD 1.4" --null 20
+    """
+    from fp.denoisers.images import Limits, display_path
+    from fp.fingerprint.extraction import ExtractOptions, extract
+    from fp.fingerprint.outputs import check_file
+    from fp.fingerprint.store import write_bank
+
+    check_file(output, (generated, real), overwrite=overwrite)
+    if name is None:
+        name = display_path(Path(generated.resolve().name))
+    options = ExtractOptions(
+        method=method,
+        method_parameters=_parameters(method, steps, reference, seed),
+        denoiser=denoiser,
+        size=size,
+        anchor="centre" if anchor == "centre" else "top-left",
+        folds=folds,
+        null=null,
+        seed=seed,
+        limits=Limits(pixels=max_pixels),
+    )
+    # Beside the output, so that the same command finds it again after an interruption.
+    checkpoint = output.with_name(f".{output.name}.checkpoint")
+    cache = open_cache(cache_folder, no_cache, (generated, real))
+    with interruptible(_kept(cache)), progress_bar("extract") as progress:
+        result = extract(generated, real, name, options, cache, jobs, progress, checkpoint)
+    write_bank(output, [result.fingerprint], overwrite=overwrite)
+    checkpoint.unlink(missing_ok=True)
+    for skipped in result.skipped:
+        click.echo(f"not examined ({skipped.reason}): {skipped.message}", err=True)
+    for line in summary(result.fingerprint):
+        click.echo(line)
+    if result.skipped:
+        click.get_current_context().exit(EXIT_SOME_NOT_EXAMINED)
+
+
+def _parameters(method: str, steps: int | None, reference: bool, seed: int) -> dict[str, int | str]:
+    if method != "dif":
+        if steps is not None or reference:
+            raise click.UsageError("--steps and --reference belong to --method dif.")
+        return {}
+    chosen: dict[str, int | str] = {"seed": seed, "mode": "reference" if reference else "fast"}
+    return chosen if steps is None else chosen | {"steps": steps}
+
+
+def _kept(cache: ResidualCache | None) -> str:
+    from fp.denoisers.images import display_path
+
+    if cache is None:
+        return "no fingerprint was written and no residual kept"
+    return (
+        "no fingerprint was written; the residuals made so far are kept in "
+        f"{display_path(cache.folder)}, so the same command goes on from there"
+    )
+
+
+def summary(fingerprint: object) -> list[str]:
+    """Describe a fingerprint in a few lines.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        What was extracted.
+
+    Returns
+    -------
+    list of str
+        Lines of text.
+    """
+    from fp.fingerprint.fingerprint import Fingerprint
+
+    assert isinstance(fingerprint, Fingerprint)
+    found = fingerprint.calibration
+    n = found.real.size
+    lines = [
+        f"{fingerprint.name}: {fingerprint.method} fingerprint on {fingerprint.denoiser.name} "
+        f"residuals, {fingerprint.crop.width} x {fingerprint.crop.height}",
+        f"  images       {found.generated.size} generated, {n} reference",
+        f"  held-out     mu_g {fingerprint.mu_g:+.5f}, mu_r {fingerprint.mu_r:+.5f} "
+        f"({found.scheme})",
+        f"  smallest p   {1 / (n + 1):.4f}: no smaller false-positive rate can be asked for",
+    ]
+    if "period" in fingerprint.parameters:
+        lines.insert(2, f"  period       {fingerprint.parameters['period']} pixels")
+    if fingerprint.null is not None:
+        null = fingerprint.null
+        lines.append(
+            f"  null         separation {null.observed:.2f}, with shuffled labels at most "
+            f"{null.shuffled.max():.2f} in {null.shuffled.size} (p = {null.p:.3f})"
+        )
+    else:
+        lines.append("  null         not run; --null 20 shows what shuffled labels give")
+    return lines

@@ -1,0 +1,144 @@
+"""The command ``fp``: a group whose subcommands are imported when they are called."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+import traceback
+from importlib import import_module
+
+import click
+
+from fp.cli.options import EXIT_INTERNAL
+from fp.denoisers.errors import FpError
+
+_COMMANDS = {
+    "bank": "List, show, extend and verify files of fingerprints.",
+    "demo": "Go the whole way on images that come with the package.",
+    "denoiser": "List, train and evaluate the denoisers.",
+    "detect": "Test images against fingerprints.",
+    "extract": "Make a generator's fingerprint from two folders of images.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports ``fp.cli.<name>`` and takes its ``command`` when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the subcommands."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a subcommand."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"fp.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the subcommands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(_COMMANDS.items()))
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from fp.fingerprint.environment import tool_version
+
+        click.echo(f"fp {tool_version()}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-v",
+    "--verbose",
+    count=True,
+    help="Say more on standard error: -v names the files that 'fp detect' could not examine, as "
+    "they come; -vv adds the traceback of an error.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Print the version.",
+)
+@click.pass_context
+def group(ctx: click.Context, verbose: int) -> None:
+    """Tell which image generator drew a picture, with figures and their limits.
+
+    Exit codes: 0 done, 1 internal error or interrupted, 2 usage, 3 done but some inputs were not
+    examined, 4 unusable input or output, 5 integrity failure.
+    """
+    ctx.obj = verbose
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Arguments; by default those of the process.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    # Told before click reads the options: its own parsing may fail as well.
+    tracebacks = _verbosity(arguments) > 1
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A file name must not end a run because the terminal cannot show it.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = group.main(arguments, prog_name="fp", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Abort:
+        _fail("Interrupted.", EXIT_INTERNAL)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _fail(_sentence(error), error.exit_code)
+    except FpError as error:
+        if tracebacks:
+            traceback.print_exc()
+        _fail(str(error), error.exit_code)
+    except Exception as error:
+        if tracebacks:
+            traceback.print_exc()
+        _fail(
+            f"Internal error: {type(error).__name__}: {error}; "
+            "run again with 'fp -vv' for the traceback and report it.",
+            EXIT_INTERNAL,
+        )
+
+
+def _verbosity(arguments: list[str]) -> int:
+    verbosity = 0
+    for argument in arguments:
+        if re.fullmatch("-v+", argument):
+            verbosity += len(argument) - 1
+        elif argument == "--verbose":
+            verbosity += 1
+        else:  # the subcommand: what follows is its own
+            break
+    return verbosity
+
+
+def _sentence(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    # click says some things in two sentences.
+    message = re.sub(r"\. ([A-Z])", lambda match: f"; {match[1].lower()}", error.format_message())
+    message = message.rstrip(".?")
+    return f"{message}; see '{context.command_path if context else 'fp'} --help'."
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo(f"fp: {' '.join(message.split())}", err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Options that several subcommands share, with the checks that belong to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from fp.denoisers.errors import FpError
+
+if TYPE_CHECKING:
+    from fp.denoisers.cache import ResidualCache
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+EXIT_INTERNAL = 1
+EXIT_SOME_NOT_EXAMINED = 3
+
+PATH = click.Path(path_type=Path)
+
+
+def _jobs(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
+    if value is not None:
+        return value
+    from fp.fingerprint.workers import usable_cores
+
+    return usable_cores()
+
+
+jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    callback=_jobs,
+    help="Number of processes [default: one a core]. Results do not depend on it.",
+)
+
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace the output of an earlier run."
+)
+
+max_pixels_option = click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    default=128 * 2**20,
+    show_default=True,
+    help="Refuse images with more pixels than this, undecoded.",
+)
+
+
+def cache_options(command: Command) -> Command:
+    """Add ``--cache DIR`` and ``--no-cache``."""
+    command = click.option(
+        "--cache",
+        "cache_folder",
+        type=PATH,
+        help="Folder of residuals [default: FP_CACHE, or the user's cache folder].",
+    )(command)
+    return click.option("--no-cache", is_flag=True, help="Keep no residuals after the run.")(
+        command
+    )
+
+
+def open_cache(
+    cache_folder: Path | None, no_cache: bool, inputs: Iterable[Path]
+) -> ResidualCache | None:
+    """Open the residual cache that the options ask for, or none.
+
+    Parameters
+    ----------
+    cache_folder : Path or None
+        Folder that was named.
+    no_cache : bool
+        Whether none is wanted.
+    inputs : iterable of Path
+        Files and folders that are only read; a cache inside of them is refused.
+
+    Returns
+    -------
+    ResidualCache or None
+        The cache.
+    """
+    from fp.denoisers.cache import ResidualCache, default_folder
+    from fp.fingerprint.outputs import check_folder
+
+    if no_cache:
+        if cache_folder is not None:
+            raise click.UsageError("--cache and --no-cache contradict each other")
+        return None
+    folder = cache_folder or default_folder()
+    check_folder(folder, inputs)
+    return ResidualCache(folder)
+
+
+class Interrupted(FpError):
+    """Ctrl-C, with what is kept."""
+
+    exit_code = EXIT_INTERNAL
+
+
+@contextmanager
+def interruptible(kept: str) -> Iterator[None]:
+    """Say what is kept when Ctrl-C ends the block.
+
+    Parameters
+    ----------
+    kept : str
+        What is kept and how to go on; the end of a sentence.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(f"Interrupted; {kept}.") from None
+
+
+@contextmanager
+def progress_bar(description: str) -> Iterator[Callable[[str, int, int], None]]:
+    """Show progress on standard error.
+
+    Parameters
+    ----------
+    description : str
+        What is done, before the first stage is known.
+
+    Yields
+    ------
+    callable
+        Takes a stage, the number done and the total.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    # Not a terminal: no bar, and no control codes in somebody's log.
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        tasks: dict[str, Any] = {}
+
+        def update(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(f"{description}: {stage}", total=total)
+            bar.update(tasks[stage], completed=done, total=total)
+
+        yield update

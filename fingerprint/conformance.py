@@ -1,0 +1,154 @@
+"""Every MUST of `docs/format.md`, checked against a file; reading forgives some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+
+from fp.denoisers.errors import FormatError, FpError, IntegrityError
+from fp.denoisers.files import display_path
+from fp.fingerprint import hdf5, record, schema, store
+from fp.fingerprint.elements import Value
+from fp.fingerprint.hdf5 import Complaint, Entry, Place
+from fp.fingerprint.schema import Elements
+
+_UNKNOWN = "is unknown to version 1.0 and its name does not begin with 'x-'"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A rule that a file breaks.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    message : str
+        One sentence that names file and key.
+    """
+
+    file: Path
+    message: str
+
+
+def verify_bank(path: Path) -> list[Fault]:
+    """Check a file, or each file of a folder, against the format.
+
+    Parameters
+    ----------
+    path : Path
+        A file, or a folder with files ``*.h5``.
+
+    Returns
+    -------
+    list of Fault
+        What is wrong; empty where everything conforms.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or none in the folder.
+    """
+    faults: list[Fault] = []
+    named: dict[str, Path] = {}
+    for file in store.bank_files(path):
+        found: list[FpError] = []
+        try:
+            names = _verify_file(file, found.append)
+        except (FormatError, IntegrityError) as error:
+            found.append(error)
+            names = []
+        for name in names:
+            if name in named:
+                also = f"a second fingerprint is named {name!r}, as in {display_path(named[name])}"
+                found.append(Place(file).refused(f"cannot lie there: {also}"))
+            named[name] = file
+        faults.extend(Fault(file, str(error)) for error in found)
+    return faults
+
+
+def _verify_file(path: Path, complain: Complaint) -> list[str]:
+    place = Place(path)
+    with hdf5.open_for_reading(path) as file:
+        root = hdf5.attributes(file, place, complain)
+        _, minor = schema.check_version(root, place, store.ENCODING_TYPE, store.ENCODING_VERSION)
+        names = hdf5.links(file, place, complain)
+        groups = store.fingerprint_groups(names, place)
+        if not minor:
+            for key in {*names, *root} - {*groups, *store.ROOT_KEYS}:
+                complain(place.at(key).refused(_UNKNOWN))
+        members = [_verify_member(file, name, place.at(name), complain) for name in groups]
+        _verify_root(root, members, place, complain)
+    return [str(member["@name"]) for member in members if "@name" in member]
+
+
+def _verify_root(
+    root: Mapping[str, Entry], members: Sequence[Elements], place: Place, complain: Complaint
+) -> None:
+    stated = {}
+    for key in store.ROOT_KEYS:
+        if key not in root or root[key].kind != "string":
+            complain(place.at(key).refused("is missing or no string"))
+        else:
+            stated[key] = root[key].load()
+    latest = max(str(member.get("@created_utc", "")) for member in members)
+    if stated.get("@created_utc", latest) != latest:
+        complain(place.at("@created_utc").damaged(f"is not the latest of the file, {latest!r}"))
+    identity = store.bank_uuid(str(member.get(schema.HASH_KEY, "")) for member in members)
+    if stated.get("@uuid", identity) != identity:
+        complain(place.at("@uuid").damaged(f"is not that of its fingerprints, {identity}"))
+
+
+def _verify_member(
+    file: h5py.File, name: str, place: Place, complain: Complaint
+) -> dict[str, Value]:
+    elements: dict[str, Value] = {}
+    try:
+        with hdf5.library_errors(place):
+            group = file[name]
+        if not isinstance(group, h5py.Group):
+            raise place.refused("must be a group")
+        entries = hdf5.survey(group, place, complain)
+        _, minor = schema.check_version(
+            entries, place, schema.ENCODING_TYPE, schema.ENCODING_VERSION
+        )
+        for key, entry in entries.items():
+            if not minor and not schema.is_known(key):
+                complain(entry.place.refused(_UNKNOWN))
+            if not entry.protected:
+                complain(entry.place.refused("must be stored with gzip, shuffle and fletcher32"))
+            _load(key, entry, elements, complain)
+        faults = list(schema.structure_faults(entries))
+        for key, what in faults:
+            complain(place.at(key).refused(what))
+        if not faults and len(elements) == len(entries):
+            _verify_values(elements, place, complain)
+    except (FormatError, IntegrityError) as error:
+        complain(error)
+    return elements
+
+
+def _load(key: str, entry: Entry, elements: dict[str, Value], complain: Complaint) -> None:
+    try:
+        elements[key] = entry.load()
+    except (FormatError, IntegrityError) as error:
+        complain(error)
+
+
+def _verify_values(elements: Elements, place: Place, complain: Complaint) -> None:
+    faults = list(schema.value_faults(elements))
+    for key, what in faults:
+        complain(place.at(key).refused(what))
+    try:
+        record.check_hash(elements, place)
+        if not faults:
+            fingerprint = record.build(elements)
+            record.check_uuid(fingerprint, elements, place)
+            if fingerprint.mu_g <= fingerprint.mu_r:
+                what = f"has mu_g = {fingerprint.mu_g:g} not above mu_r = {fingerprint.mu_r:g}"
+                complain(place.at("calibration").refused(what))
+    except IntegrityError as error:
+        complain(error)

@@ -1,0 +1,164 @@
+"""Likelihood ratios from calibration scores, with the bounds that the data can carry.
+
+log10 LR(s) = log10 p(s | h2) / p(s | h1), by logistic regression of the class on the score with
+both classes weighed alike. Beyond its empirical bounds a ratio would be extrapolation, so it stops
+there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta
+from sklearn.linear_model import LogisticRegression
+
+from fp.fingerprint.fingerprint import Calibration
+
+Scores = NDArray[np.float64]
+
+_FOLDS = 10
+_LN10 = float(np.log(10.0))
+
+
+@dataclass(frozen=True)
+class LikelihoodRatio:
+    """The function from a score to a bounded log10 likelihood ratio.
+
+    Parameters
+    ----------
+    slope, intercept : float
+        log10 LR = slope * score + intercept, before the bounds.
+    lower, upper : float
+        Empirical lower and upper bound of log10 LR (ELUB); lower <= 0 <= upper.
+
+    References
+    ----------
+    P. Vergeer, A. van Es, A. de Jongh, I. Alberink, R. Stoel, "Numerical likelihood ratios
+    outputted by LR systems are often based on extrapolation: When to stop extrapolating?", Science
+    & Justice 56 (2016), doi:10.1016/j.scijus.2016.06.003.
+    """
+
+    slope: float
+    intercept: float
+    lower: float
+    upper: float
+
+    def __call__(self, score: float) -> float:
+        """Give log10 LR of a score, within the bounds."""
+        return float(min(max(self.slope * score + self.intercept, self.lower), self.upper))
+
+    def at_bound(self, score: float) -> bool:
+        """Say whether the bounds cut the ratio of a score off."""
+        free = self.slope * score + self.intercept
+        return not self.lower < free < self.upper
+
+
+def fit(calibration: Calibration) -> LikelihoodRatio:
+    """Fit the likelihood ratio of a fingerprint to its held-out scores.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        Held-out scores.
+
+    Returns
+    -------
+    LikelihoodRatio
+        Fitted on all scores; its bounds come from ratios that were fitted without the score they
+        belong to (up to ten folds).
+    """
+    scores = np.concatenate([calibration.real, calibration.generated])
+    labels = np.arange(scores.size) >= calibration.real.size
+    ratios = np.empty(scores.size)
+    # Dealt by rank within each class: the folds follow from the scores alone.
+    fold = np.empty(scores.size, dtype=np.intp)
+    fewest = int(min(labels.sum(), (~labels).sum()))
+    for label in (False, True):
+        members = np.flatnonzero(labels == label)
+        fold[members[np.argsort(scores[members], kind="stable")]] = np.arange(members.size)
+    fold %= max(2, min(_FOLDS, fewest))
+    for held in np.unique(fold):
+        inside, outside = fold != held, fold == held
+        if labels[inside].all() or not labels[inside].any():  # one image a class: nothing to hold
+            inside = np.ones_like(inside)
+        slope, intercept = _logistic(scores[inside], labels[inside])
+        ratios[outside] = slope * scores[outside] + intercept
+    lower, upper = empirical_bounds(ratios[~labels], ratios[labels])
+    slope, intercept = _logistic(scores, labels)
+    return LikelihoodRatio(slope, intercept, lower, upper)
+
+
+def _logistic(scores: Scores, labels: NDArray[np.bool_]) -> tuple[float, float]:
+    """Fit log10 LR = slope * score + intercept; standardised, so that the unit does not matter."""
+    centre, spread = float(scores.mean()), float(scores.std()) or 1.0
+    model = LogisticRegression(class_weight="balanced", C=100.0)
+    model.fit(((scores - centre) / spread)[:, None], labels)
+    slope = float(model.coef_[0, 0]) / spread / _LN10
+    return slope, float(model.intercept_[0]) / _LN10 - slope * centre
+
+
+def empirical_bounds(real: Scores, generated: Scores) -> tuple[float, float]:
+    """Give the range in which log10 likelihood ratios are useful (ELUB).
+
+    Parameters
+    ----------
+    real, generated : ndarray of float64, shape (n_r,) and (n_g,)
+        log10 likelihood ratios of reference images and of the generator's.
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper bound, lower <= 0 <= upper.
+
+    Notes
+    -----
+    One misleading ratio is added to each class, as large as one likes. The upper bound is the
+    largest t >= 1 for which deciding by LR >= t, at prior odds 1 / t, costs less than never looking
+    at the evidence: share of h2 ratios >= t is at least t times the share of h1 ratios >= t. So it
+    cannot exceed n_r + 1. The lower bound is the same with the classes exchanged.
+    """
+    return -_upper_bound(-generated, -real), _upper_bound(real, generated)
+
+
+def _upper_bound(against: Scores, supporting: Scores) -> float:
+    n_against, n_supporting = against.size + 1, supporting.size + 1
+    best = 0.0
+    # Between two ratios the shares stay and t grows, so the bound lies at a ratio or where
+    # t = share / share.
+    for threshold in np.unique(np.concatenate([against, supporting])):
+        hits = np.count_nonzero(supporting >= threshold) / n_supporting
+        alarms = (1 + np.count_nonzero(against >= threshold)) / n_against
+        if hits > 0:
+            best = max(best, min(float(threshold), float(np.log10(hits / alarms))))
+    return best
+
+
+def certified_rate(rate: float, n: int, confidence: float = 0.95) -> float:
+    """Give the false-positive rate that one calibration set certifies at a conformal threshold.
+
+    Parameters
+    ----------
+    rate : float
+        Rate of the conformal rule.
+    n : int
+        Number of reference images.
+    confidence : float
+        One-sided confidence.
+
+    Returns
+    -------
+    float
+        Upper bound of the chance that a new reference image reaches the threshold.
+
+    Notes
+    -----
+    The rule claims where p <= rate, that is beyond the j-th largest reference score with
+    j = floor(rate (n + 1)). The chance of exceeding it is distributed as Beta(j, n + 1 - j) over
+    calibration sets; the bound is its quantile, Clopper-Pearson's for j - 1 exceedances.
+    """
+    exceedances = int(np.floor(rate * (n + 1) + 1e-9))
+    if exceedances < 1:
+        return 0.0
+    return float(beta.ppf(confidence, exceedances, n + 1 - exceedances))

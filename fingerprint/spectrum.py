@@ -1,0 +1,139 @@
+"""The residual's power spectrum: says how a picture was synthesised or resampled, not by whom."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from scipy.fft import rfft2
+from scipy.signal.windows import hann
+
+from fp.denoisers.errors import InputError
+from fp.fingerprint.discriminant import discriminant_coefficients
+from fp.fingerprint.estimators import Course, Fitted, Labels, Role, Scheme, Scores
+
+Spectra = NDArray[np.float64]
+
+
+def log_power_spectrum(residual_chw: NDArray[np.float32], window: int = 64) -> Spectra:
+    """Average windowed periodograms of a residual (Welch), and take the logarithm.
+
+    Parameters
+    ----------
+    residual_chw : ndarray of float32, shape (C, H, W)
+        The residual, at least one window large.
+    window : int
+        Side of the square Hann windows in pixels; neighbours overlap by half.
+
+    Returns
+    -------
+    ndarray of float64, shape (C, window, window // 2 + 1)
+        log10 of the mean power, up to a constant: the mean over all bins is 0, so that neither the
+        strength of the residual nor its unit matters.
+
+    Raises
+    ------
+    InputError
+        If the residual is smaller than the window.
+
+    Notes
+    -----
+    S[c, v, u] = mean over windows of |DFT2(h r_c)|^2 with the periodic Hann window h, of unit
+    energy, so that the sum of S over all frequencies is the mean energy of a windowed block
+    (Parseval).
+    """
+    if min(residual_chw.shape[1:]) < window:
+        raise InputError(
+            f"A spectrum of {window} x {window} windows needs images of that size at least, "
+            f"not {residual_chw.shape[2]} x {residual_chw.shape[1]}."
+        )
+    power = power_spectrum(residual_chw, window)
+    # A flat image has no power anywhere; the floor keeps its logarithm finite.
+    logarithm = np.log10(np.maximum(power, 1e-30))
+    return np.asarray(logarithm - logarithm.mean())
+
+
+def power_spectrum(residual_chw: NDArray[np.float32], window: int = 64) -> Spectra:
+    """Average windowed periodograms; see `log_power_spectrum`.
+
+    Parameters
+    ----------
+    residual_chw : ndarray of float32, shape (C, H, W)
+        The residual, at least one window large.
+    window : int
+        Side of the square windows in pixels.
+
+    Returns
+    -------
+    ndarray of float64, shape (C, window, window // 2 + 1)
+        Mean power in each bin.
+    """
+    taper = np.outer(hann(window, sym=False), hann(window, sym=False))
+    taper /= np.sqrt(np.square(taper).sum())
+    step = window // 2
+    blocks = sliding_window_view(residual_chw, (window, window), axis=(1, 2))[:, ::step, ::step]
+    total = np.zeros((residual_chw.shape[0], window, window // 2 + 1))
+    for row in range(blocks.shape[1]):  # a row of windows at a time bounds the memory
+        transform = rfft2(blocks[:, row].astype(np.float64) * taper)
+        total += (np.square(transform.real) + np.square(transform.imag)).sum(axis=1)
+    return total / (blocks.shape[1] * blocks.shape[2])
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Shrunk linear discriminant of log power spectra.
+
+    Parameters
+    ----------
+    window : int
+        Side of the windows in pixels.
+
+    Notes
+    -----
+    With log spectra s, weights w and the mean m_r of the reference images, the score is
+    <w, s - m_r>, scaled so that the shrunk within-class deviation is 1. It does not move with the
+    place of a crop.
+    """
+
+    window: int = 64
+
+    name: ClassVar[str] = "spectrum"
+    role: ClassVar[Role] = "processing"
+    calibration: ClassVar[Scheme] = "cross-fitted"
+
+    def parameters(self) -> dict[str, Any]:
+        """Give all parameters; JSON types only."""
+        return asdict(self)
+
+    def features(self, residual_chw: NDArray[np.float32]) -> Spectra:
+        """Give the log power spectrum, shape (3, window, window // 2 + 1)."""
+        return log_power_spectrum(residual_chw, self.window)
+
+    def fit(
+        self,
+        features: Spectra,
+        labels: Labels,
+        groups: NDArray[np.intp],
+        course: Course | None = None,
+    ) -> Fitted:
+        """Learn the weights; see `Estimator.fit`."""
+        rows = features.reshape(len(features), -1)
+        rows = rows - rows.mean(axis=0)  # keeps the Gram matrix small beside its differences
+        gram = rows @ rows.T
+        coefficients = discriminant_coefficients(gram, labels, rows.shape[1])
+        difference = np.where(labels, 1.0 / labels.sum(), -1.0 / (~labels).sum())
+        scale = np.sqrt(max(float(coefficients @ gram @ difference), 1e-300))
+        weights = (rows.T @ (coefficients / scale)).astype(np.float32)
+        pattern = weights.reshape(features.shape[1:])
+        return Fitted(pattern, offset=float(self.score(features[~labels], pattern).mean()))
+
+    def score(
+        self, features: Spectra, pattern: NDArray[np.float32], offset: float = 0.0
+    ) -> Scores:
+        """Apply the weights to log spectra (N, 3, window, window // 2 + 1)."""
+        weights = pattern.astype(np.float64).ravel()
+        # One image at a time: the bits must not depend on how many are scored together.
+        return np.array([float(row.ravel() @ weights) for row in features]) - offset

@@ -1,0 +1,83 @@
+"""Fingerprints from integer arithmetic, and the golden file that every later fp must read.
+
+``tests/data/bank-1.0.h5`` was written by ``python tests/golden_bank.py`` with the first version of
+the format. It stays as it is: a new version of the format gets a new file beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from fp.denoisers.crop import CropRule
+from fp.denoisers.residual import DenoiserIdentity
+from fp.fingerprint.fingerprint import Calibration, Fingerprint, NullControl
+from fp.fingerprint.store import write_bank
+
+GOLDEN = Path(__file__).parent / "data" / "bank-1.0.h5"
+
+
+def wave(n: int, step: int, offset: float = 0.0) -> np.ndarray:
+    """Give n numbers that float32 holds exactly."""
+    return (np.arange(n) * step % 257 - 128) / 1024 + offset
+
+
+def calibration(n_real: int = 4, n_generated: int = 3) -> Calibration:
+    """Give scores that separate."""
+    return Calibration(
+        real=wave(n_real, 31),
+        generated=wave(n_generated, 57, 1.0),
+        real_sha256=tuple(f"{k:064x}" for k in range(n_real)),
+        generated_sha256=tuple(f"{k + 2**255:064x}" for k in range(n_generated)),
+        real_source=tuple(f"photo/{k // 2}" for k in range(n_real)),
+        generated_source=tuple(f"Bild-ü-{k}" for k in range(n_generated)),
+        scheme="cross-fitted, 10 folds",
+    )
+
+
+def full(name: str = "SD 1.4 / 图像 🦊") -> Fingerprint:
+    """Give a fingerprint that has every element."""
+    return Fingerprint(
+        name=name,
+        method="tile",
+        pattern=wave(3 * 4 * 8, 91).reshape(3, 4, 8).astype(np.float32),
+        crop=CropRule(256, 320, "centre"),
+        denoiser=DenoiserIdentity(
+            "wavelet", 2, {"sigma": 0.0078125, "levels": 4}, "float32", "", "ab" * 32
+        ),
+        calibration=calibration(),
+        offset=-0.375,
+        null=NullControl(3.25, wave(5, 17), 7),
+        parameters={"folds": 10, "period": 8, "periods": [4, 8], "auto": None, "name": "é\ud800"},
+        native_sizes={"1024x1024": 2, "512x512": 1},
+        formats={"JPEG": 1, "PNG": 2},
+        history={"loss": wave(6, 5), "loss_by_fold": wave(6, 3).reshape(2, 3)},
+        environment={"python": "3.11.7"},
+        created_utc="2026-01-02T03:04:05Z",
+        tool_version="0.1.0",
+    )
+
+
+def small(name: str = "without extras") -> Fingerprint:
+    """Give a fingerprint that has no more than it must."""
+    return replace(
+        full(name),
+        method="mean",
+        crop=CropRule(32, 64),
+        denoiser=DenoiserIdentity("median", 1),
+        offset=0.0,
+        null=None,
+        parameters={},
+        native_sizes={},
+        formats={},
+        history={},
+        environment={},
+        created_utc="2026-01-01T00:00:00Z",
+    )
+
+
+if __name__ == "__main__":
+    GOLDEN.parent.mkdir(exist_ok=True)
+    write_bank(GOLDEN, [full(), small()])

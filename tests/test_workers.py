@@ -1,0 +1,203 @@
+"""The driver: order, death, interruption and what it leaves behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from worker_tasks import (
+    Stillborn,
+    deadly,
+    deadly_once,
+    failing,
+    lost,
+    noted,
+    process_and_fail,
+    process_of,
+    sleepy,
+    slow_first,
+    square,
+    threads_of,
+)
+
+from fp.denoisers.errors import ImageError, InputError
+from fp.fingerprint import workers
+from fp.fingerprint.workers import run_in_order
+
+MANY = 3 * workers.FEWEST_FOR_WORKERS
+
+
+def lives(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def gone(pids: set[int], patience: float = 10) -> bool:
+    end = time.monotonic() + patience
+    while any(map(lives, pids)) and time.monotonic() < end:
+        time.sleep(0.02)
+    return not any(map(lives, pids))
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+@pytest.mark.parametrize("count", [0, 1, MANY])
+def test_results_come_in_the_order_of_the_items(jobs, count):
+    assert list(run_in_order(square, range(count), lost, jobs)) == [i * i for i in range(count)]
+
+
+def test_a_slow_item_holds_back_what_follows_but_not_the_work():
+    results = run_in_order(slow_first, range(MANY), lost, 2)
+    assert list(results) == list(range(MANY))
+
+
+def test_few_items_or_one_job_stay_in_this_process():
+    assert set(run_in_order(process_of, range(MANY), lost, 1)) == {os.getpid()}
+    few = workers.FEWEST_FOR_WORKERS - 1
+    assert set(run_in_order(process_of, range(few), lost, 2)) == {os.getpid()}
+
+
+def test_work_is_spread_over_as_many_processes_as_asked():
+    pids = set(run_in_order(process_of, range(MANY), lost, 2))
+    assert len(pids) == 2
+    assert os.getpid() not in pids
+    assert gone(pids)
+
+
+def test_isolated_items_never_run_in_this_process():
+    (pid,) = set(run_in_order(process_of, [1, 2], lost, 1, isolated=True))
+    assert pid != os.getpid()
+
+
+def test_workers_have_one_thread_each_and_this_process_keeps_its_own(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    before = dict(os.environ)
+    assert set(run_in_order(threads_of, [1], lost, isolated=True)) == {("1",) * 4}
+    assert dict(os.environ) == before
+
+
+def test_work_runs_only_a_bounded_way_ahead(tmp_path):
+    log = tmp_path / "log"
+    items = [(log, number) for number in range(2000)]
+    results = run_in_order(noted, items, lost, 2)
+    assert next(results) == 0
+    time.sleep(0.5)
+    done = len(log.read_text().splitlines())
+    results.close()
+    assert done <= 2 * (workers._AHEAD + workers._IN_HAND)
+
+
+DEATHS = {"one": [50], "neighbours, the first and the very last": [0, 50, 51, MANY - 1]}
+
+
+@pytest.mark.parametrize("deaths", DEATHS.values(), ids=DEATHS.keys())
+def test_an_item_that_kills_its_worker_is_reported_in_its_place(tmp_path, deaths):
+    log = tmp_path / "log"
+    items = [(log, -i - 1 if i in deaths else i, i) for i in range(MANY)]
+    results = list(run_in_order(deadly, items, lambda item: ("died", item[2]), 2))
+    assert results == [("died", i) if i in deaths else i * i for i in range(MANY)]
+    calls = [int(line) for line in log.read_text().splitlines()]
+    assert sorted(calls) == sorted([number for _, number, _ in items] + [-i - 1 for i in deaths])
+
+
+def test_an_only_item_that_kills_its_worker_is_reported(tmp_path):
+    items = [(tmp_path / "log", -2, 0)]
+    assert list(run_in_order(deadly, items, lambda item: "died", isolated=True)) == ["died"]
+
+
+def test_an_item_whose_worker_died_by_accident_gets_its_result(tmp_path):
+    items = [(tmp_path / "seen", i) for i in range(MANY)]
+    assert list(run_in_order(deadly_once, items, lost, 2)) == list(range(MANY))
+
+
+def test_an_exception_ends_the_run_and_the_workers():
+    pids = set()
+    results = run_in_order(process_and_fail, range(MANY), lost, 2)
+    with pytest.raises(InputError) as caught:
+        for pid in results:
+            pids.add(pid)
+    assert str(caught.value) == "Forty is too many; take fewer."
+    assert "in failing" in "".join(caught.value.__notes__), "the worker's own traceback is lost"
+    assert pids
+    assert gone(pids)
+
+
+@pytest.mark.parametrize(
+    ("item", "error", "words"),
+    [
+        (41, RuntimeError, "Odd: ab"),
+        (42, Exception, "pickle"),
+        (43, ImageError, "x is damaged"),
+    ],
+)
+def test_what_does_not_travel_is_an_exception_all_the_same(item, error, words):
+    with pytest.raises(error, match=words) as caught:
+        list(run_in_order(failing, [item], lost, isolated=True))
+    assert getattr(caught.value, "reason", "damaged") == "damaged"
+
+
+def test_workers_that_cannot_start_are_an_error_and_not_lost_images():
+    with pytest.raises(RuntimeError, match="end as soon as they start"):
+        list(run_in_order(Stillborn(), [1, 2], lost, isolated=True))
+
+
+def test_a_consumer_that_stops_early_ends_the_workers():
+    results = run_in_order(sleepy, range(1, MANY), lost, 2)
+    started = time.monotonic()
+    pid = next(results)
+    results.close()
+    assert time.monotonic() - started < 20
+    assert gone({pid})
+
+
+SCRIPT = """
+import os, sys, time
+from fp.fingerprint.workers import run_in_order
+
+def task(item):
+    if item > 3:
+        time.sleep(60)
+    return os.getpid()
+
+if __name__ == "__main__":
+    results = run_in_order(task, range(100), None, 2)
+    for _ in range(4):
+        print(next(results), flush=True)
+    print("ready", flush=True)
+    next(results)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_no_worker_outlives_the_run(tmp_path, number):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    process = subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        assert process.stdout is not None
+        lines = iter(process.stdout.readline, "ready\n")
+        pids = {int(line) for line in lines}
+        assert all(map(lives, pids))
+        if number == signal.SIGINT:  # as Ctrl-C does: to the whole group, workers and all
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert gone(pids)
+    if number == signal.SIGINT:
+        assert err.count("Traceback") == 1, "a worker answered Ctrl-C too"
+        assert err.rstrip().endswith("KeyboardInterrupt")
