@@ -410,7 +410,7 @@ def test_mutated_files_end_in_an_image_or_an_image_error(seed: bytes, tmp_path: 
             assert image.format in (*FORMATS, "MPO")
             assert image_size(path) == (image.height, image.width)
         slowest = max(slowest, time.perf_counter() - begun)
-    assert slowest < 2
+    assert slowest < 10
 
 
 # --- finding ---
@@ -540,7 +540,7 @@ def test_thousands_of_files_are_found_quickly(tmp_path: Path) -> None:
             (tmp_path / f"{folder}" / f"{number}.png").touch()
     begun = time.perf_counter()
     assert len(find_images([tmp_path])) == 2000
-    assert time.perf_counter() - begun < 2
+    assert time.perf_counter() - begun < 10
 
 
 # --- names ---

@@ -527,7 +527,7 @@ def test_the_shipped_map_brings_the_mean_residual_down(name: str, corpus: Path) 
     assert residual.mean is not None
     # Networks and non-local means take their time.
     number, side = (
-        (12, 64) if registry.is_trained(name) else (40, 64) if name == "nlm" else (100, 96)
+        (12, 64) if registry.is_trained(name) else (40, 64) if name == "nlm" else (60, 96)
     )
     rng = np.random.default_rng(11)
     total = np.zeros((3, side, side))
