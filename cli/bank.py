@@ -135,7 +135,7 @@ def verify(banks: tuple[Path, ...], as_json: bool) -> None:
     if faults:
         files = len({fault.file for fault in faults})
         raise IntegrityError(
-            f"{len(faults)} rules of the format are broken in {files} files; "
+            f"Rules of the format are broken (findings: {len(faults)}, files: {files}); "
             "use undamaged copies or extract the fingerprints again."
         )
 

@@ -10,10 +10,11 @@ import h5py
 
 from fp.denoisers.errors import FormatError, FpError, IntegrityError
 from fp.denoisers.files import display_path
-from fp.fingerprint import hdf5, record, schema, store
+from fp.fingerprint import hdf5, record, schema, store, survey
 from fp.fingerprint.elements import Value
-from fp.fingerprint.hdf5 import Complaint, Entry, Place
+from fp.fingerprint.hdf5 import Complaint, Place
 from fp.fingerprint.schema import Elements
+from fp.fingerprint.survey import Entry
 
 _UNKNOWN = "is unknown to version 1.0 and its name does not begin with 'x-'"
 
@@ -73,9 +74,9 @@ def verify_bank(path: Path) -> list[Fault]:
 def _verify_file(path: Path, complain: Complaint) -> list[str]:
     place = Place(path)
     with hdf5.open_for_reading(path) as file:
-        root = hdf5.attributes(file, place, complain)
+        root = survey.attributes(file, place, complain)
         _, minor = schema.check_version(root, place, store.ENCODING_TYPE, store.ENCODING_VERSION)
-        names = hdf5.links(file, place, complain)
+        names = survey.links(file, place, complain)
         groups = store.fingerprint_groups(names, place)
         if not minor:
             for key in {*names, *root} - {*groups, *store.ROOT_KEYS}:
@@ -111,7 +112,7 @@ def _verify_member(
             group = file[name]
         if not isinstance(group, h5py.Group):
             raise place.refused("must be a group")
-        entries = hdf5.survey(group, place, complain)
+        entries = survey.survey(group, place, complain)
         _, minor = schema.check_version(
             entries, place, schema.ENCODING_TYPE, schema.ENCODING_VERSION
         )
@@ -145,10 +146,6 @@ def _verify_values(elements: Elements, place: Place, complain: Complaint) -> Non
     try:
         record.check_hash(elements, place)
         if not faults:
-            fingerprint = record.build(elements)
-            record.check_uuid(fingerprint, elements, place)
-            if fingerprint.mu_g <= fingerprint.mu_r:
-                what = f"has mu_g = {fingerprint.mu_g:g} not above mu_r = {fingerprint.mu_r:g}"
-                complain(place.at("calibration").refused(what))
+            record.check_uuid(record.build(elements), elements, place)
     except IntegrityError as error:
         complain(error)

@@ -15,7 +15,7 @@ from fp.denoisers.errors import FpError, OutputError, UsageError
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.elements import Value, content_sha256, put
 from fp.fingerprint.fingerprint import Calibration, Fingerprint, NullControl
-from fp.fingerprint.hdf5 import Entry, Place, survey
+from fp.fingerprint.hdf5 import Place
 from fp.fingerprint.schema import (
     CLASSES,
     ENCODING_TYPE,
@@ -30,6 +30,7 @@ from fp.fingerprint.schema import (
     structure_faults,
     value_faults,
 )
+from fp.fingerprint.survey import Entry, survey
 
 
 @dataclass(frozen=True, eq=False)

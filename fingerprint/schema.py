@@ -18,7 +18,8 @@ from fp.denoisers.files import display_path
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.elements import Value
 from fp.fingerprint.fingerprint import Calibration, NullControl
-from fp.fingerprint.hdf5 import Entry, Place
+from fp.fingerprint.hdf5 import Place
+from fp.fingerprint.survey import Entry
 
 Elements = Mapping[str, Value]
 
@@ -43,7 +44,7 @@ class Rule:
     Parameters
     ----------
     kind : str
-        As in `fp.fingerprint.hdf5.Entry`.
+        As in `fp.fingerprint.survey.Entry`.
     rank : int
         Number of dimensions, 0 for an attribute.
     optional : bool

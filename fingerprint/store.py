@@ -18,7 +18,7 @@ import h5py
 
 from fp.denoisers.errors import FormatError, FpError, InputError, OutputError, UsageError
 from fp.denoisers.files import display_path
-from fp.fingerprint import hdf5, record
+from fp.fingerprint import hdf5, record, survey
 from fp.fingerprint.elements import put
 from fp.fingerprint.environment import tool_version
 from fp.fingerprint.files import atomic_path, locked_folder
@@ -267,7 +267,7 @@ def _members_of_file(path: Path, read: Reader[Member]) -> Iterator[Member]:
     place = Place(path)
     with hdf5.open_for_reading(path) as file:
         faults: list[FpError] = []
-        root = hdf5.attributes(file, place, faults.append)
+        root = survey.attributes(file, place, faults.append)
         check_version(root, place, ENCODING_TYPE, ENCODING_VERSION)
         for fault in faults:
             raise fault
@@ -275,7 +275,7 @@ def _members_of_file(path: Path, read: Reader[Member]) -> Iterator[Member]:
             if key not in root or root[key].kind != "string":
                 raise place.at(key).refused("is missing or no string")
         hashes = []
-        for name in fingerprint_groups(hdf5.links(file, place), place):
+        for name in fingerprint_groups(survey.links(file, place), place):
             with hdf5.library_errors(place.at(name)):
                 group = file[name]
             if not isinstance(group, h5py.Group):
@@ -292,8 +292,9 @@ def _members_of_file(path: Path, read: Reader[Member]) -> Iterator[Member]:
 def _check_nothing_lost(path: Path) -> None:
     place = Place(path)
     with hdf5.open_for_reading(path) as file:
-        root = hdf5.attributes(file, place, lambda fault: None)
+        root = survey.attributes(file, place, lambda fault: None)
         check_version(root, place, ENCODING_TYPE, ENCODING_VERSION)
+        survey.links(file, place)  # refuses what would lead elsewhere before anything is opened
         with hdf5.library_errors(place):
             unknown = next(_unknown(file), None)
     if unknown is not None:

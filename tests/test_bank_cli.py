@@ -177,7 +177,7 @@ def test_verify_answers_with_its_exit_code(run, bank, tmp_path):
     assert "'000001@content-sha256'" in first
     assert second == f"{GOLDEN} conforms"
     assert "text.h5 is not an HDF5 file" in third
-    assert "2 rules of the format are broken in 2 files" in err
+    assert "broken (findings: 2, files: 2)" in err
     code, out, _ = run("verify", bank, "--json")
     assert code == 5
     assert [(found["file"], found["message"]) for found in json.loads(out)] == [(str(bank), first)]

@@ -11,7 +11,7 @@ import pytest
 from golden_bank import GOLDEN, calibration, full, small
 
 from fp.denoisers.errors import FormatError, IntegrityError
-from fp.fingerprint import elements, hdf5, record, schema, store
+from fp.fingerprint import elements, hdf5, record, schema, store, survey
 from fp.fingerprint.conformance import verify_bank
 from fp.fingerprint.store import read_bank, read_summaries, write_bank
 
@@ -159,22 +159,15 @@ def exchange(file):
     file[SECOND].move("x-moved", two)
 
 
-def swapped(file):
-    found = file[SECOND]["calibration"]
-    real, generated = found["real"][()], found["generated"][()]
-    for part, values in (("real", generated), ("generated", real)):
-        put(found, part, values)
-        put(found, f"{part}_sha256", np.array([b"a" * 64] * len(values)))
-        put(found, f"{part}_source", np.array([b"a"] * len(values)))
-
-
 def uuid_right(act):
     """Give a change after which the fingerprint's identity is right again."""
 
     def both(file):
         act(file)
         group = file[SECOND]
-        found = {key: entry.load() for key, entry in hdf5.survey(group, hdf5.Place(Path())).items()}
+        found = {
+            key: entry.load() for key, entry in survey.survey(group, hdf5.Place(Path())).items()
+        }
         put(group, "@uuid", record.build(found).uuid)
 
     return both
@@ -284,12 +277,11 @@ BROKEN = [
     ("M16", change("@name", ""), "000001@name' must have 1 to 4096 bytes", F),
     ("M18", change("@uuid", "00000000-0000-0000-0000-000000000000"), "000001@uuid' is 0", I),
     ("M18", change("@method", "dif"), "000001@uuid' is .* the content has", I),
-    ("M19", swapped, "000001/calibration' has mu_g = .* not above mu_r = 0.9", None),
-    ("M20", change("@note", "of mine"), "000001@note' is unknown to version 1.0", None),
-    ("M20", change("notes", np.ones(3)), "000001/notes' is unknown to version 1.0", None),
-    ("M20", change("pattern@unit", f8), "000001/pattern@unit' is unknown", None),
-    ("M20", change("@note", f8, ROOT), "'@note' is unknown to version 1.0", None),
-    ("M20", lambda file: file.create_group("notes"), "'notes' is unknown to version 1.0", None),
+    ("M19", change("@note", "of mine"), "000001@note' is unknown to version 1.0", None),
+    ("M19", change("notes", np.ones(3)), "000001/notes' is unknown to version 1.0", None),
+    ("M19", change("pattern@unit", f8), "000001/pattern@unit' is unknown", None),
+    ("M19", change("@note", f8, ROOT), "'@note' is unknown to version 1.0", None),
+    ("M19", lambda file: file.create_group("notes"), "'notes' is unknown to version 1.0", None),
 ]
 # The same without making the hashes right again: what a careless hand or a disk leaves behind.
 UNSEALED = [
@@ -338,7 +330,7 @@ def check(path, told, error):
 @pytest.mark.parametrize(("rule", "act", "told", "error"), BROKEN, ids=name_of)
 def test_a_broken_rule_is_found(bank, rule, act, told, error):
     with h5py.File(bank, "r+") as file:
-        uuid_right(act)(file) if rule in ("M16", "M19") else act(file)
+        uuid_right(act)(file) if rule == "M16" else act(file)
         if rule not in ("M2", "M3", "M4", "M6", "M8", "M9"):
             reseal(file)
     check(bank, told, error)
@@ -359,7 +351,7 @@ def test_a_broken_rule_is_found_whatever_the_hashes_say(bank, rule, act, told, e
 
 def test_every_rule_of_the_page_is_broken_here():
     rules = re.findall(r"^\* \*\*(M\d+)\*\* .*MUST", PAGE, re.MULTILINE)
-    assert rules == [f"M{number}" for number in range(1, 21)]
+    assert rules == [f"M{number}" for number in range(1, 20)]
     assert {rule for rule, *_ in BROKEN + UNSEALED} == set(rules)
 
 
@@ -447,11 +439,11 @@ def test_the_page_states_the_limits_of_the_code():
     assert elements.MAX_BYTES == 2**30 and "2^30 bytes" in PAGE
     assert elements.MAX_CHUNK_BYTES == elements.MAX_TEXT_BYTES == 2**20
     assert "chunk has at most 2^20 bytes" in PAGE and "scalar of at most 2^20 bytes" in PAGE
-    assert hdf5.MAX_CHUNKS == 2**16 and "at most 2^16 chunks" in PAGE
+    assert survey.MAX_CHUNKS == 2**16 and "at most 2^16 chunks" in PAGE
     assert f"at most {elements.MAX_ITEM_BYTES:,} bytes" in PAGE
-    assert f"at most {hdf5.MAX_ELEMENTS:,} elements" in PAGE
+    assert f"at most {survey.MAX_ELEMENTS:,} elements" in PAGE
     assert f"at most {store.MAX_FINGERPRINTS:,}" in PAGE
-    assert f"at most {hdf5.MAX_DEPTH} deep" in PAGE
+    assert f"at most {survey.MAX_DEPTH} deep" in PAGE
     assert f"at most {elements.MAX_RANK} dimensions" in PAGE
 
 
