@@ -25,6 +25,7 @@ from fp.denoisers.cache import ResidualCache, default_folder
 from fp.denoisers.crop import CropRule
 from fp.fingerprint import estimators
 from fp.fingerprint.crossfit import group
+from fp.fingerprint.dif_estimator import Dif
 from fp.fingerprint.evaluation import mean_of, trial
 from fp.fingerprint.population import Reduction, residuals, survey
 
@@ -73,7 +74,9 @@ def cell(denoiser, method, generator, training, splits, nulls, parameters, store
 
 def seeded(estimator, seed):
     """Give the estimator with the seed of the split, where it draws anything at random."""
-    return replace(estimator, seed=seed) if hasattr(estimator, "seed") else estimator
+    if isinstance(estimator, Dif):
+        return replace(estimator, options=replace(estimator.options, seed=seed))
+    return estimator
 
 
 def percent(values):
@@ -90,7 +93,7 @@ def table(rows, generators):
             trials = cells[generator]
             auc = mean_of([t["auc"] for t in trials]).value
             nulls = [t["null_accuracy"] for t in trials if t["null_accuracy"] is not None]
-            null = percent(nulls) if nulls else "not run"
+            null = f"{percent(nulls)}, {len(nulls)} splits" if nulls else "not run"
             entries.append(
                 f"{percent([t['accuracy'] for t in trials])}, AUC {auc:.4f}, null {null}"
             )

@@ -10,7 +10,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from itertools import cycle
@@ -22,8 +23,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fp.denoisers.errors import InputError
-from fp.denoisers.images import load_image
+from fp.denoisers.images import image_size, load_image
 from fp.fingerprint.files import write_bytes_atomic, write_text_atomic
+
+Pixels = NDArray[np.uint8]
 
 SIDE = 128
 """Side of a region in pixels."""
@@ -61,15 +64,16 @@ class Photograph:
     file: str
     credit: str
 
-    def pixels(self) -> NDArray[np.uint8]:
-        """Read it, shape (H, W, 3); `InputError` if this installation lacks the file."""
+    @contextmanager
+    def opened(self) -> Iterator[Path]:
+        """Lend the file; `InputError` if this installation lacks it."""
         with resources.as_file(resources.files(self.package) / self.file) as path:
             if not path.is_file():
                 raise InputError(
                     f"The demo needs the photograph {path}, which this installation lacks; "
                     f"install {self.package.replace('sklearn', 'scikit-learn')} from its wheel."
                 )
-            return load_image(path).rgb_hwc
+            yield path
 
 
 PHOTOGRAPHS = (
@@ -142,12 +146,22 @@ def deal_regions(photograph: Photograph, height: int, width: int) -> Iterator[Re
         yield Region(photograph, top, left, folder, redrawn)
 
 
+def plan_regions() -> tuple[Region, ...]:
+    """Cut all photographs into regions; `InputError` if a photograph is missing."""
+    regions: list[Region] = []
+    for photograph in PHOTOGRAPHS:
+        with photograph.opened() as path:
+            regions.extend(deal_regions(photograph, *image_size(path)))
+    return tuple(regions)
+
+
 def write_images(
     folder: Path,
-    redraw: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+    regions: Sequence[Region],
+    redraw: Callable[[Pixels], Pixels],
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[Region, ...]:
-    """Write all images as PNG, and beside them where each comes from.
+) -> None:
+    """Write regions as PNG, and beside them where each comes from.
 
     Two files that cannot be examined lie among the unknown ones: a text and a truncated image.
 
@@ -156,38 +170,29 @@ def write_images(
     folder : Path
         Gets ``real/``, ``generated/``, ``unknown/`` and ``sources.csv``; files of an earlier run
         are replaced.
+    regions : sequence of Region
+        What to write, at least one.
     redraw : callable
-        The generator: pixels of a region to pixels of the same shape.
+        The generator: pixels of a region, uint8 of shape (128, 128, 3), to as many others.
     progress : callable, optional
-        Called with the number of photographs done and their total.
-
-    Returns
-    -------
-    tuple of Region
-        What was written.
+        Called with the number of regions done and their total.
 
     Raises
     ------
-    InputError
-        If a photograph is missing.
     OutputError
         If a file cannot be written.
     """
-    regions: list[Region] = []
-    for done, photograph in enumerate(PHOTOGRAPHS, start=1):
-        pixels = photograph.pixels()
-        for region in deal_regions(photograph, *pixels.shape[:2]):
-            part = pixels[region.top : region.top + SIDE, region.left : region.left + SIDE]
-            write_bytes_atomic(
-                folder / region.path, _png(redraw(part) if region.redrawn else part), overwrite=True
-            )
-            regions.append(region)
+    photographs = {region.photograph: _pixels(region.photograph) for region in regions}
+    for done, region in enumerate(regions, start=1):
+        whole = photographs[region.photograph]
+        part = whole[region.top : region.top + SIDE, region.left : region.left + SIDE]
+        drawn = redraw(part) if region.redrawn else part
+        write_bytes_atomic(folder / region.path, _png(drawn), overwrite=True)
         if progress is not None:
-            progress(done, len(PHOTOGRAPHS))
+            progress(done, len(regions))
     for name, content in _spoilt_files(folder / regions[0].path).items():
         write_bytes_atomic(folder / "unknown" / name, content, overwrite=True)
     write_text_atomic(folder / "sources.csv", _sources(regions), overwrite=True)
-    return tuple(regions)
 
 
 SPOILT = ("notes.txt", "torn.png")
@@ -200,13 +205,18 @@ def _spoilt_files(intact: Path) -> dict[str, bytes]:
     return dict(zip(SPOILT, contents, strict=True))
 
 
-def _png(pixels: NDArray[np.uint8]) -> bytes:
+def _pixels(photograph: Photograph) -> Pixels:
+    with photograph.opened() as path:
+        return load_image(path).rgb_hwc
+
+
+def _png(pixels: Pixels) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def _sources(regions: list[Region]) -> str:
+def _sources(regions: Sequence[Region]) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(("file", "drawn_by", "photograph", "top", "left", "credit"))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fp.fingerprint.crossfit import separation
+from fp.fingerprint.dif_options import DifOptions
 from fp.fingerprint.estimators import Course, Fitted, Labels, Role, Scheme, Scores
 from fp.fingerprint.kernels import correlate
+from fp.fingerprint.workers import usable_cores
 
 
 @dataclass(frozen=True)
@@ -19,17 +21,13 @@ class Dif:
 
     Parameters
     ----------
-    steps : int
-        Steps of the optimisation at most.
-    mode : {"fast", "reference"}
-        ``reference`` gives the same bits for the same command; see `fp.fingerprint.dif.DifOptions`.
-    seed : int
-        Seed of the optimisation.
+    options : DifOptions
+        Parameters of the optimisation.
 
     Notes
     -----
     The optimisation knows no sign; it is fixed by the scores of the images that it saw, so that
-    the held-out scores stay untouched by any choice.
+    the held-out scores stay untouched by any choice. torch is loaded to learn, not to score.
 
     References
     ----------
@@ -37,9 +35,7 @@ class Dif:
     Model Lineage Analysis", arXiv:2303.10762.
     """
 
-    steps: int = 480
-    mode: str = "fast"
-    seed: int = 0
+    options: DifOptions = field(default_factory=DifOptions)
 
     name: ClassVar[str] = "dif"
     role: ClassVar[Role] = "generator-specific"
@@ -47,16 +43,7 @@ class Dif:
 
     def parameters(self) -> dict[str, Any]:
         """Give all parameters; JSON types only."""
-        return asdict(self._options())
-
-    def _options(self) -> Any:
-        from fp.fingerprint.dif import DifOptions
-
-        return DifOptions(
-            steps=self.steps,
-            mode="reference" if self.mode == "reference" else "fast",
-            seed=self.seed,
-        )
+        return asdict(self.options)
 
     def features(self, residual_chw: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give the residual itself, shape (3, H, W)."""
@@ -70,22 +57,24 @@ class Dif:
         course: Course | None = None,
     ) -> Fitted:
         """Optimise the pattern; see `Estimator.fit`."""
-        from fp.fingerprint.dif import optimise
-
         import torch
 
-        from fp.fingerprint.workers import usable_cores
+        from fp.fingerprint.dif import optimise
 
         course = course or Course()
-        torch.set_num_threads(usable_cores())
         report = course.progress
-        found = optimise(
-            features,
-            labels,
-            self._options(),
-            progress=None if report is None else (lambda done, total, _: report(done, total)),
-            checkpoint=course.checkpoint,
-        )
+        before = torch.get_num_threads()
+        torch.set_num_threads(usable_cores())
+        try:
+            found = optimise(
+                features,
+                labels,
+                self.options,
+                progress=None if report is None else (lambda done, total, _: report(done, total)),
+                checkpoint=course.checkpoint,
+            )
+        finally:
+            torch.set_num_threads(before)
         sign = 1.0 if separation(self.score(features, found.pattern), labels) >= 0 else -1.0
         chosen = {"steps_run": found.steps_run, "stopped_early": found.stopped_early}
         history = {"loss": np.asarray(found.history, dtype=np.float64)}

@@ -123,8 +123,9 @@ def _tile(**parameters: Any) -> Estimator:
 
 def _dif(**parameters: Any) -> Estimator:
     from fp.fingerprint.dif_estimator import Dif
+    from fp.fingerprint.dif_options import DifOptions
 
-    return Dif(**parameters)
+    return Dif(DifOptions(**parameters))
 
 
 def _spectrum(**parameters: Any) -> Estimator:

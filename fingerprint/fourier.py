@@ -38,7 +38,7 @@ class Fourier:
 
     def features(self, residual_chw: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give the Fourier magnitudes, shape (3, H, W // 2 + 1)."""
-        return np.abs(rfft2(residual_chw)).astype(np.float32)
+        return np.asarray(np.abs(rfft2(residual_chw)), dtype=np.float32)
 
     def fit(
         self,

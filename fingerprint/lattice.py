@@ -46,24 +46,41 @@ def average(residuals: Iterable[Pattern]) -> Pattern:
     return (total / count).astype(np.float32)
 
 
-def power_spectrum(pattern_chw: Pattern) -> Spectrum:
+def power_spectrum(pattern_chw: Pattern, side: int | None = None) -> Spectrum:
     """Give the power spectrum of a pattern, its mean over the channels.
 
     Parameters
     ----------
     pattern_chw : ndarray of float32, shape (C, H, W)
         The pattern; each channel's own mean is left out.
+    side : int, optional
+        Average over blocks of this side, from the top left, which is coarser and less noisy; by
+        default the pattern is one block. What is left over at the right and the bottom is not used.
 
     Returns
     -------
-    ndarray of float64, shape (H, W)
-        Mean over the channels of |DFT|^2, frequency 0 in the middle at (H // 2, W // 2). No window:
-        sides that are multiples of a period have its lattice on single points.
+    ndarray of float64, shape (side, side) or (H, W)
+        Mean of |DFT|^2 over channels and blocks, frequency 0 in the middle at (rows // 2,
+        columns // 2). No window: sides that are multiples of a period have its lattice on single
+        points.
+
+    Raises
+    ------
+    InputError
+        If the pattern is smaller than a block.
     """
     values = pattern_chw.astype(np.float64)
+    channels, height, width = values.shape
+    rows, columns = (side, side) if side is not None else (height, width)
+    if not (0 < rows <= height and 0 < columns <= width):
+        raise InputError(f"A pattern of {width} x {height} has no blocks of side {side}.")
     values -= values.mean(axis=(1, 2), keepdims=True)
-    power = (np.abs(np.fft.fft2(values)) ** 2).mean(axis=0)
-    return np.fft.fftshift(power)
+    down, across = height // rows, width // columns
+    blocks = values[:, : down * rows, : across * columns].reshape(
+        channels, down, rows, across, columns
+    )
+    power = np.abs(np.fft.fft2(blocks, axes=(2, 4))) ** 2
+    return np.fft.fftshift(power.mean(axis=(0, 1, 3)))
 
 
 def lattice_share(pattern_chw: Pattern, period: int) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -37,7 +38,8 @@ def check_file(output: Path, inputs: Iterable[Path], *, overwrite: bool) -> None
             raise OutputError(
                 f"{display_path(output)} exists already; choose another name or add --overwrite."
             )
-        output.parent.stat()
+        if not stat.S_ISDIR(output.parent.stat().st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         if not os.access(output.parent, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OutputError:

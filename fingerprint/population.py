@@ -6,7 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -194,10 +194,9 @@ def survey(
         Images in the order of their hashes, and what was skipped.
     """
     paths = find_images([folder])
-    sources = sources_of([path.relative_to(folder) for path in paths])
     task = _Examine(folder, reduction, store.folder, store.limit_bytes)
     images, skipped = [], []
-    results = run_in_order(task, list(zip(paths, sources, strict=True)), _worker_died, jobs)
+    results = run_in_order(task, paths, _worker_died, jobs)
     for done, result in enumerate(results, start=1):
         if isinstance(result, Examined):
             images.append(result)
@@ -205,6 +204,9 @@ def survey(
             skipped.append(result)
         if progress is not None:
             progress(display_path(folder), done, len(paths))
+    # Named when it is known which files count: what was skipped must not change the rest.
+    sources = sources_of([image.path.relative_to(folder) for image in images])
+    images = [replace(image, source=name) for image, name in zip(images, sources, strict=True)]
     images.sort(key=lambda image: (image.sha256, image.path.as_posix()))
     return Population(tuple(images), tuple(skipped))
 
@@ -216,8 +218,7 @@ class _Examine:
     cache_folder: Path
     cache_limit: int
 
-    def __call__(self, item: tuple[Path, str]) -> Examined | Skipped:
-        path, source = item
+    def __call__(self, path: Path) -> Examined | Skipped:
         try:
             image = load_image(path, self.root, self.reduction.limits)
             part = self.reduction.crop.apply(image.rgb_hwc)
@@ -226,7 +227,7 @@ class _Examine:
         except ImageError as error:
             return Skipped(path, error.reason, str(error))
         size = f"{image.width}x{image.height}"
-        return Examined(path, image.sha256, source, size, image.format, image.converted)
+        return Examined(path, image.sha256, "", size, image.format, image.converted)
 
 
 @lru_cache(maxsize=4)
@@ -234,9 +235,9 @@ def _store(folder: Path, limit_bytes: int) -> ResidualCache:
     return ResidualCache(folder, limit_bytes)
 
 
-def _worker_died(item: tuple[Path, str]) -> Skipped:
-    shown = display_path(item[0])
-    return Skipped(item[0], "worker_died", f"{shown} ended the process that examined it.")
+def _worker_died(path: Path) -> Skipped:
+    message = f"{display_path(path)} ended the process that examined it."
+    return Skipped(path, "worker_died", message)
 
 
 def residuals(

@@ -35,12 +35,13 @@ from fp.fingerprint.examination import (
     worker_died,
 )
 from fp.fingerprint.files import atomic_path, output_error, write_text_atomic
-from fp.fingerprint.journal import Journal, Row, open_journal
+from fp.fingerprint.journal import Row, open_journal
 from fp.fingerprint.workers import run_in_order
 
 JOURNAL = "detections.journal"
 TABLES = ("detections.jsonl", "detections.csv", "attributions.csv")
 MANIFEST = "manifest.json"
+RESULTS = (MANIFEST, *TABLES)
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,11 @@ def detect_into(
     check_bank(members, options)
     run = _run(identity, options)
     paths = [display_path(item.path) for item in items]
-    if resume and _is_finished(folder):
+    goes_on = resume and _first_of(folder, [JOURNAL])
+    if resume and not goes_on and _first_of(folder, [MANIFEST]):
         return _summary_of_finished(folder / MANIFEST, run, paths)
+    if not (overwrite or goes_on):
+        _refuse_existing(folder, RESULTS)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -130,8 +134,10 @@ def detect_into(
     with open_journal(folder / JOURNAL) as journal:
         if overwrite:
             journal.clear()
-        elif not resume or journal.is_empty:
-            _refuse_existing(folder, journal)
+        elif journal.is_empty:  # once more, now that no other run can come in between
+            _refuse_existing(folder, RESULTS)
+        elif not resume:
+            _refuse_existing(folder, [JOURNAL])
         # What was interrupted may have been ended by an image, in this very process.
         isolated = not journal.is_empty
         journal.begin(run)
@@ -169,21 +175,20 @@ def _run(identity: tuple[tuple[str, str], ...], options: DetectOptions) -> Row:
     return run
 
 
-def _is_finished(folder: Path) -> bool:
+def _first_of(folder: Path, names: Sequence[str]) -> str | None:
+    """Give the first of these files that exists, or none."""
     try:
-        return (folder / MANIFEST).exists() and not (folder / JOURNAL).exists()
+        return next((name for name in names if (folder / name).exists()), None)
     except OSError as error:
         raise output_error(folder, error) from error
 
 
-def _refuse_existing(folder: Path, journal: Journal) -> None:
-    there = [name for name in (MANIFEST, *TABLES) if (folder / name).exists()]
-    if not journal.is_empty:
-        there.append(JOURNAL)
-    if there:
+def _refuse_existing(folder: Path, names: Sequence[str]) -> None:
+    there = _first_of(folder, names)
+    if there is not None:
         remedy = "go on with --resume, or replace it with --overwrite"
         raise OutputError(
-            f"{display_path(folder / there[0])} exists already; choose another folder, {remedy}."
+            f"{display_path(folder / there)} exists already; choose another folder, {remedy}."
         )
 
 

@@ -79,7 +79,7 @@ def power_spectrum(residual_chw: NDArray[np.float32], window: int = 64) -> Spect
     for row in range(blocks.shape[1]):  # a row of windows at a time bounds the memory
         transform = rfft2(blocks[:, row].astype(np.float64) * taper)
         total += (np.square(transform.real) + np.square(transform.imag)).sum(axis=1)
-    return total / (blocks.shape[1] * blocks.shape[2])
+    return np.asarray(total / (blocks.shape[1] * blocks.shape[2]))
 
 
 @dataclass(frozen=True)

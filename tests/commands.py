@@ -10,7 +10,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -76,8 +77,19 @@ def start(*arguments: object, **environment: object) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # so that a signal to its group is not one to ours
         env={**os.environ, "OMP_NUM_THREADS": "1", "SOURCE_DATE_EPOCH": EPOCH, **texts},
     )
+
+
+def wait_for(
+    condition: Callable[[], bool], process: subprocess.Popen[str], patience: float = 60
+) -> None:
+    """Wait until something holds, or the process has ended."""
+    end = time.monotonic() + patience
+    while not condition() and process.poll() is None:
+        assert time.monotonic() < end, "the command is stuck"
+        time.sleep(0.002)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -56,13 +57,20 @@ def test_every_example_is_a_command_that_parses(name, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     for path, command in leaves(name):
         examples = re.findall(
-            r"^\s*Example: fp (.*(?:\n +\S.*)*)", command.help or "", re.MULTILINE
+            r"^\s*Example: (fp .*(?:\n +\S.*)*)", command.help or "", re.MULTILINE
         )
         assert examples, f"fp {path} has no example"
         for example in examples:
-            words = shlex.split(example)
-            assert words[: len(path.split())] == path.split()
-            command.make_context(path, words[len(path.split()) :])
+            assert example.startswith(f"fp {path}")
+            for line in example.split(" && "):
+                parse(shlex.split(line)[1:])
+
+
+def parse(words: list[str]) -> None:
+    command = command_of(words.pop(0))
+    while isinstance(command, click.Group):
+        command = command.commands[words.pop(0)]
+    command.make_context("fp", words)
 
 
 def test_methods_of_the_help_are_those_there_are():
@@ -127,7 +135,7 @@ def test_an_internal_error_is_one_sentence_and_exit_code_1(flags, monkeypatch):
 def test_twice_verbose_shows_the_traceback_of_any_error(flags, monkeypatch, tmp_path):
     monkeypatch.setattr("fp.denoisers.registry.available", boom)
     internal = fp(*flags, "denoiser", "list")
-    expected = fp(*flags, "detect", tmp_path / "no.h5", tmp_path, "-o", tmp_path / "o")
+    expected = fp(*flags, "detect", tmp_path / "no.h5", tmp_path / "in", "-o", tmp_path)
     for outcome, code, name in ((internal, 1, "ZeroDivisionError"), (expected, 4, "InputError")):
         assert outcome.code == code
         assert outcome.err.startswith("Traceback (most recent call last):")
@@ -151,17 +159,20 @@ def test_errors_bring_their_own_exit_code(monkeypatch):
 
 
 def test_what_no_terminal_can_show_does_not_end_a_command():
-    code = "import click; from fp.cli.main import main; main(['denoiser', 'list'])"
-    code = "from fp.denoisers import registry; " + code
-    code = code.replace("; import", "; registry.available = lambda: {'naïve': '\\ud800'}; import")
+    code = """
+from fp.cli.main import main
+from fp.denoisers import registry
+registry.available = lambda: {"naïve": "東京 \\udcff"}
+main(["denoiser", "list"])
+"""
     found = subprocess.run(
-        [sys.executable, "-X", "utf8=0", "-c", code],
-        env={"PYTHONIOENCODING": "ascii"},
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
         capture_output=True,
-        text=True,
         check=False,
     )
-    assert (found.returncode, found.stdout) == (0, "na\\xefve  \\ud800\n"), found.stderr
+    expected = (0, b"na\xefve  \\u6771\\u4eac \\udcff\n")
+    assert (found.returncode, found.stdout) == expected, found.stderr
 
 
 HEAVY = ("torch", "numba", "scipy", "skimage", "sklearn", "h5py", "matplotlib")

@@ -79,7 +79,7 @@ def test_a_rate_out_of_reach_is_refused_with_the_arithmetic():
     with pytest.raises(UsageError, match=r"at least 19 reference images.* 1 / \(18 \+ 1\)"):
         check_rate(0.05, few)
     check_rate(0.05, calibration(np.arange(19.0), [99.0]))
-    with pytest.raises(UsageError, match="0 < rate <= 0.5"):
+    with pytest.raises(UsageError, match=r"0 < rate <= 0\.5"):
         check_rate(0.0, few)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import resource
+import signal
 import tracemalloc
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +18,8 @@ from synthetic import ODD_NAMES, photograph, save
 
 from fp.denoisers.errors import InputError, IntegrityError, OutputError, UsageError
 from fp.denoisers.images import display_path
-from fp.fingerprint.detection import DetectOptions
-from fp.fingerprint.examination import Item, bank_identity, list_items, open_bank
+from fp.fingerprint.detection import DetectOptions, Finding
+from fp.fingerprint.examination import Examiner, Item, bank_identity, list_items, open_bank
 from fp.fingerprint.journal import open_journal
 from fp.fingerprint.results import JOURNAL, MANIFEST, TABLES, detect_into
 from fp.fingerprint.store import write_bank
@@ -309,6 +310,35 @@ def test_a_run_that_is_interrupted_goes_on_behind_its_last_row(lab, tmp_path):
     assert again == [display_path(item.path) for item in items[5:]]
     assert told == [(done, len(items)) for done in range(5, len(items) + 1)]
     assert tables(tmp_path / "o") == tables(tmp_path / "whole")
+
+
+class DeadlyExaminer(Examiner):
+    """Stands for a decoder that ends its process at one file."""
+
+    def __call__(self, item: Item) -> Finding:
+        if item.path.name == "photo 1004.png":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(item)
+
+
+def test_a_file_that_ends_its_process_is_a_row_when_the_run_is_resumed(lab, tmp_path, monkeypatch):
+    items = list_items([lab.unknown])
+    detect_into(tmp_path / "whole", lab.single, items, DetectOptions())
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        detect_into(tmp_path / "o", lab.single, items, DetectOptions(), progress=stop)
+    monkeypatch.setattr("fp.fingerprint.results.Examiner", DeadlyExaminer)
+    found = detect_into(tmp_path / "o", lab.single, items, DetectOptions(), resume=True)
+    assert found.not_examined == {"worker_died": 1}
+    for ours, theirs in zip(json_rows(tmp_path / "o"), json_rows(tmp_path / "whole"), strict=True):
+        if ours["path"].endswith("photo 1004.png"):
+            assert ours["reasons"] == ["worker_died"]
+            assert ours["message"] == f"{ours['path']} ended the process that examined it."
+        else:
+            assert ours == theirs
 
 
 def test_a_resumed_run_is_about_the_files_that_are_named_now(lab, tmp_path):

@@ -158,13 +158,14 @@ def test_a_consumer_that_stops_early_ends_the_workers():
 
 
 SCRIPT = """
-import os, sys, time
+import os, signal, time
 from fp.fingerprint.workers import run_in_order
 
 def task(item):
     if item > 3:
         time.sleep(60)
-    return os.getpid()
+    deaf = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    return f"{os.getpid()} {deaf}"
 
 if __name__ == "__main__":
     results = run_in_order(task, range(100), None, 2)
@@ -189,8 +190,10 @@ def test_no_worker_outlives_the_run(tmp_path, number):
     with process:
         assert process.stdout is not None
         lines = iter(process.stdout.readline, "ready\n")
-        pids = {int(line) for line in lines}
+        pids, deaf = zip(*(line.split() for line in lines), strict=True)
+        pids = set(map(int, pids))
         assert all(map(lives, pids))
+        assert set(deaf) == {"True"}, "Ctrl-C reaches a worker"
         if number == signal.SIGINT:  # as Ctrl-C does: to the whole group, workers and all
             os.killpg(process.pid, number)
         else:
