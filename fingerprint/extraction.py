@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -175,10 +176,11 @@ def _stage(stage: str, progress: Progress | None) -> Callable[[int, int], None] 
 
 
 def _require_folders(generated: Path, real: Path) -> None:
+    for folder in (generated, real):
+        with contextlib.suppress(OSError):  # such as a name too long: no folder is found there
+            if folder.is_file():
+                raise InputError(f"{display_path(folder)} is no folder; name a folder of images.")
     places = [Path(os.path.realpath(folder)) for folder in (generated, real)]
-    for folder, place in zip((generated, real), places, strict=True):
-        if os.path.exists(place) and not os.path.isdir(place):
-            raise InputError(f"{display_path(folder)} is no folder; name a folder of images.")
     if places[0].is_relative_to(places[1]) or places[1].is_relative_to(places[0]):
         raise InputError(
             f"{display_path(generated)} and {display_path(real)} share files; name two folders "

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -42,6 +43,8 @@ JOURNAL = "detections.journal"
 TABLES = ("detections.jsonl", "detections.csv", "attributions.csv")
 MANIFEST = "manifest.json"
 RESULTS = (MANIFEST, *TABLES)
+
+_TEMPORARY = re.compile(rf"\.({'|'.join(map(re.escape, RESULTS))})\.[0-9a-f]{{8}}\.tmp")
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,7 @@ def detect_into(
         # What was interrupted may have been ended by an image, in this very process.
         isolated = not journal.is_empty
         journal.begin(run)
+        _sweep(folder)
         todo = [item for item, path in zip(items, paths, strict=True) if path not in journal]
         done = len(items) - len(todo)
         if progress is not None:
@@ -190,6 +194,13 @@ def _refuse_existing(folder: Path, names: Sequence[str]) -> None:
         raise OutputError(
             f"{display_path(folder / there)} exists already; choose another folder, {remedy}."
         )
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the temporary files of a run that was killed while it wrote its tables."""
+    for path in folder.glob(".*.tmp"):
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def _write_tables(folder: Path, rows: Iterator[Row], fingerprints: int) -> Summary:

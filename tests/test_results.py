@@ -393,6 +393,15 @@ def test_an_overwriting_run_leaves_the_old_tables_until_it_is_done(lab, tmp_path
     ]
 
 
+def test_only_what_a_killed_run_left_is_swept_away(lab, tmp_path):
+    for name in (".detections.csv.0123abcd.tmp", ".mine.0123abcd.tmp", ".detections.csv.tmp"):
+        (tmp_path / name).touch()
+    detect_into(tmp_path, lab.single, list_items([lab.unknown])[:1], DetectOptions())
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [*TABLES, MANIFEST, ".mine.0123abcd.tmp", ".detections.csv.tmp"]
+    )
+
+
 @pytest.mark.parametrize("name", [*TABLES, MANIFEST])
 def test_foreign_files_of_these_names_are_never_replaced_unasked(lab, tmp_path, name):
     (tmp_path / name).write_text("mine")
