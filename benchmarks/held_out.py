@@ -25,7 +25,7 @@ from fp.denoisers.cache import ResidualCache, default_folder
 from fp.denoisers.crop import CropRule
 from fp.fingerprint import estimators
 from fp.fingerprint.crossfit import group
-from fp.fingerprint.dif_estimator import Dif
+from fp.fingerprint.estimators.dif import Dif
 from fp.fingerprint.evaluation import mean_of, trial
 from fp.fingerprint.population import Reduction, residuals, survey
 

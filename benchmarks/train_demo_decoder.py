@@ -1,4 +1,4 @@
-"""Train the tiny decoder of ``fp demo``: the command that made fingerprint/data/tiny-decoder.*.
+"""Train the tiny decoder of ``fp demo``: the command that made fingerprint/demo/data/.
 
     python benchmarks/train_demo_decoder.py --photographs PHOTOS/train
 
@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn.functional import l1_loss
 
 from fp.denoisers.images import find_images, load_image
-from fp.fingerprint.tiny_decoder import SHIPPED, STRIDE, TinyAutoencoder, save_decoder
+from fp.fingerprint.demo.tiny_decoder import SHIPPED, STRIDE, TinyAutoencoder, save_decoder
 
 Photographs = list[NDArray[np.uint8]]
 

@@ -17,7 +17,7 @@ from fp.denoisers.errors import InputError, IntegrityError, UsageError
 
 if TYPE_CHECKING:
     from fp.fingerprint.fingerprint import Fingerprint
-    from fp.fingerprint.record import Summary
+    from fp.fingerprint.store.record import Summary
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -118,7 +118,7 @@ def verify(banks: tuple[Path, ...], as_json: bool) -> None:
     Example: fp bank verify generators.h5 && fp detect generators.h5 unknown/ -o case/
     """
     from fp.denoisers.files import display_path
-    from fp.fingerprint.conformance import verify_bank
+    from fp.fingerprint.store.conformance import verify_bank
 
     faults = []
     for bank in banks:

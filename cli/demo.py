@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import click
 from fp.cli.options import PATH, interruptible, overwrite_option, progress_bar
 
 if TYPE_CHECKING:
-    from fp.fingerprint.demonstration import Demonstration, UnknownFile
+    from fp.fingerprint.demo import Demonstration, UnknownFile
 
 _SAYS = {
     "supports_generator": "supports the generator",
@@ -50,11 +49,8 @@ def command(output: Path, quick: bool, overwrite: bool) -> None:
 
     Example: fp demo -o fp-demo
     """
-    # Read once, when torch or Numba starts its threads: on a busy machine they would spend a
-    # hundred times the work on waiting for each other.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from fp.denoisers.images import display_path
-    from fp.fingerprint.demonstration import demonstrate
+    from fp.fingerprint.demo import demonstrate
 
     shown = display_path(output)
     with (

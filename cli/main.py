@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 import traceback
@@ -85,6 +86,9 @@ def main(arguments: list[str] | None = None) -> None:
         Arguments; by default those of the process.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    # Read once, when torch or Numba starts its threads: on a busy machine they would spend a
+    # hundred times the work on waiting for each other.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Told before click reads the options: its own parsing may fail as well.
     tracebacks = _verbosity(arguments) > 1
     for stream in (sys.stdout, sys.stderr):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.crop import SIDE, Anchor, CropRule
@@ -40,7 +41,7 @@ from fp.fingerprint.population import (
     residuals,
     survey,
 )
-from fp.fingerprint.record import check_name
+from fp.fingerprint.store.record import check_name
 
 
 @dataclass(frozen=True)
@@ -165,8 +166,13 @@ def extract(
         features = _features(images, estimator, reduction, store, progress)
     groups = group([i.source for i in images], [i.sha256 for i in images])
     course = Course(_stage("optimisation", progress), checkpoint)
+    # One thread: the matrices are small, and its sums have the same bits on every machine.
+    with threadpool_limits(1, user_api="blas"):
+        fingerprint = _fingerprint(
+            name, options, reduction, estimator, images, features, labels, groups, course
+        )
     return Extraction(
-        _fingerprint(name, options, reduction, estimator, images, features, labels, groups, course),
+        fingerprint,
         tuple(skipped for population in populations for skipped in population.skipped),
     )
 

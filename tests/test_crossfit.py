@@ -19,7 +19,7 @@ from fp.fingerprint.crossfit import (
     sources_of,
 )
 from fp.fingerprint.estimators import Fitted
-from fp.fingerprint.mean import Mean
+from fp.fingerprint.estimators.mean import Mean
 
 
 def test_source_is_the_stem():

@@ -19,10 +19,11 @@ from sklearn.metrics import roc_auc_score
 
 from fp.denoisers import get, load_image
 from fp.denoisers.errors import FormatError, InputError, IntegrityError
-from fp.fingerprint import demonstration, tiny_decoder
-from fp.fingerprint.demo_images import PHOTOGRAPHS, PITCH, SIDE, SPOILT, deal_regions
-from fp.fingerprint.figures import Panel, draw_patterns
-from fp.fingerprint.lattice import average, lattice_share, power_spectrum
+from fp.fingerprint import demo as demonstration
+from fp.fingerprint.demo import tiny_decoder
+from fp.fingerprint.demo.figures import Panel, draw_patterns
+from fp.fingerprint.demo.images import PHOTOGRAPHS, PITCH, SIDE, SPOILT, deal_regions
+from fp.fingerprint.demo.lattice import average, lattice_share, power_spectrum
 from fp.fingerprint.store import read_bank
 
 PROJECT = Path(__file__).parent.parent
@@ -153,7 +154,7 @@ def test_table_has_every_unknown_file_from_the_highest_score_down(demo):
 def test_words_claim_nothing_that_the_images_cannot_carry(demo):
     _, out = demo
     assert "No error rate follows" in out
-    texts = (PROJECT / "cli" / "demo.py", PROJECT / "fingerprint" / "demonstration.py")
+    texts = (PROJECT / "cli" / "demo.py", PROJECT / "fingerprint" / "demo" / "__init__.py")
     for text in (out, *(path.read_text("utf-8") for path in texts)):
         assert not re.search(r"\bmatch|\bprove|\bfake|\baccura", text, re.IGNORECASE)
 
@@ -229,7 +230,7 @@ def test_regions_lie_inside_and_none_is_left_out(height, width):
 
 def test_a_missing_photograph_is_one_sentence(monkeypatch, tmp_path):
     missing = PHOTOGRAPHS[-1].__class__("x", "sklearn", "datasets/images/x.jpg", "nobody")
-    monkeypatch.setattr("fp.fingerprint.demo_images.PHOTOGRAPHS", (missing,))
+    monkeypatch.setattr("fp.fingerprint.demo.images.PHOTOGRAPHS", (missing,))
     outcome = fp("demo", "-o", tmp_path / "demo")
     assert outcome.code == 4
     assert "install scikit-learn from its wheel" in outcome.sentence
@@ -254,7 +255,7 @@ def test_weights_that_ship_are_small_and_draw_what_they_are_given():
 
 def test_weights_are_part_of_the_wheel():
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
-    patterns = project["tool"]["setuptools"]["package-data"]["fp.fingerprint"]
+    patterns = project["tool"]["setuptools"]["package-data"]["fp.fingerprint.demo"]
     for path in tiny_decoder.SHIPPED.iterdir():
         assert any(fnmatch(f"data/{path.name}", pattern) for pattern in patterns), path.name
 

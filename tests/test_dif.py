@@ -16,14 +16,14 @@ from safetensors.numpy import save_file
 from sklearn.metrics import roc_auc_score
 
 from fp.denoisers.errors import FormatError, FpError, InputError, UsageError
-from fp.fingerprint.dif import (
+from fp.fingerprint.estimators.dif_optimisation import (
     DifOptions,
     DifResult,
     optimise,
     plateau,
     separation_loss,
 )
-from fp.fingerprint.unet import draw_network, sides_fit
+from fp.fingerprint.estimators.unet import draw_network, sides_fit
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]

@@ -5,7 +5,7 @@ import pytest
 from scipy.linalg import cho_factor, cho_solve
 from sklearn.covariance import ledoit_wolf
 
-from fp.fingerprint.discriminant import discriminant_coefficients, ledoit_wolf_shrinkage
+from fp.fingerprint.estimators.discriminant import discriminant_coefficients, ledoit_wolf_shrinkage
 
 
 def two_classes(n, p, seed=0):

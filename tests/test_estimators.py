@@ -7,8 +7,8 @@ from sklearn.metrics import roc_auc_score
 from fp.denoisers.errors import UsageError
 from fp.fingerprint import estimators
 from fp.fingerprint.crossfit import learn_and_hold_out
-from fp.fingerprint.mean import Mean
-from fp.fingerprint.tile import Tile, refold
+from fp.fingerprint.estimators.mean import Mean
+from fp.fingerprint.estimators.tile import Tile, refold
 
 
 def planted(n=80, side=64, period=8, strength=0.12, seed=0):

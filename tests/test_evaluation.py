@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fp.denoisers.errors import UsageError
+from fp.fingerprint.estimators.mean import Mean
 from fp.fingerprint.evaluation import balanced_accuracy, mean_of, split, trial
-from fp.fingerprint.mean import Mean
 
 
 def test_a_split_takes_whole_groups_and_exact_counts():

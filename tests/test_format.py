@@ -11,9 +11,18 @@ import pytest
 from golden_bank import GOLDEN, calibration, full, small
 
 from fp.denoisers.errors import FormatError, IntegrityError
-from fp.fingerprint import elements, hdf5, record, schema, store, survey
-from fp.fingerprint.conformance import verify_bank
-from fp.fingerprint.store import read_bank, read_summaries, write_bank
+from fp.fingerprint import store
+from fp.fingerprint.store import (
+    elements,
+    hdf5,
+    read_bank,
+    read_summaries,
+    record,
+    schema,
+    survey,
+    write_bank,
+)
+from fp.fingerprint.store.conformance import verify_bank
 
 PAGE = (Path(__file__).parent.parent / "docs" / "format.md").read_text("utf-8")
 EXAMPLE: dict = {}

@@ -16,9 +16,7 @@ def calibration(real, generated):
 
 def cllr(real, generated):
     """Cost of log10 likelihood ratios (Bruemmer and du Preez 2006)."""
-    return 0.5 * (
-        np.mean(np.log2(1 + 10.0**-generated)) + np.mean(np.log2(1 + 10.0**real))
-    )
+    return 0.5 * (np.mean(np.log2(1 + 10.0**-generated)) + np.mean(np.log2(1 + 10.0**real)))
 
 
 def test_gaussian_scores_give_the_true_ratio():

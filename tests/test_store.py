@@ -27,9 +27,7 @@ from fp.denoisers.errors import (
 )
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint import store
-from fp.fingerprint.conformance import verify_bank
 from fp.fingerprint.fingerprint import Calibration, Fingerprint, NullControl
-from fp.fingerprint.record import Summary, check_name
 from fp.fingerprint.store import (
     add_to_bank,
     iter_bank,
@@ -37,6 +35,8 @@ from fp.fingerprint.store import (
     read_summaries,
     write_bank,
 )
+from fp.fingerprint.store.conformance import verify_bank
+from fp.fingerprint.store.record import Summary, check_name
 
 
 def same(one, two):

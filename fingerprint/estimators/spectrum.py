@@ -12,8 +12,8 @@ from scipy.fft import rfft2
 from scipy.signal.windows import hann
 
 from fp.denoisers.errors import InputError
-from fp.fingerprint.discriminant import discriminant_coefficients
 from fp.fingerprint.estimators import Course, Fitted, Labels, Role, Scheme, Scores
+from fp.fingerprint.estimators.discriminant import discriminant_coefficients
 
 Spectra = NDArray[np.float64]
 
@@ -130,9 +130,7 @@ class Spectrum:
         pattern = weights.reshape(features.shape[1:])
         return Fitted(pattern, offset=float(self.score(features[~labels], pattern).mean()))
 
-    def score(
-        self, features: Spectra, pattern: NDArray[np.float32], offset: float = 0.0
-    ) -> Scores:
+    def score(self, features: Spectra, pattern: NDArray[np.float32], offset: float = 0.0) -> Scores:
         """Apply the weights to log spectra (N, 3, window, window // 2 + 1)."""
         weights = pattern.astype(np.float64).ravel()
         # One image at a time: the bits must not depend on how many are scored together.

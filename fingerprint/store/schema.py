@@ -16,10 +16,10 @@ from fp.denoisers.crop import CropRule
 from fp.denoisers.errors import FormatError
 from fp.denoisers.files import display_path
 from fp.denoisers.residual import DenoiserIdentity
-from fp.fingerprint.elements import Value
 from fp.fingerprint.fingerprint import Calibration, NullControl
-from fp.fingerprint.hdf5 import Place
-from fp.fingerprint.survey import Entry
+from fp.fingerprint.store.elements import Value
+from fp.fingerprint.store.hdf5 import Place
+from fp.fingerprint.store.survey import Entry
 
 Elements = Mapping[str, Value]
 
@@ -44,7 +44,7 @@ class Rule:
     Parameters
     ----------
     kind : str
-        As in `fp.fingerprint.survey.Entry`.
+        As in `fp.fingerprint.store.survey.Entry`.
     rank : int
         Number of dimensions, 0 for an attribute.
     optional : bool

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from fp.fingerprint.lattice import Pattern, power_spectrum
+from fp.fingerprint.demo.lattice import Pattern, power_spectrum
 
 DETAIL = 48
 """Side of the detail in pixels: few enough to be told apart on a telephone."""

@@ -10,11 +10,12 @@ import h5py
 
 from fp.denoisers.errors import FormatError, FpError, IntegrityError
 from fp.denoisers.files import display_path
-from fp.fingerprint import hdf5, record, schema, store, survey
-from fp.fingerprint.elements import Value
-from fp.fingerprint.hdf5 import Complaint, Place
-from fp.fingerprint.schema import Elements
-from fp.fingerprint.survey import Entry
+from fp.fingerprint import store
+from fp.fingerprint.store import hdf5, record, schema, survey
+from fp.fingerprint.store.elements import Value
+from fp.fingerprint.store.hdf5 import Complaint, Place
+from fp.fingerprint.store.schema import Elements
+from fp.fingerprint.store.survey import Entry
 
 _UNKNOWN = "is unknown to version 1.0 and its name does not begin with 'x-'"
 

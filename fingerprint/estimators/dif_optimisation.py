@@ -27,9 +27,9 @@ from torch import Tensor
 from fp.denoisers.dncnn import best_precision
 from fp.denoisers.errors import FormatError, InputError
 from fp.denoisers.images import display_path
-from fp.fingerprint.dif_options import DifOptions
+from fp.fingerprint.estimators.dif_options import DifOptions
+from fp.fingerprint.estimators.unet import INPUT_CHANNELS, draw_network, sides_fit
 from fp.fingerprint.files import write_bytes_atomic
-from fp.fingerprint.unet import INPUT_CHANNELS, draw_network, sides_fit
 
 Progress = Callable[[int, int, float], None]
 

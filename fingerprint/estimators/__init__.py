@@ -103,39 +103,37 @@ class Estimator(Protocol):
             Progress and checkpoint of a long fit.
         """
 
-    def score(
-        self, features: Array, pattern: NDArray[np.float32], offset: float = 0.0
-    ) -> Scores:
+    def score(self, features: Array, pattern: NDArray[np.float32], offset: float = 0.0) -> Scores:
         """Score images, shape (N,), by a pattern and its offset."""
 
 
 def _mean(**parameters: Any) -> Estimator:
-    from fp.fingerprint.mean import Mean
+    from fp.fingerprint.estimators.mean import Mean
 
     return Mean(**parameters)
 
 
 def _tile(**parameters: Any) -> Estimator:
-    from fp.fingerprint.tile import Tile
+    from fp.fingerprint.estimators.tile import Tile
 
     return Tile(**parameters)
 
 
 def _dif(**parameters: Any) -> Estimator:
-    from fp.fingerprint.dif_estimator import Dif
-    from fp.fingerprint.dif_options import DifOptions
+    from fp.fingerprint.estimators.dif import Dif
+    from fp.fingerprint.estimators.dif_options import DifOptions
 
     return Dif(DifOptions(**parameters))
 
 
 def _spectrum(**parameters: Any) -> Estimator:
-    from fp.fingerprint.spectrum import Spectrum
+    from fp.fingerprint.estimators.spectrum import Spectrum
 
     return Spectrum(**parameters)
 
 
 def _fourier(**parameters: Any) -> Estimator:
-    from fp.fingerprint.fourier import Fourier
+    from fp.fingerprint.estimators.fourier import Fourier
 
     return Fourier(**parameters)
 

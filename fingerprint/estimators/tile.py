@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from fp.denoisers.errors import UsageError
 from fp.fingerprint.crossfit import deal, separation
-from fp.fingerprint.discriminant import discriminant_coefficients
 from fp.fingerprint.estimators import Course, Fitted, Labels, Role, Scheme, Scores
+from fp.fingerprint.estimators.discriminant import discriminant_coefficients
 from fp.fingerprint.kernels import fold, moments
 
 Tiles = NDArray[np.float64]
@@ -97,9 +97,7 @@ class Tile:
         }
         return Fitted(weights.reshape(3, period, period).astype(np.float32), chosen=chosen)
 
-    def score(
-        self, features: Tiles, pattern: NDArray[np.float32], offset: float = 0.0
-    ) -> Scores:
+    def score(self, features: Tiles, pattern: NDArray[np.float32], offset: float = 0.0) -> Scores:
         """Correlate images, given as folded residuals, with the weights repeated over them."""
         period = pattern.shape[-1]
         weights = pattern.astype(np.float64).ravel()

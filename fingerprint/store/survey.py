@@ -1,7 +1,7 @@
 """What a group of HDF5 declares, judged before anything of it is read.
 
-A tree of groups becomes a flat mapping with the keys of `fp.fingerprint.elements`. The rules of
-`docs/format.md` about names, links, types, storage and sizes are kept by this module alone.
+A tree of groups becomes a flat mapping with the keys of `fp.fingerprint.store.elements`. The rules
+of `docs/format.md` about names, links, types, storage and sizes are kept by this module alone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 
 from fp.denoisers.errors import FpError
-from fp.fingerprint.elements import (
+from fp.fingerprint.store.elements import (
     MAX_BYTES,
     MAX_CHUNK_BYTES,
     MAX_ITEM_BYTES,
@@ -24,7 +24,7 @@ from fp.fingerprint.elements import (
     MAX_TEXT_BYTES,
     Value,
 )
-from fp.fingerprint.hdf5 import Complaint, Place, library_errors, raise_it
+from fp.fingerprint.store.hdf5 import Complaint, Place, library_errors, raise_it
 
 MAX_CHUNKS = 2**16
 """Most chunks of an array."""

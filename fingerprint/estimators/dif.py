@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fp.fingerprint.crossfit import separation
-from fp.fingerprint.dif_options import DifOptions
 from fp.fingerprint.estimators import Course, Fitted, Labels, Role, Scheme, Scores
+from fp.fingerprint.estimators.dif_options import DifOptions
 from fp.fingerprint.kernels import correlate
 from fp.fingerprint.workers import usable_cores
 
@@ -59,7 +59,7 @@ class Dif:
         """Optimise the pattern; see `Estimator.fit`."""
         import torch
 
-        from fp.fingerprint.dif import optimise
+        from fp.fingerprint.estimators.dif_optimisation import optimise
 
         course = course or Course()
         report = course.progress

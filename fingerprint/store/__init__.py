@@ -18,15 +18,15 @@ import h5py
 
 from fp.denoisers.errors import FormatError, FpError, InputError, OutputError, UsageError
 from fp.denoisers.files import display_path
-from fp.fingerprint import hdf5, record, survey
-from fp.fingerprint.elements import put
 from fp.fingerprint.environment import tool_version
 from fp.fingerprint.files import atomic_path, locked_folder
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.hdf5 import Place
-from fp.fingerprint.record import Summary
-from fp.fingerprint.schema import check_version, is_known
-from fp.fingerprint.sink import Sink, open_for_writing
+from fp.fingerprint.store import hdf5, record, survey
+from fp.fingerprint.store.elements import put
+from fp.fingerprint.store.hdf5 import Place
+from fp.fingerprint.store.record import Summary
+from fp.fingerprint.store.schema import check_version, is_known
+from fp.fingerprint.store.sink import Sink, open_for_writing
 
 ENCODING_TYPE = "fp-bank"
 ENCODING_VERSION = "1.0"

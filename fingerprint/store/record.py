@@ -13,10 +13,10 @@ import numpy as np
 from fp.denoisers.crop import CropRule
 from fp.denoisers.errors import FpError, OutputError, UsageError
 from fp.denoisers.residual import DenoiserIdentity
-from fp.fingerprint.elements import Value, content_sha256, put
 from fp.fingerprint.fingerprint import Calibration, Fingerprint, NullControl
-from fp.fingerprint.hdf5 import Place
-from fp.fingerprint.schema import (
+from fp.fingerprint.store.elements import Value, content_sha256, put
+from fp.fingerprint.store.hdf5 import Place
+from fp.fingerprint.store.schema import (
     CLASSES,
     ENCODING_TYPE,
     ENCODING_VERSION,
@@ -30,7 +30,7 @@ from fp.fingerprint.schema import (
     structure_faults,
     value_faults,
 )
-from fp.fingerprint.survey import Entry, survey
+from fp.fingerprint.store.survey import Entry, survey
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +116,7 @@ def elements_of(fingerprint: Fingerprint) -> dict[str, Value]:
     Returns
     -------
     dict of str to Value
-        Element of each key of `fp.fingerprint.schema.SCHEMA` and ``history/<name>``.
+        Element of each key of `fp.fingerprint.store.schema.SCHEMA` and ``history/<name>``.
 
     Raises
     ------
