@@ -64,7 +64,7 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> tupl
 )
 @click.option(
     "--denoiser",
-    default="wavelet",
+    default="dncnn",
     show_default=True,
     callback=_denoiser,
     help="What makes the residuals; see 'fp denoiser list'.",

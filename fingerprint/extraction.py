@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from fp.denoisers import registry
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.crop import SIDE, Anchor, CropRule
 from fp.denoisers.errors import InputError, UsageError
@@ -75,7 +76,7 @@ class ExtractOptions:
 
     method: str = estimators.DEFAULT
     method_parameters: dict[str, Any] = field(default_factory=dict)
-    denoiser: str = "wavelet"
+    denoiser: str = registry.DEFAULT
     denoiser_parameters: dict[str, Any] = field(default_factory=dict)
     size: tuple[int, int] | None = None
     anchor: Anchor = "top-left"

@@ -138,18 +138,20 @@ class Laboratory:
     @cached_property
     def single(self) -> Path:
         """A bank of the first generator."""
-        return self._bank("single.h5", [self.fingerprint(0, ExtractOptions(folds=4))])
+        return self._bank(
+            "single.h5", [self.fingerprint(0, ExtractOptions(folds=4, denoiser="wavelet"))]
+        )
 
     @cached_property
     def pair(self) -> Path:
         """A bank of both."""
-        options = ExtractOptions(folds=4)
+        options = ExtractOptions(folds=4, denoiser="wavelet")
         return self._bank("pair.h5", [self.fingerprint(seed, options) for seed in (0, 1)])
 
     @cached_property
     def small(self) -> Path:
         """A bank of the first generator that examines 32 x 32 pixels."""
-        options = ExtractOptions(method="mean", folds=4, size=(32, 32))
+        options = ExtractOptions(method="mean", folds=4, size=(32, 32), denoiser="wavelet")
         return self._bank("small.h5", [self.fingerprint(0, options)])
 
     def _bank(self, name: str, members: list[Fingerprint]) -> Path:

@@ -13,8 +13,10 @@ import pytest
 from commands import fp
 
 from fp.cli import main as cli_main
+from fp.denoisers import registry
 from fp.denoisers.errors import IntegrityError
 from fp.fingerprint import estimators
+from fp.fingerprint.extraction import ExtractOptions
 
 COMMANDS = sorted(cli_main._COMMANDS)
 
@@ -205,3 +207,8 @@ def imported(*arguments: object) -> set[str]:
 )
 def test_help_loads_nothing_heavy(arguments):
     assert imported(*arguments) == set()
+
+
+def test_the_command_and_the_library_have_one_default_denoiser():
+    denoiser = next(p for p in command_of("extract").params if p.name == "denoiser")
+    assert denoiser.default == registry.DEFAULT == ExtractOptions().denoiser

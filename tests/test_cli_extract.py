@@ -22,7 +22,18 @@ from fp.fingerprint.extraction import ExtractOptions, extract
 from fp.fingerprint.store import read_bank
 
 # What a test about something else needs not wait for.
-QUICK = ("--method", "mean", "--folds", "2", "--size", "32x32", "--jobs", "1")
+QUICK = (
+    "--method",
+    "mean",
+    "--folds",
+    "2",
+    "--size",
+    "32x32",
+    "--jobs",
+    "1",
+    "--denoiser",
+    "wavelet",
+)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +48,7 @@ def quiet(lab, tmp_path):
 
 
 def folders(lab, seed: int = 0) -> tuple[object, ...]:
-    return ("--generated", lab.made(seed), "--real", lab.real)
+    return ("--generated", lab.made(seed), "--real", lab.real, "--denoiser", "wavelet")
 
 
 def test_two_folders_give_a_fingerprint_and_nothing_else(lab, tmp_path):
@@ -123,7 +134,7 @@ def test_bad_files_are_named_and_the_rest_gives_the_same_fingerprint(lab, tmp_pa
 
 
 def folders_of(generated: Path, real: Path) -> tuple[object, ...]:
-    return ("--generated", generated, "--real", real, "--name", "g")
+    return ("--generated", generated, "--real", real, "--name", "g", "--denoiser", "wavelet")
 
 
 def test_a_changed_or_vanished_file_is_one_clear_error(lab, tmp_path):
@@ -136,7 +147,7 @@ def test_a_changed_or_vanished_file_is_one_clear_error(lab, tmp_path):
             if stage == display_path(lab.real) and done == total:
                 harm(victim)
 
-        options = ExtractOptions(method="mean", folds=2, size=(32, 32))
+        options = ExtractOptions(method="mean", folds=2, size=(32, 32), denoiser="wavelet")
         with pytest.raises(InputError, match=r"made0 0000\.png changed while it was in use; run"):
             extract(folder, lab.real, "g", options, ResidualCache(lab.cache), 1, progress)
 
@@ -144,7 +155,7 @@ def test_a_changed_or_vanished_file_is_one_clear_error(lab, tmp_path):
 def test_a_file_that_vanishes_before_it_is_read_is_skipped(lab, tmp_path, monkeypatch):
     folder = tmp_path / "made"
     shutil.copytree(lab.made(0), folder)
-    options = ExtractOptions(method="mean", folds=2, size=(32, 32))
+    options = ExtractOptions(method="mean", folds=2, size=(32, 32), denoiser="wavelet")
 
     def progress(stage, done, total):
         (folder / "made0 0003.webp").unlink(missing_ok=True)
