@@ -34,7 +34,9 @@ def list_denoisers() -> None:
 @click.option("--photographs", type=PATH, required=True, help="Folder of clean photographs.")
 @click.option("--work", type=PATH, required=True, help="Folder of checkpoints; resumed from it.")
 @click.option("-o", "--output", type=PATH, required=True, help="Folder for what would ship.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Seed of the training and its crops."
+)
 def train_denoiser(name: str, photographs: Path, work: Path, output: Path, seed: int) -> None:
     """Make what ships with denoiser NAME: weights, where it has any, and its mean residual.
 
@@ -61,7 +63,7 @@ def train_denoiser(name: str, photographs: Path, work: Path, output: Path, seed:
     show_default=True,
     help="Noise in grey levels; may be repeated.",
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the noise.")
 def evaluate_denoisers(
     names: tuple[str, ...], photographs: Path, sigmas: tuple[float, ...], seed: int
 ) -> None:

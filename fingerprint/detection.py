@@ -58,6 +58,8 @@ class Attribution:
         Name of the estimator.
     score : float or None
         Score of the image; None where it is smaller than the fingerprint.
+    rho : float or None
+        The same, where the score is a correlation.
     mu_r, mu_g : float
         Mean held-out scores of reference and generated images.
     p_real, p_generated : float or None
@@ -74,6 +76,7 @@ class Attribution:
     fingerprint: str
     method: str
     score: float | None
+    rho: float | None
     mu_r: float
     mu_g: float
     p_real: float | None
@@ -263,7 +266,8 @@ def examine(image: LoadedImage, bank: Sequence[Fingerprint], options: DetectOpti
         features = estimator.features(parts[key])
         score = float(estimator.score(features[None], fingerprint.pattern, fingerprint.offset)[0])
         answer = decide(score, fingerprint.calibration, options.rule, options.fpr / len(bank))
-        rows.append(_scored(shown, fingerprint, score, answer))
+        rho = score if estimator.correlates else None
+        rows.append(_scored(shown, fingerprint, score, rho, answer))
     if not parts:
         assert too_small is not None
         return not_examined(shown, too_small, image)
@@ -299,7 +303,7 @@ def _over_bank(rows: Sequence[Attribution]) -> Detection:
         decision=decision,
         fingerprint=best.fingerprint,
         score=best.score,
-        rho=best.score,
+        rho=best.rho,
         mu_r=best.mu_r,
         mu_g=best.mu_g,
         p_real=best.p_real,
@@ -309,12 +313,15 @@ def _over_bank(rows: Sequence[Attribution]) -> Detection:
     )
 
 
-def _scored(path: str, fingerprint: Fingerprint, score: float, answer: Answer) -> Attribution:
+def _scored(
+    path: str, fingerprint: Fingerprint, score: float, rho: float | None, answer: Answer
+) -> Attribution:
     return Attribution(
         path=path,
         fingerprint=fingerprint.name,
         method=fingerprint.method,
         score=score,
+        rho=rho,
         mu_r=fingerprint.mu_r,
         mu_g=fingerprint.mu_g,
         p_real=answer.p_real,
@@ -331,6 +338,7 @@ def _unscored(path: str, fingerprint: Fingerprint, reason: str) -> Attribution:
         fingerprint=fingerprint.name,
         method=fingerprint.method,
         score=None,
+        rho=None,
         mu_r=fingerprint.mu_r,
         mu_g=fingerprint.mu_g,
         p_real=None,

@@ -116,6 +116,16 @@ def test_order_of_images_does_not_move_the_pattern():
     np.testing.assert_allclose(first, second, atol=1e-6)
 
 
+def test_what_calls_itself_a_correlation_is_one():
+    residuals, labels, _ = planted(n=12)
+    for name in sorted(set(estimators.available()) - {"dif"}):
+        estimator = estimators.get(name)
+        features = features_of(estimator, residuals)
+        fitted = estimator.fit(features, labels, np.arange(12))
+        scores = estimator.score(features, fitted.pattern, fitted.offset)
+        assert estimator.correlates == bool(np.abs(scores).max() <= 1), name
+
+
 def test_registry_refuses_what_it_does_not_know():
     with pytest.raises(UsageError, match="Unknown method 'magic'"):
         estimators.get("magic")

@@ -76,6 +76,10 @@ class Estimator(Protocol):
     def calibration(self) -> Scheme:
         """How its held-out scores are made."""
 
+    @property
+    def correlates(self) -> bool:
+        """Whether its score is a correlation, in [-1, 1]."""
+
     def parameters(self) -> dict[str, Any]:
         """Give all parameters; JSON types only."""
 

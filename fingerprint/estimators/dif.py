@@ -40,6 +40,7 @@ class Dif:
     name: ClassVar[str] = "dif"
     role: ClassVar[Role] = "generator-specific"
     calibration: ClassVar[Scheme] = "held-out quarter"
+    correlates: ClassVar[bool] = True
 
     def parameters(self) -> dict[str, Any]:
         """Give all parameters; JSON types only."""

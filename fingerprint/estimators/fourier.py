@@ -31,6 +31,7 @@ class Fourier:
     name: ClassVar[str] = "fourier"
     role: ClassVar[Role] = "baseline"
     calibration: ClassVar[Scheme] = "cross-fitted"
+    correlates: ClassVar[bool] = True
 
     def parameters(self) -> dict[str, Any]:
         """Give all parameters; JSON types only."""

@@ -30,6 +30,7 @@ class Mean:
     name: ClassVar[str] = "mean"
     role: ClassVar[Role] = "baseline"
     calibration: ClassVar[Scheme] = "cross-fitted"
+    correlates: ClassVar[bool] = True
 
     def parameters(self) -> dict[str, Any]:
         """Give all parameters; JSON types only."""

@@ -103,6 +103,7 @@ class Spectrum:
     name: ClassVar[str] = "spectrum"
     role: ClassVar[Role] = "processing"
     calibration: ClassVar[Scheme] = "cross-fitted"
+    correlates: ClassVar[bool] = False
 
     def parameters(self) -> dict[str, Any]:
         """Give all parameters; JSON types only."""

@@ -49,6 +49,7 @@ class Tile:
     name: ClassVar[str] = "tile"
     role: ClassVar[Role] = "generator-specific"
     calibration: ClassVar[Scheme] = "cross-fitted"
+    correlates: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not self.periods or any(p < 2 or LARGEST % p for p in self.periods):

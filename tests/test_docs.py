@@ -1,0 +1,54 @@
+"""The code in the documentation runs and does what the text says."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).parent.parent
+
+
+def test_the_denoiser_in_twenty_lines_is_a_denoiser():
+    text = (PROJECT / "CONTRIBUTING.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 20
+    check = """
+import numpy as np
+residual = registry.get("gaussian", sigma=2.0)
+image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+found = residual(image)
+assert found.shape == (3, 48, 64) and found.dtype == np.float32
+smooth = gaussian_filter(image[..., 1] / np.float32(255), 2.0)
+assert np.allclose(found[1], image[..., 1] / 255 - smooth, atol=1e-5)
+assert residual.identity.parameters == {"sigma": 2.0}
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", code + check], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stderr
+
+
+def test_every_command_of_the_readme_exists_with_its_options():
+    text = (PROJECT / "README.md").read_text("utf-8")
+    blocks = "\n".join(re.findall(r"```console\n(.*?)```", text, re.DOTALL))
+    lines = re.findall(r"^(?:.*&& )?fp (.+)$", blocks, re.MULTILINE)
+    assert {line.split()[0] for line in lines} == {"demo", "extract", "detect"}
+    for line in lines:
+        name, *rest = line.split()
+        asked = subprocess.run(
+            [sys.executable, "-m", "fp.cli.main", name, "--help"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert asked.returncode == 0, line
+        for option in (word for word in rest if word.startswith("-")):
+            assert re.search(rf"(^|\s){re.escape(option)}\b", asked.stdout), f"{option}: {line}"
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    text = (PROJECT / "README.md").read_text("utf-8")
+    block = text.split("<!-- test-command -->")[1].split("```")[1]
+    command = [line for line in block.splitlines() if line.startswith("python")]
+    assert len(command) == 1 and command[0].endswith("python -m pytest")
+    assert "<!-- test-command -->" in (PROJECT / ".ci" / "run").read_text("utf-8")
