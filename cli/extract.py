@@ -210,9 +210,8 @@ def summary(fingerprint: object) -> list[str]:
     lines = [
         f"{fingerprint.name}: {fingerprint.method} fingerprint on {fingerprint.denoiser.name} "
         f"residuals, {fingerprint.crop.width} x {fingerprint.crop.height}",
-        f"  images       {found.generated.size} generated, {n} reference",
-        f"  held-out     mu_g {fingerprint.mu_g:+.5f}, mu_r {fingerprint.mu_r:+.5f} "
-        f"({found.scheme})",
+        f"  scored       {found.generated.size} generated, {n} reference images ({found.scheme})",
+        f"  means        mu_g {fingerprint.mu_g:+.5f}, mu_r {fingerprint.mu_r:+.5f}",
         f"  smallest p   {1 / (n + 1):.4f}: no smaller false-positive rate can be asked for",
     ]
     if "period" in fingerprint.parameters:
