@@ -12,25 +12,20 @@ from __future__ import annotations
 import operator
 import os
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numba
 import numpy as np
-from numba import prange
 from numpy.typing import NDArray
 
 from fp.denoisers.errors import InputError
+from fp.fingerprint.compiled import fold_image, fold_in_parallel, products, products_in_parallel
 
 FloatArray = NDArray[np.float32] | NDArray[np.float64]
 DoubleArray = NDArray[np.float64]
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
-_LANES = 32
-_CHUNK = 16 * _LANES  # 4 KiB in float64: a few chunks fit into the first-level cache
 _IMAGES_PER_TASK = 8
-_PATTERNS_PER_PASS = 16
 _threads = int(cast(Any, numba.config).NUMBA_NUM_THREADS)
 
 # Norms whose product would leave the range of float64; float32 values never come near either.
@@ -49,19 +44,6 @@ def _work_alone() -> None:
 
 
 os.register_at_fork(after_in_child=_work_alone)
-
-
-def _compiled(function: _Function, *, parallel: bool = False) -> _Function:
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "parallel": parallel}
-    try:
-        kernel = numba.njit(function, cache=True, **options)
-    except RuntimeError:  # no folder for the cache is writable: compile in each process instead
-        kernel = numba.njit(function, **options)
-    return cast(_Function, kernel)
-
-
-def _compiled_parallel(function: _Function) -> _Function:
-    return _compiled(function, parallel=True)
 
 
 @dataclass(frozen=True)
@@ -225,10 +207,10 @@ def fold(residuals: FloatArray, period: int) -> DoubleArray:
     tiles = np.empty((*stack.shape[:2], side, side))
     if _alone(len(stack), 1):
         for image, tile in zip(stack, tiles, strict=True):
-            _fold_image(image, tile)
+            fold_image(image, tile)
     else:
         with _one_launch:
-            _fold_in_parallel(stack, tiles)
+            fold_in_parallel(stack, tiles)
     finite: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(tiles), axis=(1, 2, 3))
     _require(finite, "residuals")
     return tiles
@@ -375,10 +357,10 @@ def _measure(
     if _alone(len(images), step):
         for i in range(0, len(images), step):
             part = slice(i, i + step)
-            _products(images[part], patterns, other_means, mean[part], norm[part], sums[part])
+            products(images[part], patterns, other_means, mean[part], norm[part], sums[part])
     else:
         with _one_launch:
-            _products_in_parallel(images, patterns, other_means, step, mean, norm, sums)
+            products_in_parallel(images, patterns, other_means, step, mean, norm, sums)
     _require(np.isfinite(mean) & (norm < _LARGEST_NORM), name)
     return Moments(mean, norm), sums
 
@@ -390,144 +372,3 @@ def _share(count: int, most: int) -> int:
 
 def _alone(count: int, step: int) -> bool:
     return count <= step or _threads == 1
-
-
-@_compiled
-def _scratch(count: int) -> DoubleArray:
-    # From the start of a cache line on: wide loads that straddle two lines take twice the time.
-    room = np.empty(count + 8)
-    skip = (64 - room.ctypes.data % 64) // 8
-    return room[skip : skip + count]
-
-
-@_compiled
-def _centre(values: FloatArray, mean: float, chunk: DoubleArray) -> None:
-    # Numba inlines this; zeros behind the end of an image add nothing to any sum.
-    count = min(values.size, _CHUNK)
-    for i in range(count):
-        chunk[i] = values[i] - mean
-    for i in range(count, _CHUNK):
-        chunk[i] = 0.0
-
-
-@_compiled
-def _add(chunk: DoubleArray, partial: DoubleArray) -> None:
-    for lane in range(_LANES):
-        total = partial[lane]
-        for row in range(_CHUNK // _LANES):
-            total += chunk[row * _LANES + lane]
-        partial[lane] = total
-
-
-@_compiled
-def _add_products(chunks: DoubleArray, other: DoubleArray, partial: DoubleArray) -> None:
-    for n in range(len(chunks)):
-        for lane in range(_LANES):
-            total = partial[n, lane]
-            for row in range(_CHUNK // _LANES):
-                total += chunks[n, row * _LANES + lane] * other[row * _LANES + lane]
-            partial[n, lane] = total
-
-
-@_compiled
-def _total(partial: DoubleArray) -> float:
-    total = 0.0
-    for lane in range(_LANES):
-        total += partial[lane]
-    return total
-
-
-@_compiled
-def _mean(image: FloatArray) -> float:
-    # Relative to the first value, so that the mean of a constant is that constant, exactly.
-    first = np.float64(image[0])  # float() would keep float32 here
-    chunk = _scratch(_CHUNK)
-    partial = np.zeros(_LANES)
-    for start in range(0, image.size, _CHUNK):
-        _centre(image[start:], first, chunk)
-        _add(chunk, partial)
-    return first + _total(partial) / image.size
-
-
-@_compiled
-def _norm(image: FloatArray, mean: float) -> float:
-    chunk = _scratch(_CHUNK)
-    partial = np.zeros((1, _LANES))
-    for start in range(0, image.size, _CHUNK):
-        _centre(image[start:], mean, chunk)
-        _add_products(chunk.reshape(1, _CHUNK), chunk, partial)
-    return float(np.sqrt(_total(partial[0])))
-
-
-@_compiled
-def _products(
-    images: FloatArray,
-    patterns: FloatArray,
-    pattern_means: DoubleArray,
-    mean: DoubleArray,
-    norm: DoubleArray,
-    sums: DoubleArray,
-) -> None:
-    count, size = images.shape
-    for n in range(count):
-        mean[n] = _mean(images[n])
-        norm[n] = _norm(images[n], mean[n])
-    image_chunks = _scratch(count * _CHUNK).reshape(count, _CHUNK)
-    pattern_chunk = _scratch(_CHUNK)
-    partial = _scratch(_PATTERNS_PER_PASS * count * _LANES)
-    partial = partial.reshape(_PATTERNS_PER_PASS, count, _LANES)
-    for first in range(0, len(patterns), _PATTERNS_PER_PASS):
-        last = min(first + _PATTERNS_PER_PASS, len(patterns))
-        partial[:] = 0.0
-        for start in range(0, size, _CHUNK):
-            for n in range(count):
-                _centre(images[n, start:], mean[n], image_chunks[n])
-            for k in range(first, last):
-                _centre(patterns[k, start:], pattern_means[k], pattern_chunk)
-                _add_products(image_chunks, pattern_chunk, partial[k - first])
-        for k in range(first, last):
-            for n in range(count):
-                sums[n, k] = _total(partial[k - first, n])
-
-
-@_compiled_parallel
-def _products_in_parallel(
-    images: FloatArray,
-    patterns: FloatArray,
-    pattern_means: DoubleArray,
-    step: int,
-    mean: DoubleArray,
-    norm: DoubleArray,
-    sums: DoubleArray,
-) -> None:
-    for task in prange((len(images) + step - 1) // step):
-        i = task * step
-        j = min(i + step, len(images))
-        _products(images[i:j], patterns, pattern_means, mean[i:j], norm[i:j], sums[i:j])
-
-
-@_compiled
-def _fold_image(image: FloatArray, tile: DoubleArray) -> None:
-    channels, height, width = image.shape
-    side = tile.shape[1]
-    rows, columns = height // side, width // side
-    strip = np.empty(columns * side)
-    tile[:] = 0.0
-    for c in range(channels):
-        for i in range(side):
-            strip[:] = 0.0
-            for row in range(rows):
-                line = image[c, row * side + i]
-                for x in range(strip.size):
-                    strip[x] += line[x]
-            for column in range(columns):
-                for j in range(side):
-                    tile[c, i, j] += strip[column * side + j]
-            for j in range(side):
-                tile[c, i, j] /= rows * columns
-
-
-@_compiled_parallel
-def _fold_in_parallel(images: FloatArray, tiles: DoubleArray) -> None:
-    for n in prange(len(images)):
-        _fold_image(images[n], tiles[n])

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fp.fingerprint import kernels
+from fp.fingerprint import compiled, kernels
 from fp.fingerprint.kernels import (
     complete_blocks,
     correlate,
@@ -412,7 +412,7 @@ def test_kernels_compile_where_nothing_can_be_written(monkeypatch: pytest.Monkey
     monkeypatch.setattr(tempfile, "TemporaryFile", no_room)
     with pytest.raises(RuntimeError, match="no locator"):
         numba.njit(twice, cache=True)
-    assert kernels._compiled(twice)(3.0) == 6.0
+    assert compiled.compiled(twice)(3.0) == 6.0
 
 
 def run_with_two_threads(layer: str, program: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,173 @@
+"""The loops behind the kernels, compiled by Numba; `kernels` is the door to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32] | NDArray[np.float64]
+DoubleArray = NDArray[np.float64]
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_LANES = 32
+_CHUNK = 16 * _LANES  # 4 KiB in float64: a few chunks fit into the first-level cache
+_PATTERNS_PER_PASS = 16
+
+
+def compiled(function: _Function, *, parallel: bool = False) -> _Function:
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "parallel": parallel}
+    try:
+        kernel = numba.njit(function, cache=True, **options)
+    except RuntimeError:  # no folder for the cache is writable: compile in each process instead
+        kernel = numba.njit(function, **options)
+    return cast(_Function, kernel)
+
+
+def compiled_parallel(function: _Function) -> _Function:
+    return compiled(function, parallel=True)
+
+
+@compiled
+def scratch(count: int) -> DoubleArray:
+    # From the start of a cache line on: wide loads that straddle two lines take twice the time.
+    room = np.empty(count + 8)
+    skip = (64 - room.ctypes.data % 64) // 8
+    return room[skip : skip + count]
+
+
+@compiled
+def _centre(values: FloatArray, mean: float, chunk: DoubleArray) -> None:
+    # Numba inlines this; zeros behind the end of an image add nothing to any sum.
+    count = min(values.size, _CHUNK)
+    for i in range(count):
+        chunk[i] = values[i] - mean
+    for i in range(count, _CHUNK):
+        chunk[i] = 0.0
+
+
+@compiled
+def _add(chunk: DoubleArray, partial: DoubleArray) -> None:
+    for lane in range(_LANES):
+        total = partial[lane]
+        for row in range(_CHUNK // _LANES):
+            total += chunk[row * _LANES + lane]
+        partial[lane] = total
+
+
+@compiled
+def _add_products(chunks: DoubleArray, other: DoubleArray, partial: DoubleArray) -> None:
+    for n in range(len(chunks)):
+        for lane in range(_LANES):
+            total = partial[n, lane]
+            for row in range(_CHUNK // _LANES):
+                total += chunks[n, row * _LANES + lane] * other[row * _LANES + lane]
+            partial[n, lane] = total
+
+
+@compiled
+def _total(partial: DoubleArray) -> float:
+    total = 0.0
+    for lane in range(_LANES):
+        total += partial[lane]
+    return total
+
+
+@compiled
+def _mean(image: FloatArray) -> float:
+    # Relative to the first value, so that the mean of a constant is that constant, exactly.
+    first = np.float64(image[0])  # float() would keep float32 here
+    chunk = scratch(_CHUNK)
+    partial = np.zeros(_LANES)
+    for start in range(0, image.size, _CHUNK):
+        _centre(image[start:], first, chunk)
+        _add(chunk, partial)
+    return first + _total(partial) / image.size
+
+
+@compiled
+def _norm(image: FloatArray, mean: float) -> float:
+    chunk = scratch(_CHUNK)
+    partial = np.zeros((1, _LANES))
+    for start in range(0, image.size, _CHUNK):
+        _centre(image[start:], mean, chunk)
+        _add_products(chunk.reshape(1, _CHUNK), chunk, partial)
+    return float(np.sqrt(_total(partial[0])))
+
+
+@compiled
+def products(
+    images: FloatArray,
+    patterns: FloatArray,
+    pattern_means: DoubleArray,
+    mean: DoubleArray,
+    norm: DoubleArray,
+    sums: DoubleArray,
+) -> None:
+    count, size = images.shape
+    for n in range(count):
+        mean[n] = _mean(images[n])
+        norm[n] = _norm(images[n], mean[n])
+    image_chunks = scratch(count * _CHUNK).reshape(count, _CHUNK)
+    pattern_chunk = scratch(_CHUNK)
+    partial = scratch(_PATTERNS_PER_PASS * count * _LANES)
+    partial = partial.reshape(_PATTERNS_PER_PASS, count, _LANES)
+    for first in range(0, len(patterns), _PATTERNS_PER_PASS):
+        last = min(first + _PATTERNS_PER_PASS, len(patterns))
+        partial[:] = 0.0
+        for start in range(0, size, _CHUNK):
+            for n in range(count):
+                _centre(images[n, start:], mean[n], image_chunks[n])
+            for k in range(first, last):
+                _centre(patterns[k, start:], pattern_means[k], pattern_chunk)
+                _add_products(image_chunks, pattern_chunk, partial[k - first])
+        for k in range(first, last):
+            for n in range(count):
+                sums[n, k] = _total(partial[k - first, n])
+
+
+@compiled_parallel
+def products_in_parallel(
+    images: FloatArray,
+    patterns: FloatArray,
+    pattern_means: DoubleArray,
+    step: int,
+    mean: DoubleArray,
+    norm: DoubleArray,
+    sums: DoubleArray,
+) -> None:
+    for task in prange((len(images) + step - 1) // step):
+        i = task * step
+        j = min(i + step, len(images))
+        products(images[i:j], patterns, pattern_means, mean[i:j], norm[i:j], sums[i:j])
+
+
+@compiled
+def fold_image(image: FloatArray, tile: DoubleArray) -> None:
+    channels, height, width = image.shape
+    side = tile.shape[1]
+    rows, columns = height // side, width // side
+    strip = np.empty(columns * side)
+    tile[:] = 0.0
+    for c in range(channels):
+        for i in range(side):
+            strip[:] = 0.0
+            for row in range(rows):
+                line = image[c, row * side + i]
+                for x in range(strip.size):
+                    strip[x] += line[x]
+            for column in range(columns):
+                for j in range(side):
+                    tile[c, i, j] += strip[column * side + j]
+            for j in range(side):
+                tile[c, i, j] /= rows * columns
+
+
+@compiled_parallel
+def fold_in_parallel(images: FloatArray, tiles: DoubleArray) -> None:
+    for n in prange(len(images)):
+        fold_image(images[n], tiles[n])
