@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import rfft2
 
-from fp.fingerprint.estimators import Course, Fitted, Labels, Role, Scheme, Scores
-from fp.fingerprint.kernels import correlate
+from fp.fingerprint.estimators.mean import Mean
 
 
 @dataclass(frozen=True)
-class Fourier:
+class Fourier(Mean):
     """Mean Fourier magnitude of the generator's residuals; the score is the correlation with it.
 
     Notes
@@ -29,33 +28,7 @@ class Fourier:
     """
 
     name: ClassVar[str] = "fourier"
-    role: ClassVar[Role] = "baseline"
-    calibration: ClassVar[Scheme] = "cross-fitted"
-    correlates: ClassVar[bool] = True
-
-    def parameters(self) -> dict[str, Any]:
-        """Give all parameters; JSON types only."""
-        return {}
 
     def features(self, residual_chw: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give the Fourier magnitudes, shape (3, H, W // 2 + 1)."""
         return np.asarray(np.abs(rfft2(residual_chw)), dtype=np.float32)
-
-    def fit(
-        self,
-        features: NDArray[np.float32],
-        labels: Labels,
-        groups: NDArray[np.intp],
-        course: Course | None = None,
-    ) -> Fitted:
-        """Average the magnitudes of the generated images; see `Estimator.fit`."""
-        total = np.zeros(features.shape[1:])
-        for index in np.flatnonzero(labels):  # one by one: a selection would copy every image
-            total += features[index]
-        return Fitted((total / np.count_nonzero(labels)).astype(np.float32))
-
-    def score(
-        self, features: NDArray[np.float32], pattern: NDArray[np.float32], offset: float = 0.0
-    ) -> Scores:
-        """Correlate magnitudes (N, 3, H, W // 2 + 1) with their mean."""
-        return correlate(features, pattern)[:, 0] - offset
