@@ -156,8 +156,8 @@ def learn_and_hold_out(
 ) -> HeldOut:
     """Learn a pattern, and score images that it, or its like, has not seen.
 
-    A cross-fitted estimator learns once without each fold, to score that fold, and once from all
-    images for the pattern. A dear one learns once, from three quarters, and scores the fourth.
+    A cross-fitted estimator settles on all images what its folds must share, learns once without
+    each fold, to score that fold, and once from all images for the pattern. A dear one learns once, from three quarters, and scores the fourth.
 
     Parameters
     ----------
@@ -180,6 +180,11 @@ def learn_and_hold_out(
     -------
     HeldOut
         Scores and pattern.
+
+    Notes
+    -----
+    What is settled has seen the images that are scored: one choice among a few (four periods), and
+    never a direction. A null control repeats it with every shuffle, so it is part of the null.
     """
     if estimator.calibration == "held-out quarter":
         dealt = deal(groups, labels, 4, seed)
@@ -187,6 +192,7 @@ def learn_and_hold_out(
         fitted = estimator.fit(features[train], labels[train], groups[train], course)
         scores = estimator.score(features[test], fitted.pattern, fitted.offset)
         return HeldOut(scores, test, fitted, estimator.calibration)
+    estimator = estimator.settle(features, labels, groups)
     dealt = deal(groups, labels, folds, seed)
     scores = np.empty(labels.size)
     for held in np.unique(dealt):

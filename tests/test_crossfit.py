@@ -78,6 +78,9 @@ class Spy:
     seen: list = field(default_factory=list)
     scored: list = field(default_factory=list)
 
+    def settle(self, features, labels, groups):
+        return self
+
     def fit(self, features, labels, groups, course=None):
         self.seen.append(set(features[:, 0].astype(int)))
         return Fitted(np.full((1, 1, 1), len(self.seen) - 1, dtype=np.float32))

@@ -6,7 +6,7 @@ from sklearn.metrics import roc_auc_score
 
 from fp.denoisers.errors import UsageError
 from fp.fingerprint import estimators
-from fp.fingerprint.crossfit import learn_and_hold_out
+from fp.fingerprint.crossfit import deal, learn_and_hold_out, null_control
 from fp.fingerprint.estimators.mean import Mean
 from fp.fingerprint.estimators.tile import Tile, refold
 
@@ -86,6 +86,51 @@ def test_tile_separates_held_out_images_and_shuffled_labels_do_not():
     shuffled = np.random.default_rng(5).permutation(labels)
     null = learn_and_hold_out(Tile(), features, shuffled, groups, 8, 0)
     assert 0.3 < roc_auc_score(shuffled, null.scores) < 0.7
+
+
+def two_lattices(n, first):
+    """Make residuals with a lattice of 4 pixels and a weaker one of 16: periods nearly tie."""
+    planted_by = np.random.default_rng(21)
+    fine, coarse = (planted_by.normal(size=(3, p, p)) for p in (4, 16))
+    rng = np.random.default_rng([22, first])
+    residuals = rng.normal(size=(n, 3, 64, 64)).astype(np.float32)
+    labels = np.arange(n) < n // 2
+    lattice = 0.2 * np.tile(fine, (1, 16, 16)) + 0.1 * np.tile(coarse, (1, 4, 4))
+    residuals[labels] += lattice.astype(np.float32)
+    return residuals, labels
+
+
+def test_folds_share_the_period_so_that_held_out_scores_are_those_of_new_images():
+    residuals, labels = two_lattices(80, first=0)
+    features = features_of(Tile(), residuals)
+    groups = np.arange(labels.size)
+    # The premise: by themselves, folds choose different periods.
+    dealt = deal(groups, labels, 10)
+    alone = {
+        Tile().fit(features[dealt != f], labels[dealt != f], groups[dealt != f]).chosen["period"]
+        for f in range(10)
+    }
+    assert len(alone) > 1
+    held = learn_and_hold_out(Tile(), features, labels, groups, 10, 0)
+    fresh, truth = two_lattices(200, first=1)
+    new = Tile().score(features_of(Tile(), fresh), held.fitted.pattern)
+    spread = held.scores[labels].std()
+    assert abs(held.scores[labels].mean() - new[truth].mean()) < 3 * spread / np.sqrt(40)
+    lowest = np.sort(held.scores[labels])[1]
+    assert np.mean(new[truth] < lowest) < 0.15, "new images fall below all calibration scores"
+
+
+def test_a_shuffle_of_the_null_control_chooses_its_own_period(monkeypatch):
+    residuals, labels, _ = planted(n=40, side=32)
+    features = features_of(Tile(), residuals)
+    seen = []
+    settle = Tile.settle
+    monkeypatch.setattr(
+        Tile, "settle", lambda self, f, given, g: seen.append(given) or settle(self, f, given, g)
+    )
+    null_control(Tile(), features, labels, np.arange(40), 4, 1.0, 3, seed=0)
+    whole = [given for given in seen if given.size == 40]
+    assert len({given.tobytes() for given in whole} - {labels.tobytes()}) == 3
 
 
 def test_refold_averages_blocks():

@@ -86,6 +86,13 @@ class Estimator(Protocol):
     def features(self, residual_chw: NDArray[np.float32]) -> Array:
         """Reduce a residual of shape (3, H, W) to what this estimator needs of it."""
 
+    def settle(self, features: Array, labels: Labels, groups: NDArray[np.intp]) -> Estimator:
+        """Decide what the folds of a cross-fit must share, such as a period.
+
+        Scores of patterns with different periods have different scales and cannot stand in one
+        calibration. An estimator with nothing to decide gives itself.
+        """
+
     def fit(
         self,
         features: Array,

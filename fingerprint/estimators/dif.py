@@ -50,6 +50,10 @@ class Dif:
         """Give the residual itself, shape (3, H, W)."""
         return residual_chw
 
+    def settle(self, features: NDArray[np.float32], labels: Labels, groups: NDArray[np.intp]) -> Dif:
+        """Give itself; see `Estimator.settle`."""
+        return self
+
     def fit(
         self,
         features: NDArray[np.float32],

@@ -113,6 +113,10 @@ class Spectrum:
         """Give the log power spectrum, shape (3, window, window // 2 + 1)."""
         return log_power_spectrum(residual_chw, self.window)
 
+    def settle(self, features: Spectra, labels: Labels, groups: NDArray[np.intp]) -> Spectrum:
+        """Give itself; see `Estimator.settle`."""
+        return self
+
     def fit(
         self,
         features: Spectra,

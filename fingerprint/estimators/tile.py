@@ -7,7 +7,7 @@ discriminant in closed form finds the fingerprint in milliseconds.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,6 +35,8 @@ class Tile:
         the largest cross-validated separation is taken, the smaller one in a tie.
     inner_folds : int
         Number of folds of that cross-validation.
+    separations : tuple of (int, float)
+        What the candidates reached, once the choice is made; empty before, and no parameter.
 
     Notes
     -----
@@ -45,6 +47,7 @@ class Tile:
 
     periods: tuple[int, ...] = (4, 8, 16, 32)
     inner_folds: int = 5
+    separations: tuple[tuple[int, float], ...] = ()
 
     name: ClassVar[str] = "tile"
     role: ClassVar[Role] = "generator-specific"
@@ -57,7 +60,7 @@ class Tile:
 
     def parameters(self) -> dict[str, Any]:
         """Give all parameters; JSON types only."""
-        return {**asdict(self), "periods": list(self.periods)}
+        return {"periods": list(self.periods), "inner_folds": self.inner_folds}
 
     def features(self, residual_chw: NDArray[np.float32]) -> Tiles:
         """Standardise a residual and fold it to the largest period, shape (3, 32, 32)."""
@@ -67,6 +70,21 @@ class Tile:
         # A flat image has no residual: all its correlations are 0 by definition (SPEC 3.2).
         return (tile - found.mean[0]) / deviation if deviation > 0 else np.zeros_like(tile)
 
+    def settle(self, features: Tiles, labels: Labels, groups: NDArray[np.intp]) -> Tile:
+        """Choose the period by cross-validated separation; see `Estimator.settle`."""
+        if self.separations or len(set(self.periods)) == 1:
+            return self
+        folds = deal(groups, labels, self.inner_folds)
+        found = {}
+        for period in sorted(set(self.periods)):
+            rows = refold(features, period).reshape(len(features), -1)
+            found[period] = separation(
+                _held_out(rows @ rows.T, labels, folds, rows.shape[1]), labels
+            )
+        # max() keeps the first of equals: the smaller period.
+        best = max(found, key=lambda period: found[period])
+        return replace(self, periods=(best,), separations=tuple(found.items()))
+
     def fit(
         self,
         features: Tiles,
@@ -74,27 +92,16 @@ class Tile:
         groups: NDArray[np.intp],
         course: Course | None = None,
     ) -> Fitted:
-        """Choose the period and learn the weights; see `Estimator.fit`."""
-        found = {}
-        for period in sorted(set(self.periods)):
-            rows = refold(features, period).reshape(len(features), -1)
-            found[period] = (rows, rows @ rows.T)
-        separations: dict[int, float] = {}
-        if len(found) > 1:
-            folds = deal(groups, labels, self.inner_folds)
-            separations = {
-                period: separation(_held_out(gram, labels, folds, rows.shape[1]), labels)
-                for period, (rows, gram) in found.items()
-            }
-        # max() keeps the first of equals: the smaller period.
-        period = max(separations, key=lambda p: separations[p]) if separations else min(found)
-        rows, gram = found[period]
-        weights = rows.T @ discriminant_coefficients(gram, labels, rows.shape[1])
+        """Learn the weights at the settled period; see `Estimator.fit`."""
+        settled = self.settle(features, labels, groups)
+        period = settled.periods[0]
+        rows = refold(features, period).reshape(len(features), -1)
+        weights = rows.T @ discriminant_coefficients(rows @ rows.T, labels, rows.shape[1])
         weights -= weights.mean()
         weights /= np.linalg.norm(weights) or 1.0
         chosen = {
             "period": period,
-            "separation_by_period": {str(p): float(d) for p, d in separations.items()},
+            "separation_by_period": {str(p): float(d) for p, d in settled.separations},
         }
         return Fitted(weights.reshape(3, period, period).astype(np.float32), chosen=chosen)
 
