@@ -35,6 +35,12 @@ from fp.cli.options import (
     show_default=True,
     help="nearest-mean is the rule of the DIF paper; it is never inconclusive.",
 )
+@click.option(
+    "--fdr",
+    type=float,
+    help="False-discovery rate over all images of the run (Benjamini-Hochberg); claims that do not "
+    "survive it become inconclusive.",
+)
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped.")
 @jobs_option
 @max_pixels_option
@@ -45,6 +51,7 @@ def command(
     output: Path,
     fpr: float,
     rule: str,
+    fdr: float | None,
     resume: bool,
     jobs: int,
     max_pixels: int,
@@ -58,10 +65,11 @@ def command(
     Example: fp detect sd14.h5 unknown/ -o case/
     """
     from fp.denoisers.images import Limits, display_path
-    from fp.fingerprint.detection import Detection, DetectOptions
+    from fp.fingerprint.detection import DetectOptions
     from fp.fingerprint.examination import list_items
     from fp.fingerprint.outputs import check_folder
     from fp.fingerprint.results import detect_into
+    from fp.fingerprint.rows import Detection
 
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite contradict each other.")
@@ -69,6 +77,7 @@ def command(
     options = DetectOptions(
         rule="nearest-mean" if rule == "nearest-mean" else "conformal",
         fpr=fpr,
+        fdr=fdr,
         limits=Limits(pixels=max_pixels),
     )
 
@@ -94,6 +103,13 @@ def command(
             report=name_refused if verbosity else None,
         )
     click.echo(f"{found.images} files, {found.fingerprints} fingerprints, results in {shown}")
+    if rule == "conformal" and found.certified is not None:
+        click.echo(
+            f"  false-positive rate {fpr:g} over the bank; certified (95 %) by its smallest "
+            f"calibration: {found.certified:.4f}"
+        )
+    for name in found.weak:
+        click.echo(f"  weak fingerprint: {name} separates no better than label shuffles may")
     for decision, count in found.decisions.items():
         click.echo(f"  {decision:<20} {count}")
     for reason, count in found.not_examined.items():

@@ -22,6 +22,7 @@ from fp.cli.options import (
 
 if TYPE_CHECKING:
     from fp.denoisers.cache import ResidualCache
+    from fp.fingerprint.fingerprint import Fingerprint, NullControl
 
 
 def _denoiser(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -51,10 +52,14 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> tupl
 @click.option("--name", help="Name of the generator [default: name of its folder].")
 @click.option(
     "--method",
-    type=click.Choice(["dif", "fourier", "mean", "spectrum", "tile"]),
-    default="tile",
+    type=click.Choice(["auto", "cyclic", "dif", "fourier", "lattice", "mean", "spectrum", "tile"]),
+    default="auto",
     show_default=True,
-    help="Estimator. dif takes minutes; mean and fourier are baselines; spectrum sees processing.",
+    help="auto joins lattice (tile and cyclic: they speak of the generator) and spectrum (it sees "
+    "processing); dif takes minutes; mean and fourier are baselines.",
+)
+@click.option(
+    "--with-dif", is_flag=True, help="Let auto or lattice join a dif fingerprint too (minutes)."
 )
 @click.option("--steps", type=click.IntRange(1), help="Steps of dif [default: 480].")
 @click.option(
@@ -64,7 +69,7 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> tupl
 )
 @click.option(
     "--denoiser",
-    default="dncnn",
+    default="wavelet",
     show_default=True,
     callback=_denoiser,
     help="What makes the residuals; see 'fp denoiser list'.",
@@ -85,10 +90,9 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> tupl
 @click.option(
     "--null",
     type=click.IntRange(0),
-    default=0,
-    show_default=True,
     metavar="N",
-    help="Repeat the extraction with shuffled labels this often, as a control.",
+    help="Repeat the extraction with shuffled labels this often, as a control [default: 200 for "
+    "the closed forms, which share the work; 0 for dif, mean and fourier].",
 )
 @click.option(
     "--folds",
@@ -114,12 +118,13 @@ def command(
     output: Path,
     name: str | None,
     method: str,
+    with_dif: bool,
     steps: int | None,
     reference: bool,
     denoiser: str,
     size: tuple[int, int] | None,
     anchor: str,
-    null: int,
+    null: int | None,
     folds: int,
     seed: int,
     jobs: int,
@@ -145,7 +150,7 @@ def command(
         name = display_path(Path(generated.resolve().name))
     options = ExtractOptions(
         method=method,
-        method_parameters=_parameters(method, steps, reference, seed),
+        method_parameters=_parameters(method, with_dif, steps, reference, seed),
         denoiser=denoiser,
         size=size,
         anchor="centre" if anchor == "centre" else "top-left",
@@ -169,13 +174,23 @@ def command(
         click.get_current_context().exit(EXIT_SOME_NOT_EXAMINED)
 
 
-def _parameters(method: str, steps: int | None, reference: bool, seed: int) -> dict[str, int | str]:
-    if method != "dif":
+def _parameters(
+    method: str, with_dif: bool, steps: int | None, reference: bool, seed: int
+) -> dict[str, object]:
+    from fp.fingerprint.learning import JOINED
+
+    if with_dif and method not in JOINED:
+        raise click.UsageError(f"--with-dif belongs to --method {' or '.join(sorted(JOINED))}.")
+    if method != "dif" and not with_dif:
         if steps is not None or reference:
-            raise click.UsageError("--steps and --reference belong to --method dif.")
+            raise click.UsageError(
+                "--steps and --reference belong to --method dif and to --with-dif."
+            )
         return {}
-    chosen: dict[str, int | str] = {"seed": seed, "mode": "reference" if reference else "fast"}
-    return chosen if steps is None else chosen | {"steps": steps}
+    chosen: dict[str, object] = {"seed": seed, "mode": "reference" if reference else "fast"}
+    if steps is not None:
+        chosen["steps"] = steps
+    return {"parts": [*JOINED[method][0], ("dif", chosen)]} if with_dif else chosen
 
 
 def _kept(cache: ResidualCache | None) -> str:
@@ -189,7 +204,7 @@ def _kept(cache: ResidualCache | None) -> str:
     )
 
 
-def summary(fingerprint: object) -> list[str]:
+def summary(fingerprint: Fingerprint) -> list[str]:
     """Describe a fingerprint in a few lines.
 
     Parameters
@@ -202,9 +217,9 @@ def summary(fingerprint: object) -> list[str]:
     list of str
         Lines of text.
     """
-    from fp.fingerprint.fingerprint import Fingerprint
+    from fp.fingerprint.likelihood import certified_rate
+    from fp.fingerprint.strength import is_weak
 
-    assert isinstance(fingerprint, Fingerprint)
     found = fingerprint.calibration
     n = found.real.size
     lines = [
@@ -214,14 +229,28 @@ def summary(fingerprint: object) -> list[str]:
         f"  means        mu_g {fingerprint.mu_g:+.5f}, mu_r {fingerprint.mu_r:+.5f}",
         f"  smallest p   {1 / (n + 1):.4f}: no smaller false-positive rate can be asked for",
     ]
+    if 0.05 * (n + 1) >= 1:
+        lines.append(
+            f"  at 0.05      the rate that {n} reference images certify (95 %) is "
+            f"{certified_rate(0.05, n):.4f}"
+        )
     if "period" in fingerprint.parameters:
         lines.insert(2, f"  period       {fingerprint.parameters['period']} pixels")
-    if fingerprint.null is not None:
-        null = fingerprint.null
+    for title, null in _controls(fingerprint):
         lines.append(
-            f"  null         separation {null.observed:.2f}, with shuffled labels at most "
+            f"  {title:<12} separation {null.observed:.2f}, with shuffled labels at most "
             f"{null.shuffled.max():.2f} in {null.shuffled.size} (p = {null.p:.3f})"
         )
-    else:
+    if fingerprint.null is None:
         lines.append("  null         not run; --null 20 shows what shuffled labels give")
+    if is_weak(fingerprint):
+        lines.append("  WEAK         it separates no better than label shuffles may")
     return lines
+
+
+def _controls(fingerprint: Fingerprint) -> list[tuple[str, NullControl]]:
+    joined = fingerprint.joined
+    found = [("null", fingerprint.null)]
+    if joined is not None:
+        found.append(("null (G only)", joined.specific_null))
+    return [(title, null) for title, null in found if null is not None]

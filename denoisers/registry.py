@@ -12,8 +12,8 @@ from fp.denoisers.mean_residual import MeanResidual
 from fp.denoisers.residual import Denoiser, DenoiserIdentity, Residual
 
 WEIGHTS = Path(__file__).parent / "weights"
-DEFAULT = "dncnn"
-"""The most accurate one: `dncnn-small` costs more than a point (docs/decisions.md)."""
+DEFAULT = "wavelet"
+"""With the default method as good as any, and without torch (docs/decisions.md)."""
 
 
 @dataclass(frozen=True)

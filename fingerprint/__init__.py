@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fp.fingerprint.decision import Answer, decide
-    from fp.fingerprint.detection import Detection, DetectOptions, examine
+    from fp.fingerprint.detection import DetectOptions, examine
     from fp.fingerprint.extraction import Extraction, ExtractOptions, extract
     from fp.fingerprint.fingerprint import Calibration, Fingerprint, NullControl
+    from fp.fingerprint.rows import Detection
 
 __all__ = [
     "Answer",
@@ -29,9 +30,10 @@ __all__ = [
 # needs none of it.
 _HOME = {
     "decision": ("Answer", "decide"),
-    "detection": ("DetectOptions", "Detection", "examine"),
+    "detection": ("DetectOptions", "examine"),
     "extraction": ("ExtractOptions", "Extraction", "extract"),
     "fingerprint": ("Calibration", "Fingerprint", "NullControl"),
+    "rows": ("Detection",),
 }
 
 

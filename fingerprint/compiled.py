@@ -171,3 +171,22 @@ def fold_image(image: FloatArray, tile: DoubleArray) -> None:
 def fold_in_parallel(images: FloatArray, tiles: DoubleArray) -> None:
     for n in prange(len(images)):
         fold_image(images[n], tiles[n])
+
+
+@compiled
+def fold_products(
+    planes: FloatArray, lags: NDArray[np.int64], margin: int, limit: float, folded: DoubleArray
+) -> None:
+    channels, height, width = planes.shape
+    side = folded.shape[1]
+    folded[:] = 0.0
+    for lag in range(len(lags)):
+        down, right = lags[lag, 0], lags[lag, 1]
+        for c in range(channels):
+            tile = folded[lag * channels + c]
+            for y in range(margin, height - margin):
+                phase = tile[y % side]
+                for x in range(margin, width - margin):
+                    product = np.float64(planes[c, y, x]) * planes[c, y + down, x + right]
+                    phase[x % side] += min(max(product, -limit), limit)
+    folded /= ((height - 2 * margin) // side) * ((width - 2 * margin) // side)

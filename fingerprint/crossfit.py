@@ -157,7 +157,8 @@ def learn_and_hold_out(
     """Learn a pattern, and score images that it, or its like, has not seen.
 
     A cross-fitted estimator settles on all images what its folds must share, learns once without
-    each fold, to score that fold, and once from all images for the pattern. A dear one learns once, from three quarters, and scores the fourth.
+    each fold, to score that fold, and once from all images for the pattern. A dear one learns once,
+    from three quarters, and scores the fourth.
 
     Parameters
     ----------

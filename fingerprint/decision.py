@@ -13,6 +13,7 @@ import numpy as np
 
 from fp.denoisers.errors import UsageError
 from fp.fingerprint.fingerprint import Calibration
+from fp.fingerprint.typicality import LEVEL
 
 Rule = Literal["conformal", "nearest-mean"]
 Decision = Literal["supports_generator", "supports_reference", "inconclusive", "not_examined"]
@@ -22,6 +23,9 @@ REASONS = {
     "fits_neither": "the score is unusual for both populations",
     "no_separation": "mu_g does not exceed mu_r: the fingerprint separates nothing",
     "several_candidates": "more than one fingerprint of the bank claims the image",
+    "unlike_generator": "the score claims the generator, and the image is unlike its own images",
+    "weak_fingerprint": "the fingerprint separates no better than label shuffles may",
+    "beyond_false_discovery_rate": "the claim does not survive the correction over the folder",
 }
 """Reason codes of an answer, with what each means."""
 
@@ -41,7 +45,7 @@ class Answer:
     p_generated : float
         Conformal p-value under h2: small where the score is unusually low for the generator.
     reasons : tuple of str
-        Keys of `REASONS`; empty for a definite answer.
+        Keys of `REASONS`.
     """
 
     decision: Decision
@@ -116,7 +120,14 @@ def check_rate(fpr: float, calibration: Calibration) -> None:
         )
 
 
-def decide(score: float, calibration: Calibration, rule: Rule, fpr: float) -> Answer:
+def decide(
+    score: float,
+    calibration: Calibration,
+    rule: Rule,
+    fpr: float,
+    p_typical: float | None = None,
+    weak: bool = False,
+) -> Answer:
     """Judge one score.
 
     Parameters
@@ -131,6 +142,11 @@ def decide(score: float, calibration: Calibration, rule: Rule, fpr: float) -> An
         the DIF paper: generated if |score - mu_g| < |score - mu_r|.
     fpr : float
         Rate of the conformal rule.
+    p_typical : float, optional
+        Conformal p-value of the image's distance from the generator's own; an image below
+        `fp.fingerprint.typicality.LEVEL` is not given to the generator by the conformal rule.
+    weak : bool
+        Whether the fingerprint is weak, which every answer then says.
 
     Returns
     -------
@@ -149,10 +165,15 @@ def decide(score: float, calibration: Calibration, rule: Rule, fpr: float) -> An
     elif rule == "nearest-mean":
         decision = "supports_generator" if nearest == "generated" else "supports_reference"
     elif under_h1 <= fpr < under_h2:
-        decision = "supports_generator"
+        if p_typical is not None and p_typical <= LEVEL:
+            decision, reasons = "inconclusive", ("unlike_generator",)
+        else:
+            decision = "supports_generator"
     elif under_h2 <= fpr < under_h1:
         decision = "supports_reference"
     else:
         reason = "fits_neither" if under_h1 <= fpr else "fits_both"
         decision, reasons = "inconclusive", (reason,)
+    if weak:
+        reasons = (*reasons, "weak_fingerprint")
     return Answer(decision, nearest, under_h1, under_h2, reasons)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -12,10 +12,10 @@ from fp.denoisers.crop import CropRule
 from fp.denoisers.errors import DenoiserError, ImageError, UsageError
 from fp.denoisers.images import Limits, LoadedImage, display_path
 from fp.denoisers.residual import DenoiserIdentity, Residual
-from fp.fingerprint import estimators
-from fp.fingerprint.decision import Answer, Decision, Rule, decide
-from fp.fingerprint.estimators import Estimator
+from fp.fingerprint.decision import Rule
 from fp.fingerprint.fingerprint import Fingerprint
+from fp.fingerprint.judge import Features, Judge, judge_of
+from fp.fingerprint.rows import Attribution, Detection, Finding, not_examined, with_file
 from fp.fingerprint.workers import with_one_thread
 
 
@@ -29,12 +29,16 @@ class DetectOptions:
         Rule of the decision.
     fpr : float
         False-positive rate of the conformal rule, over the whole bank.
+    fdr : float, optional
+        False-discovery rate over all images of the run (Benjamini and Hochberg): claims that do not
+        survive it are inconclusive.
     limits : Limits
         Sizes beyond which a file is refused.
     """
 
     rule: Rule = "conformal"
     fpr: float = 0.05
+    fdr: float | None = None
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
@@ -42,132 +46,10 @@ class DetectOptions:
             raise UsageError(
                 f"A false-positive rate of {self.fpr} is not possible; use 0 < rate <= 0.5."
             )
-
-
-@dataclass(frozen=True)
-class Attribution:
-    """What one fingerprint says of one image; a row of ``attributions.csv``.
-
-    Parameters
-    ----------
-    path : str
-        The image.
-    fingerprint : str
-        Name of the generator.
-    method : str
-        Name of the estimator.
-    score : float or None
-        Score of the image; None where it is smaller than the fingerprint.
-    rho : float or None
-        The same, where the score is a correlation.
-    mu_r, mu_g : float
-        Mean held-out scores of reference and generated images.
-    p_real, p_generated : float or None
-        Conformal p-values under h1 and h2.
-    decision : str
-        Decision by this fingerprint alone, at its share of the rate.
-    nearest_mean : str or None
-        ``generated`` or ``real`` by the paper's rule.
-    reasons : tuple of str
-        Reason codes.
-    """
-
-    path: str
-    fingerprint: str
-    method: str
-    score: float | None
-    rho: float | None
-    mu_r: float
-    mu_g: float
-    p_real: float | None
-    p_generated: float | None
-    decision: Decision
-    nearest_mean: str | None
-    reasons: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Detection:
-    """What is said of one image; a row of ``detections.csv``.
-
-    Parameters
-    ----------
-    path : str
-        The image.
-    status : {"examined", "not_examined"}
-        Whether there is a score.
-    decision : str
-        Decision over the whole bank.
-    fingerprint : str or None
-        The fingerprint that the scores of this row belong to: the one that fits best.
-    score, rho : float or None
-        Score, and the correlation where the score is one.
-    mu_r, mu_g : float or None
-        Mean held-out scores of reference and generated images.
-    p_real, p_generated : float or None
-        Conformal p-values under h1 and h2.
-    nearest_mean : str or None
-        ``generated`` or ``real`` by the paper's rule.
-    reasons : tuple of str
-        Reason codes.
-    message : str
-        One sentence where the image was not examined.
-    sha256, format, width, height, mode, converted, orientation
-        The file; see `LoadedImage`.
-    """
-
-    path: str
-    status: str
-    decision: Decision
-    fingerprint: str | None = None
-    score: float | None = None
-    rho: float | None = None
-    mu_r: float | None = None
-    mu_g: float | None = None
-    p_real: float | None = None
-    p_generated: float | None = None
-    nearest_mean: str | None = None
-    reasons: tuple[str, ...] = ()
-    message: str = ""
-    sha256: str | None = None
-    format: str | None = None
-    width: int | None = None
-    height: int | None = None
-    mode: str | None = None
-    converted: tuple[str, ...] = ()
-    orientation: int | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Give the row as a dict of JSON types."""
-        return asdict(self)
-
-
-DETECTION_COLUMNS = tuple(column.name for column in fields(Detection))
-ATTRIBUTION_COLUMNS = tuple(column.name for column in fields(Attribution))
-
-
-@dataclass(frozen=True)
-class Finding:
-    """All rows of one image.
-
-    Parameters
-    ----------
-    detection : Detection
-        The row over the whole bank.
-    attributions : tuple of Attribution
-        A row for each fingerprint, the best first; empty where nothing was examined.
-    """
-
-    detection: Detection
-    attributions: tuple[Attribution, ...] = ()
-
-
-def not_examined(path: str, error: ImageError, image: LoadedImage | None = None) -> Finding:
-    """Give the row of a file that could not be examined."""
-    row = Detection(
-        path, "not_examined", "not_examined", reasons=(error.reason,), message=str(error)
-    )
-    return Finding(row if image is None else _with_file(row, image))
+        if self.fdr is not None and not 0 < self.fdr < 1:
+            raise UsageError(
+                f"A false-discovery rate of {self.fdr} is not possible; use 0 < rate < 1."
+            )
 
 
 def residual_for(identity: DenoiserIdentity) -> Residual:
@@ -204,27 +86,6 @@ def _residual_for(identity_json: str) -> Residual:
     return residual
 
 
-def estimator_for(fingerprint: Fingerprint) -> Estimator:
-    """Make the estimator that a fingerprint was made with.
-
-    Parameters
-    ----------
-    fingerprint : Fingerprint
-        The fingerprint.
-
-    Returns
-    -------
-    Estimator
-        With the parameters that the fingerprint stores.
-
-    Raises
-    ------
-    UsageError
-        If this fp does not know the method or a parameter.
-    """
-    return estimators.get(fingerprint.method, **fingerprint.parameters.get("method", {}))
-
-
 def examine(image: LoadedImage, bank: Sequence[Fingerprint], options: DetectOptions) -> Finding:
     """Test one image against every fingerprint of a bank.
 
@@ -249,7 +110,7 @@ def examine(image: LoadedImage, bank: Sequence[Fingerprint], options: DetectOpti
     any claim stays within fpr. It supports the reference only where every fingerprint says so.
     """
     shown = display_path(image.path)
-    parts: dict[tuple[str, CropRule], Any] = {}
+    parts: dict[tuple[str, CropRule], Features] = {}
     rows: list[Attribution] = []
     too_small: ImageError | None = None
     for fingerprint in bank:
@@ -257,22 +118,20 @@ def examine(image: LoadedImage, bank: Sequence[Fingerprint], options: DetectOpti
         try:
             if key not in parts:
                 part = fingerprint.crop.apply(image.rgb_hwc)
-                parts[key] = residual_for(fingerprint.denoiser)(part)
+                parts[key] = Features(residual_for(fingerprint.denoiser)(part))
         except ImageError as error:
             too_small = ImageError(error.reason, f"{shown}: {error}")
             rows.append(_unscored(shown, fingerprint, error.reason))
             continue
-        estimator = estimator_for(fingerprint)
-        features = estimator.features(parts[key])
-        score = float(estimator.score(features[None], fingerprint.pattern, fingerprint.offset)[0])
-        answer = decide(score, fingerprint.calibration, options.rule, options.fpr / len(bank))
-        rho = score if estimator.correlates else None
-        rows.append(_scored(shown, fingerprint, score, rho, answer))
+        judge = judge_of(fingerprint)
+        stacks = parts[key].of(judge.recipe)
+        rows.append(judge.attribution(shown, stacks, options.rule, options.fpr / len(bank)))
     if not parts:
         assert too_small is not None
         return not_examined(shown, too_small, image)
     rows.sort(key=_rank)
-    return Finding(_with_file(_over_bank(rows), image), tuple(rows))
+    best = next(f for f in bank if f.name == rows[0].fingerprint)
+    return Finding(with_file(_over_bank(rows, judge_of(best)), image), tuple(rows))
 
 
 def _rank(row: Attribution) -> tuple[Any, ...]:
@@ -284,7 +143,7 @@ def _rank(row: Attribution) -> tuple[Any, ...]:
     return (claims, row.p_real, -row.p_generated, -place, row.fingerprint)
 
 
-def _over_bank(rows: Sequence[Attribution]) -> Detection:
+def _over_bank(rows: Sequence[Attribution], judge: Judge) -> Detection:
     """Join the rows of a bank, the best first, to one."""
     best = rows[0]
     decision, reasons = best.decision, best.reasons
@@ -297,6 +156,7 @@ def _over_bank(rows: Sequence[Attribution]) -> Detection:
         if dissent:
             decision = "inconclusive"
             reasons = tuple(sorted({reason for row in dissent for reason in row.reasons}))
+    interval = None if best.score is None else judge.resampled.interval(best.score)
     return Detection(
         path=best.path,
         status="examined",
@@ -308,27 +168,14 @@ def _over_bank(rows: Sequence[Attribution]) -> Detection:
         mu_g=best.mu_g,
         p_real=best.p_real,
         p_generated=best.p_generated,
+        p_typical=best.p_typical,
+        log10_lr=best.log10_lr,
+        log10_lr_low=interval[0] if interval else None,
+        log10_lr_high=interval[1] if interval else None,
+        specific=best.specific,
+        log10_lr_specific=best.log10_lr_specific,
         nearest_mean=best.nearest_mean,
         reasons=reasons,
-    )
-
-
-def _scored(
-    path: str, fingerprint: Fingerprint, score: float, rho: float | None, answer: Answer
-) -> Attribution:
-    return Attribution(
-        path=path,
-        fingerprint=fingerprint.name,
-        method=fingerprint.method,
-        score=score,
-        rho=rho,
-        mu_r=fingerprint.mu_r,
-        mu_g=fingerprint.mu_g,
-        p_real=answer.p_real,
-        p_generated=answer.p_generated,
-        decision=answer.decision,
-        nearest_mean=answer.nearest_mean,
-        reasons=answer.reasons,
     )
 
 
@@ -343,22 +190,11 @@ def _unscored(path: str, fingerprint: Fingerprint, reason: str) -> Attribution:
         mu_g=fingerprint.mu_g,
         p_real=None,
         p_generated=None,
+        p_typical=None,
+        log10_lr=None,
+        specific=None,
+        log10_lr_specific=None,
         decision="not_examined",
         nearest_mean=None,
         reasons=(reason,),
-    )
-
-
-def _with_file(row: Detection, image: LoadedImage) -> Detection:
-    return Detection(
-        **{
-            **row.as_dict(),
-            "sha256": image.sha256,
-            "format": image.format,
-            "width": image.width,
-            "height": image.height,
-            "mode": image.mode,
-            "converted": image.converted,
-            "orientation": image.orientation,
-        }
     )

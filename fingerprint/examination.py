@@ -22,13 +22,13 @@ from fp.denoisers.images import display_path, find_images, load_image
 from fp.fingerprint.decision import check_rate
 from fp.fingerprint.detection import (
     DetectOptions,
-    Finding,
-    estimator_for,
     examine,
-    not_examined,
     residual_for,
 )
 from fp.fingerprint.fingerprint import Fingerprint
+from fp.fingerprint.judge import Features, judge_of
+from fp.fingerprint.rows import Finding, not_examined
+from fp.fingerprint.scoring import score
 from fp.fingerprint.store import bank_files, read_bank
 
 
@@ -214,14 +214,13 @@ def check_bank(bank: Sequence[Fingerprint], options: DetectOptions) -> None:
 
 
 def _check_pattern(fingerprint: Fingerprint) -> None:
-    estimator = estimator_for(fingerprint)
+    recipe = judge_of(fingerprint).recipe
     blank = np.zeros((3, fingerprint.crop.height, fingerprint.crop.width), np.float32)
     try:
-        features = estimator.features(blank)[None]
-        estimator.score(features, fingerprint.pattern, fingerprint.offset)
+        score(fingerprint, Features(blank).of(recipe), recipe)
     except FpError:
         raise
-    except Exception as error:  # what a pattern of another shape does is the estimator's affair
+    except Exception as error:  # what a pattern of another shape does is the method's affair
         raise FormatError(
             f"Fingerprint {fingerprint.name!r} has a pattern of shape {fingerprint.pattern.shape} "
             f"that does not fit method {fingerprint.method!r} on {fingerprint.crop.width} x "

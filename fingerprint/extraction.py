@@ -18,19 +18,20 @@ from fp.denoisers.cache import ResidualCache
 from fp.denoisers.crop import SIDE, Anchor, CropRule
 from fp.denoisers.errors import InputError, UsageError
 from fp.denoisers.images import Limits, display_path
-from fp.fingerprint import estimators
+from fp.fingerprint import learning, permutation
 from fp.fingerprint.crossfit import (
     FEWEST_SOURCES,
     Groups,
     HeldOut,
     group,
-    learn_and_hold_out,
     null_control,
     separation,
 )
 from fp.fingerprint.environment import describe, now_utc, tool_version
-from fp.fingerprint.estimators import Array, Course, Estimator, Labels
-from fp.fingerprint.fingerprint import Calibration, Fingerprint
+from fp.fingerprint.estimators import Array, Course, Labels, Scores
+from fp.fingerprint.fingerprint import Calibration, Fingerprint, Joined, Part
+from fp.fingerprint.learning import Learned, Recipe
+from fp.fingerprint.permutation import Nulls, permutation_control
 from fp.fingerprint.population import (
     Examined,
     Population,
@@ -52,9 +53,9 @@ class ExtractOptions:
     Parameters
     ----------
     method : str
-        Name of the estimator.
+        Name of the method.
     method_parameters : dict
-        Parameters of the estimator that differ from its defaults.
+        Parameters of the method that differ from its defaults.
     denoiser : str
         Name of the denoiser.
     denoiser_parameters : dict
@@ -67,28 +68,29 @@ class ExtractOptions:
     folds : int
         Number of folds of the cross-fitted scores.
     null : int
-        Number of extractions with shuffled labels.
+        Number of extractions with shuffled labels; by default 200 for the closed forms that learn
+        a difference, which share all their work, and none for the others.
     seed : int
         Seed of folds and shuffles.
     limits : Limits
         Sizes beyond which a file is refused.
     """
 
-    method: str = estimators.DEFAULT
+    method: str = learning.DEFAULT
     method_parameters: dict[str, Any] = field(default_factory=dict)
     denoiser: str = registry.DEFAULT
     denoiser_parameters: dict[str, Any] = field(default_factory=dict)
     size: tuple[int, int] | None = None
     anchor: Anchor = "top-left"
     folds: int = 10
-    null: int = 0
+    null: int | None = None
     seed: int = 0
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         if self.folds < 2:
             raise UsageError(f"Held-out scores need at least 2 folds, not {self.folds}.")
-        if self.null < 0:
+        if self.null is not None and self.null < 0:
             raise UsageError(f"The number of label shuffles cannot be {self.null}.")
 
 
@@ -151,9 +153,10 @@ def extract(
     """
     options = options or ExtractOptions()
     check_name(name)
-    estimator = estimators.get(options.method, **options.method_parameters)
+    method = learning.recipe(options.method, options.method_parameters)
     _require_folders(generated, real)
     reduction = _reduction(generated, options)
+    method = _fitting(method, reduction.crop)
     with residual_store(cache) as store:
         populations = [
             survey(folder, reduction, store, jobs, progress) for folder in (generated, real)
@@ -164,14 +167,14 @@ def extract(
         labels = np.array(
             [True] * len(populations[0].images) + [False] * len(populations[1].images)
         )
-        features = _features(images, estimator, reduction, store, progress)
+        stacks = _features(images, method, reduction, store, progress)
     groups = group([i.source for i in images], [i.sha256 for i in images])
     course = Course(_stage("optimisation", progress), checkpoint)
     # One thread: the matrices are small, and its sums have the same bits on every machine.
     with threadpool_limits(1, user_api="blas"):
-        fingerprint = _fingerprint(
-            name, options, reduction, estimator, images, features, labels, groups, course
-        )
+        learned = method.learn(stacks, labels, groups, options.folds, options.seed, course)
+        nulls = _nulls(options, learned, stacks, labels, groups)
+        fingerprint = _fingerprint(name, options, reduction, images, labels, learned, nulls)
     return Extraction(
         fingerprint,
         tuple(skipped for population in populations for skipped in population.skipped),
@@ -217,63 +220,110 @@ def _require_enough(folder: Path, population: Population) -> None:
         )
 
 
+def _fitting(method: Recipe, crop: CropRule) -> Recipe:
+    """Leave out of a joined method what does not fit into the examined part."""
+    if not method.joins or min(crop.height, crop.width) >= learning.SMALLEST_SPECTRUM:
+        return method
+    return replace(method, parts=tuple(p for p in method.parts if p.name != "spectrum"))
+
+
 def _features(
     images: list[Examined],
-    estimator: Estimator,
+    method: Recipe,
     reduction: Reduction,
     store: ResidualCache,
     progress: Progress | None,
-) -> Array:
-    stack: Array | None = None
+) -> dict[str, Array]:
+    stacks: dict[str, Array] = {}
     for index, residual in enumerate(residuals(images, reduction, store)):
-        feature = estimator.features(residual)
-        if stack is None:
-            stack = np.empty((len(images), *feature.shape), dtype=feature.dtype)
-        stack[index] = feature
+        for name, feature in method.features(residual).items():
+            if name not in stacks:
+                stacks[name] = np.empty((len(images), *feature.shape), dtype=feature.dtype)
+            stacks[name][index] = feature
         if progress is not None:
             progress("residuals", index + 1, len(images))
-    assert stack is not None  # both classes were found large enough
-    return stack
+    return stacks
+
+
+def _nulls(
+    options: ExtractOptions,
+    learned: Learned,
+    stacks: dict[str, Array],
+    labels: Labels,
+    groups: Groups,
+) -> Nulls | None:
+    method = learned.recipe
+    if permutation.covers(method):
+        shuffles = permutation.SHUFFLES if options.null is None else options.null
+        if not shuffles:
+            return None
+        return permutation_control(method, stacks, labels, groups, shuffles, options.seed)
+    if not options.null:
+        return None
+    observed = separation(learned.held.scores, labels[learned.held.index])
+    (part,) = method.parts
+    arguments = (part, stacks[part.reads], labels, groups, options.folds)
+    return Nulls(null_control(*arguments, observed, options.null, options.seed), None)
 
 
 def _fingerprint(
     name: str,
     options: ExtractOptions,
     reduction: Reduction,
-    estimator: Estimator,
     images: list[Examined],
-    features: Array,
     labels: Labels,
-    groups: Groups,
-    course: Course,
+    learned: Learned,
+    nulls: Nulls | None,
 ) -> Fingerprint:
-    held = learn_and_hold_out(
-        estimator, features, labels, groups, options.folds, options.seed, course
-    )
-    fitted = held.fitted
-    observed = separation(held.scores, labels[held.index])
-    null = None
-    if options.null:
-        null = null_control(
-            estimator, features, labels, groups, options.folds, observed, options.null, options.seed
-        )
+    held, fitted = learned.held, learned.held.fitted
+    fusion = learned.fusion
     generated = [image for image, label in zip(images, labels, strict=True) if label]
     return Fingerprint(
         name=name,
-        method=estimator.name,
-        pattern=fitted.pattern,
-        offset=fitted.offset,
+        method=learned.recipe.name,
+        pattern=fitted.pattern if fusion is None else fusion.weights[None],
+        offset=fitted.offset if fusion is None else float(fusion.offsets[0]),
         crop=reduction.crop,
         denoiser=reduction.residual().identity,
         calibration=calibration([images[i] for i in held.index], labels[held.index], held),
-        null=null,
-        parameters=_resolved(options, estimator) | fitted.chosen,
+        null=None if nulls is None else nulls.whole,
+        parameters=_resolved(options, learned, nulls),
         native_sizes=dict(sorted(Counter(image.size for image in generated).items())),
         formats=dict(sorted(Counter(image.format for image in generated).items())),
-        history=fitted.history,
+        history=_history(learned),
         environment=describe(),
         created_utc=now_utc(),
         tool_version=tool_version(),
+        joined=_joined(learned, labels, nulls),
+    )
+
+
+def _history(learned: Learned) -> dict[str, Scores]:
+    return {name: v for part in learned.parts for name, v in part.fitted.history.items()}
+
+
+def _joined(learned: Learned, labels: Labels, nulls: Nulls | None) -> Joined | None:
+    if learned.fusion is None or learned.specific is None or learned.typicality is None:
+        return None
+    is_generated = labels[learned.held.index]
+    parts = [
+        Part(
+            estimator.name,
+            held.fitted.pattern,
+            held.fitted.offset,
+            held.scores[~is_generated],
+            held.scores[is_generated],
+            {"method": estimator.parameters()} | held.fitted.chosen,
+        )
+        for estimator, held in zip(learned.recipe.parts, learned.parts, strict=True)
+    ]
+    return Joined(
+        tuple(parts),
+        float(learned.fusion.offsets[1]),
+        learned.specific.scores[~is_generated],
+        learned.specific.scores[is_generated],
+        learned.typicality,
+        None if nulls is None else nulls.specific,
     )
 
 
@@ -309,11 +359,19 @@ def calibration(images: Sequence[Examined], labels: Labels, held: HeldOut) -> Ca
     )
 
 
-def _resolved(options: ExtractOptions, estimator: Estimator) -> dict[str, Any]:
+def _resolved(options: ExtractOptions, learned: Learned, nulls: Nulls | None) -> dict[str, Any]:
+    method = learned.recipe
+    if method.joins:
+        described: dict[str, Any] = {
+            "parts": [[part.name, part.parameters()] for part in method.parts]
+        }
+        chosen = {}
+    else:
+        described, chosen = method.parts[0].parameters(), learned.held.fitted.chosen
     return {
-        "method": estimator.parameters(),
+        "method": described,
         "folds": options.folds,
-        "null": options.null,
+        "null": 0 if nulls is None else nulls.whole.shuffled.size,
         "seed": options.seed,
         "limits": {"pixels": options.limits.pixels, "file_bytes": options.limits.file_bytes},
-    }
+    } | chosen

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fp.denoisers.crop import CropRule
 from fp.denoisers.residual import DenoiserIdentity
+from fp.fingerprint.typicality import Typicality
 
 FloatArray = NDArray[np.float32]
 Scores = NDArray[np.float64]
@@ -100,6 +101,76 @@ class NullControl:
 
 
 @dataclass(frozen=True, eq=False)
+class Part:
+    """One estimator of a fingerprint that joins several.
+
+    Parameters
+    ----------
+    method : str
+        Name of the estimator.
+    pattern : ndarray of float32, shape (C, H, W)
+        Its pattern or weights.
+    offset : float
+        What is subtracted from the inner product; 0 for correlations.
+    real, generated : ndarray of float64, shape (n_r,) and (n_g,)
+        Its held-out scores, in the order of the fingerprint's calibration.
+    parameters : mapping
+        ``method``: the estimator's parameters; beside it what the estimator chose; JSON types.
+    """
+
+    method: str
+    pattern: FloatArray
+    offset: float
+    real: Scores
+    generated: Scores
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """What a fingerprint of several parts has beside its joined score.
+
+    Parameters
+    ----------
+    parts : tuple of Part
+        The estimators; the fingerprint's pattern (1, 2, K) holds their weights: row 0 for all,
+        row 1 for those that speak of the generator alone.
+    specific_offset : float
+        Offset of row 1.
+    specific_real, specific_generated : ndarray of float64, shape (n_r,) and (n_g,)
+        Held-out joined scores of the generator's evidence alone.
+    typicality : Typicality
+        What is ordinary for the generator.
+    specific_null : NullControl, optional
+        The shuffled-label control of the generator's evidence alone.
+
+    Raises
+    ------
+    ValueError
+        If a number of scores does not fit the others.
+    """
+
+    parts: tuple[Part, ...]
+    specific_offset: float
+    specific_real: Scores
+    specific_generated: Scores
+    typicality: Typicality
+    specific_null: NullControl | None = None
+
+    def __post_init__(self) -> None:
+        if not self.parts:
+            raise ValueError("A joined fingerprint needs at least one part.")
+        for part in self.parts:
+            if (part.real.size, part.generated.size) != (
+                self.specific_real.size,
+                self.specific_generated.size,
+            ):
+                raise ValueError(f"Part {part.method!r} has another number of scores.")
+            if part.pattern.ndim != 3 or not np.isfinite(part.pattern).all():
+                raise ValueError(f"The pattern of part {part.method!r} is not finite (C, H, W).")
+
+
+@dataclass(frozen=True, eq=False)
 class Fingerprint:
     """A generator's fingerprint with everything that a test of an image needs to know.
 
@@ -138,6 +209,8 @@ class Fingerprint:
         Time of the extraction, ISO 8601, UTC.
     tool_version : str
         Version of fp that made it.
+    joined : Joined, optional
+        The parts, for a method that joins several.
     """
 
     name: str
@@ -155,6 +228,7 @@ class Fingerprint:
     environment: Mapping[str, str] = field(default_factory=dict)
     created_utc: str = ""
     tool_version: str = ""
+    joined: Joined | None = None
 
     def __post_init__(self) -> None:
         if self.pattern.ndim != 3 or self.pattern.dtype != np.float32:
@@ -164,6 +238,11 @@ class Fingerprint:
             )
         if not np.isfinite(self.pattern).all():
             raise ValueError(f"The pattern of {self.name!r} has values that are not finite.")
+        if self.joined and self.pattern.shape != (1, 2, len(self.joined.parts)):
+            raise ValueError(
+                f"The pattern of {len(self.joined.parts)} parts has shape (1, 2, K), "
+                f"not {self.pattern.shape}."
+            )
 
     @property
     def mu_r(self) -> float:
@@ -184,6 +263,8 @@ class Fingerprint:
         digest.update(np.ascontiguousarray(self.pattern, "<f4").tobytes())
         for scores in (self.calibration.real, self.calibration.generated):
             digest.update(np.ascontiguousarray(scores, "<f8").tobytes())
+        for part in self.joined.parts if self.joined else ():
+            digest.update(np.ascontiguousarray(part.pattern, "<f4").tobytes())
         return str(uuid.uuid5(_NAMESPACE, digest.hexdigest()))
 
     def renamed(self, name: str) -> Fingerprint:

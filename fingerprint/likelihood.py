@@ -7,18 +7,21 @@ there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 from scipy.stats import beta
-from sklearn.linear_model import LogisticRegression
 
 from fp.fingerprint.fingerprint import Calibration
 
 Scores = NDArray[np.float64]
 
 _FOLDS = 10
+_RESAMPLES = 200
+_NEWTON_STEPS = 50
 _LN10 = float(np.log(10.0))
 
 
@@ -47,12 +50,15 @@ class LikelihoodRatio:
 
     def __call__(self, score: float) -> float:
         """Give log10 LR of a score, within the bounds."""
-        return float(min(max(self.slope * score + self.intercept, self.lower), self.upper))
+        return float(min(max(self.free(score), self.lower), self.upper))
+
+    def free(self, score: float) -> float:
+        """Give log10 LR of a score without the bounds; its sign is the forced decision."""
+        return self.slope * score + self.intercept
 
     def at_bound(self, score: float) -> bool:
         """Say whether the bounds cut the ratio of a score off."""
-        free = self.slope * score + self.intercept
-        return not self.lower < free < self.upper
+        return not self.lower < self.free(score) < self.upper
 
 
 def fit(calibration: Calibration) -> LikelihoodRatio:
@@ -92,11 +98,97 @@ def fit(calibration: Calibration) -> LikelihoodRatio:
 
 def _logistic(scores: Scores, labels: NDArray[np.bool_]) -> tuple[float, float]:
     """Fit log10 LR = slope * score + intercept; standardised, so that the unit does not matter."""
+    found = _logistics(scores, labels, np.ones((1, scores.size)))
+    return float(found[0, 0]), float(found[0, 1])
+
+
+def _logistics(scores: Scores, labels: NDArray[np.bool_], counts: Scores) -> Scores:
+    """Fit it for many resamples at once, by Newton's method.
+
+    `counts` (B, N) says how often each resample has each image. The penalty 1 / (2 C) w^2 with
+    C = 100 keeps separable classes finite; both classes weigh alike.
+    """
     centre, spread = float(scores.mean()), float(scores.std()) or 1.0
-    model = LogisticRegression(class_weight="balanced", C=100.0)
-    model.fit(((scores - centre) / spread)[:, None], labels)
-    slope = float(model.coef_[0, 0]) / spread / _LN10
-    return slope, float(model.intercept_[0]) / _LN10 - slope * centre
+    x = (scores - centre) / spread
+    weigh = np.empty_like(counts)
+    size = counts.sum(axis=1, keepdims=True)
+    for label in (False, True):
+        inside = labels == label
+        share = counts[:, inside].sum(axis=1, keepdims=True)
+        weigh[:, inside] = counts[:, inside] * size / (2 * np.maximum(share, 1e-300))
+    slope, intercept = np.zeros(len(counts)), np.zeros(len(counts))
+    for _ in range(_NEWTON_STEPS):
+        p = expit(slope[:, None] * x + intercept[:, None])
+        error, curve = weigh * (p - labels), weigh * p * (1 - p)
+        gradient = (error @ x + slope / 100, error.sum(axis=1))
+        a, b, c = curve @ x**2 + 1 / 100, curve @ x, curve.sum(axis=1) + 1e-9
+        determinant = np.maximum(a * c - b**2, 1e-300)
+        step = np.array(
+            [
+                (c * gradient[0] - b * gradient[1]) / determinant,
+                (a * gradient[1] - b * gradient[0]) / determinant,
+            ]
+        )
+        # Far from the optimum a full step of nearly separable classes may overshoot.
+        step *= np.minimum(1.0, 2.0 / np.maximum(np.abs(step).max(axis=0), 1e-300))
+        slope, intercept = slope - step[0], intercept - step[1]
+        if np.abs(step).max() < 1e-10:
+            break
+    slope = slope / spread / _LN10
+    return np.column_stack([slope, intercept / _LN10 - slope * centre])
+
+
+@dataclass(frozen=True, eq=False)
+class Resampled:
+    """Likelihood ratios fitted to resampled calibrations.
+
+    Parameters
+    ----------
+    coefficients : ndarray of float64, shape (B, 2)
+        Slope and intercept of each resample.
+    """
+
+    coefficients: Scores
+
+    def interval(self, score: float) -> tuple[float, float]:
+        """Give the 95 % percentile interval of the unbounded log10 LR of a score."""
+        values = self.coefficients[:, 0] * score + self.coefficients[:, 1]
+        low, high = np.quantile(values, [0.025, 0.975])
+        return float(low), float(high)
+
+
+def resample(calibration: Calibration, seed: int = 0) -> Resampled:
+    """Fit the likelihood ratio to calibrations resampled by source image.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        Held-out scores with their sources.
+    seed : int
+        Seed of the resampling.
+
+    Returns
+    -------
+    Resampled
+        The ratios of 200 bootstrap samples.
+    """
+    scores = np.concatenate([calibration.real, calibration.generated])
+    labels = np.arange(scores.size) >= calibration.real.size
+    rng = np.random.default_rng(seed)
+    counts = np.concatenate(
+        [
+            _resampled_counts(calibration.real_source, rng),
+            _resampled_counts(calibration.generated_source, rng),
+        ],
+        axis=1,
+    )
+    return Resampled(_logistics(scores, labels, counts))
+
+
+def _resampled_counts(sources: Sequence[str], rng: np.random.Generator) -> Scores:
+    names, number = np.unique(np.array(sources, dtype=object).astype(str), return_inverse=True)
+    drawn = rng.multinomial(names.size, np.full(names.size, 1 / names.size), size=_RESAMPLES)
+    return np.asarray(drawn[:, number], dtype=np.float64)
 
 
 def empirical_bounds(real: Scores, generated: Scores) -> tuple[float, float]:

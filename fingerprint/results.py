@@ -12,19 +12,17 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from scipy.stats import false_discovery_control
+
 from fp.denoisers.errors import InputError, IntegrityError, OutputError
 from fp.denoisers.images import display_path
-from fp.fingerprint.detection import (
-    ATTRIBUTION_COLUMNS,
-    DETECTION_COLUMNS,
-    Detection,
-    DetectOptions,
-)
+from fp.fingerprint.detection import DetectOptions
 from fp.fingerprint.environment import describe, now_utc, tool_version
 from fp.fingerprint.examination import (
     Examiner,
@@ -36,7 +34,11 @@ from fp.fingerprint.examination import (
     worker_died,
 )
 from fp.fingerprint.files import atomic_path, output_error, write_text_atomic
+from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.journal import Row, open_journal
+from fp.fingerprint.judge import judge_of
+from fp.fingerprint.likelihood import certified_rate
+from fp.fingerprint.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS, Detection
 from fp.fingerprint.workers import run_in_order
 
 JOURNAL = "detections.journal"
@@ -61,12 +63,19 @@ class Summary:
         Number of files of each decision.
     not_examined : dict of str to int
         Number of files of each reason why they were not examined.
+    certified : float or None
+        Upper bound (95 %) of the rate of false claims over the bank that the calibrations certify:
+        the sum of Clopper-Pearson bounds at each fingerprint's share; None where it is 1 or more.
+    weak : tuple of str
+        Fingerprints that separate no better than label shuffles may.
     """
 
     images: int
     fingerprints: int
     decisions: dict[str, int]
     not_examined: dict[str, int]
+    certified: float | None = None
+    weak: tuple[str, ...] = ()
 
 
 def detect_into(
@@ -162,7 +171,16 @@ def detect_into(
                 report(finding.detection)
             if progress is not None:
                 progress(done, len(items))
-        summary = _write_tables(folder, journal.rows(paths), len(members))
+        rows = journal.rows(paths)
+        if options.fdr is not None:
+            rates = corrected(journal.rows(paths), len(members))
+            rows = (_corrected(row, rates, options.fdr) for row in rows)
+        summary = _write_tables(folder, rows, len(members))
+        summary = replace(
+            summary,
+            certified=_certified(members, options),
+            weak=tuple(f.name for f in members if judge_of(f).weak),
+        )
         _write_manifest(folder / MANIFEST, run, paths, started, summary)
         journal.remove()
     return summary
@@ -201,6 +219,51 @@ def _sweep(folder: Path) -> None:
     for path in folder.glob(".*.tmp"):
         if _TEMPORARY.fullmatch(path.name):
             path.unlink(missing_ok=True)
+
+
+def _certified(bank: Sequence[Fingerprint], options: DetectOptions) -> float | None:
+    share = options.fpr / len(bank)
+    bounds = [certified_rate(share, f.calibration.real.size) for f in bank]
+    # A share that claims nothing has nothing to certify.
+    total = sum(bounds)
+    return total if 0 < total < 1 else None
+
+
+def corrected(rows: Iterable[Row], fingerprints: int) -> dict[str, float]:
+    """Correct p_real over a bank and over the images of a run.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        Rows of the journal.
+    fingerprints : int
+        Number K of fingerprints.
+
+    Returns
+    -------
+    dict of str to float
+        Adjusted p-value of each examined image, by path: Bonferroni over the bank (K p, at most 1),
+        then Benjamini and Hochberg over the images.
+    """
+    found = {
+        row["detection"]["path"]: min(1.0, fingerprints * row["detection"]["p_real"])
+        for row in rows
+        if row["detection"]["p_real"] is not None
+    }
+    if not found:
+        return {}
+    adjusted = false_discovery_control(np.array(list(found.values())), method="bh")
+    return dict(zip(found, adjusted.tolist(), strict=True))
+
+
+def _corrected(row: Row, rates: Mapping[str, float], fdr: float) -> Row:
+    detection = dict(row["detection"])
+    rate = rates.get(detection["path"])
+    detection["q_real"] = rate
+    if detection["decision"] == "supports_generator" and (rate is None or rate > fdr):
+        detection["decision"] = "inconclusive"
+        detection["reasons"] = [*detection["reasons"], "beyond_false_discovery_rate"]
+    return {**row, "detection": detection}
 
 
 def _write_tables(folder: Path, rows: Iterator[Row], fingerprints: int) -> Summary:
@@ -283,6 +346,7 @@ def _summary_of_finished(path: Path, run: Row, paths: Sequence[str]) -> Summary:
         manifest = json.loads(path.read_text("utf-8"))
         found = {key: manifest[key] for key in run}
         files, summary = manifest["files"], Summary(**manifest["summary"])
+        summary = replace(summary, weak=tuple(summary.weak))
     except (ValueError, TypeError, KeyError):
         raise IntegrityError(
             f"{display_path(path)} is no manifest of fp; start afresh with --overwrite."

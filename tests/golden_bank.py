@@ -13,8 +13,9 @@ import numpy as np
 
 from fp.denoisers.crop import CropRule
 from fp.denoisers.residual import DenoiserIdentity
-from fp.fingerprint.fingerprint import Calibration, Fingerprint, NullControl
+from fp.fingerprint.fingerprint import Calibration, Fingerprint, Joined, NullControl, Part
 from fp.fingerprint.store import write_bank
+from fp.fingerprint.typicality import Typicality, View
 
 GOLDEN = Path(__file__).parent / "data" / "bank-1.0.h5"
 
@@ -76,6 +77,54 @@ def small(name: str = "without extras") -> Fingerprint:
         environment={},
         created_utc="2026-01-01T00:00:00Z",
     )
+
+
+def together(name: str = "of parts") -> Fingerprint:
+    """Give a fingerprint that joins parts."""
+    views = {
+        "cyclic": View(
+            wave(6, 7).astype(np.float32),
+            wave(12, 9).reshape(2, 6).astype(np.float32),
+            wave(2, 5, 2.0),
+            0.5,
+            1.25,
+            0.75,
+        ),
+        "scores": View(
+            wave(2, 3).astype(np.float32),
+            wave(2, 4).reshape(1, 2).astype(np.float32),
+            wave(1, 5, 2.0),
+            0.25,
+        ),
+    }
+    parts = (
+        Part(
+            "tile",
+            wave(48, 5).reshape(3, 4, 4).astype(np.float32),
+            0.0,
+            wave(4, 2),
+            wave(3, 6),
+            {"method": {"periods": [4]}, "period": 4},
+        ),
+        Part(
+            "spectrum",
+            wave(12, 5).reshape(3, 2, 2).astype(np.float32),
+            0.125,
+            wave(4, 8),
+            wave(3, 9),
+            {"method": {"window": 64}},
+        ),
+    )
+    joined = Joined(
+        parts,
+        -0.5,
+        wave(4, 11),
+        wave(3, 13, 1.0),
+        Typicality(views, wave(3, 15, 3.0)),
+        NullControl(1.5, wave(6, 19), 9),
+    )
+    pattern = np.array([[[0.5, 0.25], [1.5, 0.0]]], dtype=np.float32)
+    return replace(full(name), method="auto", pattern=pattern, joined=joined)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from commands import fp
 from fp.cli import main as cli_main
 from fp.denoisers import registry
 from fp.denoisers.errors import IntegrityError
-from fp.fingerprint import estimators
+from fp.fingerprint import learning
 from fp.fingerprint.extraction import ExtractOptions
 
 COMMANDS = sorted(cli_main._COMMANDS)
@@ -78,7 +78,7 @@ def parse(words: list[str]) -> None:
 def test_methods_of_the_help_are_those_there_are():
     method = next(p for p in command_of("extract").params if p.name == "method")
     assert isinstance(method.type, click.Choice)
-    assert sorted(method.type.choices) == sorted(estimators.available())
+    assert sorted(method.type.choices) == sorted(learning.available())
 
 
 def test_commands_of_the_list_are_the_modules():

@@ -42,7 +42,8 @@ JOURNAL = "detections.journal"
 COLUMNS = re.findall(
     r"\w+",
     """
-    path status decision fingerprint score rho mu_r mu_g p_real p_generated nearest_mean reasons
+    path status decision fingerprint score rho mu_r mu_g p_real p_generated p_typical
+    log10_lr log10_lr_low log10_lr_high specific log10_lr_specific q_real nearest_mean reasons
     message sha256 format width height mode converted orientation
     """,
 )
@@ -93,6 +94,12 @@ def test_one_fingerprint_and_a_folder_give_a_row_a_file(lab, tmp_path):
             held = member.calibration.generated if scores is None else scores
             beyond = sum(sign * score >= sign * row["score"] for score in held)
             assert row[f"p_{name}"] == (1 + beyond) / (1 + len(held))
+        assert row["rho"] is None, "a joined score is no correlation"
+        assert row["log10_lr_low"] <= row["log10_lr_high"]
+        assert abs(row["log10_lr"]) <= np.log10(25), "24 images carry no larger ratio"
+        assert row["p_typical"] >= 1 / 25
+        assert (row["specific"] > 0) == (truth(row) == "made0")
+        assert row["q_real"] is None
     assert state(lab.unknown) == before
 
 
@@ -386,12 +393,13 @@ def test_a_read_only_folder_is_refused_before_the_work(lab, tmp_path):
 
 
 def test_a_fingerprint_of_another_denoiser_or_method_is_refused(lab, tmp_path):
-    (member,) = read_bank(lab.single)
+    (member,), (plain,) = read_bank(lab.single), read_bank(lab.small)
     other = replace(member.denoiser, version=99)
     for name, changed, code, words in (
         ("identity", replace(member, denoiser=other), 4, "version, parameters, precision or"),
         ("method", replace(member, method="oracle"), 2, "Unknown method 'oracle'; there are "),
-        ("shape", replace(member, pattern=member.pattern[:, :3]), 4, "does not fit method 'tile'"),
+        ("shape", replace(plain, pattern=plain.pattern[:, :16]), 4, "does not fit method 'mean'"),
+        ("parts", replace(plain, method="auto"), 2, "does not have the parts of that method"),
     ):
         write_bank(tmp_path / f"{name}.h5", [changed])
         outcome = fp("detect", tmp_path / f"{name}.h5", lab.unknown, "-o", tmp_path / "o")

@@ -62,13 +62,16 @@ def test_two_folders_give_a_fingerprint_and_nothing_else(lab, tmp_path):
     assert found.name == "made0"
     assert (found.crop.width, found.crop.height) == (64, 64)
     assert found.calibration.real.size == found.calibration.generated.size == 24
-    assert found.mu_g > 20 * abs(found.mu_r)
+    assert found.mu_g > 1 and found.mu_r < -1  # log odds
+    assert [part.method for part in found.joined.parts] == ["tile"] * 2 + ["cyclic"] * 2 + [
+        "spectrum"
+    ]
     assert found.native_sizes == {"64x64": 24}
     assert found.formats == {"BMP": 6, "PNG": 6, "TIFF": 6, "WEBP": 6}
     assert found.null is not None
     assert found.null.observed > found.null.shuffled.max()
     lines = outcome.out.splitlines()
-    assert lines[0] == "made0: tile fingerprint on wavelet residuals, 64 x 64"
+    assert lines[0] == "made0: auto fingerprint on wavelet residuals, 64 x 64"
     assert "24 generated, 24 reference" in lines[1]
     assert "smallest p   0.0400" in outcome.out
     assert re.search(r"with shuffled labels at most -?\d+\.\d\d in 3 \(p = 0\.250\)", outcome.out)
@@ -194,7 +197,7 @@ REFUSED = {
     "one folder twice": (["--real", "{lab}/made0"], 4, "share files; name two folders"),
     "one in the other": (["--real", "{lab}/made0/sub folder"], 4, "share files; name two folders"),
     "name too long": (["--generated", "/" + "n" * 300], 4, "does not exist or cannot be reached"),
-    "method": (["--method", "oracle"], 2, "'oracle' is not one of 'dif', "),
+    "method": (["--method", "oracle"], 2, "'oracle' is not one of 'auto', "),
     "denoiser": (["--denoiser", "oracle"], 2, "Unknown denoiser 'oracle'; there are "),
     "size without cross": (["--size", "256"], 2, "'256' is not WIDTHxHEIGHT, such as 256x256; see"),
     "size of words": (["--size", "axb"], 2, "'axb' is not WIDTHxHEIGHT"),

@@ -15,6 +15,7 @@ from fp.fingerprint import store
 from fp.fingerprint.store import (
     elements,
     hdf5,
+    joined,
     read_bank,
     read_summaries,
     record,
@@ -183,14 +184,21 @@ def uuid_right(act):
 
 
 F, I = FormatError, IntegrityError  # noqa: E741
+
+
+def lone_part_offset(file):
+    """Begin parts, and leave it at that."""
+    file[SECOND].create_group("joined").attrs.create("specific_offset", np.array(1.0, "<f8"))
+
+
 i8, f8 = np.array(1, "<i8"), np.array(1.0, "<f8")
 hashes = np.array([b"a" * 64] * 4)
 
 # Rule, what breaks it, what the message must name, how reading takes it (None: it reads).
 BROKEN = [
     ("M2", change("@encoding-type", "other", ROOT), "'@encoding-type' is 'other'", F),
-    ("M2", change("@encoding-version", "2.0", ROOT), "version 2.0 .* knows version 1.0", F),
-    ("M2", change("@encoding-version", "0.9", ROOT), "version 0.9 .* knows version 1.0", F),
+    ("M2", change("@encoding-version", "2.0", ROOT), "version 2.0 .* knows version 1.1", F),
+    ("M2", change("@encoding-version", "0.9", ROOT), "version 0.9 .* knows version 1.1", F),
     ("M2", change("@encoding-version", "one", ROOT), "must be MAJOR.MINOR", F),
     ("M2", remove("@encoding-version", ROOT), "'@encoding-version' is missing or no string", F),
     ("M2", change("@encoding-version", i8, ROOT), "'@encoding-version' is missing or no string", F),
@@ -282,15 +290,16 @@ BROKEN = [
     ("M15", change("@created_utc", "yesterday"), "000001@created_utc' must be", F),
     ("M15", change("@created_utc", "2026-02-30T00:00:00Z"), "created_utc' must be", F),
     ("M15", change("@created_utc", "2026-01-01T00:00:00+01:00"), "created_utc' must be", F),
+    ("M20", lone_part_offset, "joined.specific_real. is missing", F),
     ("M16", change("@name", full().name), "named 'SD 1.4 / 图像 🦊'", F),
     ("M16", change("@name", ""), "000001@name' must have 1 to 4096 bytes", F),
     ("M18", change("@uuid", "00000000-0000-0000-0000-000000000000"), "000001@uuid' is 0", I),
     ("M18", change("@method", "dif"), "000001@uuid' is .* the content has", I),
-    ("M19", change("@note", "of mine"), "000001@note' is unknown to version 1.0", None),
-    ("M19", change("notes", np.ones(3)), "000001/notes' is unknown to version 1.0", None),
+    ("M19", change("@note", "of mine"), "000001@note' is unknown to version 1.1", None),
+    ("M19", change("notes", np.ones(3)), "000001/notes' is unknown to version 1.1", None),
     ("M19", change("pattern@unit", f8), "000001/pattern@unit' is unknown", None),
-    ("M19", change("@note", f8, ROOT), "'@note' is unknown to version 1.0", None),
-    ("M19", lambda file: file.create_group("notes"), "'notes' is unknown to version 1.0", None),
+    ("M19", change("@note", f8, ROOT), "'@note' is unknown to version 1.1", None),
+    ("M19", lambda file: file.create_group("notes"), "'notes' is unknown to version 1.1", None),
 ]
 # The same without making the hashes right again: what a careless hand or a disk leaves behind.
 UNSEALED = [
@@ -360,7 +369,7 @@ def test_a_broken_rule_is_found_whatever_the_hashes_say(bank, rule, act, told, e
 
 def test_every_rule_of_the_page_is_broken_here():
     rules = re.findall(r"^\* \*\*(M\d+)\*\* .*MUST", PAGE, re.MULTILINE)
-    assert rules == [f"M{number}" for number in range(1, 20)]
+    assert rules == [f"M{number}" for number in range(1, 21)]
     assert {rule for rule, *_ in BROKEN + UNSEALED} == set(rules)
 
 
@@ -441,6 +450,14 @@ def test_the_page_names_every_element_with_its_type():
         for key in re.findall(r"`([^`]+)`", keys):
             table[key] = (kind, shape.count(",") + 1 - shape.count(",)") if shape else 0)
     assert table.pop("history/<name>")[0] == "float64"
+    of_parts = {key: table.pop(key) for key in list(table) if key.startswith("joined")}
+    known = {**joined.FIXED, **joined.NULL}
+    known |= {f"joined/parts/NNN{key}": rule for key, rule in joined.OF_PART.items()}
+    known |= {f"joined/typicality/VIEW{key}": rule for key, rule in joined.OF_VIEW.items()}
+    assert {key: rule for key, rule in of_parts.items() if rule[0]} == {
+        key: rule for key, rule in known.items() if key not in joined.NULL
+    }
+    assert set(of_parts) == set(known)
     assert table == {key: (rule.kind, rule.rank) for key, rule in schema.SCHEMA.items()}
 
 

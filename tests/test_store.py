@@ -7,12 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import MISSING, fields, replace
+from dataclasses import MISSING, fields, is_dataclass, replace
 
 import h5py
 import numpy as np
 import pytest
-from golden_bank import GOLDEN, calibration, full, small, wave
+from golden_bank import GOLDEN, calibration, full, small, together, wave
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -30,12 +30,15 @@ from fp.fingerprint import store
 from fp.fingerprint.fingerprint import Calibration, Fingerprint, NullControl
 from fp.fingerprint.store import (
     add_to_bank,
+    elements,
     iter_bank,
     read_bank,
     read_summaries,
+    survey,
     write_bank,
 )
 from fp.fingerprint.store.conformance import verify_bank
+from fp.fingerprint.store.hdf5 import Place
 from fp.fingerprint.store.record import Summary, check_name
 
 
@@ -47,12 +50,16 @@ def same(one, two):
         return (one.dtype, one.shape, one.tobytes()) == (two.dtype, two.shape, two.tobytes())
     if isinstance(one, dict):
         return one.keys() == two.keys() and all(same(one[key], two[key]) for key in one)
-    if isinstance(one, Fingerprint | Calibration | NullControl):
+    if isinstance(one, tuple):
+        return len(one) == len(two) and all(map(same, one, two))
+    if is_dataclass(one):
         return all(
             same(getattr(one, field.name), getattr(two, field.name)) for field in fields(one)
         )
     return bool(one == two)
 
+
+PROTECTED = {"compression": "gzip", "shuffle": True, "fletcher32": True}
 
 # Strings that UTF-8 can hold, and JSON values as they come back from JSON.
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
@@ -161,13 +168,63 @@ def test_everything_comes_back_as_it_was(tmp_path, members):
 
 def test_no_part_of_a_fingerprint_can_be_forgotten_here():
     made = full()
-    for kind in (made, made.calibration, made.null):
+    joined = together().joined
+    for kind in (made, made.calibration, made.null, joined, *joined.parts[:1]):
         for field in fields(kind):
+            if kind is made and field.name == "joined":
+                continue
             value = getattr(kind, field.name)
             default = field.default if field.default_factory is MISSING else field.default_factory()
             assert not same(value, default), f"golden_bank.full() has no {field.name} of its own"
-    found = {field.name for field in fields(Fingerprint)} - {"pattern", "history"}
+    found = {field.name for field in fields(Fingerprint)} - {"pattern", "history", "joined"}
     assert found <= {field.name for field in fields(Summary)}
+
+
+def test_parts_come_back_as_they_were(tmp_path):
+    path = tmp_path / "bank.h5"
+    write_bank(path, [small(), together(), full()])
+    found = read_bank(path)[1]
+    assert same(found, together())
+    assert found.uuid == together().uuid
+    assert verify_bank(path) == []
+    assert [summary.method for summary in read_summaries(path)] == ["mean", "auto", "tile"]
+
+
+def test_uuid_covers_the_parts():
+    made = together()
+    first, *rest = made.joined.parts
+    other = replace(made.joined, parts=(replace(first, pattern=first.pattern * 2), *rest))
+    assert replace(made, joined=other).uuid != made.uuid
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("joined/parts/001/real", None, "is missing"),
+        ("joined/parts/000/pattern", np.full((1, 1, 1), np.nan, "<f4"), "not finite"),
+        ("joined/parts/001/generated", np.ones(7), "another number of scores"),
+        ("joined/specific_real", np.ones(9), "another number of scores"),
+        ("joined/typicality/cyclic/variance", -np.ones(2), "not positive"),
+        ("joined/typicality/cyclic/basis", np.ones((2, 5), "<f4"), "basis"),
+        ("joined/typicality/calibration", None, "is missing"),
+        ("joined/null/shuffled", None, "is missing"),
+        ("pattern", np.ones((1, 2, 3), "<f4"), "for 2 parts"),
+    ],
+)
+def test_damaged_parts_are_refused_in_one_sentence(tmp_path, key, value, message):
+    path = tmp_path / "bank.h5"
+    write_bank(path, [together()])
+    with h5py.File(path, "r+") as file:
+        group = file["000000"]
+        del group[key]
+        if value is not None:
+            group.create_dataset(key, data=value, chunks=value.shape, **PROTECTED)
+        listing = survey.survey(group, Place(path))
+        kept = {k: entry.load() for k, entry in listing.items() if k != "@content-sha256"}
+        group.attrs.modify("content-sha256", np.bytes_(elements.content_sha256(kept)))
+    with pytest.raises(FormatError, match=message):
+        read_bank(path)
+    assert any(message in str(fault) for fault in verify_bank(path))
 
 
 def test_a_pattern_larger_than_a_chunk_comes_back(tmp_path):

@@ -69,6 +69,10 @@ class Estimator(Protocol):
         """Name in the registry."""
 
     @property
+    def reads(self) -> str:
+        """Name of its features; estimators with the same name share them."""
+
+    @property
     def role(self) -> Role:
         """What a high score speaks about."""
 
@@ -124,6 +128,12 @@ def _mean(**parameters: Any) -> Estimator:
     return Mean(**parameters)
 
 
+def _cyclic(**parameters: Any) -> Estimator:
+    from fp.fingerprint.estimators.cyclic import Cyclic
+
+    return Cyclic(**parameters)
+
+
 def _tile(**parameters: Any) -> Estimator:
     from fp.fingerprint.estimators.tile import Tile
 
@@ -150,6 +160,7 @@ def _fourier(**parameters: Any) -> Estimator:
 
 
 _REGISTRY: dict[str, tuple[Callable[..., Estimator], str]] = {
+    "cyclic": (_cyclic, "discriminant of covariances folded to the lattice; outlives JPEG"),
     "dif": (_dif, "U-Net with a deep prior, optimised so that the correlation separates"),
     "fourier": (_fourier, "Fourier magnitudes against their mean (Joslin, Hao 2020); baseline"),
     "mean": (_mean, "mean residual of the generated images (Marra et al. 2018); baseline"),

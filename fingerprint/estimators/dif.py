@@ -38,6 +38,7 @@ class Dif:
     options: DifOptions = field(default_factory=DifOptions)
 
     name: ClassVar[str] = "dif"
+    reads: ClassVar[str] = "residual"
     role: ClassVar[Role] = "generator-specific"
     calibration: ClassVar[Scheme] = "held-out quarter"
     correlates: ClassVar[bool] = True
@@ -50,7 +51,9 @@ class Dif:
         """Give the residual itself, shape (3, H, W)."""
         return residual_chw
 
-    def settle(self, features: NDArray[np.float32], labels: Labels, groups: NDArray[np.intp]) -> Dif:
+    def settle(
+        self, features: NDArray[np.float32], labels: Labels, groups: NDArray[np.intp]
+    ) -> Dif:
         """Give itself; see `Estimator.settle`."""
         return self
 

@@ -7,6 +7,9 @@ shuffled labels reuse it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
@@ -57,6 +60,48 @@ def discriminant_coefficients(gram: Matrix, labels: Labels, dimensions: int) -> 
     inner = centred + (ridge / weight) * np.eye(n)
     solved = cho_solve(cho_factor(inner, lower=True), half_centred @ difference)
     return np.asarray((difference - _less_class_means(solved[:, None], labels)[:, 0]) / ridge)
+
+
+@dataclass(frozen=True, eq=False)
+class LinearScore:
+    """A linear function of features, in within-class deviations above the reference mean.
+
+    Parameters
+    ----------
+    weights : ndarray of float32
+        Of the features' shape.
+    offset : float
+        Mean of <weights, features> over the reference images.
+    """
+
+    weights: NDArray[np.float32]
+    offset: float
+
+
+def linear_score(features: NDArray[Any], labels: Labels) -> LinearScore:
+    """Learn the discriminant of features, scaled by its own deviation.
+
+    Parameters
+    ----------
+    features : ndarray, shape (n, ...)
+        Features of each image.
+    labels : ndarray of bool, shape (n,)
+        True for the generator's images.
+
+    Returns
+    -------
+    LinearScore
+        The score is <weights, x> - offset; its shrunk within-class deviation is 1.
+    """
+    rows = features.reshape(len(features), -1).astype(np.float64)
+    centred = rows - rows.mean(axis=0)  # keeps the Gram matrix small beside its differences
+    gram = centred @ centred.T
+    coefficients = discriminant_coefficients(gram, labels, rows.shape[1])
+    difference = np.where(labels, 1.0 / labels.sum(), -1.0 / (~labels).sum())
+    scale = np.sqrt(max(float(coefficients @ gram @ difference), 1e-300))
+    weights = (centred.T @ (coefficients / scale)).astype(np.float32)
+    offset = float((rows[~labels] @ weights.astype(np.float64)).mean())
+    return LinearScore(weights.reshape(features.shape[1:]), offset)
 
 
 def ledoit_wolf_shrinkage(centred_gram: Matrix, dimensions: int) -> float:

@@ -28,6 +28,7 @@ class Fourier(Mean):
     """
 
     name: ClassVar[str] = "fourier"
+    reads: ClassVar[str] = "magnitudes"
 
     def features(self, residual_chw: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give the Fourier magnitudes, shape (3, H, W // 2 + 1)."""

@@ -28,6 +28,7 @@ class Mean:
     """
 
     name: ClassVar[str] = "mean"
+    reads: ClassVar[str] = "residual"
     role: ClassVar[Role] = "baseline"
     calibration: ClassVar[Scheme] = "cross-fitted"
     correlates: ClassVar[bool] = True
@@ -40,7 +41,9 @@ class Mean:
         """Give the residual itself, shape (3, H, W)."""
         return residual_chw
 
-    def settle(self, features: NDArray[np.float32], labels: Labels, groups: NDArray[np.intp]) -> Mean:
+    def settle(
+        self, features: NDArray[np.float32], labels: Labels, groups: NDArray[np.intp]
+    ) -> Mean:
         """Give itself; see `Estimator.settle`."""
         return self
 

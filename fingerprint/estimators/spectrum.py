@@ -13,7 +13,7 @@ from scipy.signal.windows import hann
 
 from fp.denoisers.errors import InputError
 from fp.fingerprint.estimators import Course, Fitted, Labels, Role, Scheme, Scores
-from fp.fingerprint.estimators.discriminant import discriminant_coefficients
+from fp.fingerprint.estimators.discriminant import linear_score
 
 Spectra = NDArray[np.float64]
 
@@ -105,6 +105,11 @@ class Spectrum:
     calibration: ClassVar[Scheme] = "cross-fitted"
     correlates: ClassVar[bool] = False
 
+    @property
+    def reads(self) -> str:
+        """Name of its features; windows of another size are others."""
+        return "spectrum" if self.window == 64 else f"spectrum-{self.window}"
+
     def parameters(self) -> dict[str, Any]:
         """Give all parameters; JSON types only."""
         return asdict(self)
@@ -125,15 +130,8 @@ class Spectrum:
         course: Course | None = None,
     ) -> Fitted:
         """Learn the weights; see `Estimator.fit`."""
-        rows = features.reshape(len(features), -1)
-        rows = rows - rows.mean(axis=0)  # keeps the Gram matrix small beside its differences
-        gram = rows @ rows.T
-        coefficients = discriminant_coefficients(gram, labels, rows.shape[1])
-        difference = np.where(labels, 1.0 / labels.sum(), -1.0 / (~labels).sum())
-        scale = np.sqrt(max(float(coefficients @ gram @ difference), 1e-300))
-        weights = (rows.T @ (coefficients / scale)).astype(np.float32)
-        pattern = weights.reshape(features.shape[1:])
-        return Fitted(pattern, offset=float(self.score(features[~labels], pattern).mean()))
+        found = linear_score(features, labels)
+        return Fitted(found.weights, offset=found.offset)
 
     def score(self, features: Spectra, pattern: NDArray[np.float32], offset: float = 0.0) -> Scores:
         """Apply the weights to log spectra (N, 3, window, window // 2 + 1)."""

@@ -17,7 +17,8 @@ from fp.fingerprint.store.hdf5 import Complaint, Place
 from fp.fingerprint.store.schema import Elements
 from fp.fingerprint.store.survey import Entry
 
-_UNKNOWN = "is unknown to version 1.0 and its name does not begin with 'x-'"
+_KNOWN_MINOR = int(schema.ENCODING_VERSION.split(".")[1])
+_UNKNOWN = f"is unknown to version {schema.ENCODING_VERSION} and its name does not begin with 'x-'"
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def _verify_file(path: Path, complain: Complaint) -> list[str]:
         _, minor = schema.check_version(root, place, store.ENCODING_TYPE, store.ENCODING_VERSION)
         names = survey.links(file, place, complain)
         groups = store.fingerprint_groups(names, place)
-        if not minor:
+        if minor <= _KNOWN_MINOR:
             for key in {*names, *root} - {*groups, *store.ROOT_KEYS}:
                 complain(place.at(key).refused(_UNKNOWN))
         members = [_verify_member(file, name, place.at(name), complain) for name in groups]
@@ -118,7 +119,7 @@ def _verify_member(
             entries, place, schema.ENCODING_TYPE, schema.ENCODING_VERSION
         )
         for key, entry in entries.items():
-            if not minor and not schema.is_known(key):
+            if minor <= _KNOWN_MINOR and not schema.is_known(key):
                 complain(entry.place.refused(_UNKNOWN))
             if not entry.protected:
                 complain(entry.place.refused("must be stored with gzip, shuffle and fletcher32"))

@@ -14,6 +14,7 @@ from fp.denoisers.crop import CropRule
 from fp.denoisers.errors import FpError, OutputError, UsageError
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.fingerprint import Calibration, Fingerprint, NullControl
+from fp.fingerprint.store import joined
 from fp.fingerprint.store.elements import Value, content_sha256, put
 from fp.fingerprint.store.hdf5 import Place
 from fp.fingerprint.store.schema import (
@@ -189,7 +190,7 @@ def read_summary(group: h5py.Group, place: Place) -> tuple[Summary, str]:
         uuid=str(elements["@uuid"]),
         pattern_shape=entries["pattern"].shape,
         history=tuple(key.removeprefix(HISTORY) for key in entries if key.startswith(HISTORY)),
-        **parts(elements),
+        **{name: value for name, value in parts(elements).items() if name != "joined"},
     )
     return summary, str(elements[HASH_KEY])
 
@@ -257,6 +258,8 @@ def _elements(fingerprint: Fingerprint) -> Iterator[tuple[str, Value]]:
         # A file name may be no UTF-8; what counts is which scores share a source.
         sources = getattr(calibration, f"{label}_source")
         yield f"{key}_source", tuple(map(_escaped, sources))
+    if fingerprint.joined is not None:
+        yield from joined.elements(fingerprint.joined)
     if fingerprint.null is not None:
         yield "null/shuffled", np.ascontiguousarray(fingerprint.null.shuffled, "<f8")
         yield "null@observed", np.array(fingerprint.null.observed, "<f8")

@@ -1,4 +1,4 @@
-"""The elements of a fingerprint's group in version 1.0, and what each of them may say."""
+"""The elements of a fingerprint's group in version 1.1, and what each of them may say."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from fp.denoisers.crop import CropRule
 from fp.denoisers.errors import FormatError
 from fp.denoisers.files import display_path
 from fp.denoisers.residual import DenoiserIdentity
-from fp.fingerprint.fingerprint import Calibration, NullControl
+from fp.fingerprint.fingerprint import Calibration, Joined, NullControl
+from fp.fingerprint.store import joined
 from fp.fingerprint.store.elements import Value
 from fp.fingerprint.store.hdf5 import Place
 from fp.fingerprint.store.survey import Entry
@@ -24,7 +25,7 @@ from fp.fingerprint.store.survey import Entry
 Elements = Mapping[str, Value]
 
 ENCODING_TYPE = "fp-fingerprint"
-ENCODING_VERSION = "1.0"
+ENCODING_VERSION = "1.1"
 
 HASH_KEY = "@content-sha256"
 HISTORY = "history/"
@@ -161,6 +162,16 @@ def structure_faults(entries: Mapping[str, Entry]) -> Iterator[tuple[str, str]]:
                 f"is {entry.kind} with {len(entry.shape)} dimensions and must be "
                 f"{rule.kind} with {rule.rank}",
             )
+    for key, (kind, rank) in joined.schema(entries).items():
+        entry = entries.get(key)
+        if entry is None:
+            yield key, "is missing"
+        elif (entry.kind, len(entry.shape)) != (kind, rank):
+            yield (
+                key,
+                f"is {entry.kind} with {len(entry.shape)} dimensions and must be "
+                f"{kind} with {rank}",
+            )
     for key, entry in entries.items():
         if key.startswith(HISTORY) and entry.kind != "float64":
             yield key, f"is {entry.kind} and must be float64"
@@ -203,9 +214,22 @@ def value_faults(elements: Elements) -> Iterator[tuple[str, str]]:
             yield key, "must be an array"
     for key, make in _PARTS.values():
         try:
-            make(elements)
+            part = make(elements)
         except (ValueError, TypeError, RecursionError) as error:
             yield key, f"is not valid ({str(error).rstrip('.') or type(error).__name__})"
+        else:
+            if isinstance(part, Joined):
+                yield from _joined_faults(part, elements)
+
+
+def _joined_faults(found: Joined, elements: Elements) -> Iterator[tuple[str, str]]:
+    shape = np.shape(elements["pattern"])
+    if shape != (1, 2, len(found.parts)):
+        yield "pattern", f"has shape {shape} for {len(found.parts)} parts, not (1, 2, K)"
+    for label in CLASSES:
+        scores = np.asarray(elements[f"calibration/{label}"])
+        if getattr(found, f"specific_{label}").size != scores.size:
+            yield f"joined/specific_{label}", f"must have {scores.size} scores"
 
 
 def parts(elements: Elements) -> dict[str, Any]:
@@ -216,8 +240,9 @@ def parts(elements: Elements) -> dict[str, Any]:
 
 
 def is_known(key: str) -> bool:
-    """Say whether version 1.0 names an element."""
-    return key in SCHEMA or (key.startswith(HISTORY) and "@" not in key)
+    """Say whether version 1.1 names an element."""
+    in_history = key.startswith(HISTORY) and "@" not in key
+    return key in SCHEMA or in_history or joined.is_known(key)
 
 
 def is_time(text: str) -> bool:
@@ -299,6 +324,7 @@ _PARTS: Mapping[str, tuple[str, Callable[[Elements], Any]]] = {
     "calibration": ("calibration", _calibration),
     "offset": ("@offset", _offset),
     "null": ("null@seed", _null),
+    "joined": ("joined", joined.build),
     "parameters": ("@parameters", lambda elements: _mapping(elements, "@parameters", object)),
     "native_sizes": ("@native_sizes", lambda elements: _mapping(elements, "@native_sizes", int)),
     "formats": ("@formats", lambda elements: _mapping(elements, "@formats", int)),

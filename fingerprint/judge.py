@@ -1,0 +1,143 @@
+"""All that a fingerprint needs to judge images, made once: method, ratios, strength."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fp.fingerprint import likelihood
+from fp.fingerprint.decision import Rule, decide
+from fp.fingerprint.estimators import Array
+from fp.fingerprint.fingerprint import Fingerprint
+from fp.fingerprint.learning import Recipe
+from fp.fingerprint.likelihood import LikelihoodRatio, Resampled
+from fp.fingerprint.rows import Attribution
+from fp.fingerprint.scoring import recipe_of, score
+from fp.fingerprint.strength import is_weak
+
+
+class Features:
+    """Features of one residual, each computed when it is first asked for.
+
+    Parameters
+    ----------
+    residual_chw : ndarray of float32, shape (3, H, W)
+        The residual.
+    """
+
+    def __init__(self, residual_chw: NDArray[np.float32]) -> None:
+        self._residual = residual_chw
+        self._found: dict[str, Array] = {}
+
+    def of(self, recipe: Recipe) -> dict[str, Array]:
+        """Give the features that a method reads, as stacks of one image, by name."""
+        for part in recipe.parts:
+            if part.reads not in self._found:
+                self._found[part.reads] = part.features(self._residual)[None]
+        return {part.reads: self._found[part.reads] for part in recipe.parts}
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """A fingerprint with what follows from its calibration.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        The fingerprint.
+    """
+
+    fingerprint: Fingerprint
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The method."""
+        return recipe_of(self.fingerprint)
+
+    @cached_property
+    def ratio(self) -> LikelihoodRatio:
+        """Likelihood ratio of the score."""
+        return likelihood.fit(self.fingerprint.calibration)
+
+    @cached_property
+    def specific_ratio(self) -> LikelihoodRatio | None:
+        """Likelihood ratio of the generator's evidence alone, where parts are joined."""
+        joined = self.fingerprint.joined
+        if joined is None:
+            return None
+        return likelihood.fit(
+            replace(
+                self.fingerprint.calibration,
+                real=joined.specific_real,
+                generated=joined.specific_generated,
+            )
+        )
+
+    @cached_property
+    def resampled(self) -> Resampled:
+        """Likelihood ratios of resampled calibrations."""
+        return likelihood.resample(self.fingerprint.calibration)
+
+    @cached_property
+    def weak(self) -> bool:
+        """Whether the fingerprint separates no better than label shuffles may."""
+        return is_weak(self.fingerprint)
+
+    def attribution(
+        self, path: str, stacks: dict[str, Array], rule: Rule, fpr: float
+    ) -> Attribution:
+        """Judge one image.
+
+        Parameters
+        ----------
+        path : str
+            The image.
+        stacks : dict of str to ndarray, shape (1, ...)
+            Its features, by name.
+        rule : {"conformal", "nearest-mean"}
+            Rule of the decision.
+        fpr : float
+            Rate of this fingerprint.
+
+        Returns
+        -------
+        Attribution
+            The row.
+        """
+        found = score(self.fingerprint, stacks, self.recipe)
+        value = float(found.score[0])
+        p_typical = log10_lr_specific = specific = None
+        joined = self.fingerprint.joined
+        if joined is not None and found.distance is not None and found.specific is not None:
+            p_typical = joined.typicality.p(float(found.distance[0]))
+            specific = float(found.specific[0])
+            assert self.specific_ratio is not None
+            log10_lr_specific = self.specific_ratio(specific)
+        answer = decide(value, self.fingerprint.calibration, rule, fpr, p_typical, self.weak)
+        return Attribution(
+            path=path,
+            fingerprint=self.fingerprint.name,
+            method=self.fingerprint.method,
+            score=value,
+            rho=value if self.recipe.correlates else None,
+            mu_r=self.fingerprint.mu_r,
+            mu_g=self.fingerprint.mu_g,
+            p_real=answer.p_real,
+            p_generated=answer.p_generated,
+            p_typical=p_typical,
+            log10_lr=self.ratio(value),
+            specific=specific,
+            log10_lr_specific=log10_lr_specific,
+            decision=answer.decision,
+            nearest_mean=answer.nearest_mean,
+            reasons=answer.reasons,
+        )
+
+
+@lru_cache(maxsize=100_000)
+def judge_of(fingerprint: Fingerprint) -> Judge:
+    """Give the judge of a fingerprint, made once a process."""
+    return Judge(fingerprint)

@@ -1,0 +1,180 @@
+"""What is said of an image, as rows of tables."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from fp.denoisers.errors import ImageError
+from fp.denoisers.images import LoadedImage
+from fp.fingerprint.decision import Decision
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What one fingerprint says of one image; a row of ``attributions.csv``.
+
+    Parameters
+    ----------
+    path : str
+        The image.
+    fingerprint : str
+        Name of the generator.
+    method : str
+        Name of the estimator.
+    score : float or None
+        Score of the image; None where it is smaller than the fingerprint.
+    rho : float or None
+        The same, where the score is a correlation.
+    mu_r, mu_g : float
+        Mean held-out scores of reference and generated images.
+    p_real, p_generated : float or None
+        Conformal p-values under h1 and h2.
+    p_typical : float or None
+        Conformal p-value of the image's distance from the generator's own, where that is known.
+    log10_lr : float or None
+        log10 likelihood ratio of h2 against h1, within its empirical bounds.
+    specific : float or None
+        Joined score of the generator's evidence alone, where parts are joined.
+    log10_lr_specific : float or None
+        Its log10 likelihood ratio.
+    decision : str
+        Decision by this fingerprint alone, at its share of the rate.
+    nearest_mean : str or None
+        ``generated`` or ``real`` by the paper's rule.
+    reasons : tuple of str
+        Reason codes.
+    """
+
+    path: str
+    fingerprint: str
+    method: str
+    score: float | None
+    rho: float | None
+    mu_r: float
+    mu_g: float
+    p_real: float | None
+    p_generated: float | None
+    p_typical: float | None
+    log10_lr: float | None
+    specific: float | None
+    log10_lr_specific: float | None
+    decision: Decision
+    nearest_mean: str | None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What is said of one image; a row of ``detections.csv``.
+
+    Parameters
+    ----------
+    path : str
+        The image.
+    status : {"examined", "not_examined"}
+        Whether there is a score.
+    decision : str
+        Decision over the whole bank.
+    fingerprint : str or None
+        The fingerprint that the scores of this row belong to: the one that fits best.
+    score, rho : float or None
+        Score, and the correlation where the score is one.
+    mu_r, mu_g : float or None
+        Mean held-out scores of reference and generated images.
+    p_real, p_generated, p_typical : float or None
+        Conformal p-values under h1 and h2, and of the distance from the generator's own images.
+    log10_lr : float or None
+        log10 likelihood ratio of h2 against h1, within its empirical bounds.
+    log10_lr_low, log10_lr_high : float or None
+        95 % interval of the ratio without bounds, by resampling the calibration's source images.
+    specific, log10_lr_specific : float or None
+        Score and log10 likelihood ratio of the generator's evidence alone, where parts are joined.
+    q_real : float or None
+        p_real corrected over the bank and over the images of the run (Benjamini and Hochberg),
+        where a false-discovery rate was asked for.
+    nearest_mean : str or None
+        ``generated`` or ``real`` by the paper's rule.
+    reasons : tuple of str
+        Reason codes.
+    message : str
+        One sentence where the image was not examined.
+    sha256, format, width, height, mode, converted, orientation
+        The file; see `LoadedImage`.
+    """
+
+    path: str
+    status: str
+    decision: Decision
+    fingerprint: str | None = None
+    score: float | None = None
+    rho: float | None = None
+    mu_r: float | None = None
+    mu_g: float | None = None
+    p_real: float | None = None
+    p_generated: float | None = None
+    p_typical: float | None = None
+    log10_lr: float | None = None
+    log10_lr_low: float | None = None
+    log10_lr_high: float | None = None
+    specific: float | None = None
+    log10_lr_specific: float | None = None
+    q_real: float | None = None
+    nearest_mean: str | None = None
+    reasons: tuple[str, ...] = ()
+    message: str = ""
+    sha256: str | None = None
+    format: str | None = None
+    width: int | None = None
+    height: int | None = None
+    mode: str | None = None
+    converted: tuple[str, ...] = ()
+    orientation: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the row as a dict of JSON types."""
+        return asdict(self)
+
+
+DETECTION_COLUMNS = tuple(column.name for column in fields(Detection))
+ATTRIBUTION_COLUMNS = tuple(column.name for column in fields(Attribution))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """All rows of one image.
+
+    Parameters
+    ----------
+    detection : Detection
+        The row over the whole bank.
+    attributions : tuple of Attribution
+        A row for each fingerprint, the best first; empty where nothing was examined.
+    """
+
+    detection: Detection
+    attributions: tuple[Attribution, ...] = ()
+
+
+def not_examined(path: str, error: ImageError, image: LoadedImage | None = None) -> Finding:
+    """Give the row of a file that could not be examined."""
+    row = Detection(
+        path, "not_examined", "not_examined", reasons=(error.reason,), message=str(error)
+    )
+    return Finding(row if image is None else with_file(row, image))
+
+
+def with_file(row: Detection, image: LoadedImage) -> Detection:
+    """Give a row with what is known of the file."""
+    return Detection(
+        **{
+            **row.as_dict(),
+            "sha256": image.sha256,
+            "format": image.format,
+            "width": image.width,
+            "height": image.height,
+            "mode": image.mode,
+            "converted": image.converted,
+            "orientation": image.orientation,
+        }
+    )

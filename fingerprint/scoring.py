@@ -1,0 +1,75 @@
+"""From a stored fingerprint and features of images to scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fp.denoisers.errors import UsageError
+from fp.fingerprint import learning
+from fp.fingerprint.estimators import Fitted
+from fp.fingerprint.fingerprint import Fingerprint
+from fp.fingerprint.fusion import Fusion
+from fp.fingerprint.learning import Recipe, Scored, Stacks
+
+
+def recipe_of(fingerprint: Fingerprint) -> Recipe:
+    """Make the method that a fingerprint was made with.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        The fingerprint.
+
+    Returns
+    -------
+    Recipe
+        With the parameters that the fingerprint stores.
+
+    Raises
+    ------
+    UsageError
+        If this fp does not know the method or a parameter, or the parts are not the method's.
+    """
+    made = learning.recipe(fingerprint.method, _parameters(fingerprint))
+    if made.joins != (fingerprint.joined is not None):
+        raise UsageError(
+            f"Fingerprint {fingerprint.name!r} of method {fingerprint.method!r} does not have the "
+            "parts of that method; extract it again."
+        )
+    return made
+
+
+def _parameters(fingerprint: Fingerprint) -> dict[str, Any]:
+    if fingerprint.joined is None:
+        return dict(fingerprint.parameters.get("method", {}))
+    parts = fingerprint.joined.parts
+    return {"parts": [[part.method, part.parameters.get("method", {})] for part in parts]}
+
+
+def score(fingerprint: Fingerprint, stacks: Stacks, recipe: Recipe | None = None) -> Scored:
+    """Score images by a fingerprint.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        The fingerprint.
+    stacks : mapping of str to ndarray, shape (M, ...)
+        Features of the images, by name, as the fingerprint's recipe gives them.
+    recipe : Recipe, optional
+        What `recipe_of` gave, where it is at hand.
+
+    Returns
+    -------
+    Scored
+        Scores of M images.
+    """
+    recipe = recipe or recipe_of(fingerprint)
+    joined = fingerprint.joined
+    if joined is None:
+        fitted = [Fitted(fingerprint.pattern, fingerprint.offset)]
+        return learning.score(recipe, fitted, None, None, stacks)
+    fusion = Fusion(fingerprint.pattern[0], np.array([fingerprint.offset, joined.specific_offset]))
+    fitted = [Fitted(part.pattern, part.offset) for part in joined.parts]
+    return learning.score(recipe, fitted, fusion, joined.typicality, stacks)
