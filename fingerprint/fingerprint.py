@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fp.denoisers.crop import CropRule
+from fp.denoisers.degradations import Degradation
 from fp.denoisers.residual import DenoiserIdentity
 
 FloatArray = NDArray[np.float32]
@@ -138,6 +139,9 @@ class Fingerprint:
         Time of the extraction, ISO 8601, UTC.
     tool_version : str
         Version of fp that made it.
+    preparation : str
+        What every cropped image went and goes through before its residual, as the text of a
+        `fp.denoisers.degradations.Degradation`; ``"none"`` leaves images as they are.
     """
 
     name: str
@@ -155,6 +159,7 @@ class Fingerprint:
     environment: Mapping[str, str] = field(default_factory=dict)
     created_utc: str = ""
     tool_version: str = ""
+    preparation: str = "none"
 
     def __post_init__(self) -> None:
         if self.pattern.ndim != 3 or self.pattern.dtype != np.float32:
@@ -164,6 +169,7 @@ class Fingerprint:
             )
         if not np.isfinite(self.pattern).all():
             raise ValueError(f"The pattern of {self.name!r} has values that are not finite.")
+        Degradation(self.preparation)  # refuses what it does not know
 
     @property
     def mu_r(self) -> float:
@@ -177,10 +183,12 @@ class Fingerprint:
 
     @property
     def uuid(self) -> str:
-        """Identity derived from pattern, crop, denoiser and calibration: equal where these are."""
+        """Identity derived from pattern, crop, preparation, denoiser and calibration."""
         digest = hashlib.sha256()
         head = [self.name, self.method, self.crop.height, self.crop.width, self.crop.anchor]
-        digest.update(json.dumps([*head, self.denoiser.as_json()]).encode())
+        # Left out where there is none, so that older files keep their identity.
+        tail = [] if self.preparation == "none" else [self.preparation]
+        digest.update(json.dumps([*head, self.denoiser.as_json(), *tail]).encode())
         digest.update(np.ascontiguousarray(self.pattern, "<f4").tobytes())
         for scores in (self.calibration.real, self.calibration.generated):
             digest.update(np.ascontiguousarray(scores, "<f8").tobytes())

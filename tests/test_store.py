@@ -12,7 +12,7 @@ from dataclasses import MISSING, fields, replace
 import h5py
 import numpy as np
 import pytest
-from golden_bank import GOLDEN, calibration, full, small, wave
+from golden_bank import GOLDEN, calibration, full, full_1_0, small, wave
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -198,6 +198,7 @@ def test_summaries_tell_all_but_the_arrays(bank):
         for name in ("name", "method", "uuid", "crop", "denoiser", "created_utc", "tool_version"):
             assert getattr(summary, name) == getattr(whole, name)
         for name in ("parameters", "native_sizes", "formats", "environment", "null", "offset"):
+            assert summary.preparation == whole.preparation
             assert same(getattr(summary, name), getattr(whole, name))
         assert same(summary.calibration, whole.calibration)
         assert summary.pattern_shape == whole.pattern.shape
@@ -228,7 +229,7 @@ def test_fingerprints_are_read_one_by_one(bank):
 
 def test_the_golden_file_stays_readable():
     found = read_bank(GOLDEN)
-    assert [same(one, two) for one, two in zip(found, (full(), small()), strict=True)] == [
+    assert [same(one, two) for one, two in zip(found, (full_1_0(), small()), strict=True)] == [
         True,
         True,
     ]
