@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
-_ZIGZAG_FREE_LUMINANCE = (
+_LUMINANCE = (
     (16, 11, 10, 16, 24, 40, 51, 61),
     (12, 12, 14, 19, 26, 58, 60, 55),
     (14, 13, 16, 24, 40, 57, 69, 56),
@@ -102,8 +102,8 @@ def jpeg_quality(table: list[int]) -> int:
     Returns
     -------
     int
-        The quality in 1 to 100 whose table is nearest in the mean absolute difference of logarithms;
-        of equally near ones the highest.
+        The quality in 1 to 100 whose table is nearest by the mean absolute difference of
+        logarithms; of equally near ones the highest.
     """
     found = np.log(np.maximum(np.asarray(table, dtype=np.float64), 1.0))
     distances = np.abs(_standard_tables() - found).mean(axis=1)
@@ -112,7 +112,7 @@ def jpeg_quality(table: list[int]) -> int:
 
 @lru_cache(maxsize=1)
 def _standard_tables() -> NDArray[np.float64]:
-    base = np.array(_ZIGZAG_FREE_LUMINANCE, dtype=np.int64).ravel()
+    base = np.array(_LUMINANCE, dtype=np.int64).ravel()
     rows = []
     for quality in range(1, 101):
         # The rule of libjpeg's jpeg_quality_scaling.
@@ -127,7 +127,7 @@ def _subsampling(image: Image.Image) -> str | None:
         return None
     if len(layers) < 3:
         return "grey"
-    known = JpegImagePlugin.get_sampling(image)  # type: ignore[no-untyped-call]
+    known = JpegImagePlugin.get_sampling(image)
     if known in _SUBSAMPLING:
         return _SUBSAMPLING[known]
     return "/".join(f"{layer[1]}x{layer[2]}" for layer in layers)

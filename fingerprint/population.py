@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -153,6 +155,31 @@ def residual_store(cache: ResidualCache | None) -> Iterator[ResidualCache]:
         return
     with tempfile.TemporaryDirectory(prefix="fp-") as folder:
         yield ResidualCache(Path(folder), limit_bytes=2**62)
+
+
+def require_folders(generated: Path, real: Path) -> None:
+    """Refuse two classes that are no folders or share files.
+
+    Parameters
+    ----------
+    generated, real : Path
+        The two folders.
+
+    Raises
+    ------
+    InputError
+        If one is a file, or one lies inside the other.
+    """
+    for folder in (generated, real):
+        with contextlib.suppress(OSError):  # such as a name too long: no folder is found there
+            if folder.is_file():
+                raise InputError(f"{display_path(folder)} is no folder; name a folder of images.")
+    places = [Path(os.path.realpath(folder)) for folder in (generated, real)]
+    if places[0].is_relative_to(places[1]) or places[1].is_relative_to(places[0]):
+        raise InputError(
+            f"{display_path(generated)} and {display_path(real)} share files; name two folders "
+            "with no image in both."
+        )
 
 
 def most_common_crop(folder: Path, limits: Limits, anchor: str = "top-left") -> CropRule:
