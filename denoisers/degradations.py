@@ -77,7 +77,7 @@ def _blur(image: Pixels, sigma: float, _: np.random.Generator) -> Pixels:
     from scipy.ndimage import gaussian_filter
 
     found = gaussian_filter(image.astype(np.float32), (sigma, sigma, 0), mode="reflect")
-    return np.rint(found).astype(np.uint8)
+    return np.asarray(np.rint(found), dtype=np.uint8)
 
 
 def _bilateral(image: Pixels, diameter: float, _: np.random.Generator) -> Pixels:
@@ -87,7 +87,7 @@ def _bilateral(image: Pixels, diameter: float, _: np.random.Generator) -> Pixels
     found = denoise_bilateral(
         image, win_size=int(diameter), sigma_color=75 / 255, sigma_spatial=75, channel_axis=-1
     )
-    return np.rint(found * 255).astype(np.uint8)
+    return np.asarray(np.rint(found * 255), dtype=np.uint8)
 
 
 def _noise(image: Pixels, deviation: float, rng: np.random.Generator) -> Pixels:

@@ -35,6 +35,7 @@ __all__ = [
     "image_size",
     "load_image",
     "load_with_container",
+    "read_container",
 ]
 
 REASONS = {
@@ -186,6 +187,23 @@ def load_with_container(
     with _opened(path, root, limits or Limits()) as (image, content):
         stored = container.describe(image, content)
         return _decode(image, content, path), stored
+
+
+def read_container(path: Path, root: Path | None = None, limits: Limits | None = None) -> Container:
+    """Read how an image is stored from its head, without decoding it.
+
+    Parameters
+    ----------
+    path, root, limits
+        As for `load_image`, like the errors.
+
+    Returns
+    -------
+    Container
+        What the file says of its coding.
+    """
+    with _opened(path, root, limits or Limits()) as (image, content):
+        return container.describe(image, content)
 
 
 def image_size(

@@ -77,7 +77,8 @@ class ExtractOptions:
         Whether differences between the classes that are not the generator are looked for.
     match : str, optional
         What both classes go through alike before their residuals, the text of a `Degradation`;
-        ``"lowest"`` is JPEG at `fp.fingerprint.audit.matching_quality`.
+        ``"lowest"`` is JPEG at the lowest quality of either class, see
+        `fp.fingerprint.audit.preparation.matching_quality`.
     """
 
     method: str = estimators.DEFAULT

@@ -17,14 +17,12 @@ from fp.fingerprint.audit.findings import ALPHA, CODES, SEVERITIES, Audit, Findi
 from fp.fingerprint.audit.measuring import Folder, Measure, Progress, Properties, measure_folder
 from fp.fingerprint.audit.mixture import FEWEST, Split, two_clusters
 
-__all__ = ["FEW", "audit", "audit_folders", "matching_quality"]
+__all__ = ["FEW", "audit", "audit_folders"]
 
 FEW = 32
 """Images of a class below which an audit says that it may have overlooked something."""
 
 _SMALLEST_CLUSTER = 0.05
-_PERCENTILE = 5
-_WITHOUT_JPEG = 90
 
 
 def audit_folders(
@@ -97,28 +95,6 @@ def audit(
     findings.sort(key=lambda f: (-SEVERITIES.index(f.severity), order.index(f.code)))
     skipped = tuple(file for folder in (generated, real, *tests) for file in folder.skipped)
     return Audit(tuple(findings), len(generated.images), len(real.images), skipped)
-
-
-def matching_quality(generated: Folder, real: Folder) -> int:
-    """Give the JPEG quality at which both classes are re-encoded alike.
-
-    Parameters
-    ----------
-    generated, real : Folder
-        The measured classes.
-
-    Returns
-    -------
-    int
-        The smaller of the classes' fifth percentiles of estimated JPEG quality; 90 where there is
-        no JPEG. A few badly compressed pictures do not decide it.
-    """
-    lowest = []
-    for folder in (generated, real):
-        qualities = [i.container.quality for i in folder.images if i.container.quality is not None]
-        if qualities:
-            lowest.append(int(np.percentile(qualities, _PERCENTILE, method="lower")))
-    return min(lowest, default=_WITHOUT_JPEG)
 
 
 def _split(images: Sequence[Properties]) -> Split | None:

@@ -27,6 +27,9 @@ _REMAINS = {
 }
 
 
+_ORIGINALS = "get both classes as they left generator and camera"
+
+
 @dataclass(frozen=True)
 class _Category:
     """A property with a few values; `only` says which images have it."""
@@ -49,12 +52,8 @@ class _Number:
     fewest: int = 1
 
 
-def _flag(words: str) -> Callable[[Hashable], str]:
-    return lambda value: words if value else f"no {words}"
-
-
-def _is(words: str) -> Callable[[Hashable], str]:
-    return lambda value: words.format(value)
+def _present(value: Hashable) -> str:
+    return "present" if value else "absent"
 
 
 def _has_grid(image: Properties) -> bool:
@@ -69,31 +68,31 @@ def _period(value: Hashable) -> str:
     frequency = float(str(value))
     factor = 1 / (1 - frequency)
     return (
-        f"a period of {1 / frequency:.1f} pixels, as enlarging by {factor:.2f} or "
+        f"{1 / frequency:.1f} pixels, as enlarging by {factor:.2f} or "
         f"{1 / frequency:.2f} leaves it,"
     )
 
 
 CATEGORIES = (
-    _Category("format", lambda i: i.format, _is("format {}")),
-    _Category("compression", lambda i: i.container.compression, _is("compression {}")),
+    _Category("format", lambda i: i.format, str),
+    _Category("compression", lambda i: i.container.compression, str),
     _Category(
         "chroma_subsampling",
         lambda i: i.container.subsampling,
-        _is("chroma subsampling {}"),
+        str,
         lambda i: i.container.subsampling is not None,
         _FEWEST_JPEGS,
     ),
-    _Category("jpeg_grid", _has_grid, _flag("JPEG grid in the pixels")),
+    _Category("jpeg_grid", _has_grid, _present),
     _Category(
         "grid_phase",
         lambda i: (i.grid_row, i.grid_column) == (0, 0),
-        lambda value: "a grid that begins at the first pixel" if value else "a shifted grid",
+        lambda value: "at the first pixel" if value else "shifted",
         _has_grid,
         _FEWEST_JPEGS,
     ),
-    _Category("size", lambda i: f"{i.width}x{i.height}", _is("size {}")),
-    _Category("resampling", lambda i: i.resampled, _flag("trace of resampling")),
+    _Category("size", lambda i: f"{i.width}x{i.height}", str),
+    _Category("resampling", lambda i: i.resampled, _present),
     _Category(
         "resampling_period",
         lambda i: round(i.resampling_frequency, 2),
@@ -101,12 +100,12 @@ CATEGORIES = (
         lambda i: i.resampling_frequency > 0,
         _FEWEST_JPEGS,
     ),
-    _Category("colour_mode", lambda i: i.mode, _is("pixel type {}")),
-    _Category("bit_depth", lambda i: i.container.bits, _is("{} bits a sample")),
-    _Category("alpha", lambda i: i.container.alpha, _flag("alpha channel")),
-    _Category("grey", lambda i: i.grey, lambda value: "no colour" if value else "colour"),
-    _Category("icc_profile", lambda i: i.container.icc, _flag("colour profile")),
-    _Category("exif", lambda i: i.container.exif, _flag("EXIF metadata")),
+    _Category("colour_mode", lambda i: i.mode, str),
+    _Category("bit_depth", lambda i: i.container.bits, str),
+    _Category("alpha", lambda i: i.container.alpha, _present),
+    _Category("grey", lambda i: i.grey, _present),
+    _Category("icc_profile", lambda i: i.container.icc, _present),
+    _Category("exif", lambda i: i.container.exif, _present),
 )
 
 NUMBERS = (
@@ -192,10 +191,11 @@ def _numbers(check: _Number, generated: Images, real: Images) -> _Compared | Non
 
 def _finding(compared: _Compared, p: float, prepared: str) -> Finding:
     code, found = CODES[compared.code], compared.found
-    cap, label = code.cap, code.label
+    cap, label, advice = code.cap, code.label, code.advice
     if prepared != "none" and compared.code in _REMAINS:
         cap = _milder(cap, "warning")
         label = f"{label} {_REMAINS[compared.code]}"
+        advice = _ORIGINALS
     severity = severity_of(found.low, p, cap)
     sentence = (
         f"{label[0].upper()}{label[1:]}: {compared.words}; alone it tells the classes apart with "
@@ -208,7 +208,7 @@ def _finding(compared: _Compared, p: float, prepared: str) -> Finding:
         measure="AUC",
         value=found.auc,
         p=p,
-        advice="" if severity == "none" else code.advice,
+        advice="" if severity == "none" else advice,
         examples=() if severity == "none" else compared.examples,
         low=found.low,
         high=found.high,

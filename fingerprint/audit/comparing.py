@@ -130,8 +130,8 @@ def compare_categories(
     if not n or not m:
         return None
     ours, theirs = Counter(generated), Counter(real)
-    # Equal differences are told apart by the text, so that no order of the files decides.
-    levels = sorted({*ours, *theirs}, key=lambda level: (str(type(level)), str(level)))
+    # Of equal differences that of "yes", then by the text: no order of the files decides.
+    levels = sorted({*ours, *theirs}, key=lambda level: (level is not True, str(level)))
     level = max(levels, key=lambda level: abs(ours[level] / n - theirs[level] / m))
     a, b = ours[level], theirs[level]
     difference = abs(a / n - b / m)

@@ -275,7 +275,8 @@ def _measure(image: LoadedImage, stored: Container, part: NDArray[np.uint8]) -> 
 
 
 def _large(part: NDArray[np.uint8]) -> bool:
-    return min(part.shape[:2]) >= 32
+    height, width = part.shape[:2]
+    return height >= 32 and width >= 32
 
 
 def _pixels_hash(image_hwc: NDArray[np.uint8]) -> str:

@@ -2,17 +2,57 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from fp.denoisers.degradations import Degradation
-from fp.fingerprint.audit import audit, matching_quality
+from fp.denoisers.errors import ImageError
+from fp.denoisers.images import Limits, find_images, read_container
+from fp.fingerprint.audit import audit
 from fp.fingerprint.audit.findings import Audit
-from fp.fingerprint.audit.measuring import Folder, Measure, Progress, measure_folder
+from fp.fingerprint.audit.measuring import Measure, Progress, measure_folder
 from fp.fingerprint.population import Reduction
 
 LOWEST = "lowest"
-"""Asks for JPEG at the quality that `fp.fingerprint.audit.matching_quality` finds."""
+"""Asks for JPEG at the quality that `matching_quality` finds."""
+
+PERCENTILE = 5
+"""Percentile of a class's qualities that counts as its lowest."""
+
+WITHOUT_JPEG = 90
+"""Quality where neither class has a JPEG."""
+
+
+def matching_quality(folders: Sequence[Path], limits: Limits | None = None) -> int:
+    """Give the JPEG quality at which both classes are re-encoded alike.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        The folders of the classes.
+    limits : Limits, optional
+        Sizes beyond which a file is refused.
+
+    Returns
+    -------
+    int
+        The smallest of the folders' fifth percentiles of estimated JPEG quality; 90 where there is
+        no JPEG. A few badly compressed pictures do not decide it.
+    """
+    lowest = []
+    for folder in folders:
+        qualities = []
+        for path in find_images([folder]):
+            with contextlib.suppress(ImageError):  # named where it is examined
+                stored = read_container(path, folder, limits)
+                qualities += [] if stored.quality is None else [stored.quality]
+        if qualities:
+            lowest.append(int(np.percentile(qualities, PERCENTILE, method="lower")))
+    return min(lowest, default=WITHOUT_JPEG)
 
 
 def check_match(match: str | None) -> None:
@@ -63,22 +103,19 @@ def prepare(
         The reduction with its preparation, and what was found where it was asked for.
     """
 
-    def measured() -> tuple[Folder, Folder]:
-        generated, real = (
-            measure_folder(
-                folder,
-                Measure(folder, reduction.crop, reduction.preparation, reduction.limits),
-                jobs,
-                progress,
-            )
-            for folder in folders
-        )
-        return generated, real
-
     if match == LOWEST:
-        match = f"jpeg:{matching_quality(*measured())}"
+        match = f"jpeg:{matching_quality(folders, reduction.limits)}"
     if match is not None:
         reduction = replace(reduction, preparation=match)
     if not wanted:
         return reduction, None
-    return reduction, audit(*measured(), prepared=reduction.preparation)
+    generated, real = (
+        measure_folder(
+            folder,
+            Measure(folder, reduction.crop, reduction.preparation, reduction.limits),
+            jobs,
+            progress,
+        )
+        for folder in folders
+    )
+    return reduction, audit(generated, real, prepared=reduction.preparation)

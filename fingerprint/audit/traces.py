@@ -126,11 +126,11 @@ def jpeg_grid(luminance: Luminance) -> Grid:
                 shares[row, column] += counts[row::_BLOCK, column::_BLOCK].mean()
     shares /= len(_ROWS) * _BLOCK
     second, best = np.sort(shares, axis=None)[-2:]
-    row, column = np.unravel_index(int(shares.argmax()), shares.shape)
+    row, column = divmod(int(shares.argmax()), _BLOCK)
     blocks = (height // _BLOCK - 1) * (width // _BLOCK - 1)
     # Few blocks differ by chance; the bound is what 64 x 64 pixels of noise stay below.
     least = max(GRID_STRENGTH, 0.35 / np.sqrt(blocks))
-    return Grid(float(best - second), int(row), int(column), bool(best - second > least))
+    return Grid(float(best - second), row, column, bool(best - second > least))
 
 
 def resampling_trace(luminance: Luminance) -> Periodicity:
