@@ -126,17 +126,13 @@ class _Compared:
     examples: tuple[str, ...]
 
 
-def compare_classes(
-    generated: Images, real: Images, more_p: Sequence[float] = (), prepared: str = "none"
-) -> tuple[list[Finding], list[float]]:
+def compare_classes(generated: Images, real: Images, prepared: str = "none") -> list[Finding]:
     """Compare every property between the classes.
 
     Parameters
     ----------
     generated, real : sequence of Properties
         The images of both classes.
-    more_p : sequence of float
-        Further p-values of the same audit, corrected together with these.
     prepared : str
         What both classes went through alike before their pixels were measured.
 
@@ -144,17 +140,13 @@ def compare_classes(
     -------
     list of Finding
         One for each property that images of both classes have.
-    list of float
-        The further p-values, corrected.
     """
     compared = [c for check in CATEGORIES if (c := _categories(check, generated, real))]
     compared += [c for check in NUMBERS if (c := _numbers(check, generated, real))]
-    raw = [*(c.found.p for c in compared), *more_p]
-    corrected = [float(p) for p in false_discovery_control(raw)] if raw else []
-    findings = [
-        _finding(c, p, prepared) for c, p in zip(compared, corrected[: len(compared)], strict=True)
-    ]
-    return findings, corrected[len(compared) :]
+    if not compared:
+        return []
+    corrected = false_discovery_control([c.found.p for c in compared])
+    return [_finding(c, float(p), prepared) for c, p in zip(compared, corrected, strict=True)]
 
 
 def _categories(check: _Category, generated: Images, real: Images) -> _Compared | None:

@@ -99,8 +99,8 @@ def area_interval(area: float, n: int, m: int) -> tuple[float, float]:
         return side * (area - a) - _Z * float(np.sqrt(max(variance, 0.0)))
 
     tiny = 1e-12
-    low = 0.0 if area <= tiny else brentq(excess, tiny, area, args=(1,))
-    high = 1.0 if area >= 1 - tiny else brentq(excess, area, 1 - tiny, args=(-1,))
+    low = 0.0 if area <= tiny else brentq(excess, tiny, min(area, 1 - tiny), args=(1,))
+    high = 1.0 if area >= 1 - tiny else brentq(excess, max(area, tiny), 1 - tiny, args=(-1,))
     return float(low), float(high)
 
 

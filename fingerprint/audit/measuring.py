@@ -276,7 +276,7 @@ def _measure(image: LoadedImage, stored: Container, part: NDArray[np.uint8]) -> 
 
 def _large(part: NDArray[np.uint8]) -> bool:
     height, width = part.shape[:2]
-    return height >= 32 and width >= 32
+    return bool(height >= 32 and width >= 32)
 
 
 def _pixels_hash(image_hwc: NDArray[np.uint8]) -> str:
