@@ -82,8 +82,8 @@ def severities(found) -> dict[str, str]:
 def clean(tmp_path_factory):
     """Two folders of photographs of one kind: nothing to find."""
     root = tmp_path_factory.mktemp("clean")
-    folder_of(root / "a", map(textured, range(50)))
-    folder_of(root / "b", map(textured, range(100, 150)), 100)
+    folder_of(root / "a", map(textured, range(40)))
+    folder_of(root / "b", map(textured, range(100, 140)), 100)
     return root
 
 
@@ -288,7 +288,7 @@ def test_two_generators_in_a_folder_are_told(tmp_path):
 def test_equal_folders_raise_nothing(measured):
     found = audit(*measured)
     assert not found.at_least("note"), [f.sentence for f in found.at_least("note")]
-    assert (found.n_generated, found.n_real, found.skipped) == (50, 50, ())
+    assert (found.n_generated, found.n_real, found.skipped) == (40, 40, ())
 
 
 def changed(clean, place, change):
@@ -362,7 +362,7 @@ def test_small_folders_do_not_cry_wolf(clean, tmp_path, size):
     for seed in range(5):
         rng = np.random.default_rng([size, seed])
         names = [sorted((clean / n).iterdir()) for n in "ab"]
-        pools = [[names[k][i] for i in rng.choice(50, size, replace=False)] for k in (0, 1)]
+        pools = [[names[k][i] for i in rng.choice(40, size, replace=False)] for k in (0, 1)]
         cut = [rng.random() < 0.3 for _ in range(2 * size)]
         for k, pool in enumerate(pools):
             pictures = [load_image(path).rgb_hwc for path in pool]

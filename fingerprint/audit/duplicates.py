@@ -17,6 +17,9 @@ NEAR_BITS = 4
 NEAR_LEVELS = 6.0
 """Largest root mean square difference of near-duplicates' thumbnails, in grey levels."""
 
+NEAR_SHARE = 0.15
+"""The same as a share of the larger standard deviation within a thumbnail."""
+
 _BANDS = NEAR_BITS + 1  # with at most 4 bits different, one of 5 bands is the same
 _THUMBNAIL = 16
 _FLAT = 4.0  # grey levels; a picture without structure looks like any other
@@ -114,7 +117,7 @@ def near_pairs(first: Sequence[Look], second: Sequence[Look] | None = None) -> l
     -------
     list of Pair
         Pairs whose hashes differ in at most `NEAR_BITS` bits and whose thumbnails, less their
-        means, by at most `NEAR_LEVELS`; exact copies are among them.
+        means, by at most `NEAR_LEVELS` and `NEAR_SHARE`; exact copies are among them.
 
     Notes
     -----
@@ -151,8 +154,10 @@ def _bands(dhash: int) -> list[tuple[int, int]]:
 def _alike(one: Look, two: Look) -> bool:
     if (one.dhash ^ two.dhash).bit_count() > NEAR_BITS:
         return False
-    difference = _thumbnail(one) - _thumbnail(two)
-    return bool(difference.std() <= NEAR_LEVELS)
+    ours, theirs = _thumbnail(one), _thumbnail(two)
+    # Pictures with little contrast differ little whatever they show.
+    most = min(NEAR_LEVELS, NEAR_SHARE * max(ours.std(), theirs.std()))
+    return bool((ours - theirs).std() <= most)
 
 
 def _thumbnail(look: Look) -> NDArray[np.float32]:
