@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from itertools import combinations
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from fp.fingerprint.audit.comparing import (
 )
 from fp.fingerprint.audit.duplicates import Look, equal_pairs, look_of, near_pairs
 from fp.fingerprint.audit.findings import CODES, LEAST_AREA, severity_of
-from fp.fingerprint.audit.measuring import Measure, Properties, measure_folder
+from fp.fingerprint.audit.measuring import Folder, Measure, Properties, measure_folder
 from fp.fingerprint.audit.mixture import dip_statistic, two_clusters
 from fp.fingerprint.audit.preparation import matching_quality
 from fp.fingerprint.audit.traces import jpeg_grid, luminance_window, resampling_trace
@@ -282,6 +283,14 @@ def test_two_generators_in_a_folder_are_told(tmp_path):
         assert severities(found)["mixed_generators"] == expected
 
 
+def test_a_large_folder_is_sampled_evenly(measured):
+    many = [*measured[0].images] * 60
+    started = time.monotonic()
+    found = audit(Folder(tuple(many)), measured[1])
+    assert severities(found)["mixed_generators"] in ("none", "warning")
+    assert time.monotonic() - started < 60
+
+
 # The whole audit
 
 
@@ -469,16 +478,15 @@ def test_the_corpus_raises_no_warning_and_mixed_generators_do(corpus, tmp_path):
             images += measure_folder(links, Measure(links)).images
         return tuple(images)
 
-    real = type(measure_folder(tmp_path, Measure(tmp_path)))(measured("real"))
-    kind = type(real)
+    real = Folder(measured("real"))
     one, two = (measured(f"generated/{name}") for name in ("tae_flux2", "w2x_photo"))
     for images in (one, two):
-        found = audit(kind(images), real)
+        found = audit(Folder(images), real)
         assert not found.at_least("warning"), [f.sentence for f in found.at_least("warning")]
         content = {"brightness", "sharpness", "clipping", "colourfulness"}
         assert {f.code for f in found.at_least("note")} <= content
     later = measured("generated/tae_flux2", "generated/w2x_photo")
-    assert severities(audit(kind(later), real))["mixed_generators"] == "warning"
+    assert severities(audit(Folder(later), real))["mixed_generators"] == "warning"
 
 
 def test_the_laboratory_of_other_tests_raises_no_warning(tmp_path):

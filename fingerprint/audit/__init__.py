@@ -15,7 +15,7 @@ from fp.fingerprint.audit.checks import compare_classes
 from fp.fingerprint.audit.copies import copies
 from fp.fingerprint.audit.findings import CODES, SEVERITIES, Audit, Finding
 from fp.fingerprint.audit.measuring import Folder, Measure, Progress, Properties, measure_folder
-from fp.fingerprint.audit.mixture import FEWEST, Split, two_clusters
+from fp.fingerprint.audit.mixture import FEWEST, MOST, Split, two_clusters
 
 __all__ = ["FEW", "audit", "audit_folders"]
 
@@ -97,8 +97,16 @@ def audit(
     return Audit(tuple(findings), len(generated.images), len(real.images), skipped)
 
 
+def _tiled(images: Sequence[Properties]) -> list[Properties]:
+    """Give the images whose tiles are tested, spread evenly over the order of their hashes."""
+    tiled = [image for image in images if image.tile is not None]
+    if len(tiled) <= MOST:
+        return tiled
+    return [tiled[k * len(tiled) // MOST] for k in range(MOST)]
+
+
 def _split(images: Sequence[Properties]) -> Split | None:
-    tiles = [image.tile for image in images if image.tile is not None]
+    tiles = [image.tile for image in _tiled(images)]
     if len(tiles) < FEWEST:
         return None
     return two_clusters(np.array(tiles, dtype=np.float64))
@@ -107,8 +115,8 @@ def _split(images: Sequence[Properties]) -> Split | None:
 def _mixture(images: Sequence[Properties], split: Split) -> Finding:
     code = CODES["mixed_generators"]
     found = split.p <= _ALPHA_SPLIT and split.smaller >= _SMALLEST_CLUSTER
-    tiled = [image for image in images if image.tile is not None]
-    members = [image for image, inside in zip(tiled, split.members, strict=True) if inside]
+    tested = zip(_tiled(images), split.members, strict=True)
+    members = [image for image, inside in tested if inside]
     words = (
         f"their residuals fall into two clusters, of {split.smaller:.0%} and "
         f"{1 - split.smaller:.0%} of the images"

@@ -27,7 +27,12 @@ from fp.denoisers.images import (
 from fp.denoisers.residual import Residual
 from fp.fingerprint.audit.duplicates import Look, look_of
 from fp.fingerprint.audit.mixture import tile_of
-from fp.fingerprint.audit.traces import jpeg_grid, luminance_window, resampling_trace
+from fp.fingerprint.audit.traces import (
+    jpeg_grid,
+    luminance_window,
+    resampling_trace,
+    window_of,
+)
 from fp.fingerprint.workers import run_in_order, with_one_thread
 
 Progress = Callable[[str, int, int], None]
@@ -248,7 +253,7 @@ def _measure(image: LoadedImage, stored: Container, part: NDArray[np.uint8]) -> 
     laplacian = 4 * middle - around if middle.size else np.zeros(1, np.float32)
     # From the first pixel, so that a lattice has one phase in all images.
     residual = _residual()(np.ascontiguousarray(part[:_SIDE, :_SIDE])) if _large(part) else None
-    channels = image.rgb_hwc
+    channels, window = image.rgb_hwc, window_of(part)
     return Properties(
         path=image.path,
         sha256=image.sha256,
@@ -258,7 +263,7 @@ def _measure(image: LoadedImage, stored: Container, part: NDArray[np.uint8]) -> 
         mode=image.mode,
         width=image.width,
         height=image.height,
-        grey=bool((channels == channels[..., :1]).all()),
+        grey=_is_grey(window) and _is_grey(channels),
         grid_strength=grid.strength,
         grid_row=grid.row if grid.present else None,
         grid_column=grid.column if grid.present else None,
@@ -267,11 +272,15 @@ def _measure(image: LoadedImage, stored: Container, part: NDArray[np.uint8]) -> 
         resampled=period.present,
         brightness=float(luminance.mean()),
         sharpness=float(np.log10(np.square(laplacian).mean() + 0.01)),
-        clipped=float(((part == 0) | (part == 255)).mean()),
-        colourfulness=float((part.max(axis=2) - part.min(axis=2)).mean()),
+        clipped=float(((window == 0) | (window == 255)).mean()),
+        colourfulness=float((window.max(axis=2) - window.min(axis=2)).mean()),
         look=look_of(channels),
         tile=None if residual is None else tile_of(residual),
     )
+
+
+def _is_grey(image_hwc: NDArray[np.uint8]) -> bool:
+    return bool((image_hwc == image_hwc[..., :1]).all())
 
 
 def _large(part: NDArray[np.uint8]) -> bool:

@@ -17,6 +17,9 @@ PERIOD = 16
 FEWEST = 48
 """Images below which the test is not made: it would find nothing."""
 
+MOST = 400
+"""Images beyond which a sample of this size is tested: the simulated null would take minutes."""
+
 _COMPONENTS = 10
 _FOLDS = 10
 _SIMULATIONS = 999

@@ -73,7 +73,7 @@ class Periodicity:
     present: bool
 
 
-def luminance_window(image_hwc: NDArray[np.uint8]) -> Luminance:
+def window_of(image_hwc: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Cut the examined window out of a picture.
 
     Parameters
@@ -83,13 +83,28 @@ def luminance_window(image_hwc: NDArray[np.uint8]) -> Luminance:
 
     Returns
     -------
-    ndarray of float32, shape (min(H, 256), min(W, 256))
-        Luminance 0.299 R + 0.587 G + 0.114 B in [0, 255], as JPEG computes it; from the middle,
-        beginning at multiples of 64.
+    ndarray of uint8, shape (min(H, 256), min(W, 256), 3)
+        A view of its middle, beginning at multiples of 64.
     """
     top, left = (max(0, side - WINDOW) // 128 * 64 for side in image_hwc.shape[:2])
-    part = image_hwc[top : top + WINDOW, left : left + WINDOW]
-    return part.astype(np.float32) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    return image_hwc[top : top + WINDOW, left : left + WINDOW]
+
+
+def luminance_window(image_hwc: NDArray[np.uint8]) -> Luminance:
+    """Give the luminance of the examined window.
+
+    Parameters
+    ----------
+    image_hwc : ndarray of uint8, shape (H, W, 3)
+        The picture.
+
+    Returns
+    -------
+    ndarray of float32, shape (min(H, 256), min(W, 256))
+        0.299 R + 0.587 G + 0.114 B in [0, 255], as JPEG computes it.
+    """
+    weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    return window_of(image_hwc).astype(np.float32) @ weights
 
 
 def jpeg_grid(luminance: Luminance) -> Grid:
