@@ -66,9 +66,9 @@ def _is_jpeg(image: Properties) -> bool:
 
 def _period(value: Hashable) -> str:
     frequency = float(str(value))
-    factor = 1 / (1 - frequency)
+    larger, smaller = 1 / (1 - frequency), 1 / (1 + frequency)
     return (
-        f"{1 / frequency:.1f} pixels, as enlarging by {factor:.2f} or "
+        f"{1 / frequency:.1f} pixels, as a factor of {smaller:.2f}, {larger:.2f} or "
         f"{1 / frequency:.2f} leaves it,"
     )
 
