@@ -166,6 +166,7 @@ def _details(summary: Summary) -> dict[str, Any]:
         "method": summary.method,
         "pattern_shape": list(summary.pattern_shape),
         "crop": asdict(summary.crop),
+        "preparation": summary.preparation,
         "denoiser": asdict(summary.denoiser),
         "calibration": {
             "scheme": found.scheme,

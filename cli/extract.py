@@ -45,6 +45,19 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> tupl
     return int(found[2]), int(found[1])
 
 
+def _match(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    from fp.denoisers.errors import UsageError
+    from fp.fingerprint.audit.preparation import check_match
+
+    try:
+        check_match(value)
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
+
+
 @click.command("extract")
 @click.option("--generated", type=PATH, required=True, help="Folder of the generator's images.")
 @click.option("--real", type=PATH, required=True, help="Folder of reference images.")
@@ -108,6 +121,20 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> tupl
     show_default=True,
     help="Seed of folds, shuffles and dif.",
 )
+@click.option(
+    "--match",
+    is_flag=False,
+    flag_value="lowest",
+    metavar="[DEGRADATION]",
+    callback=_match,
+    help="Re-encode both classes alike before anything else, and every image at detection: as "
+    "given, such as jpeg:75, or as JPEG at the lowest quality of either class.",
+)
+@click.option(
+    "--no-audit",
+    is_flag=True,
+    help="Do not look for differences between the folders that are not the generator.",
+)
 @jobs_option
 @max_pixels_option
 @cache_options
@@ -127,6 +154,8 @@ def command(
     null: int | None,
     folds: int,
     seed: int,
+    match: str | None,
+    no_audit: bool,
     jobs: int,
     max_pixels: int,
     cache_folder: Path | None,
@@ -141,6 +170,7 @@ def command(
     Example: fp extract --generated sd14/ --real photos/ -o sd14.h5 --name "SD 1.4" --null 20
     """
     from fp.denoisers.images import Limits, display_path
+    from fp.fingerprint.audit.report import warnings
     from fp.fingerprint.extraction import ExtractOptions, extract
     from fp.fingerprint.outputs import check_file
     from fp.fingerprint.store import write_bank
@@ -158,6 +188,8 @@ def command(
         null=null,
         seed=seed,
         limits=Limits(pixels=max_pixels),
+        audit=not no_audit,
+        match=match,
     )
     # Beside the output, so that the same command finds it again after an interruption.
     checkpoint = output.with_name(f".{output.name}.checkpoint")
@@ -168,6 +200,9 @@ def command(
     checkpoint.unlink(missing_ok=True)
     for skipped in result.skipped:
         click.echo(f"not examined ({skipped.reason}): {skipped.message}", err=True)
+    if result.audit is not None:
+        for warning in warnings(result.audit):
+            click.echo(warning, err=True)
     for line in summary(result.fingerprint):
         click.echo(line)
     if result.skipped:
@@ -236,6 +271,10 @@ def summary(fingerprint: Fingerprint) -> list[str]:
         )
     if "period" in fingerprint.parameters:
         lines.insert(2, f"  period       {fingerprint.parameters['period']} pixels")
+    if fingerprint.preparation != "none":
+        lines.insert(
+            1, f"  preparation  {fingerprint.preparation}, also of every image at detection"
+        )
     for title, null in _controls(fingerprint):
         lines.append(
             f"  {title:<12} separation {null.observed:.2f}, with shuffled labels at most "

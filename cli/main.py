@@ -15,6 +15,7 @@ from fp.cli.options import EXIT_INTERNAL
 from fp.denoisers.errors import FpError
 
 _COMMANDS = {
+    "audit": "Find differences between two folders that are not the generator.",
     "bank": "List, show, extend and verify files of fingerprints.",
     "demo": "Go the whole way on images that come with the package.",
     "denoiser": "List, train and evaluate the denoisers.",

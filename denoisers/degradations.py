@@ -14,8 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import gaussian_filter
-from skimage.restoration import denoise_bilateral
 
 from fp.denoisers.errors import UsageError
 
@@ -75,11 +73,16 @@ def _nearest(image: Pixels, factor: float, _: np.random.Generator) -> Pixels:
 
 
 def _blur(image: Pixels, sigma: float, _: np.random.Generator) -> Pixels:
+    # Imported late: 'fp extract --match jpeg:75' and the files of fingerprints need neither.
+    from scipy.ndimage import gaussian_filter
+
     found = gaussian_filter(image.astype(np.float32), (sigma, sigma, 0), mode="reflect")
     return np.asarray(np.rint(found), dtype=np.uint8)
 
 
 def _bilateral(image: Pixels, diameter: float, _: np.random.Generator) -> Pixels:
+    from skimage.restoration import denoise_bilateral
+
     # The deviations of the usual parameterisation: 75 grey levels, 75 pixels (all of the window).
     found = denoise_bilateral(
         image, win_size=int(diameter), sigma_color=75 / 255, sigma_spatial=75, channel_axis=-1
@@ -170,6 +173,8 @@ class Degradation:
         ndarray of uint8, shape (H, W, 3)
             The degraded image, of the same size.
         """
+        if self.text == "none":
+            return image_hwc
         digest = hashlib.sha256(np.ascontiguousarray(image_hwc).data).digest()
         rng = np.random.default_rng([seed, int.from_bytes(digest[:16], "little")])
         for name, number in self._steps():

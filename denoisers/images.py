@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from fp.denoisers import completeness, pixels
+from fp.denoisers import completeness, container, pixels
+from fp.denoisers.container import Container
 from fp.denoisers.errors import ImageError
 from fp.denoisers.files import display_path, find_images, read_file
 
@@ -33,6 +34,8 @@ __all__ = [
     "find_images",
     "image_size",
     "load_image",
+    "load_with_container",
+    "read_container",
 ]
 
 REASONS = {
@@ -164,6 +167,43 @@ def load_image(path: Path, root: Path | None = None, limits: Limits | None = Non
     """
     with _opened(path, root, limits or Limits()) as (image, content):
         return _decode(image, content, path)
+
+
+def load_with_container(
+    path: Path, root: Path | None = None, limits: Limits | None = None
+) -> tuple[LoadedImage, Container]:
+    """Read one image file, and how it is stored; the file is read once.
+
+    Parameters
+    ----------
+    path, root, limits
+        As for `load_image`, like the errors.
+
+    Returns
+    -------
+    tuple of LoadedImage and Container
+        The pixels, and what the file says of its coding.
+    """
+    with _opened(path, root, limits or Limits()) as (image, content):
+        stored = container.describe(image, content)
+        return _decode(image, content, path), stored
+
+
+def read_container(path: Path, root: Path | None = None, limits: Limits | None = None) -> Container:
+    """Read how an image is stored from its head, without decoding it.
+
+    Parameters
+    ----------
+    path, root, limits
+        As for `load_image`, like the errors.
+
+    Returns
+    -------
+    Container
+        What the file says of its coding.
+    """
+    with _opened(path, root, limits or Limits()) as (image, content):
+        return container.describe(image, content)
 
 
 def image_size(

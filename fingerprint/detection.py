@@ -9,6 +9,7 @@ from typing import Any
 
 from fp.denoisers import registry
 from fp.denoisers.crop import CropRule
+from fp.denoisers.degradations import Degradation
 from fp.denoisers.errors import DenoiserError, ImageError, UsageError
 from fp.denoisers.images import Limits, LoadedImage, display_path
 from fp.denoisers.residual import DenoiserIdentity, Residual
@@ -110,14 +111,15 @@ def examine(image: LoadedImage, bank: Sequence[Fingerprint], options: DetectOpti
     any claim stays within fpr. It supports the reference only where every fingerprint says so.
     """
     shown = display_path(image.path)
-    parts: dict[tuple[str, CropRule], Features] = {}
+    parts: dict[tuple[str, CropRule, str], Features] = {}
     rows: list[Attribution] = []
     too_small: ImageError | None = None
     for fingerprint in bank:
-        key = (fingerprint.denoiser.digest, fingerprint.crop)
+        key = (fingerprint.denoiser.digest, fingerprint.crop, fingerprint.preparation)
         try:
             if key not in parts:
                 part = fingerprint.crop.apply(image.rgb_hwc)
+                part = Degradation(fingerprint.preparation).apply(part)
                 parts[key] = Features(residual_for(fingerprint.denoiser)(part))
         except ImageError as error:
             too_small = ImageError(error.reason, f"{shown}: {error}")

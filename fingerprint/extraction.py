@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +17,8 @@ from fp.denoisers.crop import SIDE, Anchor, CropRule
 from fp.denoisers.errors import InputError, UsageError
 from fp.denoisers.images import Limits, display_path
 from fp.fingerprint import learning, permutation
+from fp.fingerprint.audit.findings import Audit
+from fp.fingerprint.audit.preparation import check_match, prepare
 from fp.fingerprint.crossfit import (
     FEWEST_SOURCES,
     Groups,
@@ -39,6 +39,7 @@ from fp.fingerprint.population import (
     Reduction,
     Skipped,
     most_common_crop,
+    require_folders,
     residual_store,
     residuals,
     survey,
@@ -74,6 +75,12 @@ class ExtractOptions:
         Seed of folds and shuffles.
     limits : Limits
         Sizes beyond which a file is refused.
+    audit : bool
+        Whether differences between the classes that are not the generator are looked for.
+    match : str, optional
+        What both classes go through alike before their residuals, the text of a `Degradation`;
+        ``"lowest"`` is JPEG at the lowest quality of either class, see
+        `fp.fingerprint.audit.preparation.matching_quality`.
     """
 
     method: str = learning.DEFAULT
@@ -86,12 +93,15 @@ class ExtractOptions:
     null: int | None = None
     seed: int = 0
     limits: Limits = field(default_factory=Limits)
+    audit: bool = True
+    match: str | None = None
 
     def __post_init__(self) -> None:
         if self.folds < 2:
             raise UsageError(f"Held-out scores need at least 2 folds, not {self.folds}.")
         if self.null is not None and self.null < 0:
             raise UsageError(f"The number of label shuffles cannot be {self.null}.")
+        check_match(self.match)
 
 
 @dataclass(frozen=True)
@@ -104,10 +114,13 @@ class Extraction:
         The result.
     skipped : tuple of Skipped
         Files that were not examined.
+    audit : Audit or None
+        How the two folders differ beside the generator; None where that was not asked for.
     """
 
     fingerprint: Fingerprint
     skipped: tuple[Skipped, ...]
+    audit: Audit | None = None
 
 
 def extract(
@@ -154,9 +167,12 @@ def extract(
     options = options or ExtractOptions()
     check_name(name)
     method = learning.recipe(options.method, options.method_parameters)
-    _require_folders(generated, real)
+    require_folders(generated, real)
     reduction = _reduction(generated, options)
     method = _fitting(method, reduction.crop)
+    reduction, audited = prepare(
+        (generated, real), reduction, options.match, options.audit, jobs, progress
+    )
     with residual_store(cache) as store:
         populations = [
             survey(folder, reduction, store, jobs, progress) for folder in (generated, real)
@@ -175,27 +191,18 @@ def extract(
         learned = method.learn(stacks, labels, groups, options.folds, options.seed, course)
         nulls = _nulls(options, learned, stacks, labels, groups)
         fingerprint = _fingerprint(name, options, reduction, images, labels, learned, nulls)
+    if audited is not None:
+        found = {**fingerprint.parameters, "audit": audited.summary()}
+        fingerprint = replace(fingerprint, parameters=found)
     return Extraction(
         fingerprint,
         tuple(skipped for population in populations for skipped in population.skipped),
+        audited,
     )
 
 
 def _stage(stage: str, progress: Progress | None) -> Callable[[int, int], None] | None:
     return None if progress is None else lambda done, total: progress(stage, done, total)
-
-
-def _require_folders(generated: Path, real: Path) -> None:
-    for folder in (generated, real):
-        with contextlib.suppress(OSError):  # such as a name too long: no folder is found there
-            if folder.is_file():
-                raise InputError(f"{display_path(folder)} is no folder; name a folder of images.")
-    places = [Path(os.path.realpath(folder)) for folder in (generated, real)]
-    if places[0].is_relative_to(places[1]) or places[1].is_relative_to(places[0]):
-        raise InputError(
-            f"{display_path(generated)} and {display_path(real)} share files; name two folders "
-            "with no image in both."
-        )
 
 
 def _reduction(generated: Path, options: ExtractOptions) -> Reduction:
@@ -284,6 +291,7 @@ def _fingerprint(
         pattern=fitted.pattern if fusion is None else fusion.weights[None],
         offset=fitted.offset if fusion is None else float(fusion.offsets[0]),
         crop=reduction.crop,
+        preparation=reduction.preparation,
         denoiser=reduction.residual().identity,
         calibration=calibration([images[i] for i in held.index], labels[held.index], held),
         null=None if nulls is None else nulls.whole,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fp.denoisers.crop import CropRule
+from fp.denoisers.degradations import Degradation
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.typicality import Typicality
 
@@ -211,6 +212,9 @@ class Fingerprint:
         Version of fp that made it.
     joined : Joined, optional
         The parts, for a method that joins several.
+    preparation : str
+        What every cropped image went and goes through before its residual, as the text of a
+        `fp.denoisers.degradations.Degradation`; ``"none"`` leaves images as they are.
     """
 
     name: str
@@ -229,6 +233,7 @@ class Fingerprint:
     created_utc: str = ""
     tool_version: str = ""
     joined: Joined | None = None
+    preparation: str = "none"
 
     def __post_init__(self) -> None:
         if self.pattern.ndim != 3 or self.pattern.dtype != np.float32:
@@ -243,6 +248,7 @@ class Fingerprint:
                 f"The pattern of {len(self.joined.parts)} parts has shape (1, 2, K), "
                 f"not {self.pattern.shape}."
             )
+        Degradation(self.preparation)  # refuses what it does not know
 
     @property
     def mu_r(self) -> float:
@@ -256,10 +262,12 @@ class Fingerprint:
 
     @property
     def uuid(self) -> str:
-        """Identity derived from pattern, crop, denoiser and calibration: equal where these are."""
+        """Identity derived from pattern, crop, preparation, denoiser and calibration."""
         digest = hashlib.sha256()
         head = [self.name, self.method, self.crop.height, self.crop.width, self.crop.anchor]
-        digest.update(json.dumps([*head, self.denoiser.as_json()]).encode())
+        # Left out where there is none, so that older files keep their identity.
+        tail = [] if self.preparation == "none" else [self.preparation]
+        digest.update(json.dumps([*head, self.denoiser.as_json(), *tail]).encode())
         digest.update(np.ascontiguousarray(self.pattern, "<f4").tobytes())
         for scores in (self.calibration.real, self.calibration.generated):
             digest.update(np.ascontiguousarray(scores, "<f8").tobytes())

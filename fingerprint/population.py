@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +16,7 @@ from typing import Any
 from fp.denoisers import registry
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.crop import CropRule
+from fp.denoisers.degradations import Degradation, Pixels
 from fp.denoisers.errors import ImageError, InputError
 from fp.denoisers.images import Limits, display_path, find_images, image_size, load_image
 from fp.denoisers.residual import FloatArray, Residual
@@ -85,12 +88,38 @@ class Reduction:
         The examined part.
     limits : Limits
         Sizes beyond which a file is refused.
+    preparation : str
+        What the cropped part goes through before its residual, the text of a `Degradation`.
     """
 
     denoiser: str
     crop: CropRule
     parameters: tuple[tuple[str, Any], ...] = ()
     limits: Limits = field(default_factory=Limits)
+    preparation: str = "none"
+
+    def part(self, image_hwc: Pixels) -> Pixels:
+        """Give what the residual is taken of: the image cropped, then prepared.
+
+        Cropped first: a crop starts at a multiple of 64 in either direction, so the grid of a
+        re-encoded crop has the phase that the grid of the re-encoded image would have.
+
+        Parameters
+        ----------
+        image_hwc : ndarray of uint8, shape (H, W, 3)
+            The image.
+
+        Returns
+        -------
+        ndarray of uint8, shape (height, width, 3)
+            The examined part.
+
+        Raises
+        ------
+        ImageError
+            With reason ``too_small``.
+        """
+        return Degradation(self.preparation).apply(self.crop.apply(image_hwc))
 
     def residual(self) -> Residual:
         """Make the denoiser with its mean residual; made once a process."""
@@ -126,6 +155,31 @@ def residual_store(cache: ResidualCache | None) -> Iterator[ResidualCache]:
         return
     with tempfile.TemporaryDirectory(prefix="fp-") as folder:
         yield ResidualCache(Path(folder), limit_bytes=2**62)
+
+
+def require_folders(generated: Path, real: Path) -> None:
+    """Refuse two classes that are no folders or share files.
+
+    Parameters
+    ----------
+    generated, real : Path
+        The two folders.
+
+    Raises
+    ------
+    InputError
+        If one is a file, or one lies inside the other.
+    """
+    for folder in (generated, real):
+        with contextlib.suppress(OSError):  # such as a name too long: no folder is found there
+            if folder.is_file():
+                raise InputError(f"{display_path(folder)} is no folder; name a folder of images.")
+    places = [Path(os.path.realpath(folder)) for folder in (generated, real)]
+    if places[0].is_relative_to(places[1]) or places[1].is_relative_to(places[0]):
+        raise InputError(
+            f"{display_path(generated)} and {display_path(real)} share files; name two folders "
+            "with no image in both."
+        )
 
 
 def most_common_crop(folder: Path, limits: Limits, anchor: str = "top-left") -> CropRule:
@@ -221,7 +275,7 @@ class _Examine:
     def __call__(self, path: Path) -> Examined | Skipped:
         try:
             image = load_image(path, self.root, self.reduction.limits)
-            part = self.reduction.crop.apply(image.rgb_hwc)
+            part = self.reduction.part(image.rgb_hwc)
             store = _store(self.cache_folder, self.cache_limit)
             store.residual(part, self.reduction.residual())
         except ImageError as error:
@@ -274,4 +328,4 @@ def residuals(
                 f"{display_path(image.path)} changed while it was in use; run again when nothing "
                 "writes to its folder."
             )
-        yield store.residual(reduction.crop.apply(loaded.rgb_hwc), reduction.residual())
+        yield store.residual(reduction.part(loaded.rgb_hwc), reduction.residual())

@@ -1,7 +1,7 @@
 """Fingerprints from integer arithmetic, and the golden file that every later fp must read.
 
-``tests/data/bank-1.0.h5`` was written by ``python tests/golden_bank.py`` with the first version of
-the format. It stays as it is: a new version of the format gets a new file beside it.
+``tests/data/bank-1.0.h5`` was written with the first version of the format and holds `full_1_0` and
+`small`. It stays as it is: a new version of the format gets a new file beside it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import numpy as np
 from fp.denoisers.crop import CropRule
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.fingerprint import Calibration, Fingerprint, Joined, NullControl, Part
-from fp.fingerprint.store import write_bank
 from fp.fingerprint.typicality import Typicality, View
 
 GOLDEN = Path(__file__).parent / "data" / "bank-1.0.h5"
@@ -58,7 +57,13 @@ def full(name: str = "SD 1.4 / 图像 🦊") -> Fingerprint:
         environment={"python": "3.11.7"},
         created_utc="2026-01-02T03:04:05Z",
         tool_version="0.1.0",
+        preparation="resize:0.5+jpeg:75",
     )
+
+
+def full_1_0() -> Fingerprint:
+    """Give what version 1.0 can hold of it: the first fingerprint of the golden file."""
+    return replace(full(), preparation="none")
 
 
 def small(name: str = "without extras") -> Fingerprint:
@@ -76,6 +81,7 @@ def small(name: str = "without extras") -> Fingerprint:
         history={},
         environment={},
         created_utc="2026-01-01T00:00:00Z",
+        preparation="none",
     )
 
 
@@ -125,8 +131,3 @@ def together(name: str = "of parts") -> Fingerprint:
     )
     pattern = np.array([[[0.5, 0.25], [1.5, 0.0]]], dtype=np.float32)
     return replace(full(name), method="auto", pattern=pattern, joined=joined)
-
-
-if __name__ == "__main__":
-    GOLDEN.parent.mkdir(exist_ok=True)
-    write_bank(GOLDEN, [full(), small()])

@@ -158,7 +158,7 @@ def test_a_changed_or_vanished_file_is_one_clear_error(lab, tmp_path):
 def test_a_file_that_vanishes_before_it_is_read_is_skipped(lab, tmp_path, monkeypatch):
     folder = tmp_path / "made"
     shutil.copytree(lab.made(0), folder)
-    options = ExtractOptions(method="mean", folds=2, size=(32, 32), denoiser="wavelet")
+    options = ExtractOptions(method="mean", folds=2, size=(32, 32), denoiser="wavelet", audit=False)
 
     def progress(stage, done, total):
         (folder / "made0 0003.webp").unlink(missing_ok=True)

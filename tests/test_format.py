@@ -197,8 +197,8 @@ hashes = np.array([b"a" * 64] * 4)
 # Rule, what breaks it, what the message must name, how reading takes it (None: it reads).
 BROKEN = [
     ("M2", change("@encoding-type", "other", ROOT), "'@encoding-type' is 'other'", F),
-    ("M2", change("@encoding-version", "2.0", ROOT), "version 2.0 .* knows version 1.1", F),
-    ("M2", change("@encoding-version", "0.9", ROOT), "version 0.9 .* knows version 1.1", F),
+    ("M2", change("@encoding-version", "2.0", ROOT), "version 2.0 .* knows version 1.0", F),
+    ("M2", change("@encoding-version", "0.9", ROOT), "version 0.9 .* knows version 1.0", F),
     ("M2", change("@encoding-version", "one", ROOT), "must be MAJOR.MINOR", F),
     ("M2", remove("@encoding-version", ROOT), "'@encoding-version' is missing or no string", F),
     ("M2", change("@encoding-version", i8, ROOT), "'@encoding-version' is missing or no string", F),
@@ -254,7 +254,7 @@ BROKEN = [
     *(
         ("M10", remove(key, FIRST), f"'{FIRST}{'' if key[0] == '@' else '/'}{key}' is missing", F)
         for key in schema.SCHEMA
-        if key != "@content-sha256"
+        if key not in ("@content-sha256", "@preparation")
     ),
     ("M10", change("@name", f8), "000001@name' is float64 .* must be string", F),
     ("M10", change("@crop_width", f8), "000001@crop_width' is float64 .* must be int64", F),
@@ -287,6 +287,7 @@ BROKEN = [
     ("M14", change("@denoiser", "{}"), "000001@denoiser' is not valid", F),
     ("M14", change("@denoiser", '{"name": 1, "version": 1}'), "name must be str", F),
     ("M14", change("@denoiser", '{"name": "a", "version": 1, "run": "b"}'), "'run'", F),
+    ("M14", change("@preparation", "gouache:3"), "000001@preparation' is not valid .*gouache", F),
     ("M15", change("@created_utc", "yesterday"), "000001@created_utc' must be", F),
     ("M15", change("@created_utc", "2026-02-30T00:00:00Z"), "created_utc' must be", F),
     ("M15", change("@created_utc", "2026-01-01T00:00:00+01:00"), "created_utc' must be", F),
@@ -297,9 +298,10 @@ BROKEN = [
     ("M18", change("@method", "dif"), "000001@uuid' is .* the content has", I),
     ("M19", change("@note", "of mine"), "000001@note' is unknown to version 1.1", None),
     ("M19", change("notes", np.ones(3)), "000001/notes' is unknown to version 1.1", None),
+    ("M19", change("@encoding-version", "1.0"), "preparation' is unknown to version 1.0", None),
     ("M19", change("pattern@unit", f8), "000001/pattern@unit' is unknown", None),
-    ("M19", change("@note", f8, ROOT), "'@note' is unknown to version 1.1", None),
-    ("M19", lambda file: file.create_group("notes"), "'notes' is unknown to version 1.1", None),
+    ("M19", change("@note", f8, ROOT), "'@note' is unknown to version 1.0", None),
+    ("M19", lambda file: file.create_group("notes"), "'notes' is unknown to version 1.0", None),
 ]
 # The same without making the hashes right again: what a careless hand or a disk leaves behind.
 UNSEALED = [
@@ -501,6 +503,8 @@ def test_the_recipe_of_the_uuid_on_the_page_is_the_right_one(bank):
             at = group.attrs
             head = [at["name"].decode(), at["method"].decode(), int(at["crop_height"])]
             head += [int(at["crop_width"]), at["crop_anchor"].decode(), at["denoiser"].decode()]
+            prepared = at["preparation"].decode()
+            head += [prepared] if prepared != "none" else []
             digest = hashlib.sha256(json.dumps(head).encode())
             for key in ("pattern", "calibration/real", "calibration/generated"):
                 digest.update(group[key][()].tobytes())

@@ -29,7 +29,7 @@ from fp.fingerprint.store.schema import check_version, is_known
 from fp.fingerprint.store.sink import Sink, open_for_writing
 
 ENCODING_TYPE = "fp-bank"
-ENCODING_VERSION = "1.1"
+ENCODING_VERSION = "1.0"
 ROOT_KEYS = ("@encoding-type", "@encoding-version", "@created_utc", "@tool_version", "@uuid")
 MAX_FINGERPRINTS = 1_000_000
 

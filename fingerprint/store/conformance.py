@@ -17,8 +17,7 @@ from fp.fingerprint.store.hdf5 import Complaint, Place
 from fp.fingerprint.store.schema import Elements
 from fp.fingerprint.store.survey import Entry
 
-_KNOWN_MINOR = int(schema.ENCODING_VERSION.split(".")[1])
-_UNKNOWN = f"is unknown to version {schema.ENCODING_VERSION} and its name does not begin with 'x-'"
+_UNKNOWN = "is unknown to version 1.{} and its name does not begin with 'x-'"
 
 
 @dataclass(frozen=True)
@@ -80,9 +79,9 @@ def _verify_file(path: Path, complain: Complaint) -> list[str]:
         _, minor = schema.check_version(root, place, store.ENCODING_TYPE, store.ENCODING_VERSION)
         names = survey.links(file, place, complain)
         groups = store.fingerprint_groups(names, place)
-        if minor <= _KNOWN_MINOR:
+        if not minor:
             for key in {*names, *root} - {*groups, *store.ROOT_KEYS}:
-                complain(place.at(key).refused(_UNKNOWN))
+                complain(place.at(key).refused(_UNKNOWN.format(minor)))
         members = [_verify_member(file, name, place.at(name), complain) for name in groups]
         _verify_root(root, members, place, complain)
     return [str(member["@name"]) for member in members if "@name" in member]
@@ -119,8 +118,8 @@ def _verify_member(
             entries, place, schema.ENCODING_TYPE, schema.ENCODING_VERSION
         )
         for key, entry in entries.items():
-            if minor <= _KNOWN_MINOR and not schema.is_known(key):
-                complain(entry.place.refused(_UNKNOWN))
+            if minor <= schema.KNOWN_MINOR and not schema.is_known(key, minor):
+                complain(entry.place.refused(_UNKNOWN.format(minor)))
             if not entry.protected:
                 complain(entry.place.refused("must be stored with gzip, shuffle and fletcher32"))
             _load(key, entry, elements, complain)

@@ -62,6 +62,8 @@ class Summary:
         How and from what it was extracted.
     created_utc, tool_version : str
         When and by which fp.
+    preparation : str
+        What images go through before their residual.
     """
 
     uuid: str
@@ -80,6 +82,7 @@ class Summary:
     environment: Mapping[str, str]
     created_utc: str
     tool_version: str
+    preparation: str
 
 
 def check_name(name: str) -> None:
@@ -247,6 +250,7 @@ def _elements(fingerprint: Fingerprint) -> Iterator[tuple[str, Value]]:
     yield "@crop_height", np.array(fingerprint.crop.height, "<i8")
     yield "@crop_width", np.array(fingerprint.crop.width, "<i8")
     yield "@crop_anchor", fingerprint.crop.anchor
+    yield "@preparation", fingerprint.preparation
     yield "@offset", np.array(fingerprint.offset, "<f8")
     yield "@denoiser", fingerprint.denoiser.as_json()
     yield "@scheme", fingerprint.calibration.scheme

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fp.denoisers.crop import CropRule
+from fp.denoisers.degradations import Degradation
 from fp.denoisers.errors import FormatError
 from fp.denoisers.files import display_path
 from fp.denoisers.residual import DenoiserIdentity
@@ -26,6 +27,7 @@ Elements = Mapping[str, Value]
 
 ENCODING_TYPE = "fp-fingerprint"
 ENCODING_VERSION = "1.1"
+KNOWN_MINOR = 1
 
 HASH_KEY = "@content-sha256"
 HISTORY = "history/"
@@ -76,6 +78,7 @@ SCHEMA: Mapping[str, Rule] = {
     "@scheme": Rule("string"),
     "@created_utc": Rule("string"),
     "@tool_version": Rule("string"),
+    "@preparation": Rule("string", optional=True),
     "pattern": Rule("float32", 3),
     "calibration/real": Rule("float64", 1),
     "calibration/real_sha256": Rule("string", 1),
@@ -88,6 +91,9 @@ SCHEMA: Mapping[str, Rule] = {
     "null@seed": Rule("int64", optional=True),
 }
 """All elements but those of ``history/``; a test holds `docs/format.md` to it."""
+
+ADDED = {"@preparation": 1}
+"""Minor version since which an element is named, where that is not 0."""
 
 
 def check_version(
@@ -154,7 +160,7 @@ def structure_faults(entries: Mapping[str, Entry]) -> Iterator[tuple[str, str]]:
     for key, rule in SCHEMA.items():
         entry = entries.get(key)
         if entry is None:
-            if with_null or not rule.optional:
+            if not rule.optional or (with_null and re.match(r"null[/@]", key)):
                 yield key, "is missing"
         elif (entry.kind, len(entry.shape)) != (rule.kind, rule.rank):
             yield (
@@ -239,10 +245,25 @@ def parts(elements: Elements) -> dict[str, Any]:
     return made | plain
 
 
-def is_known(key: str) -> bool:
-    """Say whether version 1.1 names an element."""
+def is_known(key: str, minor: int = KNOWN_MINOR) -> bool:
+    """Say whether this version, or an earlier minor one, names an element.
+
+    Parameters
+    ----------
+    key : str
+        Key of the element.
+    minor : int
+        Minor version of the fingerprint's group.
+
+    Returns
+    -------
+    bool
+        Whether it does.
+    """
+    if minor < ADDED.get(key, 0):
+        return False
     in_history = key.startswith(HISTORY) and "@" not in key
-    return key in SCHEMA or in_history or joined.is_known(key)
+    return key in SCHEMA or in_history or (minor >= 1 and joined.is_known(key))
 
 
 def is_time(text: str) -> bool:
@@ -289,6 +310,12 @@ def _denoiser(elements: Elements) -> DenoiserIdentity:
     return identity
 
 
+def _preparation(elements: Elements) -> str:
+    text = str(elements.get("@preparation", "none"))
+    Degradation(text)
+    return text
+
+
 def _offset(elements: Elements) -> float:
     return float(np.asarray(elements["@offset"]))
 
@@ -325,6 +352,7 @@ _PARTS: Mapping[str, tuple[str, Callable[[Elements], Any]]] = {
     "offset": ("@offset", _offset),
     "null": ("null@seed", _null),
     "joined": ("joined", joined.build),
+    "preparation": ("@preparation", _preparation),
     "parameters": ("@parameters", lambda elements: _mapping(elements, "@parameters", object)),
     "native_sizes": ("@native_sizes", lambda elements: _mapping(elements, "@native_sizes", int)),
     "formats": ("@formats", lambda elements: _mapping(elements, "@formats", int)),

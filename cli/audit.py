@@ -1,0 +1,84 @@
+"""``fp audit``: do two folders of images differ in more than their origin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fp.cli.options import (
+    EXIT_SOME_NOT_EXAMINED,
+    PATH,
+    interruptible,
+    jobs_option,
+    max_pixels_option,
+    overwrite_option,
+    progress_bar,
+)
+
+
+@click.command("audit")
+@click.option("--generated", type=PATH, required=True, help="Folder of the generator's images.")
+@click.option("--real", type=PATH, required=True, help="Folder of reference images.")
+@click.option(
+    "--test",
+    "tests",
+    type=PATH,
+    multiple=True,
+    help="Further folder in which copies of these images are looked for; may be repeated.",
+)
+@click.option("-o", "--output", type=PATH, help="Folder for audit.json and audit.csv.")
+@jobs_option
+@max_pixels_option
+@overwrite_option
+def command(
+    generated: Path,
+    real: Path,
+    tests: tuple[Path, ...],
+    output: Path | None,
+    jobs: int,
+    max_pixels: int,
+    overwrite: bool,
+) -> None:
+    """Find differences between two folders of images that are not the generator.
+
+    Compared are format, size, compression, traces of JPEG and of resampling, colour, depth,
+    content, copies, and whether one folder holds several generators. Each finding says how badly
+    it confounds and what to do; docs/audit.md explains them.
+
+    Example: fp audit --generated sd14/ --real photos/ --test unknown/ -o audit/
+    """
+    from fp.denoisers.errors import InputError
+    from fp.denoisers.images import Limits, display_path
+    from fp.fingerprint import audit
+    from fp.fingerprint.audit import report
+    from fp.fingerprint.audit.measuring import Measure, measure_folder
+    from fp.fingerprint.outputs import check_folder
+    from fp.fingerprint.population import require_folders
+
+    inputs = (generated, real, *tests)
+    require_folders(generated, real)
+    if output is not None:
+        check_folder(output, inputs)
+        report.check_output(output, overwrite=overwrite)
+    limits = Limits(pixels=max_pixels)
+    with interruptible("nothing was written"), progress_bar("audit") as progress:
+        measured = [
+            measure_folder(folder, Measure(folder, limits=limits), jobs, progress)
+            for folder in inputs
+        ]
+        for folder, found in zip(inputs[:2], measured, strict=False):
+            if not found.images:
+                raise InputError(
+                    f"{display_path(folder)} holds no usable image; name a folder of images."
+                )
+        result = audit.audit(measured[0], measured[1], measured[2:])
+    if output is not None:
+        kinds = ("generated", "real", *("test" for _ in tests))
+        report.write(output, result, list(zip(kinds, measured, strict=True)), overwrite=overwrite)
+    for skipped in result.skipped:
+        click.echo(f"not examined ({skipped.reason}): {skipped.message}", err=True)
+    for line in report.lines(result):
+        click.echo(line)
+    if result.skipped:
+        click.get_current_context().exit(EXIT_SOME_NOT_EXAMINED)
