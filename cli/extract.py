@@ -135,6 +135,13 @@ def _match(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     is_flag=True,
     help="Do not look for differences between the folders that are not the generator.",
 )
+@click.option(
+    "--background",
+    type=PATH,
+    multiple=True,
+    help="Folder of another generator's images, on which the fingerprint's claims are counted and "
+    "stored as its specificity; may be repeated.",
+)
 @jobs_option
 @max_pixels_option
 @cache_options
@@ -156,6 +163,7 @@ def command(
     seed: int,
     match: str | None,
     no_audit: bool,
+    background: tuple[Path, ...],
     jobs: int,
     max_pixels: int,
     cache_folder: Path | None,
@@ -175,7 +183,7 @@ def command(
     from fp.fingerprint.outputs import check_file
     from fp.fingerprint.store import write_bank
 
-    check_file(output, (generated, real), overwrite=overwrite)
+    check_file(output, (generated, real, *background), overwrite=overwrite)
     if name is None:
         name = display_path(Path(generated.resolve().name))
     options = ExtractOptions(
@@ -190,10 +198,11 @@ def command(
         limits=Limits(pixels=max_pixels),
         audit=not no_audit,
         match=match,
+        background=background,
     )
     # Beside the output, so that the same command finds it again after an interruption.
     checkpoint = output.with_name(f".{output.name}.checkpoint")
-    cache = open_cache(cache_folder, no_cache, (generated, real))
+    cache = open_cache(cache_folder, no_cache, (generated, real, *background))
     with interruptible(_kept(cache)), progress_bar("extract") as progress:
         result = extract(generated, real, name, options, cache, jobs, progress, checkpoint)
     write_bank(output, [result.fingerprint], overwrite=overwrite)
@@ -282,6 +291,21 @@ def summary(fingerprint: Fingerprint) -> list[str]:
         )
     if fingerprint.null is None:
         lines.append("  null         not run; --null 20 shows what shuffled labels give")
+    specificity = fingerprint.parameters.get("specificity", {})
+    if specificity:
+        lines.append(
+            f"  specificity  at rate {specificity['fpr']:g} it would claim "
+            f"{100 * specificity['own']:.0f} % of its own held-out images"
+        )
+        for claims in specificity["foreign"]:
+            lines.append(
+                f"               and claims {claims['claimed']} of {claims['images']} of "
+                f"{claims['name']} (95 % upper bound {100 * claims['upper']:.1f} %)"
+            )
+        if not specificity["foreign"]:
+            lines.append(
+                "               other generators were not tried; --background DIR counts its claims"
+            )
     if is_weak(fingerprint):
         lines.append("  WEAK         it separates no better than label shuffles may")
     return lines

@@ -23,6 +23,7 @@ REASONS = {
     "fits_neither": "the score is unusual for both populations",
     "no_separation": "mu_g does not exceed mu_r: the fingerprint separates nothing",
     "several_candidates": "more than one fingerprint of the bank claims the image",
+    "nearer_to_another": "the image lies nearer to a generator whose fingerprint claims nothing",
     "unlike_generator": "the score claims the generator, and the image is unlike its own images",
     "weak_fingerprint": "the fingerprint separates no better than label shuffles may",
     "beyond_false_discovery_rate": "the claim does not survive the correction over the folder",

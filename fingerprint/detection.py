@@ -133,25 +133,30 @@ def examine(image: LoadedImage, bank: Sequence[Fingerprint], options: DetectOpti
         return not_examined(shown, too_small, image)
     rows.sort(key=_rank)
     best = next(f for f in bank if f.name == rows[0].fingerprint)
-    return Finding(with_file(_over_bank(rows, judge_of(best)), image), tuple(rows))
+    row = _over_bank(rows, judge_of(best), options.rule)
+    return Finding(with_file(row, image), tuple(rows))
 
 
 def _rank(row: Attribution) -> tuple[Any, ...]:
     """Sort key: definite claims first, then by how badly h1 and how well h2 explains the score."""
     if row.score is None or row.p_real is None or row.p_generated is None:
-        return (2, 0.0, 0.0, 0.0, row.fingerprint)
+        return (2, 0.0, 0.0, 0.0, 0.0, row.fingerprint)
     claims = 0 if row.decision == "supports_generator" else 1
     place = (row.score - row.mu_r) / abs(row.mu_g - row.mu_r or 1.0)
-    return (claims, row.p_real, -row.p_generated, -place, row.fingerprint)
+    # Where images of the generators themselves were measured, the nearest come first.
+    near = 0.0 if row.distance is None else row.distance
+    return (claims, near, row.p_real, -row.p_generated, -place, row.fingerprint)
 
 
-def _over_bank(rows: Sequence[Attribution], judge: Judge) -> Detection:
+def _over_bank(rows: Sequence[Attribution], judge: Judge, rule: Rule) -> Detection:
     """Join the rows of a bank, the best first, to one."""
     best = rows[0]
     decision, reasons = best.decision, best.reasons
     scored = [row for row in rows if row.score is not None]
     claims = [row for row in scored if row.decision == "supports_generator"]
-    if len(claims) > 1:
+    if rule == "conformal" and claims and _nearer_elsewhere(best, scored):
+        decision, reasons = "inconclusive", (*reasons, "nearer_to_another")
+    elif len(claims) > 1:
         reasons = (*reasons, "several_candidates")
     elif not claims and len(rows) > 1:
         dissent = [row for row in rows if row.decision != "supports_reference"]
@@ -181,6 +186,14 @@ def _over_bank(rows: Sequence[Attribution], judge: Judge) -> Detection:
     )
 
 
+def _nearer_elsewhere(best: Attribution, scored: Sequence[Attribution]) -> bool:
+    """Say whether an image lies nearer to a generator whose fingerprint does not claim it."""
+    return best.distance is not None and any(
+        row.method == best.method and row.distance is not None and row.distance < best.distance
+        for row in scored
+    )
+
+
 def _unscored(path: str, fingerprint: Fingerprint, reason: str) -> Attribution:
     return Attribution(
         path=path,
@@ -193,6 +206,7 @@ def _unscored(path: str, fingerprint: Fingerprint, reason: str) -> Attribution:
         p_real=None,
         p_generated=None,
         p_typical=None,
+        distance=None,
         log10_lr=None,
         specific=None,
         log10_lr_specific=None,

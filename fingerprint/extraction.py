@@ -44,6 +44,8 @@ from fp.fingerprint.population import (
     residuals,
     survey,
 )
+from fp.fingerprint.specificity import describe as describe_specificity
+from fp.fingerprint.specificity import foreign_claims
 from fp.fingerprint.store.record import check_name
 
 
@@ -81,6 +83,9 @@ class ExtractOptions:
         What both classes go through alike before their residuals, the text of a `Degradation`;
         ``"lowest"`` is JPEG at the lowest quality of either class, see
         `fp.fingerprint.audit.preparation.matching_quality`.
+    background : tuple of Path
+        Folders of other generators' images, on which the claims of the fingerprint are counted;
+        nothing is learned from them.
     """
 
     method: str = learning.DEFAULT
@@ -95,6 +100,7 @@ class ExtractOptions:
     limits: Limits = field(default_factory=Limits)
     audit: bool = True
     match: str | None = None
+    background: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if self.folds < 2:
@@ -184,16 +190,19 @@ def extract(
             [True] * len(populations[0].images) + [False] * len(populations[1].images)
         )
         stacks = _features(images, method, reduction, store, progress)
-    groups = group([i.source for i in images], [i.sha256 for i in images])
-    course = Course(_stage("optimisation", progress), checkpoint)
-    # One thread: the matrices are small, and its sums have the same bits on every machine.
-    with threadpool_limits(1, user_api="blas"):
-        learned = method.learn(stacks, labels, groups, options.folds, options.seed, course)
-        nulls = _nulls(options, learned, stacks, labels, groups)
-        fingerprint = _fingerprint(name, options, reduction, images, labels, learned, nulls)
-    if audited is not None:
-        found = {**fingerprint.parameters, "audit": audited.summary()}
-        fingerprint = replace(fingerprint, parameters=found)
+        groups = group([i.source for i in images], [i.sha256 for i in images])
+        course = Course(_stage("optimisation", progress), checkpoint)
+        # One thread: the matrices are small, and its sums have the same bits on every machine.
+        with threadpool_limits(1, user_api="blas"):
+            learned = method.learn(stacks, labels, groups, options.folds, options.seed, course)
+            nulls = _nulls(options, learned, stacks, labels, groups)
+            fingerprint = _fingerprint(name, options, reduction, images, labels, learned, nulls)
+        if audited is not None:
+            found = {**fingerprint.parameters, "audit": audited.summary()}
+            fingerprint = replace(fingerprint, parameters=found)
+        foreign = foreign_claims(fingerprint, options.background, reduction, store, jobs, progress)
+    described = {"specificity": describe_specificity(fingerprint, foreign)}
+    fingerprint = replace(fingerprint, parameters={**fingerprint.parameters, **described})
     return Extraction(
         fingerprint,
         tuple(skipped for population in populations for skipped in population.skipped),

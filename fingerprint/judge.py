@@ -109,10 +109,11 @@ class Judge:
         """
         found = score(self.fingerprint, stacks, self.recipe)
         value = float(found.score[0])
-        p_typical = log10_lr_specific = specific = None
+        p_typical = log10_lr_specific = specific = distance = None
         joined = self.fingerprint.joined
-        if joined is not None and found.distance is not None and found.specific is not None:
-            p_typical = joined.typicality.p(float(found.distance[0]))
+        if joined is not None and found.distances is not None and found.specific is not None:
+            distance = float(found.distances.total[0])
+            p_typical = joined.typicality.p(float(found.distances.statistic[0]))
             specific = float(found.specific[0])
             assert self.specific_ratio is not None
             log10_lr_specific = self.specific_ratio(specific)
@@ -128,6 +129,7 @@ class Judge:
             p_real=answer.p_real,
             p_generated=answer.p_generated,
             p_typical=p_typical,
+            distance=distance,
             log10_lr=self.ratio(value),
             specific=specific,
             log10_lr_specific=log10_lr_specific,

@@ -18,7 +18,7 @@ from fp.fingerprint import estimators, typicality
 from fp.fingerprint.crossfit import Groups, HeldOut, deal, learn_and_hold_out
 from fp.fingerprint.estimators import Array, Course, Estimator, Fitted, Labels, Scores
 from fp.fingerprint.fusion import Columns, Fusion, fuse, hold_out
-from fp.fingerprint.typicality import Typicality
+from fp.fingerprint.typicality import Distances, Typicality
 
 Stacks = Mapping[str, Array]
 """Features of images by name; rows are images."""
@@ -180,14 +180,14 @@ class Scored:
         Score of each part.
     specific : ndarray of float64, shape (M,), or None
         Joined score of the generator's evidence alone.
-    distance : ndarray of float64, shape (M,), or None
-        Statistic of typicality.
+    distances : Distances or None
+        Distances from the generator's own images.
     """
 
     score: Scores
     parts: Columns
     specific: Scores | None = None
-    distance: Scores | None = None
+    distances: Distances | None = None
 
 
 def score(
@@ -226,10 +226,10 @@ def score(
     if fusion is None:
         return Scored(parts[:, 0], parts)
     joined = fusion.apply(parts)
-    distance = None
+    distances = None
     if typical is not None:
-        distance = typical.statistic({**stacks, "scores": parts})
-    return Scored(joined[:, 0], parts, joined[:, 1], distance)
+        distances = typical.measure({**stacks, "scores": parts})
+    return Scored(joined[:, 0], parts, joined[:, 1], distances)
 
 
 def recipe(method: str, parameters: Mapping[str, Any] | None = None) -> Recipe:

@@ -32,6 +32,9 @@ class Attribution:
         Conformal p-values under h1 and h2.
     p_typical : float or None
         Conformal p-value of the image's distance from the generator's own, where that is known.
+    distance : float or None
+        Squared distance from the generator's own images, where parts are joined: what fingerprints
+        of a bank are ranked by.
     log10_lr : float or None
         log10 likelihood ratio of h2 against h1, within its empirical bounds.
     specific : float or None
@@ -56,6 +59,7 @@ class Attribution:
     p_real: float | None
     p_generated: float | None
     p_typical: float | None
+    distance: float | None
     log10_lr: float | None
     specific: float | None
     log10_lr_specific: float | None

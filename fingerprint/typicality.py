@@ -20,7 +20,7 @@ Array = NDArray[Any]
 Doubles = NDArray[np.float64]
 Labels = NDArray[np.bool_]
 
-LEVEL = 0.05
+LEVEL = 0.025
 """Share of the generator's own images that may count as untypical."""
 
 _RANK = 64
@@ -76,12 +76,12 @@ class View:
     spread: float = 1.0
 
     def distance(self, rows: Doubles) -> Doubles:
-        """Give the standardised squared distance of rows (N, p) from the mean.
+        """Give the squared distance of rows (N, p) from the mean, in shrunk deviations.
 
         Notes
         -----
         D^2 = sum_i (v_i z)^2 / l_i + (|z|^2 - sum_i (v_i z)^2) / floor with z = x - mean, the
-        Mahalanobis distance under the shrunk covariance; given as (D^2 - centre) / spread.
+        Mahalanobis distance under the shrunk covariance.
         """
         found = np.empty(len(rows))
         basis = self.basis.astype(np.float64)
@@ -90,7 +90,7 @@ class View:
             along = np.square(basis @ z)
             across = max(float(z @ z) - float(along.sum()), 0.0)
             found[index] = float((along / self.variance).sum()) + across / self.floor
-        return (found - self.centre) / self.spread
+        return found
 
 
 def _view(rows: Doubles, labels: Labels) -> View:
@@ -113,6 +113,22 @@ def _view(rows: Doubles, labels: Labels) -> View:
 
 
 @dataclass(frozen=True, eq=False)
+class Distances:
+    """How far N images lie from a generator's own.
+
+    Parameters
+    ----------
+    total : ndarray of float64, shape (N,)
+        Sum of the squared distances over the views: what fingerprints of a bank are compared by.
+    statistic : ndarray of float64, shape (N,)
+        Sum over the views of distances standardised by the generator's own held-out images.
+    """
+
+    total: Doubles
+    statistic: Doubles
+
+
+@dataclass(frozen=True, eq=False)
 class Typicality:
     """Distances from the generator's own images, with those of images that were held out.
 
@@ -127,10 +143,11 @@ class Typicality:
     views: Mapping[str, View]
     calibration: Doubles
 
-    def statistic(self, stacks: Mapping[str, Array]) -> Doubles:
-        """Give the sum of the standardised distances of images over the views, shape (N,)."""
-        distances = [v.distance(VIEWS[name](stacks[name])) for name, v in self.views.items()]
-        return np.asarray(np.sum(distances, axis=0))
+    def measure(self, stacks: Mapping[str, Array]) -> Distances:
+        """Measure images by their features, by name."""
+        found = {name: v.distance(VIEWS[name](stacks[name])) for name, v in self.views.items()}
+        standard = [(found[name] - v.centre) / v.spread for name, v in self.views.items()]
+        return Distances(np.sum(list(found.values()), axis=0), np.sum(standard, axis=0))
 
     def p(self, statistic: float) -> float:
         """Give the conformal p-value: small where an image is unlike the generator's own."""
