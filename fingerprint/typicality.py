@@ -24,9 +24,11 @@ LEVEL = 0.025
 """Share of the generator's own images that may count as untypical."""
 
 _RANK = 64
+_NEAR = 28  # planes of the first seven shifts, those of up to two pixels
 
 
 def _cyclic(stack: Array) -> Doubles:
+    stack = stack[:, :_NEAR]
     n, channels, side = stack.shape[:3]
     blocks = stack.reshape(n, channels, side // 2, 2, side // 2, 2)
     return np.asarray(blocks.mean(axis=(2, 4)).reshape(n, -1), dtype=np.float64)
@@ -47,7 +49,12 @@ VIEWS: Mapping[str, Callable[[Array], Doubles]] = {
     "spectrum": _spectrum,
     "scores": _scores,
 }
-"""How features become a view: covariances at 2 x 2 phases, bins of 4 x 3, the parts' scores."""
+"""How features become a view: covariances of near pixels at 2 x 2 phases, spectral bins of 4 x 3,
+and the scores of the parts. Few numbers each, so that a covariance can be learned."""
+
+TESTED = ("cyclic", "scores", "spectrum")
+"""The first of these views that is there is what typicality is tested in: of those tried, the
+covariances told foreign generators apart best (docs/decisions.md)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +128,7 @@ class Distances:
     total : ndarray of float64, shape (N,)
         Sum of the squared distances over the views: what fingerprints of a bank are compared by.
     statistic : ndarray of float64, shape (N,)
-        Sum over the views of distances standardised by the generator's own held-out images.
+        Distance in the tested view, standardised by the generator's own held-out images.
     """
 
     total: Doubles
@@ -146,13 +153,20 @@ class Typicality:
     def measure(self, stacks: Mapping[str, Array]) -> Distances:
         """Measure images by their features, by name."""
         found = {name: v.distance(VIEWS[name](stacks[name])) for name, v in self.views.items()}
-        standard = [(found[name] - v.centre) / v.spread for name, v in self.views.items()]
-        return Distances(np.sum(list(found.values()), axis=0), np.sum(standard, axis=0))
+        name = tested(self.views)
+        view = self.views[name]
+        statistic = (found[name] - view.centre) / view.spread
+        return Distances(np.sum(list(found.values()), axis=0), statistic)
 
     def p(self, statistic: float) -> float:
         """Give the conformal p-value: small where an image is unlike the generator's own."""
         count = int(np.count_nonzero(self.calibration >= statistic))
         return (1 + count) / (1 + self.calibration.size)
+
+
+def tested(views: Mapping[str, View]) -> str:
+    """Give the name of the view that typicality is tested in."""
+    return next(name for name in TESTED if name in views)
 
 
 def learn(stacks: Mapping[str, Array], labels: Labels, folds: NDArray[np.intp]) -> Typicality:
@@ -172,7 +186,7 @@ def learn(stacks: Mapping[str, Array], labels: Labels, folds: NDArray[np.intp]) 
     Typicality
         Views of all images, and the held-out statistics of the generator's.
     """
-    views, held = {}, []
+    views, held = {}, {}
     for name in stacks:
         rows = VIEWS[name](stacks[name])
         distances = np.empty(labels.size)
@@ -183,5 +197,5 @@ def learn(stacks: Mapping[str, Array], labels: Labels, folds: NDArray[np.intp]) 
         centre, spread = float(own.mean()), float(own.std()) or 1.0
         found = _view(rows, labels)
         views[name] = View(found.mean, found.basis, found.variance, found.floor, centre, spread)
-        held.append((own - centre) / spread)
-    return Typicality(views, np.sum(held, axis=0))
+        held[name] = (own - centre) / spread
+    return Typicality(views, held[tested(views)])

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 from bad_images import HEIGHT, KINDS, WIDTH
 from commands import (
@@ -32,6 +33,7 @@ from commands import (
     tables,
     wait_for,
 )
+from scipy.stats import beta
 from synthetic import photograph, save
 from test_cli import imported
 
@@ -562,3 +564,58 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(lab, tmp_path):
     assert (outcome.code, outcome.err) == (0, "")
     assert tables(output) == expected
     assert sorted(path.name for path in output.iterdir()) == sorted([*TABLES, "manifest.json"])
+
+
+def test_false_discovery_rate_over_the_folder(lab, tmp_path):
+    plain, corrected = tmp_path / "plain", tmp_path / "corrected"
+    assert fp("detect", lab.single, lab.unknown, "-o", plain).code == 0
+    assert fp("detect", lab.single, lab.unknown, "-o", corrected, "--fdr", "0.05").code == 0
+    p = np.array([row["p_real"] for row in json_rows(plain)])
+    q = np.array([row["q_real"] for row in json_rows(corrected)])
+    # Benjamini and Hochberg by their definition.
+    order = np.argsort(p)
+    scaled = p[order] * p.size / np.arange(1, p.size + 1)
+    expected = np.empty(p.size)
+    expected[order] = np.minimum(1, np.minimum.accumulate(scaled[::-1])[::-1])
+    np.testing.assert_allclose(q, expected)
+    for before, after in zip(json_rows(plain), json_rows(corrected), strict=True):
+        survives = after["q_real"] <= 0.05
+        if before["decision"] == "supports_generator" and not survives:
+            assert after["decision"] == "inconclusive"
+            assert after["reasons"][-1] == "beyond_false_discovery_rate"
+        else:
+            assert after["decision"] == before["decision"]
+    outcome = fp("detect", lab.single, lab.unknown, "-o", tmp_path / "o", "--fdr", "1.5")
+    assert outcome.code == 2 and "false-discovery rate of 1.5" in outcome.sentence
+
+
+def test_a_weak_fingerprint_says_so_in_every_answer(lab, tmp_path):
+    """Two halves of the same photographs: there is no generator to find."""
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for index, folder in enumerate(folders):
+        folder.mkdir()
+        for k in range(16):
+            save(photograph(5000 + 16 * index + k), folder / f"{k + 16 * index}.png")
+    bank = tmp_path / "weak.h5"
+    outcome = fp("extract", "--generated", folders[0], "--real", folders[1], "-o", bank)
+    assert outcome.code == 0 and "WEAK" in outcome.out
+    outcome = fp("detect", bank, lab.unknown, "-o", tmp_path / "o", "--fpr", "0.1")
+    assert "weak fingerprint: a separates no better" in outcome.out
+    assert all("weak_fingerprint" in row["reasons"] for row in json_rows(tmp_path / "o"))
+
+
+def test_claims_on_other_generators_are_counted_and_stored(lab, tmp_path):
+    bank = tmp_path / "g.h5"
+    outcome = fp(
+        *("extract", "--generated", lab.made(0), "--real", lab.real, "-o", bank),
+        *("--background", lab.made(1), "--no-audit"),
+    )
+    assert outcome.code == 0, outcome.err
+    (member,) = read_bank(bank)
+    (foreign,) = member.parameters["specificity"]["foreign"]
+    assert (foreign["name"], foreign["images"]) == ("made1", 24)
+    assert fp("detect", bank, lab.made(1), "-o", tmp_path / "o").code == 0
+    claimed = [r["decision"] for r in json_rows(tmp_path / "o")].count("supports_generator")
+    assert foreign["claimed"] == claimed
+    assert foreign["upper"] == pytest.approx(beta.ppf(0.95, claimed + 1, 24 - claimed), abs=1e-9)
+    assert f"claims {claimed} of 24 of made1" in outcome.out

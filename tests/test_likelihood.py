@@ -1,11 +1,14 @@
 """Likelihood ratios: calibrated, bounded, and no larger than the data can carry."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import beta, binomtest
+from sklearn.linear_model import LogisticRegression
 
 from fp.fingerprint.fingerprint import Calibration
-from fp.fingerprint.likelihood import certified_rate, empirical_bounds, fit
+from fp.fingerprint.likelihood import certified_rate, empirical_bounds, fit, resample
 
 
 def calibration(real, generated):
@@ -103,3 +106,45 @@ def test_most_exceedances_for_a_certified_rate(n, rate, most):
 
 def test_a_rate_out_of_reach_certifies_nothing():
     assert certified_rate(0.001, 128) == 0.0
+
+
+def test_interval_covers_the_true_ratio_and_shrinks_with_images():
+    covered, widths = 0, {}
+    for n in (40, 400):
+        widths[n] = []
+        for seed in range(30):
+            rng = np.random.default_rng([n, seed])
+            found = resample(calibration(rng.normal(0, 1, n), rng.normal(2, 1, n)), seed)
+            low, high = found.interval(2.0)
+            covered += low <= 2 / np.log(10) <= high
+            widths[n].append(high - low)
+    assert covered >= 50
+    assert np.mean(widths[40]) > 2 * np.mean(widths[400])
+
+
+def test_resampling_moves_whole_sources():
+    rng = np.random.default_rng(7)
+    real, generated = rng.normal(0, 1, 20), rng.normal(2, 1, 20)
+    single = calibration(real, generated)
+    copies = calibration(np.repeat(real, 8), np.repeat(generated, 8))
+    sources = tuple(str(k // 8) for k in range(160))
+    grouped = replace(copies, real_source=sources, generated_source=sources)
+    width = {
+        name: np.diff(resample(made).interval(3.0))[0]
+        for name, made in (("single", single), ("copies", copies), ("grouped", grouped))
+    }
+    assert width["grouped"] == pytest.approx(width["single"], rel=0.4)
+    assert width["copies"] < 0.6 * width["grouped"]
+
+
+def test_many_fits_at_once_agree_with_scikit_learn():
+    rng = np.random.default_rng(8)
+    for distance in (0.0, 1.0, 5.0, 30.0):
+        real, generated = rng.normal(0, 1, 100), rng.normal(distance, 1, 60)
+        ratio = fit(calibration(real, generated))
+        scores, labels = np.concatenate([real, generated]), np.arange(160) >= 100
+        z = (scores - scores.mean()) / scores.std()
+        oracle = LogisticRegression(class_weight="balanced", C=100, tol=1e-10, max_iter=1000)
+        oracle.fit(z[:, None], labels)
+        expected = oracle.coef_[0, 0] / scores.std() / np.log(10)
+        assert ratio.slope == pytest.approx(expected, abs=1e-5)
