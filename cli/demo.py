@@ -89,7 +89,7 @@ def report(found: Demonstration) -> Iterator[str]:
     yield from _table(found.unknown)
     yield ""
     yield from _paragraph(
-        "How to read it: the score says how much of the fingerprint is in a file; the generator's "
+        "How to read it: the score weighs all evidence, above 0 for the generator and below for photographs; the generator's "
         f"images have {learned.mu_g:+.3f} on average, photographs {learned.mu_r:+.3f}. A file "
         "supports one of the two only where its score is usual for that one and rare for the "
         "other; a file that is no whole image is named, and the rest goes on."
@@ -106,7 +106,7 @@ def report(found: Demonstration) -> Iterator[str]:
         "Next, with folders of your own: 128 images of each kind or more, as they came from the "
         "generator and the camera."
     )
-    yield "  fp extract --generated GENERATED/ --real PHOTOGRAPHS/ -o mine.h5 --null 20"
+    yield "  fp extract --generated GENERATED/ --real PHOTOGRAPHS/ -o mine.h5"
     yield "  fp detect mine.h5 UNKNOWN/ -o case/"
     yield ""
     yield f"See {display_path(found.folder / 'demo.png')} and the tables in case/ beside it."

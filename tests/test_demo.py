@@ -59,7 +59,7 @@ def test_outputs_are_there_and_read_back(demo):
     found = sorted(path.name for path in folder.iterdir())
     assert found == ["case", "demo.png", "fingerprint.h5", "images"]
     (fingerprint,) = read_bank(folder / "fingerprint.h5")
-    assert fingerprint.method == "tile"
+    assert fingerprint.method == "auto"
     assert fingerprint.mu_g > fingerprint.mu_r
     manifest = json.loads((folder / "case" / "manifest.json").read_text("utf-8"))
     assert manifest["command"] == "detect"
@@ -171,7 +171,6 @@ def test_overwriting_gives_the_same_and_leaves_other_files_alone(demo, tmp_path,
     # other on a busy machine take minutes.
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
     monkeypatch.setattr(demonstration, "DIF_STEPS", 2)
-    monkeypatch.setattr(demonstration, "NULL_SHUFFLES", 1)
     with environment(SOURCE_DATE_EPOCH=EPOCH):
         outcome = fp("demo", "--overwrite", "-o", folder)
     assert outcome.code == 0, outcome.err

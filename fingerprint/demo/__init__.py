@@ -37,9 +37,6 @@ GENERATOR = "tiny decoder"
 DENOISER = "wavelet"
 """The quickest one: a newcomer should not wait."""
 
-NULL_SHUFFLES = 10
-"""Extractions with shuffled labels, unless time is short."""
-
 DIF_STEPS = 60
 """Steps of the DIF optimisation: about an eighth of what a real case takes."""
 
@@ -138,14 +135,13 @@ def demonstrate(
     decoder = load_decoder()
     _prepare(folder, regions, overwrite)
     write_images(images, regions, decoder.redraw, lambda done, total: report("images", done, total))
-    found = _extract(
-        images, ExtractOptions(denoiser=DENOISER, null=0 if quick else NULL_SHUFFLES), report
-    )
+    options = ExtractOptions(denoiser=DENOISER, null=0 if quick else None, audit=not quick)
+    found = _extract(images, options, report)
     write_bank(folder / FINGERPRINT, [found], overwrite=overwrite)
     dif = None
     if not quick:
         options = ExtractOptions(
-            method="dif", method_parameters={"steps": DIF_STEPS}, denoiser=DENOISER
+            method="dif", method_parameters={"steps": DIF_STEPS}, denoiser=DENOISER, audit=False
         )
         dif = _extract(images, options, report)
         write_bank(folder / DIF_FINGERPRINT, [dif], overwrite=overwrite)
@@ -223,12 +219,14 @@ def _picture(
     regions: tuple[Region, ...],
     photographs: Pattern,
     generated: Pattern,
-    tile: Fingerprint,
+    found: Fingerprint,
     dif: Fingerprint | None,
 ) -> bytes:
     count = Counter(region.folder for region in regions)
-    period = tile.pattern.shape[-1]
-    repeats = (1, tile.crop.height // period, tile.crop.width // period)
+    assert found.joined is not None  # the default method joins parts, a tile first
+    tile = found.joined.parts[0].pattern
+    period = tile.shape[-1]
+    repeats = (1, found.crop.height // period, found.crop.width // period)
     panels = [
         Panel(
             f"Photographs: average of {count['real']} residuals",
@@ -241,9 +239,9 @@ def _picture(
             generated,
         ),
         Panel(
-            "Fingerprint by method tile",
+            "Part tile of the fingerprint",
             f"What tells the two apart, {period} x {period} pixels repeated.",
-            np.tile(tile.pattern, repeats),
+            np.tile(tile, repeats),
         ),
     ]
     if dif is not None:
