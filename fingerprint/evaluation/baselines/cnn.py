@@ -56,7 +56,7 @@ class SmallCnn:
     """
 
     augmented: bool = False
-    steps: int = 200
+    steps: int = 150
     batch: int = 24
     side: int = 96
 
