@@ -90,7 +90,8 @@ def report(found: Demonstration) -> Iterator[str]:
     yield ""
     yield from _paragraph(
         "How to read it: the score weighs all evidence, above 0 for the generator and below for "
-        f"photographs; the generator's images have {learned.mu_g:+.3f} on average, photographs {learned.mu_r:+.3f}. A file "
+        f"photographs; the generator's images have {learned.mu_g:+.3f} on average, photographs "
+        f"{learned.mu_r:+.3f}. A file "
         "supports one of the two only where its score is usual for that one and rare for the "
         "other; a file that is no whole image is named, and the rest goes on."
     )

@@ -20,6 +20,7 @@ _COMMANDS = {
     "demo": "Go the whole way on images that come with the package.",
     "denoiser": "List, train and evaluate the denoisers.",
     "detect": "Test images against fingerprints.",
+    "evaluate": "Measure methods on a data set, with intervals and null controls.",
     "extract": "Make a generator's fingerprint from two folders of images.",
 }
 

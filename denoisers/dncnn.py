@@ -175,6 +175,30 @@ class DnCNN:
             noise = self._forward(image)[0].cpu()
         return np.ascontiguousarray(noise.numpy())
 
+    @torch.inference_mode()
+    def inner_features(self, image_chw: FloatArray) -> list[FloatArray]:
+        """Give what each layer but the last passes on.
+
+        Parameters
+        ----------
+        image_chw : ndarray of float32, shape (3, H, W)
+            Image in [0, 1].
+
+        Returns
+        -------
+        list of ndarray of float32, shape (width, H, W)
+            Features after the ReLU of each layer, in order.
+        """
+        image = torch.from_numpy(np.array(image_chw, dtype=np.float32)).to(self._device)[None]
+        with _plain_float32(self._device):
+            features = functional.conv2d(image, self._first, padding=1).relu_()
+            found = [features]
+            features = features.to(PRECISIONS[self._precision])
+            for kernel, bias in self._inner:
+                features = functional.conv2d(features, kernel, bias, padding=1).relu_()
+                found.append(features)
+        return [np.ascontiguousarray(layer[0].float().cpu().numpy()) for layer in found]
+
     def _forward(self, image: Tensor) -> Tensor:
         features = functional.conv2d(image, self._first, padding=1).relu_()
         features = features.to(PRECISIONS[self._precision])

@@ -61,13 +61,19 @@ class Recipe:
         return self.name in JOINED
 
     @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the features that its parts read, each once."""
+        return tuple(dict.fromkeys(part.reads for part in self.parts))
+
+    @property
     def correlates(self) -> bool:
         """Whether its score is a correlation."""
         return not self.joins and self.parts[0].correlates
 
     def features(self, residual_chw: NDArray[np.float32]) -> dict[str, Array]:
         """Reduce a residual (3, H, W) to the features that its parts read, by name."""
-        return {p.reads: p.features(residual_chw) for p in _readers(self.parts)}
+        readers = {part.reads: part for part in self.parts}
+        return {name: readers[name].features(residual_chw) for name in self.reads}
 
     def learn(
         self,
@@ -272,11 +278,6 @@ def available() -> dict[str, str]:
     """Give the names of all methods with one line on each."""
     joined = {name: summary for name, (_, summary) in JOINED.items()}
     return dict(sorted({**estimators.available(), **joined}.items()))
-
-
-def _readers(parts: Sequence[Estimator]) -> list[Estimator]:
-    """Give one estimator for each kind of features."""
-    return list({part.reads: part for part in reversed(parts)}.values())[::-1]
 
 
 def _at(held: HeldOut, index: NDArray[np.intp]) -> HeldOut:

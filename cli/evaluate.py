@@ -1,0 +1,115 @@
+"""``fp evaluate``: protocols over a data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fp.cli.options import (
+    EXIT_SOME_NOT_EXAMINED,
+    PATH,
+    cache_options,
+    interruptible,
+    jobs_option,
+    max_pixels_option,
+    open_cache,
+    overwrite_option,
+    progress_bar,
+)
+
+
+def _named(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for value in values:
+        name, equals, path = value.partition("=")
+        if not equals or not name or not path:
+            raise click.BadParameter(f"{value!r} is not written as NAME=FILE")
+        if name in found:
+            raise click.BadParameter(f"the name {name!r} is given twice")
+        found[name] = Path(path)
+    return found
+
+
+@click.command("evaluate")
+@click.argument("dataset", type=PATH)
+@click.option("-o", "--output", type=PATH, required=True, help="Folder for tables and figures.")
+@click.option(
+    "--config",
+    type=PATH,
+    help="TOML file with the protocols [default: the one that ships]; copied to the output.",
+)
+@click.option(
+    "--scores",
+    multiple=True,
+    metavar="NAME=FILE",
+    callback=_named,
+    help="CSV with the columns path and score: another detector in the same tables.",
+)
+@click.option(
+    "--strangers",
+    type=PATH,
+    multiple=True,
+    help="Folder that nothing is calibrated on; its false claims are listed by name.",
+)
+@cache_options
+@jobs_option
+@max_pixels_option
+@overwrite_option
+def command(
+    dataset: Path,
+    output: Path,
+    config: Path | None,
+    scores: dict[str, Path],
+    strangers: tuple[Path, ...],
+    cache_folder: Path | None,
+    no_cache: bool,
+    jobs: int,
+    max_pixels: int,
+    overwrite: bool,
+) -> None:
+    """Measure methods on DATASET, a folder with real/ and generated/<name>/.
+
+    An interrupted run goes on when it is started again with the same configuration.
+
+    Example: fp evaluate corpus/ -o eval/
+    """
+    from fp.denoisers.errors import InputError
+    from fp.denoisers.images import Limits, display_path
+    from fp.fingerprint.evaluation.configuration import default_text, read_configuration
+    from fp.fingerprint.evaluation.methods import read_scores
+    from fp.fingerprint.evaluation.report import write_report
+    from fp.fingerprint.evaluation.running import Inputs, evaluate, open_output
+    from fp.fingerprint.evaluation.tables import shown
+    from fp.fingerprint.outputs import check_folder
+    from fp.fingerprint.population import residual_store
+
+    check_folder(output, (dataset, *strangers))
+    try:
+        text = default_text() if config is None else config.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{display_path(config or Path())} cannot be read ({error}).") from error
+    configuration = read_configuration(text, list(scores))
+    given = tuple(read_scores(name, path) for name, path in scores.items())
+    cache = open_cache(cache_folder, no_cache, (dataset, *strangers))
+    inputs = Inputs(dataset, strangers, given, Limits(pixels=max_pixels))
+    open_output(output, configuration, overwrite=overwrite)
+    place = display_path(output)
+    with (
+        interruptible(f"finished cells are kept in {place}: the same command goes on"),
+        progress_bar("evaluate") as progress,
+        residual_store(cache) as store,
+    ):
+        found = evaluate(inputs, output, configuration, store, jobs, progress)
+        figures = write_report(found, configuration, output)
+    click.echo(f"{found.cells} cells, {found.fresh} of them computed now, results in {place}")
+    for figure in figures:
+        if figure.metric == "accuracy":
+            told = f"{figure.series}, {figure.training}, {figure.trained_on} > {figure.condition}"
+            click.echo(f"  {figure.protocol}: {figure.generator}: {told}: {shown(figure)}")
+    for text in found.left_out:
+        click.echo(f"  left out: {text}", err=True)
+    for skipped in found.skipped:
+        click.echo(f"  not examined ({skipped.reason}): {skipped.message}", err=True)
+    if found.skipped:
+        click.get_current_context().exit(EXIT_SOME_NOT_EXAMINED)

@@ -1,0 +1,1 @@
+"""Methods of others, rebuilt small, that fp's methods stand beside."""
