@@ -220,7 +220,7 @@ class Attribution(Protocol):
 
     train: tuple[str, ...] = ("none",)
     conditions: tuple[str, ...] = ("none",)
-    schemes: tuple[str, ...] = ("pairs",)
+    schemes: tuple[str, ...] = ("rest",)
     reference: bool = True
 
     kinds: ClassVar[tuple[str, ...]] = (
