@@ -206,25 +206,26 @@ def empirical_bounds(real: Scores, generated: Scores) -> tuple[float, float]:
 
     Notes
     -----
-    One misleading ratio is added to each class, as large as one likes. The upper bound is the
-    largest t >= 1 for which deciding by LR >= t, at prior odds 1 / t, costs less than never looking
-    at the evidence: share of h2 ratios >= t is at least t times the share of h1 ratios >= t. So it
-    cannot exceed n_r + 1. The lower bound is the same with the classes exchanged.
+    One misleading ratio is added to each class, as large as one likes. Deciding by LR > t at prior
+    odds 1 / t costs less than never looking at the evidence where the share of h2 ratios above t is
+    at least t times the share of h1 ratios above t. The upper bound is the first t >= 1 at which
+    that fails, so it cannot exceed n_r + 1; the lower bound is the same with the classes exchanged.
     """
     return -_upper_bound(-generated, -real), _upper_bound(real, generated)
 
 
 def _upper_bound(against: Scores, supporting: Scores) -> float:
     n_against, n_supporting = against.size + 1, supporting.size + 1
-    best = 0.0
-    # Between two ratios the shares stay and t grows, so the bound lies at a ratio or where
-    # t = share / share.
-    for threshold in np.unique(np.concatenate([against, supporting])):
-        hits = np.count_nonzero(supporting >= threshold) / n_supporting
-        alarms = (1 + np.count_nonzero(against >= threshold)) / n_against
-        if hits > 0:
-            best = max(best, min(float(threshold), float(np.log10(hits / alarms))))
-    return best
+    # Between two ratios the shares stay, so on each such step the limit is one number.
+    ratios = np.unique(np.concatenate([against, supporting, [0.0]]))
+    starts = ratios[ratios >= 0.0]
+    for start, end in zip(starts, [*starts[1:], np.inf], strict=True):
+        hits = np.count_nonzero(supporting > start) / n_supporting
+        alarms = (1 + np.count_nonzero(against > start)) / n_against
+        limit = np.log10(hits / alarms) if hits > 0 else -np.inf
+        if limit < end:
+            return float(max(start, limit))
+    raise AssertionError("beyond the largest ratio there are no hits")
 
 
 def certified_rate(rate: float, n: int, confidence: float = 0.95) -> float:

@@ -1,0 +1,142 @@
+"""Are error rates what they claim? Many random splits by source, for RESULTS.md.
+
+    python benchmarks/calibration.py --splits 200 --section calibration
+
+needs the corpus (FP_CORPUS, by default ../shared/corpus beside the project).
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import click
+import numpy as np
+from held_out import CORPUS, GENERATORS, PROJECT, percent, put_section
+from scipy.stats import kstest
+from sklearn.metrics import roc_auc_score
+
+from fp.denoisers.cache import ResidualCache, default_folder
+from fp.denoisers.crop import CropRule
+from fp.fingerprint import likelihood
+from fp.fingerprint.crossfit import group, shuffle_labels
+from fp.fingerprint.decision import p_real
+from fp.fingerprint.evaluation import mean_of, split
+from fp.fingerprint.evaluation.statistics import cllr, cllr_min
+from fp.fingerprint.fingerprint import Calibration
+from fp.fingerprint.learning import recipe
+from fp.fingerprint.population import Reduction, residuals, survey
+from fp.fingerprint.typicality import LEVEL
+
+
+def load(method, reduction, generator, store):
+    images, labels = [], []
+    for folder, label in ((CORPUS / "generated" / generator, True), (CORPUS / "real", False)):
+        found = survey(folder, reduction, store, 1).images
+        images += found
+        labels += [label] * len(found)
+    rows = [method.features(residual) for residual in residuals(images, reduction, store)]
+    stacks = {name: np.stack([row[name] for row in rows]) for name in method.reads}
+    sources = [f"{label}/{i.source}" for i, label in zip(images, labels, strict=True)]
+    return stacks, np.array(labels), group(sources, [i.sha256 for i in images])
+
+
+def calibrated(learned, labels):
+    index = learned.held.index
+    own = labels[index]
+    real, generated = learned.held.scores[~own], learned.held.scores[own]
+    names = [tuple(f"{k:064x}" for k in range(s.size)) for s in (real, generated)]
+    return Calibration(real, generated, *names, *names, learned.held.scheme)
+
+
+def judged(method, stacks, labels, groups, training, seed, shuffled):
+    inside = split(labels, groups, training, seed)
+    known, unknown = np.flatnonzero(inside), np.flatnonzero(~inside)
+    taught = labels[known]
+    if shuffled:
+        taught = shuffle_labels(taught, groups[known], np.random.default_rng([seed, 1]))
+    learned = method.learn(
+        {k: v[known] for k, v in stacks.items()}, taught, groups[known], 10, seed
+    )
+    calibration = calibrated(learned, taught)
+    found = learned.score_all({k: v[unknown] for k, v in stacks.items()})
+    return learned, calibration, found, labels[unknown]
+
+
+def one_split(method, stacks, labels, groups, training, seed):
+    learned, calibration, found, truth = judged(
+        method, stacks, labels, groups, training, seed, shuffled=False
+    )
+    p = np.array([p_real(score, calibration) for score in found.score])
+    typical = np.array([learned.typicality.p(d) > LEVEL for d in found.distances.statistic])
+    ratio = likelihood.fit(calibration)
+    log10_lr = np.array([ratio(score) for score in found.score])
+    row = {
+        f"reference images with p_real <= {rate:g}": np.mean(p[~truth] <= rate)
+        for rate in (0.05, 0.01)
+    }
+    row |= {
+        f"reference images claimed at {rate:g}": np.mean((p <= rate)[~truth] & typical[~truth])
+        for rate in (0.05, 0.01)
+    }
+    row["Cllr"] = cllr(log10_lr, truth)
+    row["Cllr less Cllr_min"] = cllr(log10_lr, truth) - cllr_min(log10_lr, truth)
+    null = judged(method, stacks, labels, groups, training, seed, shuffled=True)
+    area = roc_auc_score(null[3], null[2].score)
+    # One reference image a split: those of one split share a fingerprint.
+    place = np.random.default_rng([seed, 2]).integers(np.count_nonzero(~truth))
+    return row, area, p_real(null[2].score[~null[3]][place], null[1])
+
+
+@click.command()
+@click.option("--generator", "generators", multiple=True, default=GENERATORS, show_default=True)
+@click.option("--method", default="auto", show_default=True)
+@click.option("--denoiser", default="wavelet", show_default=True)
+@click.option("--training", default=128, show_default=True, help="Images of each class.")
+@click.option("--splits", default=200, show_default=True)
+@click.option("--section", help="Section of RESULTS.md to replace.")
+def main(generators, method, denoiser, training, splits, section):
+    """Count claims, costs and nulls over random splits; print a table or put it in RESULTS.md."""
+    store = ResidualCache(default_folder())
+    reduction = Reduction(denoiser, CropRule(256, 256))
+    lines: dict[str, list[str]] = {}
+    for generator in generators:
+        made = recipe(method)
+        data = load(made, reduction, generator, store)
+        found = [one_split(made, *data, training, seed) for seed in range(splits)]
+        for name in found[0][0]:
+            values = [row[name] for row, _, _ in found]
+            m = mean_of(values)
+            shown = (
+                f"{m.value:.4f} ({m.low:.4f} to {m.high:.4f})"
+                if "Cllr" in name
+                else percent(values)
+            )
+            lines.setdefault(name, []).append(shown)
+        areas = mean_of([area for _, area, _ in found])
+        lines.setdefault("AUC, shuffled labels", []).append(
+            f"{areas.value:.3f} ({areas.low:.3f} to {areas.high:.3f})"
+        )
+        # Conformal p-values are multiples of 1 / (n + 1): uniform noise fills the steps.
+        ps = np.array([p for _, _, p in found])
+        ps -= np.random.default_rng(0).uniform(0, 1 / (training + 1), ps.size)
+        test = kstest(ps, "uniform")
+        lines.setdefault("p_real, shuffled labels, Kolmogorov-Smirnov p", []).append(
+            f"{test.pvalue:.2f}"
+        )
+        print(generator, {name: cells[-1] for name, cells in lines.items()}, file=sys.stderr)
+    table = [f"| figure | {' | '.join(generators)} |", "| --- " * (1 + len(generators)) + "|"]
+    table += [f"| {name} | {' | '.join(cells)} |" for name, cells in lines.items()]
+    if section:
+        command = shlex.join(["python", "benchmarks/calibration.py", *sys.argv[1:]])
+        head = ["git", "rev-parse", "--short", "HEAD"]
+        commit = subprocess.run(head, cwd=PROJECT, capture_output=True, text=True, check=False)
+        note = f"`{command}`, {datetime.now(UTC).date()}, commit {commit.stdout.strip()}."
+        put_section(PROJECT / "RESULTS.md", section, note + "\n\n" + "\n".join(table))
+    print("\n".join(table))
+
+
+if __name__ == "__main__":
+    main()
