@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from fp.fingerprint.decision import REASONS
+from fp.fingerprint.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS
+from fp.fingerprint.typicality import LEVEL
+
 PROJECT = Path(__file__).parent.parent
 
 
@@ -52,3 +56,12 @@ def test_ci_runs_the_test_command_of_the_readme():
     command = [line for line in block.splitlines() if line.startswith("python")]
     assert len(command) == 1 and command[0].endswith("python -m pytest")
     assert "<!-- test-command -->" in (PROJECT / ".ci" / "run").read_text("utf-8")
+
+
+def test_every_column_and_reason_of_an_answer_is_explained():
+    page = (PROJECT / "docs" / "answers.md").read_text("utf-8")
+    told = set(re.findall(r"`([a-z0-9_]+)`", page))
+    assert told >= {*DETECTION_COLUMNS, *ATTRIBUTION_COLUMNS} - {"method"}
+    for code, meaning in REASONS.items():
+        assert f"| `{code}` | {meaning} |" in page
+    assert f"p_typical > {LEVEL:g}" in page
