@@ -23,10 +23,10 @@ import numpy as np
 
 from fp.denoisers.cache import ResidualCache, default_folder
 from fp.denoisers.crop import CropRule
-from fp.fingerprint import estimators
 from fp.fingerprint.crossfit import group
 from fp.fingerprint.estimators.dif import Dif
 from fp.fingerprint.evaluation import mean_of, trial
+from fp.fingerprint.learning import recipe
 from fp.fingerprint.population import Reduction, residuals, survey
 
 PROJECT = Path(__file__).parent.parent
@@ -34,18 +34,18 @@ CORPUS = Path(os.environ.get("FP_CORPUS", PROJECT.parent / "shared" / "corpus"))
 GENERATORS = ("tae_flux2", "w2x_photo", "w2x_anime")
 
 
-def features_of(estimator, images, reduction, store):
-    stack = None
+def features_of(method, images, reduction, store):
+    stacks = {}
     for index, residual in enumerate(residuals(images, reduction, store)):
-        feature = estimator.features(residual)
-        if stack is None:
-            stack = np.empty((len(images), *feature.shape), dtype=feature.dtype)
-        stack[index] = feature
-    return stack
+        for name, feature in method.features(residual).items():
+            if name not in stacks:
+                stacks[name] = np.empty((len(images), *feature.shape), dtype=feature.dtype)
+            stacks[name][index] = feature
+    return stacks
 
 
 def cell(denoiser, method, generator, training, splits, nulls, parameters, store, jobs):
-    estimator = estimators.get(method, **parameters)
+    made = recipe(method, parameters)
     reduction = Reduction(denoiser, CropRule(256, 256))
     images, labels = [], []
     for folder, label in ((CORPUS / "generated" / generator, True), (CORPUS / "real", False)):
@@ -55,12 +55,12 @@ def cell(denoiser, method, generator, training, splits, nulls, parameters, store
     # The corpus draws real/ and generated/ from different photographs: equal stems mean nothing.
     sources = [f"{label}/{i.source}" for i, label in zip(images, labels, strict=True)]
     groups = group(sources, [i.sha256 for i in images])
-    features = features_of(estimator, images, reduction, store)
+    stacks = features_of(made, images, reduction, store)
     return [
         asdict(
             trial(
-                seeded(estimator, seed),
-                features,
+                seeded(made, seed),
+                stacks,
                 np.array(labels),
                 groups,
                 training,
@@ -72,11 +72,13 @@ def cell(denoiser, method, generator, training, splits, nulls, parameters, store
     ]
 
 
-def seeded(estimator, seed):
-    """Give the estimator with the seed of the split, where it draws anything at random."""
-    if isinstance(estimator, Dif):
-        return replace(estimator, options=replace(estimator.options, seed=seed))
-    return estimator
+def seeded(method, seed):
+    """Give the method with the seed of the split, where it draws anything at random."""
+    parts = tuple(
+        replace(part, options=replace(part.options, seed=seed)) if isinstance(part, Dif) else part
+        for part in method.parts
+    )
+    return replace(method, parts=parts)
 
 
 def percent(values):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fp.denoisers.errors import UsageError
-from fp.fingerprint.estimators.mean import Mean
 from fp.fingerprint.evaluation import balanced_accuracy, mean_of, split, trial
+from fp.fingerprint.learning import recipe
 
 
 def test_a_split_takes_whole_groups_and_exact_counts():
@@ -34,12 +34,13 @@ def test_a_trial_finds_what_was_planted_and_its_null_does_not():
     features = rng.normal(size=(80, 3, 32, 32)).astype(np.float32)
     labels = np.arange(80) < 40
     features[labels] += 0.25 * rng.normal(size=(3, 32, 32)).astype(np.float32)
-    found = [trial(Mean(), features, labels, np.arange(80), 24, seed) for seed in range(6)]
+    stacks, mean = {"residual": features}, recipe("mean")
+    found = [trial(mean, stacks, labels, np.arange(80), 24, seed) for seed in range(6)]
     assert mean_of([t.accuracy for t in found]).value > 0.9
     assert mean_of([t.auc for t in found]).value > 0.95
     null = mean_of([t.null_accuracy for t in found])
     assert 0.3 < null.value < 0.7
-    assert trial(Mean(), features, labels, np.arange(80), 24, 0, null=False).null_accuracy is None
+    assert trial(mean, stacks, labels, np.arange(80), 24, 0, null=False).null_accuracy is None
 
 
 def test_interval_is_students():

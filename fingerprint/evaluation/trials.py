@@ -11,8 +11,9 @@ from scipy.stats import t as student
 from sklearn.metrics import roc_auc_score
 
 from fp.denoisers.errors import UsageError
-from fp.fingerprint.crossfit import Groups, learn_and_hold_out, shuffle_labels
-from fp.fingerprint.estimators import Array, Estimator, Labels
+from fp.fingerprint.crossfit import Groups, shuffle_labels
+from fp.fingerprint.estimators import Labels
+from fp.fingerprint.learning import Recipe, Stacks
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,8 @@ def split(labels: Labels, groups: Groups, training: int, seed: int) -> NDArray[n
 
 
 def trial(
-    estimator: Estimator,
-    features: Array,
+    recipe: Recipe,
+    stacks: Stacks,
     labels: Labels,
     groups: Groups,
     training: int,
@@ -131,10 +132,10 @@ def trial(
 
     Parameters
     ----------
-    estimator : Estimator
+    recipe : Recipe
         The method.
-    features : ndarray, shape (N, ...)
-        Its features of all images.
+    stacks : mapping of str to ndarray, shape (N, ...)
+        Its features of all images, by name.
     labels : ndarray of bool, shape (N,)
         True for the generator's images.
     groups : ndarray of int, shape (N,)
@@ -158,11 +159,13 @@ def trial(
     given = labels[known]
 
     def learned_from(taught: Labels) -> tuple[float, float]:
-        held = learn_and_hold_out(estimator, features[known], taught, groups[known], folds, seed)
+        inner = {name: stack[known] for name, stack in stacks.items()}
+        learned = recipe.learn(inner, taught, groups[known], folds, seed)
+        held = learned.held
         mu_r, mu_g = (
             float(held.scores[taught[held.index] == label].mean()) for label in (False, True)
         )
-        scores = estimator.score(features[unknown], held.fitted.pattern, held.fitted.offset)
+        scores = learned.score({name: stack[unknown] for name, stack in stacks.items()})
         called = np.abs(scores - mu_g) < np.abs(scores - mu_r)
         truth = labels[unknown]
         return balanced_accuracy(truth, called), float(roc_auc_score(truth, scores))
