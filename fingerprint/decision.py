@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 
-from fp.denoisers.errors import UsageError
 from fp.fingerprint.fingerprint import Calibration
 from fp.fingerprint.typicality import LEVEL
 
@@ -93,34 +92,6 @@ def p_generated(score: float, calibration: Calibration) -> float:
     return (1 + int(np.count_nonzero(generated <= score))) / (1 + generated.size)
 
 
-def check_rate(fpr: float, calibration: Calibration) -> None:
-    """Refuse a false-positive rate that the reference images cannot support.
-
-    Parameters
-    ----------
-    fpr : float
-        Wished rate, in (0, 0.5].
-    calibration : Calibration
-        Held-out scores.
-
-    Raises
-    ------
-    UsageError
-        With the arithmetic, if no conformal p-value can reach the rate.
-    """
-    if not 0 < fpr <= 0.5:
-        raise UsageError(f"A false-positive rate of {fpr} is not possible; use 0 < rate <= 0.5.")
-    n = calibration.real.size
-    smallest = 1 / (n + 1)
-    if smallest > fpr:
-        needed = int(np.ceil(1 / fpr)) - 1
-        raise UsageError(
-            f"A false-positive rate of {fpr:g} needs at least {needed} reference images: with {n} "
-            f"the smallest conformal p-value is 1 / ({n} + 1) = {smallest:.4g}; raise --fpr or "
-            "extract with more reference images."
-        )
-
-
 def decide(
     score: float,
     calibration: Calibration,
@@ -128,6 +99,7 @@ def decide(
     fpr: float,
     p_typical: float | None = None,
     weak: bool = False,
+    p_bank: float | None = None,
 ) -> Answer:
     """Judge one score.
 
@@ -138,8 +110,8 @@ def decide(
     calibration : Calibration
         Held-out scores of the fingerprint.
     rule : {"conformal", "nearest-mean"}
-        ``conformal`` supports the generator where p_real <= fpr < p_generated, the reference where
-        p_generated <= fpr < p_real, and is inconclusive otherwise. ``nearest-mean`` is the rule of
+        ``conformal`` supports the generator where p_bank <= fpr < p_generated, the reference where
+        p_generated <= fpr < p_bank, and is inconclusive otherwise. ``nearest-mean`` is the rule of
         the DIF paper: generated if |score - mu_g| < |score - mu_r|.
     fpr : float
         Rate of the conformal rule.
@@ -148,6 +120,8 @@ def decide(
         `fp.fingerprint.typicality.LEVEL` is not given to the generator by the conformal rule.
     weak : bool
         Whether the fingerprint is weak, which every answer then says.
+    p_bank : float, optional
+        p-value under h1 corrected over the bank; by default that of the fingerprint alone.
 
     Returns
     -------
@@ -155,7 +129,8 @@ def decide(
         Decision, p-values and reasons.
     """
     mu_r, mu_g = calibration.mu_r, calibration.mu_g
-    under_h1, under_h2 = p_real(score, calibration), p_generated(score, calibration)
+    alone, under_h2 = p_real(score, calibration), p_generated(score, calibration)
+    under_h1 = alone if p_bank is None else p_bank
     nearest: Literal["generated", "real"] = (
         "generated" if abs(score - mu_g) < abs(score - mu_r) else "real"
     )
@@ -177,4 +152,4 @@ def decide(
         decision, reasons = "inconclusive", (reason,)
     if weak:
         reasons = (*reasons, "weak_fingerprint")
-    return Answer(decision, nearest, under_h1, under_h2, reasons)
+    return Answer(decision, nearest, alone, under_h2, reasons)

@@ -14,6 +14,7 @@ from fp.denoisers.errors import DenoiserError, ImageError, UsageError
 from fp.denoisers.images import Limits, LoadedImage, display_path
 from fp.denoisers.residual import DenoiserIdentity, Residual
 from fp.fingerprint.decision import Rule
+from fp.fingerprint.family import family_of
 from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.judge import Features, Judge, judge_of
 from fp.fingerprint.rows import Attribution, Detection, Finding, not_examined, with_file
@@ -106,13 +107,14 @@ def examine(image: LoadedImage, bank: Sequence[Fingerprint], options: DetectOpti
 
     Notes
     -----
-    The rate is shared by the K fingerprints (Bonferroni): an image is given to a generator where
-    p_real <= fpr / K < p_generated, so that over images of the reference population the chance of
-    any claim stays within fpr. It supports the reference only where every fingerprint says so.
+    An image is given to a generator where p_bank <= fpr < p_generated; p_bank is corrected over the
+    bank (see `fp.fingerprint.family`), so that over images of the reference population the chance
+    of any claim stays within fpr. It supports the reference only where every fingerprint says so.
     """
     shown = display_path(image.path)
     parts: dict[tuple[str, CropRule, str], Features] = {}
     rows: list[Attribution] = []
+    family = family_of(tuple(bank))
     too_small: ImageError | None = None
     for fingerprint in bank:
         key = (fingerprint.denoiser.digest, fingerprint.crop, fingerprint.preparation)
@@ -127,7 +129,7 @@ def examine(image: LoadedImage, bank: Sequence[Fingerprint], options: DetectOpti
             continue
         judge = judge_of(fingerprint)
         stacks = parts[key].of(judge.recipe)
-        rows.append(judge.attribution(shown, stacks, options.rule, options.fpr / len(bank)))
+        rows.append(judge.attribution(shown, stacks, options.rule, options.fpr, family.p))
     if not parts:
         assert too_small is not None
         return not_examined(shown, too_small, image)
@@ -174,6 +176,7 @@ def _over_bank(rows: Sequence[Attribution], judge: Judge, rule: Rule) -> Detecti
         mu_r=best.mu_r,
         mu_g=best.mu_g,
         p_real=best.p_real,
+        p_bank=best.p_bank,
         p_generated=best.p_generated,
         p_typical=best.p_typical,
         log10_lr=best.log10_lr,
@@ -205,6 +208,7 @@ def _unscored(path: str, fingerprint: Fingerprint, reason: str) -> Attribution:
         mu_g=fingerprint.mu_g,
         p_real=None,
         p_generated=None,
+        p_bank=None,
         p_typical=None,
         distance=None,
         log10_lr=None,

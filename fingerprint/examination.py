@@ -19,12 +19,12 @@ from fp.denoisers.errors import (
     UsageError,
 )
 from fp.denoisers.images import display_path, find_images, load_image
-from fp.fingerprint.decision import check_rate
 from fp.fingerprint.detection import (
     DetectOptions,
     examine,
     residual_for,
 )
+from fp.fingerprint.family import check_rate
 from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.judge import Features, judge_of
 from fp.fingerprint.rows import Finding, not_examined
@@ -209,8 +209,8 @@ def check_bank(bank: Sequence[Fingerprint], options: DetectOptions) -> None:
     for fingerprint in bank:
         residual_for(fingerprint.denoiser)
         _check_pattern(fingerprint)
-        if options.rule == "conformal":
-            _check_share(fingerprint, options.fpr, len(bank))
+    if options.rule == "conformal":
+        check_rate(options.fpr, bank)
 
 
 def _check_pattern(fingerprint: Fingerprint) -> None:
@@ -226,11 +226,3 @@ def _check_pattern(fingerprint: Fingerprint) -> None:
             f"that does not fit method {fingerprint.method!r} on {fingerprint.crop.width} x "
             f"{fingerprint.crop.height} pixels; extract it again."
         ) from error
-
-
-def _check_share(fingerprint: Fingerprint, fpr: float, members: int) -> None:
-    try:
-        check_rate(fpr / members, fingerprint.calibration)
-    except UsageError as error:
-        share = f"The rate {fpr:g} is shared by {members} fingerprints; " if members > 1 else ""
-        raise UsageError(f"{share}fingerprint {fingerprint.name!r}: {error}") from None

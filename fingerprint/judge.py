@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fp.fingerprint import likelihood
-from fp.fingerprint.decision import Rule, decide
+from fp.fingerprint.decision import Rule, decide, p_real
 from fp.fingerprint.estimators import Array
 from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.learning import Recipe
@@ -87,7 +88,12 @@ class Judge:
         return is_weak(self.fingerprint)
 
     def attribution(
-        self, path: str, stacks: dict[str, Array], rule: Rule, fpr: float
+        self,
+        path: str,
+        stacks: dict[str, Array],
+        rule: Rule,
+        fpr: float,
+        corrected: Callable[[float, float], float] | None = None,
     ) -> Attribution:
         """Judge one image.
 
@@ -100,7 +106,10 @@ class Judge:
         rule : {"conformal", "nearest-mean"}
             Rule of the decision.
         fpr : float
-            Rate of this fingerprint.
+            Rate of the decision.
+        corrected : callable, optional
+            From p_real and the log10 likelihood ratio without bounds to the p-value over the bank
+            that the fingerprint belongs to; without it, it stands alone.
 
         Returns
         -------
@@ -117,7 +126,11 @@ class Judge:
             specific = float(found.specific[0])
             assert self.specific_ratio is not None
             log10_lr_specific = self.specific_ratio(specific)
-        answer = decide(value, self.fingerprint.calibration, rule, fpr, p_typical, self.weak)
+        calibration = self.fingerprint.calibration
+        p_bank = p_real(value, calibration)
+        if corrected is not None:
+            p_bank = corrected(p_bank, self.ratio.free(value))
+        answer = decide(value, calibration, rule, fpr, p_typical, self.weak, p_bank)
         return Attribution(
             path=path,
             fingerprint=self.fingerprint.name,
@@ -127,6 +140,7 @@ class Judge:
             mu_r=self.fingerprint.mu_r,
             mu_g=self.fingerprint.mu_g,
             p_real=answer.p_real,
+            p_bank=p_bank,
             p_generated=answer.p_generated,
             p_typical=p_typical,
             distance=distance,

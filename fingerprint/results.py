@@ -33,11 +33,10 @@ from fp.fingerprint.examination import (
     open_bank,
     worker_died,
 )
+from fp.fingerprint.family import family_of
 from fp.fingerprint.files import atomic_path, output_error, write_text_atomic
-from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.journal import Row, open_journal
 from fp.fingerprint.judge import judge_of
-from fp.fingerprint.likelihood import certified_rate
 from fp.fingerprint.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS, Detection
 from fp.fingerprint.workers import run_in_order
 
@@ -64,8 +63,8 @@ class Summary:
     not_examined : dict of str to int
         Number of files of each reason why they were not examined.
     certified : float or None
-        Upper bound (95 %) of the rate of false claims over the bank that the calibrations certify:
-        the sum of Clopper-Pearson bounds at each fingerprint's share; None where it is 1 or more.
+        Upper bound (95 %) of the rate of false claims over the bank that its calibration certifies;
+        see `fp.fingerprint.family.Family.certified`.
     weak : tuple of str
         Fingerprints that separate no better than label shuffles may.
     """
@@ -173,12 +172,12 @@ def detect_into(
                 progress(done, len(items))
         rows = journal.rows(paths)
         if options.fdr is not None:
-            rates = corrected(journal.rows(paths), len(members))
+            rates = corrected(journal.rows(paths))
             rows = (_corrected(row, rates, options.fdr) for row in rows)
         summary = _write_tables(folder, rows, len(members))
         summary = replace(
             summary,
-            certified=_certified(members, options),
+            certified=family_of(tuple(members)).certified(options.fpr),
             weak=tuple(f.name for f in members if judge_of(f).weak),
         )
         _write_manifest(folder / MANIFEST, run, paths, started, summary)
@@ -221,34 +220,23 @@ def _sweep(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _certified(bank: Sequence[Fingerprint], options: DetectOptions) -> float | None:
-    share = options.fpr / len(bank)
-    bounds = [certified_rate(share, f.calibration.real.size) for f in bank]
-    # A share that claims nothing has nothing to certify.
-    total = sum(bounds)
-    return total if 0 < total < 1 else None
-
-
-def corrected(rows: Iterable[Row], fingerprints: int) -> dict[str, float]:
-    """Correct p_real over a bank and over the images of a run.
+def corrected(rows: Iterable[Row]) -> dict[str, float]:
+    """Correct p_bank over the images of a run.
 
     Parameters
     ----------
     rows : iterable of dict
         Rows of the journal.
-    fingerprints : int
-        Number K of fingerprints.
 
     Returns
     -------
     dict of str to float
-        Adjusted p-value of each examined image, by path: Bonferroni over the bank (K p, at most 1),
-        then Benjamini and Hochberg over the images.
+        Benjamini and Hochberg's adjusted p-value of each examined image, by path.
     """
     found = {
-        row["detection"]["path"]: min(1.0, fingerprints * row["detection"]["p_real"])
+        row["detection"]["path"]: row["detection"]["p_bank"]
         for row in rows
-        if row["detection"]["p_real"] is not None
+        if row["detection"]["p_bank"] is not None
     }
     if not found:
         return {}

@@ -30,6 +30,8 @@ class Attribution:
         Mean held-out scores of reference and generated images.
     p_real, p_generated : float or None
         Conformal p-values under h1 and h2.
+    p_bank : float or None
+        p-value under h1 corrected over the bank; p_real itself for a single fingerprint.
     p_typical : float or None
         Conformal p-value of the image's distance from the generator's own, where that is known.
     distance : float or None
@@ -58,6 +60,7 @@ class Attribution:
     mu_g: float
     p_real: float | None
     p_generated: float | None
+    p_bank: float | None
     p_typical: float | None
     distance: float | None
     log10_lr: float | None
@@ -88,6 +91,8 @@ class Detection:
         Mean held-out scores of reference and generated images.
     p_real, p_generated, p_typical : float or None
         Conformal p-values under h1 and h2, and of the distance from the generator's own images.
+    p_bank : float or None
+        p-value under h1 corrected over the bank; p_real itself for a single fingerprint.
     log10_lr : float or None
         log10 likelihood ratio of h2 against h1, within its empirical bounds.
     log10_lr_low, log10_lr_high : float or None
@@ -95,8 +100,8 @@ class Detection:
     specific, log10_lr_specific : float or None
         Score and log10 likelihood ratio of the generator's evidence alone, where parts are joined.
     q_real : float or None
-        p_real corrected over the bank and over the images of the run (Benjamini and Hochberg),
-        where a false-discovery rate was asked for.
+        p_bank corrected over the images of the run (Benjamini and Hochberg), where a
+        false-discovery rate was asked for.
     nearest_mean : str or None
         ``generated`` or ``real`` by the paper's rule.
     reasons : tuple of str
@@ -117,6 +122,7 @@ class Detection:
     mu_g: float | None = None
     p_real: float | None = None
     p_generated: float | None = None
+    p_bank: float | None = None
     p_typical: float | None = None
     log10_lr: float | None = None
     log10_lr_low: float | None = None

@@ -45,7 +45,7 @@ JOURNAL = "detections.journal"
 COLUMNS = re.findall(
     r"\w+",
     """
-    path status decision fingerprint score rho mu_r mu_g p_real p_generated p_typical
+    path status decision fingerprint score rho mu_r mu_g p_real p_generated p_bank p_typical
     log10_lr log10_lr_low log10_lr_high specific log10_lr_specific q_real nearest_mean reasons
     message sha256 format width height mode converted orientation
     """,
@@ -337,15 +337,14 @@ REFUSED = {
     "rate out of reach": (
         {"--fpr": "0.01"},
         2,
-        "fingerprint 'gen 0': A false-positive rate of 0.01 needs at least 99 reference images: "
+        "A false-positive rate of 0.01 needs at least 99 reference images: "
         "with 24 the smallest conformal p-value is 1 / (24 + 1) = 0.04; raise --fpr or extract "
         "with more reference images.",
     ),
     "rate shared": (
-        {"bank": "{lab}/pair.h5", "--fpr": "0.06"},
+        {"bank": "{lab}/pair.h5", "--fpr": "0.03"},
         2,
-        "The rate 0.06 is shared by 2 fingerprints; fingerprint 'gen 0': A false-positive rate of "
-        "0.03 needs at least 33 reference images",
+        "A false-positive rate of 0.03 needs at least 33 reference images",
     ),
     "rate zero": ({"--fpr": "0"}, 2, "A false-positive rate of 0.0 is not possible"),
     "rate of nothing": ({"--fpr": "nan"}, 2, "A false-positive rate of nan is not possible"),

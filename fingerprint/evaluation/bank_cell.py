@@ -217,31 +217,24 @@ def _with(row: Row, condition: str) -> Row:
 def _attribute(bank: _Bank, seen: _Seen, members: list[int], held: Scores, fpr: float) -> Numbers:
     """Give each image to one fingerprint of a bank, or to none (-1), as `fp detect` does.
 
-    Where distances are known, each fingerprint decides at its share of the rate, and a claim stands
-    if no other lies nearer. Where they are not, the largest evidence over the bank is calibrated as
-    a maximum, against the largest held-out evidence of each training photograph, and the winner
-    must find the image ordinary for itself too.
+    Evidence is calibrated as a maximum: against the largest held-out evidence over the bank of each
+    training photograph. A claim must find the image ordinary for its generator too, and typical and
+    nearest where that is known; otherwise the largest evidence of the claims decides.
     """
+    evidence = np.stack([bank.detectors[k].evidence(seen.scores[:, k]) for k in members], axis=1)
+    largest = np.sort(held[:, members].max(axis=1))
+    under_h1 = 1 + largest.size - np.searchsorted(largest, evidence, "left")
+    claims = under_h1 / (1 + largest.size) <= fpr
+    for column, k in enumerate(members):
+        generated = np.sort(bank.detectors[k].calibration.generated)
+        under_h2 = 1 + np.searchsorted(generated, seen.scores[:, k], "right")
+        claims[:, column] &= under_h2 / (1 + generated.size) > fpr
+        claims[:, column] &= seen.typical[:, k]
     given = np.full(len(seen.scores), -1)
     if seen.distance.any():
-        claims = np.stack(
-            [seen.claims(bank.detectors[k], k, fpr / len(members)) for k in members], axis=1
-        )
-        distance = seen.distance[:, members]
-        nearest = distance.argmin(axis=1)
-        stands = claims[np.arange(len(given)), nearest]
-        given[stands] = np.array(members)[nearest[stands]]
-        return given
-    scores = seen.scores
-    evidence = np.stack([bank.detectors[k].evidence(scores[:, k]) for k in members], axis=1)
-    largest = np.sort(held[:, members].max(axis=1))
-    best = evidence.argmax(axis=1)
-    under_h1 = 1 + largest.size - np.searchsorted(largest, evidence.max(axis=1), "left")
-    rare: Labels = under_h1 / (1 + largest.size) <= fpr
-    for image in np.flatnonzero(rare):
-        place = members[best[image]]
-        generated = bank.detectors[place].calibration.generated
-        under_h2 = 1 + int((generated <= scores[image, place]).sum())
-        if under_h2 / (1 + generated.size) > fpr:
-            given[image] = place
+        best = seen.distance[:, members].argmin(axis=1)
+    else:
+        best = np.where(claims, evidence, -np.inf).argmax(axis=1)
+    stands = claims[np.arange(len(given)), best]
+    given[stands] = np.array(members)[best[stands]]
     return given
