@@ -108,9 +108,11 @@ def _view(rows: Doubles, labels: Labels) -> View:
     shrinkage = ledoit_wolf_shrinkage(gram, p)
     total = float(np.trace(gram)) / n
     values, vectors = np.linalg.eigh(gram)
-    rank = min(_RANK, n - 2, p - 1)
+    # Directions in which nothing varies have no eigenvector worth the name.
+    usable = int(np.count_nonzero(values > 1e-10 * max(float(values.max()), 1e-290)))
+    rank = min(_RANK, n - 2, p - 1, usable)
     leading = np.argsort(values)[::-1][:rank]
-    largest = np.maximum(values[leading], 1e-300)
+    largest = values[leading]
     basis = (centred.T @ vectors[:, leading] / np.sqrt(largest)).T
     isotropic = shrinkage * total / p
     rest = max(total - float(largest.sum()) / n, 0.0) / (p - rank)

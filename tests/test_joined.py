@@ -189,6 +189,18 @@ def test_distance_is_mahalanobis_where_everything_is_kept():
     assert np.corrcoef(found.distance(rows), expected)[0, 1] > 0.98
 
 
+def test_features_that_hardly_vary_give_finite_distances():
+    rng = np.random.default_rng(12)
+    labels = np.arange(40) < 20
+    for rows in (
+        np.outer(rng.normal(size=40), rng.normal(size=112)),  # of rank one
+        np.tile(rng.normal(size=112), (40, 1)),  # all alike
+        rng.normal(size=(40, 112))[np.arange(40) % 3],  # copies
+    ):
+        found = typicality._view(rows, labels).distance(rows)
+        assert np.isfinite(found).all() and (found >= 0).all()
+
+
 def test_many_labellings_at_once_are_as_one_by_one():
     rng = np.random.default_rng(8)
     rows = rng.normal(size=(48, 90))
