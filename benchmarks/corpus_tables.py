@@ -1,0 +1,84 @@
+"""Put the main tables of an evaluation into RESULTS.md.
+
+    fp evaluate ../shared/corpus -o .work/corpus --config benchmarks/corpus.toml --jobs 2
+    python benchmarks/corpus_tables.py .work/corpus
+
+takes from its `results.md` what RESULTS.md shows: accuracies, losses, attribution, specificity. All
+other figures of the run (AUC, Cllr, claims, confusion matrices) stay in that file.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from held_out import PROJECT, put_section
+
+SHOWN = ("accuracy", "siblings tied", "loss", "All figures", "average precision")
+
+
+def tables(text):
+    """Yield every table with its protocol and title."""
+    protocol = title = ""
+    lines: list[str] = []
+    for line in [*text.splitlines(), ""]:
+        if line.startswith("|"):
+            lines.append(line)
+            continue
+        if lines:
+            yield protocol, title, lines
+            lines = []
+        if line.startswith("## "):
+            protocol = line[3:]
+        elif line.endswith(":"):
+            title = line
+
+
+def ahead(lines):
+    """Count the outcomes of paired comparisons on clean images at 128 training images a class."""
+    counts: dict[str, list[str]] = {}
+    for line in lines[2:]:
+        _, second, generator, training, _, condition, difference, outcome = (
+            cell.strip() for cell in line.strip("|").split("|")
+        )
+        if (training, condition) == ("128", "none") and generator != "(mean)":
+            counts.setdefault(second, []).append(f"{generator} {difference} ({outcome})")
+    return [f"* against {second}: {'; '.join(found)}" for second, found in counts.items()]
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--section", default="corpus", show_default=True)
+@click.option("--config", default="benchmarks/corpus.toml", show_default=True)
+@click.option("--commit", help="Commit that the evaluation ran on, if it is not the present one.")
+def main(folder, section, config, commit):
+    """Write the tables of FOLDER into their section of RESULTS.md."""
+    text = (folder / "results.md").read_text("utf-8")
+    if commit is None:
+        head = ["git", "rev-parse", "--short", "HEAD"]
+        found = subprocess.run(head, cwd=PROJECT, capture_output=True, text=True, check=False)
+        commit = found.stdout.strip()
+    day = datetime.now(UTC).date().isoformat()
+    parts = [
+        f"`fp evaluate ../shared/corpus -o .work/corpus --config {config} --jobs 2`, then "
+        f"`python benchmarks/corpus_tables.py .work/corpus`, {day}, commit {commit}."
+    ]
+    last = ""
+    for protocol, title, lines in tables(text):
+        if protocol != last:
+            parts.append(f"### {protocol}")
+            last = protocol
+        if title.startswith(SHOWN):
+            parts.append(f"{title}\n\n" + "\n".join(lines))
+        elif title.startswith("Paired") and protocol == "sample_size":
+            parts.append("Accuracy of auto less that of others, on the same splits at 128:")
+            parts.append("\n".join(ahead(lines)))
+    whole = re.sub(r", n \d+ x (\d+)", r"", "\n\n".join(parts))
+    put_section(PROJECT / "RESULTS.md", section, whole)
+
+
+if __name__ == "__main__":
+    main()
