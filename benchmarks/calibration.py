@@ -8,13 +8,11 @@ needs the corpus (FP_CORPUS, by default ../shared/corpus beside the project).
 from __future__ import annotations
 
 import shlex
-import subprocess
 import sys
-from datetime import UTC, datetime
 
 import click
 import numpy as np
-from held_out import CORPUS, GENERATORS, PROJECT, percent, put_section
+from held_out import CORPUS, GENERATORS, PROJECT, percent, put_section, stamp
 from scipy.stats import kstest
 from sklearn.metrics import roc_auc_score
 
@@ -130,10 +128,7 @@ def main(generators, method, denoiser, training, splits, section):
     table = [f"| figure | {' | '.join(generators)} |", "| --- " * (1 + len(generators)) + "|"]
     table += [f"| {name} | {' | '.join(cells)} |" for name, cells in lines.items()]
     if section:
-        command = shlex.join(["python", "benchmarks/calibration.py", *sys.argv[1:]])
-        head = ["git", "rev-parse", "--short", "HEAD"]
-        commit = subprocess.run(head, cwd=PROJECT, capture_output=True, text=True, check=False)
-        note = f"`{command}`, {datetime.now(UTC).date()}, commit {commit.stdout.strip()}."
+        note = stamp(shlex.join(["python", "benchmarks/calibration.py", *sys.argv[1:]]))
         put_section(PROJECT / "RESULTS.md", section, note + "\n\n" + "\n".join(table))
     print("\n".join(table))
 

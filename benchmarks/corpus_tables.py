@@ -10,12 +10,12 @@ other figures of the run (AUC, Cllr, claims, confusion matrices) stay in that fi
 from __future__ import annotations
 
 import re
-import subprocess
-from datetime import UTC, datetime
+import shlex
+import sys
 from pathlib import Path
 
 import click
-from held_out import PROJECT, put_section
+from held_out import PROJECT, put_section, stamp
 
 SHOWN = ("accuracy", "siblings tied", "loss", "All figures", "average precision")
 
@@ -57,15 +57,9 @@ def ahead(lines):
 def main(folder, section, config, commit):
     """Write the tables of FOLDER into their section of RESULTS.md."""
     text = (folder / "results.md").read_text("utf-8")
-    if commit is None:
-        head = ["git", "rev-parse", "--short", "HEAD"]
-        found = subprocess.run(head, cwd=PROJECT, capture_output=True, text=True, check=False)
-        commit = found.stdout.strip()
-    day = datetime.now(UTC).date().isoformat()
-    parts = [
-        f"`fp evaluate ../shared/corpus -o .work/corpus --config {config} --jobs 2`, then "
-        f"`python benchmarks/corpus_tables.py .work/corpus`, {day}, commit {commit}."
-    ]
+    made = f"fp evaluate ../shared/corpus -o {folder} --config {config} --jobs 2"
+    told = shlex.join(["python", "benchmarks/corpus_tables.py", *sys.argv[1:]])
+    parts = [f"`{made}`, then {stamp(told, commit)}"]
     last = ""
     for protocol, title, lines in tables(text):
         if protocol != last:

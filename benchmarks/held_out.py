@@ -103,6 +103,15 @@ def table(rows, generators):
     return "\n".join(lines)
 
 
+def stamp(command, commit=None):
+    """Say by which command, on which day and commit a table was made."""
+    if commit is None:
+        head = ["git", "rev-parse", "--short", "HEAD"]
+        found = subprocess.run(head, cwd=PROJECT, capture_output=True, text=True, check=False)
+        commit = found.stdout.strip()
+    return f"`{command}`, {datetime.now(UTC).date().isoformat()}, commit {commit}."
+
+
 def put_section(path, name, text):
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
     whole = path.read_text("utf-8")
@@ -145,16 +154,7 @@ def main(denoisers, methods, generators, training, splits, nulls, parameters, wo
                 print(name, percent(accuracies), file=sys.stderr, flush=True)
     text = table(rows, generators)
     if section:
-        command = shlex.join(["python", "benchmarks/held_out.py", *sys.argv[1:]])
-        commit = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"],
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            check=False,
-        ).stdout.strip()
-        day = datetime.now(UTC).date().isoformat()
-        note = f"`{command}`, {day}, commit {commit}."
+        note = stamp(shlex.join(["python", "benchmarks/held_out.py", *sys.argv[1:]]))
         put_section(PROJECT / "RESULTS.md", section, f"{note}\n\n{text}")
     print(text)
 

@@ -168,8 +168,6 @@ _REGISTRY: dict[str, tuple[Callable[..., Estimator], str]] = {
     "spectrum": (_spectrum, "discriminant of the residual's power spectrum; sees processing"),
 }
 
-DEFAULT = "tile"
-
 
 def register(name: str, make: Callable[..., Estimator], summary: str) -> None:
     """Add an estimator.

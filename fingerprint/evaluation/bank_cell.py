@@ -226,9 +226,7 @@ def _attribute(bank: _Bank, seen: _Seen, members: list[int], held: Scores, fpr: 
     under_h1 = 1 + largest.size - np.searchsorted(largest, evidence, "left")
     claims = under_h1 / (1 + largest.size) <= fpr
     for column, k in enumerate(members):
-        generated = np.sort(bank.detectors[k].calibration.generated)
-        under_h2 = 1 + np.searchsorted(generated, seen.scores[:, k], "right")
-        claims[:, column] &= under_h2 / (1 + generated.size) > fpr
+        claims[:, column] &= bank.detectors[k].ordinary(seen.scores[:, k], fpr)
         claims[:, column] &= seen.typical[:, k]
     given = np.full(len(seen.scores), -1)
     if seen.distance.any():

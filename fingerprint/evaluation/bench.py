@@ -63,13 +63,18 @@ class Detector:
 
     def claims(self, scores: Scores, fpr: float) -> Labels:
         """Say which scores alone claim the generator at a rate; see `decision.decide`."""
-        real, generated = np.sort(self.calibration.real), np.sort(self.calibration.generated)
-        if generated.mean() <= real.mean():
+        real = np.sort(self.calibration.real)
+        if self.calibration.mu_g <= self.calibration.mu_r:
             return np.zeros(scores.size, dtype=bool)
         under_h1 = 1 + real.size - np.searchsorted(real, scores, "left")
-        under_h2 = 1 + np.searchsorted(generated, scores, "right")
         rare = under_h1 / (1 + real.size) <= fpr
-        return np.asarray(rare & (under_h2 / (1 + generated.size) > fpr))
+        return np.asarray(rare & self.ordinary(scores, fpr))
+
+    def ordinary(self, scores: Scores, fpr: float) -> Labels:
+        """Say which scores are ordinary for the generator: p_generated > fpr."""
+        generated = np.sort(self.calibration.generated)
+        under_h2 = 1 + np.searchsorted(generated, scores, "right")
+        return np.asarray(under_h2 / (1 + generated.size) > fpr)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,55 @@
+"""Compare two rows of `held_out.py` split by split, for RESULTS.md.
+
+    python benchmarks/paired.py wavelet-auto dncnn-dif wavelet-dif --section paired
+
+reads the cells that `held_out.py` kept; the same seed means the same split.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import click
+from held_out import GENERATORS, PROJECT, put_section, stamp
+
+from fp.fingerprint.evaluation.statistics import paired
+
+
+def accuracies(work, row, generator, training, splits):
+    kept = work / f"{row}-{generator}-{training}-{splits}.json"
+    if not kept.exists():
+        return None
+    return [trial["accuracy"] for trial in json.loads(kept.read_text("utf-8"))]
+
+
+@click.command()
+@click.argument("first")
+@click.argument("others", nargs=-1, required=True)
+@click.option("--training", default=128, show_default=True, help="Images of each class.")
+@click.option("--splits", default=5, show_default=True)
+@click.option("--work", type=click.Path(path_type=Path), default=PROJECT / ".work" / "held_out")
+@click.option("--section", help="Section of RESULTS.md to replace.")
+def main(first, others, training, splits, work, section):
+    """Give the accuracy of FIRST less that of OTHERS (as DENOISER-METHOD), in points."""
+    lines = [f"| {first} against | {' | '.join(GENERATORS)} |", "| --- " * 4 + "|"]
+    for other in others:
+        cells = []
+        for generator in GENERATORS:
+            one, two = (accuracies(work, r, generator, training, splits) for r in (first, other))
+            if one is None or two is None:
+                cells.append("not run")
+                continue
+            m = paired([100 * x for x in one], [100 * x for x in two])
+            cells.append(f"{m.value:+.1f} ({m.low:+.1f} to {m.high:+.1f})")
+        lines.append(f"| {other} | {' | '.join(cells)} |")
+    if section:
+        note = stamp(shlex.join(["python", "benchmarks/paired.py", *sys.argv[1:]]))
+        put_section(PROJECT / "RESULTS.md", section, note + "\n\n" + "\n".join(lines))
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
