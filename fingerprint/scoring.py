@@ -48,7 +48,7 @@ def _parameters(fingerprint: Fingerprint) -> dict[str, Any]:
     return {"parts": [[part.method, part.parameters.get("method", {})] for part in parts]}
 
 
-def score(fingerprint: Fingerprint, stacks: Stacks, recipe: Recipe | None = None) -> Scored:
+def score(fingerprint: Fingerprint, stacks: Stacks, recipe: Recipe) -> Scored:
     """Score images by a fingerprint.
 
     Parameters
@@ -57,15 +57,14 @@ def score(fingerprint: Fingerprint, stacks: Stacks, recipe: Recipe | None = None
         The fingerprint.
     stacks : mapping of str to ndarray, shape (M, ...)
         Features of the images, by name, as the fingerprint's recipe gives them.
-    recipe : Recipe, optional
-        What `recipe_of` gave, where it is at hand.
+    recipe : Recipe
+        What `recipe_of` gave: made once, not for every image.
 
     Returns
     -------
     Scored
         Scores of M images.
     """
-    recipe = recipe or recipe_of(fingerprint)
     joined = fingerprint.joined
     if joined is None:
         fitted = [Fitted(fingerprint.pattern, fingerprint.offset)]
