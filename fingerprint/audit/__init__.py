@@ -14,8 +14,9 @@ from threadpoolctl import threadpool_limits
 from fp.fingerprint.audit.checks import compare_classes
 from fp.fingerprint.audit.copies import copies
 from fp.fingerprint.audit.findings import CODES, SEVERITIES, Audit, Finding
-from fp.fingerprint.audit.measuring import Folder, Measure, Progress, Properties, measure_folder
+from fp.fingerprint.audit.measuring import Folder, Measure, Properties, measure_folder
 from fp.fingerprint.audit.mixture import FEWEST, MOST, Split, two_clusters
+from fp.fingerprint.population import Progress
 
 __all__ = ["FEW", "audit", "audit_folders"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from fp.fingerprint.audit.measuring import Refused
+from fp.fingerprint.population import Skipped
 
 Severity = Literal["none", "note", "warning", "serious"]
 
@@ -158,14 +158,14 @@ class Audit:
         One for every code that could be checked, the worst first.
     n_generated, n_real : int
         Number of images that were measured.
-    skipped : tuple of Refused
+    skipped : tuple of Skipped
         Files that were not.
     """
 
     findings: tuple[Finding, ...]
     n_generated: int
     n_real: int
-    skipped: tuple[Refused, ...]
+    skipped: tuple[Skipped, ...]
 
     def at_least(self, severity: Severity) -> tuple[Finding, ...]:
         """Give the findings that are as bad as this or worse.

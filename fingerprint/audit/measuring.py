@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
@@ -33,33 +32,13 @@ from fp.fingerprint.audit.traces import (
     resampling_trace,
     window_of,
 )
+from fp.fingerprint.population import Progress, Skipped
 from fp.fingerprint.workers import run_in_order, with_one_thread
-
-Progress = Callable[[str, int, int], None]
 
 RESIDUALS = "wavelet"
 """Denoiser of the test for several generators: a few milliseconds an image, no network."""
 
 _SIDE = 256  # longest side of the part whose residual is folded
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A file that was not audited.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    reason : str
-        Key of `fp.denoisers.images.REASONS`.
-    message : str
-        One sentence.
-    """
-
-    path: Path
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,12 +131,12 @@ class Folder:
     ----------
     images : tuple of Properties
         In the order of their hashes, so that names and order of the files change nothing.
-    skipped : tuple of Refused
+    skipped : tuple of Skipped
         Files that were not measured.
     """
 
     images: tuple[Properties, ...]
-    skipped: tuple[Refused, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,13 +160,13 @@ class Measure:
     preparation: str = "none"
     limits: Limits = field(default_factory=Limits)
 
-    def __call__(self, path: Path) -> Properties | Refused:
+    def __call__(self, path: Path) -> Properties | Skipped:
         """Measure one file, or say why not."""
         try:
             image, stored = load_with_container(path, self.root, self.limits)
             part = image.rgb_hwc if self.crop is None else self.crop.apply(image.rgb_hwc)
         except ImageError as error:
-            return Refused(path, error.reason, str(error))
+            return Skipped(path, error.reason, str(error))
         return _measure(image, stored, Degradation(self.preparation).apply(part))
 
 
@@ -222,7 +201,7 @@ def measure_folder(
     """
     paths = find_images([folder])
     images: list[Properties] = []
-    skipped: list[Refused] = []
+    skipped: list[Skipped] = []
     stage = f"audit of {display_path(folder)}"
     for done, result in enumerate(run_in_order(measure, paths, _worker_died, jobs), start=1):
         if isinstance(result, Properties):
@@ -235,9 +214,9 @@ def measure_folder(
     return Folder(tuple(images), tuple(skipped))
 
 
-def _worker_died(path: Path) -> Refused:
+def _worker_died(path: Path) -> Skipped:
     message = f"{display_path(path)} ended the process that measured it."
-    return Refused(path, "worker_died", message)
+    return Skipped(path, "worker_died", message)
 
 
 @lru_cache(maxsize=1)

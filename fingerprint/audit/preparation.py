@@ -14,8 +14,8 @@ from fp.denoisers.errors import ImageError
 from fp.denoisers.images import Limits, find_images, read_container
 from fp.fingerprint.audit import audit
 from fp.fingerprint.audit.findings import Audit
-from fp.fingerprint.audit.measuring import Measure, Progress, measure_folder
-from fp.fingerprint.population import Reduction
+from fp.fingerprint.audit.measuring import Measure, measure_folder
+from fp.fingerprint.population import Progress, Reduction
 
 LOWEST = "lowest"
 """Asks for JPEG at the quality that `matching_quality` finds."""
