@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 import numpy as np
 import pywt
-from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
 
+from fp.denoisers.compiled_wavelet import noise_of_channel
 from fp.denoisers.errors import DenoiserError
 from fp.denoisers.residual import DenoiserIdentity, FloatArray
 
@@ -85,24 +83,13 @@ class Wavelet:
         ndarray of float32, shape (3, H, W)
             The noise, in the same unit.
         """
-        return np.stack([self._noise_of_channel(channel) for channel in image_chw])
-
-    def _noise_of_channel(self, channel: FloatArray) -> FloatArray:
-        with warnings.catch_warnings():
-            # On small images every coefficient feels the border; that is known and harmless here.
-            warnings.filterwarnings("ignore", message="Level value of", category=UserWarning)
-            approximation, *details = pywt.wavedec2(channel, self.wavelet, level=self.levels)
-        noise = [np.zeros_like(approximation)]
-        noise += [tuple(self._shrink(band) for band in level) for level in details]
-        height, width = channel.shape
-        return np.asarray(pywt.waverec2(noise, self.wavelet)[:height, :width], dtype=np.float32)
-
-    def _shrink(self, band: NDArray[np.float32]) -> NDArray[np.float32]:
-        variance = np.float32(self.sigma**2)
-        energy = np.square(band)
-        smallest = uniform_filter(energy, self.windows[0])
-        for window in self.windows[1:]:
-            np.minimum(smallest, uniform_filter(energy, window), out=smallest)
-        # max(0, e - s^2) + s^2 = max(s^2, e)
-        np.maximum(smallest, variance, out=smallest)
-        return np.asarray(band * (variance / smallest), dtype=np.float32)
+        filters = pywt.Wavelet(self.wavelet).filter_bank
+        low, high, low_back, high_back = (np.array(taps, np.float32) for taps in filters)
+        decompose, rebuild = np.stack([low, high]), np.stack([low_back, high_back])
+        windows, variance = np.array(self.windows, np.int64), np.float32(self.sigma**2)
+        return np.stack(
+            [
+                noise_of_channel(channel, decompose, rebuild, self.levels, windows, variance)
+                for channel in np.ascontiguousarray(image_chw)
+            ]
+        )

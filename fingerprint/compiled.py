@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
-import numba
 import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from fp.denoisers.jit import compiled, compiled_parallel
+
 FloatArray = NDArray[np.float32] | NDArray[np.float64]
 DoubleArray = NDArray[np.float64]
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _LANES = 32
 _CHUNK = 16 * _LANES  # 4 KiB in float64: a few chunks fit into the first-level cache
 _PATTERNS_PER_PASS = 16
-
-
-def compiled(function: _Function, *, parallel: bool = False) -> _Function:
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "parallel": parallel}
-    try:
-        kernel = numba.njit(function, cache=True, **options)
-    except RuntimeError:  # no folder for the cache is writable: compile in each process instead
-        kernel = numba.njit(function, **options)
-    return cast(_Function, kernel)
-
-
-def compiled_parallel(function: _Function) -> _Function:
-    return compiled(function, parallel=True)
 
 
 @compiled
@@ -179,14 +163,23 @@ def fold_products(
 ) -> None:
     channels, height, width = planes.shape
     side = folded.shape[1]
+    count = width - 2 * margin
+    strips = np.empty((side, count))
     folded[:] = 0.0
     for lag in range(len(lags)):
         down, right = lags[lag, 0], lags[lag, 1]
         for c in range(channels):
             tile = folded[lag * channels + c]
+            strips[:] = 0.0
+            # Rows of one phase onto each other first: that loop has no index to divide.
             for y in range(margin, height - margin):
-                phase = tile[y % side]
-                for x in range(margin, width - margin):
-                    product = np.float64(planes[c, y, x]) * planes[c, y + down, x + right]
-                    phase[x % side] += min(max(product, -limit), limit)
+                strip = strips[y % side]
+                here = planes[c, y, margin : margin + count]
+                there = planes[c, y + down, margin + right : margin + right + count]
+                for x in range(count):
+                    product = np.float64(here[x]) * np.float64(there[x])
+                    strip[x] += min(max(product, -limit), limit)
+            for phase in range(side):
+                for x in range(count):
+                    tile[phase, (margin + x) % side] += strips[phase, x]
     folded /= ((height - 2 * margin) // side) * ((width - 2 * margin) // side)

@@ -34,7 +34,13 @@ _LARGEST_NORM = 1e150
 
 # The `workqueue` layer, Numba's last resort where no OpenMP is installed, aborts the process when
 # two Python threads enter it at once.
-_one_launch = threading.Lock()
+one_launch = threading.Lock()
+"""Held while a compiled function runs on several threads."""
+
+
+def threads() -> int:
+    """Give the number of threads that compiled functions may use."""
+    return _threads
 
 
 def _work_alone() -> None:
@@ -209,7 +215,7 @@ def fold(residuals: FloatArray, period: int) -> DoubleArray:
         for image, tile in zip(stack, tiles, strict=True):
             fold_image(image, tile)
     else:
-        with _one_launch:
+        with one_launch:
             fold_in_parallel(stack, tiles)
     finite: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(tiles), axis=(1, 2, 3))
     _require(finite, "residuals")
@@ -359,7 +365,7 @@ def _measure(
             part = slice(i, i + step)
             products(images[part], patterns, other_means, mean[part], norm[part], sums[part])
     else:
-        with _one_launch:
+        with one_launch:
             products_in_parallel(images, patterns, other_means, step, mean, norm, sums)
     _require(np.isfinite(mean) & (norm < _LARGEST_NORM), name)
     return Moments(mean, norm), sums

@@ -36,6 +36,22 @@ def test_windows_overlap_by_half_and_are_averaged():
     np.testing.assert_allclose(power_spectrum(residual), np.mean(parts, axis=0), rtol=1e-10)
 
 
+@pytest.mark.parametrize("window", [24, 32, 64, 128])
+@pytest.mark.parametrize("size", [(128, 128), (160, 200)])
+def test_windows_of_any_side_have_the_power_of_their_transforms(window, size):
+    residual = np.random.default_rng(2).normal(size=(2, *size)).astype(np.float32)
+    taper = np.outer(hann(window, sym=False), hann(window, sym=False))
+    taper /= np.linalg.norm(taper)
+    starts = [range(0, side - window + 1, window // 2) for side in size]
+    parts = [
+        np.square(np.abs(np.fft.rfft2(residual[:, y : y + window, x : x + window] * taper)))
+        for y in starts[0]
+        for x in starts[1]
+    ]
+    expected = np.mean(parts, axis=0)
+    np.testing.assert_allclose(power_spectrum(residual, window), expected, rtol=1e-9, atol=1e-12)
+
+
 def test_a_wave_peaks_in_its_bin():
     x = np.arange(192)
     wave = np.cos(2 * np.pi * x * 8 / 64).astype(np.float32)

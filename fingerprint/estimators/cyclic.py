@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
 
+from fp.denoisers.compiled_box import box_mean
 from fp.denoisers.errors import UsageError
 from fp.fingerprint.compiled import fold_products
 from fp.fingerprint.estimators import Course, Fitted, Labels, Role, Scheme, Scores
@@ -59,8 +59,9 @@ def cyclic_covariance(residual_chw: NDArray[np.float32]) -> Planes:
     presence of almost cyclostationarity on images", ICIP 2010, doi:10.1109/ICIP.2010.5652282.
     """
     planes = np.concatenate([residual_chw, residual_chw.mean(axis=0, keepdims=True)])
-    energy = np.stack([uniform_filter(plane * plane, _WINDOW) for plane in planes])
-    planes /= np.sqrt(np.maximum(energy, 0) + np.float32(1e-10))
+    for plane in planes:
+        energy = box_mean(plane * plane, _WINDOW).T
+        plane /= np.sqrt(np.maximum(energy, 0) + np.float32(1e-10))
     folded = np.empty((len(LAGS) * len(planes), LARGEST, LARGEST))
     fold_products(planes, np.array(LAGS), _MARGIN, _LIMIT, folded)
     folded -= folded.mean(axis=(1, 2), keepdims=True)

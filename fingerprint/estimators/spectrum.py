@@ -9,9 +9,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.fft import rfft2
-from scipy.signal.windows import hann
 
 from fp.denoisers.errors import InputError
+from fp.fingerprint.compiled_spectrum import COLUMNS, window_power
 from fp.fingerprint.estimators import Course, Fitted, Labels, Role, Scheme, Scores
 from fp.fingerprint.estimators.discriminant import linear_score
 
@@ -71,15 +71,28 @@ def power_spectrum(residual_chw: NDArray[np.float32], window: int = 64) -> Spect
     ndarray of float64, shape (C, window, window // 2 + 1)
         Mean power in each bin.
     """
-    taper = np.outer(hann(window, sym=False), hann(window, sym=False))
-    taper /= np.sqrt(np.square(taper).sum())
-    step = window // 2
-    blocks = sliding_window_view(residual_chw, (window, window), axis=(1, 2))[:, ::step, ::step]
+    # SciPy's periodic Hann window to the bit; importing scipy.signal for it would take a second.
+    taper = 0.5 + 0.5 * np.cos(np.linspace(-np.pi, np.pi, window + 1)[:-1])
+    taper /= np.linalg.norm(taper)
+    windows = [(side - window) // (window // 2) + 1 for side in residual_chw.shape[1:]]
     total = np.zeros((residual_chw.shape[0], window, window // 2 + 1))
+    if window < 2 * COLUMNS or window & (window - 1):
+        _add_power(residual_chw, taper, total)
+    else:
+        angle = 2 * np.pi * np.arange(window) / window
+        cosine, sine = np.cos(angle), np.sin(angle)
+        for plane, power in zip(np.ascontiguousarray(residual_chw), total, strict=True):
+            window_power(plane, taper, cosine, sine, power)
+    return np.asarray(total / (windows[0] * windows[1]))
+
+
+def _add_power(residual_chw: NDArray[np.float32], taper: Spectra, total: Spectra) -> None:
+    window = taper.size
+    blocks = sliding_window_view(residual_chw, (window, window), axis=(1, 2))
+    blocks = blocks[:, :: window // 2, :: window // 2]
     for row in range(blocks.shape[1]):  # a row of windows at a time bounds the memory
-        transform = rfft2(blocks[:, row].astype(np.float64) * taper)
+        transform = rfft2(blocks[:, row].astype(np.float64) * np.outer(taper, taper))
         total += (np.square(transform.real) + np.square(transform.imag)).sum(axis=1)
-    return np.asarray(total / (blocks.shape[1] * blocks.shape[2]))
 
 
 @dataclass(frozen=True)

@@ -133,13 +133,34 @@ class Tile:
 
     def score(self, features: Tiles, pattern: NDArray[np.float32], offset: float = 0.0) -> Scores:
         """Correlate images, given as folded residuals, with the weights repeated over them."""
-        period = pattern.shape[-1]
-        weights = pattern.astype(np.float64).ravel()
-        weights -= weights.mean()
-        norm = float(np.linalg.norm(weights)) * period * np.sqrt(3.0)
-        rows = refold(features, period).reshape(len(features), -1)
-        # One image at a time: the bits must not depend on how many are scored together.
-        return np.array([row @ weights for row in rows]) / (norm or 1.0) - offset
+        found = template(pattern)
+        rows = refold(features, pattern.shape[-1]).reshape(len(features), -1)
+        # Inner products one by one: the bits must not depend on how many are scored together.
+        return np.asarray(np.vecdot(rows, found.weights)) / found.norm - offset
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """What folded residuals are multiplied with.
+
+    Parameters
+    ----------
+    weights : ndarray of float64, shape (3 P P,)
+        Weights of zero mean.
+    norm : float
+        What the inner product is divided by: sqrt(3) P |w|; 1.0 where that is 0.
+    """
+
+    weights: Tiles
+    norm: float
+
+
+def template(pattern: NDArray[np.float32]) -> Template:
+    """Make the template of weights (3, P, P)."""
+    weights = pattern.astype(np.float64).ravel()
+    weights -= weights.mean()
+    norm = float(np.linalg.norm(weights)) * pattern.shape[-1] * np.sqrt(3.0)
+    return Template(weights, float(norm) or 1.0)
 
 
 def refold(tiles: Tiles, period: int) -> Tiles:

@@ -1,0 +1,48 @@
+"""How loops are compiled: by Numba, kept on disk, without leave to reorder a sum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def compiled(function: _Function, *, parallel: bool = False, reordered: bool = False) -> _Function:
+    """Compile a function when it is first called.
+
+    Parameters
+    ----------
+    function : callable
+        Of arrays and numbers.
+    parallel : bool
+        Whether its ``prange`` loops run on several threads.
+    reordered : bool
+        Whether the compiler may settle another order of its sums, once for the processor.
+
+    Returns
+    -------
+    callable
+        The same function. Without `reordered` no fast-math flag is set, so sums keep the order
+        that is written.
+    """
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "parallel": parallel}
+    if reordered:
+        options["fastmath"] = {"reassoc", "contract"}
+    try:
+        kernel = numba.njit(function, cache=True, **options)
+    except RuntimeError:  # no folder for the cache is writable: compile in each process instead
+        kernel = numba.njit(function, **options)
+    return cast(_Function, kernel)
+
+
+def compiled_parallel(function: _Function) -> _Function:
+    """Compile a function whose ``prange`` loops run on several threads; see `compiled`."""
+    return compiled(function, parallel=True)
+
+
+def compiled_reordered(function: _Function) -> _Function:
+    """Compile a function whose sums the compiler may order as the processor likes it."""
+    return compiled(function, reordered=True)
