@@ -31,6 +31,22 @@ REASONS = {
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """What follows from the sides on which a score lies.
+
+    Parameters
+    ----------
+    decision : str
+        ``supports_generator``, ``supports_reference`` or ``inconclusive``.
+    reasons : tuple of str
+        Keys of `REASONS`.
+    """
+
+    decision: Decision
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Answer:
     """What the score of one image says.
 
@@ -134,22 +150,63 @@ def decide(
     nearest: Literal["generated", "real"] = (
         "generated" if abs(score - mu_g) < abs(score - mu_r) else "real"
     )
+    found = verdict(
+        rule,
+        separates=mu_g > mu_r,
+        generated_nearer=nearest == "generated",
+        against_h1=under_h1 <= fpr,
+        against_h2=under_h2 <= fpr,
+        weak=weak,
+        typical=p_typical is None or p_typical > LEVEL,
+    )
+    return Answer(found.decision, nearest, alone, under_h2, found.reasons)
+
+
+def verdict(
+    rule: Rule,
+    *,
+    separates: bool,
+    generated_nearer: bool,
+    against_h1: bool,
+    against_h2: bool,
+    weak: bool,
+    typical: bool = True,
+) -> Verdict:
+    """Judge a score by the sides on which it lies, so that a bank needs few judgements.
+
+    Parameters
+    ----------
+    rule : {"conformal", "nearest-mean"}
+        Rule of the decision; see `decide`.
+    separates : bool
+        Whether mu_g > mu_r.
+    generated_nearer : bool
+        Whether the score is nearer to mu_g.
+    against_h1, against_h2 : bool
+        Whether the p-value under h1 (over the bank) and under h2 is at most the rate.
+    weak : bool
+        Whether the fingerprint is weak.
+    typical : bool
+        Whether the image is like the generator's own, as far as that is known.
+
+    Returns
+    -------
+    Verdict
+        Decision and reasons.
+    """
     decision: Decision
     reasons: tuple[str, ...] = ()
-    if mu_g <= mu_r:
+    if not separates:
         decision, reasons = "inconclusive", ("no_separation",)
     elif rule == "nearest-mean":
-        decision = "supports_generator" if nearest == "generated" else "supports_reference"
-    elif under_h1 <= fpr < under_h2:
-        if p_typical is not None and p_typical <= LEVEL:
-            decision, reasons = "inconclusive", ("unlike_generator",)
-        else:
+        decision = "supports_generator" if generated_nearer else "supports_reference"
+    elif against_h1 and not against_h2:
+        if typical:
             decision = "supports_generator"
-    elif under_h2 <= fpr < under_h1:
+        else:
+            decision, reasons = "inconclusive", ("unlike_generator",)
+    elif against_h2 and not against_h1:
         decision = "supports_reference"
     else:
-        reason = "fits_neither" if under_h1 <= fpr else "fits_both"
-        decision, reasons = "inconclusive", (reason,)
-    if weak:
-        reasons = (*reasons, "weak_fingerprint")
-    return Answer(decision, nearest, alone, under_h2, reasons)
+        decision, reasons = "inconclusive", ("fits_neither" if against_h1 else "fits_both",)
+    return Verdict(decision, (*reasons, "weak_fingerprint") if weak else reasons)

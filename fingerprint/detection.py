@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -13,7 +13,7 @@ from fp.denoisers.degradations import Degradation
 from fp.denoisers.errors import DenoiserError, ImageError, UsageError
 from fp.denoisers.images import Limits, LoadedImage, display_path
 from fp.denoisers.residual import DenoiserIdentity, Residual
-from fp.fingerprint.decision import Rule
+from fp.fingerprint.decision import Rule, Verdict
 from fp.fingerprint.family import family_of
 from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.judge import Features, Judge, judge_of
@@ -112,20 +112,18 @@ def examine(image: LoadedImage, bank: Sequence[Fingerprint], options: DetectOpti
     of any claim stays within fpr. It supports the reference only where every fingerprint says so.
     """
     shown = display_path(image.path)
-    parts: dict[tuple[str, CropRule, str], Features] = {}
+    parts: dict[Preparation, Features] = {}
     rows: list[Attribution] = []
     family = family_of(tuple(bank))
     too_small: ImageError | None = None
     for fingerprint in bank:
-        key = (fingerprint.denoiser.digest, fingerprint.crop, fingerprint.preparation)
+        key = Preparation.of(fingerprint)
         try:
             if key not in parts:
-                part = fingerprint.crop.apply(image.rgb_hwc)
-                part = Degradation(fingerprint.preparation).apply(part)
-                parts[key] = Features(residual_for(fingerprint.denoiser)(part))
+                parts[key] = key.features(image)
         except ImageError as error:
             too_small = ImageError(error.reason, f"{shown}: {error}")
-            rows.append(_unscored(shown, fingerprint, error.reason))
+            rows.append(unscored(shown, fingerprint, error.reason))
             continue
         judge = judge_of(fingerprint)
         stacks = parts[key].of(judge.recipe)
@@ -133,13 +131,44 @@ def examine(image: LoadedImage, bank: Sequence[Fingerprint], options: DetectOpti
     if not parts:
         assert too_small is not None
         return not_examined(shown, too_small, image)
-    rows.sort(key=_rank)
+    rows.sort(key=rank)
     best = next(f for f in bank if f.name == rows[0].fingerprint)
-    row = _over_bank(rows, judge_of(best), options.rule)
+    row = over_bank(rows[0], _voices(rows), judge_of(best), options.rule)
     return Finding(with_file(row, image), tuple(rows))
 
 
-def _rank(row: Attribution) -> tuple[Any, ...]:
+@dataclass(frozen=True)
+class Preparation:
+    """What happens to an image before features are taken; fingerprints share it.
+
+    Parameters
+    ----------
+    denoiser : DenoiserIdentity
+        Which residuals.
+    crop : CropRule
+        Which part of the image.
+    preparation : str
+        The degradation before.
+    """
+
+    denoiser: DenoiserIdentity = field(compare=False)
+    crop: CropRule
+    preparation: str
+    digest: str
+
+    @classmethod
+    def of(cls, fingerprint: Fingerprint) -> Preparation:
+        """Give what a fingerprint asks for."""
+        denoiser = fingerprint.denoiser
+        return cls(denoiser, fingerprint.crop, fingerprint.preparation, denoiser.digest)
+
+    def features(self, image: LoadedImage) -> Features:
+        """Prepare an image; raises `ImageError` where it is too small."""
+        part = Degradation(self.preparation).apply(self.crop.apply(image.rgb_hwc))
+        return Features(residual_for(self.denoiser)(part))
+
+
+def rank(row: Attribution) -> tuple[Any, ...]:
     """Sort key: definite claims first, then by how badly h1 and how well h2 explains the score."""
     if row.score is None or row.p_real is None or row.p_generated is None:
         return (2, 0.0, 0.0, 0.0, 0.0, row.fingerprint)
@@ -150,21 +179,67 @@ def _rank(row: Attribution) -> tuple[Any, ...]:
     return (claims, near, row.p_real, -row.p_generated, -place, row.fingerprint)
 
 
-def _over_bank(rows: Sequence[Attribution], judge: Judge, rule: Rule) -> Detection:
-    """Join the rows of a bank, the best first, to one."""
-    best = rows[0]
-    decision, reasons = best.decision, best.reasons
+@dataclass(frozen=True)
+class Voices:
+    """What all fingerprints of a bank together add to what the best one says.
+
+    Parameters
+    ----------
+    claims : int
+        Number of fingerprints that claim the image.
+    dissent : tuple of str, or None
+        Reasons of those that do not support the reference, sorted; None where all do, or where
+        there is one fingerprint alone.
+    nearer_elsewhere : bool
+        Whether the image lies nearer to a generator than to the best one.
+    """
+
+    claims: int
+    dissent: tuple[str, ...] | None
+    nearer_elsewhere: bool = False
+
+
+def _voices(rows: Sequence[Attribution]) -> Voices:
     scored = [row for row in rows if row.score is not None]
-    claims = [row for row in scored if row.decision == "supports_generator"]
-    if rule == "conformal" and claims and _nearer_elsewhere(best, scored):
+    dissent = [row for row in rows if row.decision != "supports_reference"]
+    return Voices(
+        claims=sum(row.decision == "supports_generator" for row in scored),
+        dissent=reasons_of(dissent) if dissent and len(rows) > 1 else None,
+        nearer_elsewhere=_nearer_elsewhere(rows[0], scored),
+    )
+
+
+def reasons_of(found: Iterable[Attribution | Verdict]) -> tuple[str, ...]:
+    """Give all reasons, sorted and each once."""
+    return tuple(sorted({reason for row in found for reason in row.reasons}))
+
+
+def over_bank(best: Attribution, voices: Voices, judge: Judge, rule: Rule) -> Detection:
+    """Join what a bank says to one row.
+
+    Parameters
+    ----------
+    best : Attribution
+        The row of the fingerprint that ranks first.
+    voices : Voices
+        What the others add.
+    judge : Judge
+        The judge of that fingerprint.
+    rule : {"conformal", "nearest-mean"}
+        Rule of the decision.
+
+    Returns
+    -------
+    Detection
+        The row, without what is known of the file.
+    """
+    decision, reasons = best.decision, best.reasons
+    if rule == "conformal" and voices.claims and voices.nearer_elsewhere:
         decision, reasons = "inconclusive", (*reasons, "nearer_to_another")
-    elif len(claims) > 1:
+    elif voices.claims > 1:
         reasons = (*reasons, "several_candidates")
-    elif not claims and len(rows) > 1:
-        dissent = [row for row in rows if row.decision != "supports_reference"]
-        if dissent:
-            decision = "inconclusive"
-            reasons = tuple(sorted({reason for row in dissent for reason in row.reasons}))
+    elif not voices.claims and voices.dissent is not None:
+        decision, reasons = "inconclusive", voices.dissent
     interval = None if best.score is None else judge.resampled.interval(best.score)
     return Detection(
         path=best.path,
@@ -197,7 +272,8 @@ def _nearer_elsewhere(best: Attribution, scored: Sequence[Attribution]) -> bool:
     )
 
 
-def _unscored(path: str, fingerprint: Fingerprint, reason: str) -> Attribution:
+def unscored(path: str, fingerprint: Fingerprint, reason: str) -> Attribution:
+    """Give the row of a fingerprint that an image is too small for."""
     return Attribution(
         path=path,
         fingerprint=fingerprint.name,

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fp.denoisers.errors import UsageError
-from fp.fingerprint.fingerprint import Fingerprint
+from fp.fingerprint.fingerprint import Calibration, Fingerprint
 from fp.fingerprint.judge import judge_of
-from fp.fingerprint.likelihood import certified_rate
+from fp.fingerprint.likelihood import LikelihoodRatio, certified_rate
+
+Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +39,7 @@ class Family:
 
     members: int
     references: int
-    largest: NDArray[np.float64] | None
+    largest: Values | None
 
     def p(self, p_real: float, free_log10_lr: float) -> float:
         """Give the p-value under h1 of one fingerprint's evidence, corrected over the bank.
@@ -55,12 +57,27 @@ class Family:
             (1 + shared reference images whose largest evidence is as large) / (n + 1), or
             min(1, K p_real); p_real itself for a single fingerprint.
         """
+        return float(self.p_many(np.array([p_real]), np.array([free_log10_lr]))[0])
+
+    def p_many(self, p_real: Values, free_log10_lr: Values) -> Values:
+        """Give what `p` gives, of many fingerprints at once.
+
+        Parameters
+        ----------
+        p_real, free_log10_lr : ndarray of float64, shape (K,)
+            As for `p`, of each fingerprint.
+
+        Returns
+        -------
+        ndarray of float64, shape (K,)
+            The corrected p-values.
+        """
         if self.members == 1:
             return p_real
         if self.largest is None:
-            return min(1.0, self.members * p_real)
-        beyond = self.largest.size - int(np.searchsorted(self.largest, free_log10_lr, "left"))
-        return (1 + beyond) / (1 + self.largest.size)
+            return np.minimum(1.0, self.members * p_real)
+        beyond = self.largest.size - np.searchsorted(self.largest, free_log10_lr, "left")
+        return np.asarray((1 + beyond) / (1 + self.largest.size))
 
     @property
     def smallest_p(self) -> float:
@@ -104,32 +121,67 @@ def family_of(bank: tuple[Fingerprint, ...]) -> Family:
         By the reference images that all fingerprints were calibrated with, where these are at least
         half of each one's; by Bonferroni otherwise.
     """
-    fewest = min(f.calibration.real.size for f in bank)
-    if len(bank) == 1:
-        return Family(1, fewest, None)
-    shared = set.intersection(*(set(f.calibration.real_sha256) for f in bank))
-    if any(2 * len(shared) < len(set(f.calibration.real_sha256)) for f in bank):
-        return Family(len(bank), fewest, None)
-    largest: dict[str, float] = {}
+    gathered = Gathering()
     for fingerprint in bank:
-        ratio = judge_of(fingerprint).ratio
-        found = fingerprint.calibration
-        for digest, score in zip(found.real_sha256, found.real, strict=True):
-            if digest in shared:
-                largest[digest] = max(largest.get(digest, -np.inf), ratio.free(float(score)))
-    values = np.sort(np.array(list(largest.values())))
-    return Family(len(bank), values.size, values)
+        gathered.add(fingerprint.calibration, judge_of(fingerprint).ratio)
+    return gathered.family()
+
+
+class Gathering:
+    """The family of a bank whose fingerprints come one by one and need not stay."""
+
+    def __init__(self) -> None:
+        self._members = 0
+        self._fewest = 0
+        self._most = 0
+        self._largest: dict[str, float] = {}
+
+    def add(self, calibration: Calibration, ratio: LikelihoodRatio) -> None:
+        """Take a fingerprint in.
+
+        Parameters
+        ----------
+        calibration : Calibration
+            Its held-out scores.
+        ratio : LikelihoodRatio
+            Its likelihood ratio, of which `free` is asked.
+        """
+        first = self._members == 0
+        self._members += 1
+        self._fewest = min(self._fewest or calibration.real.size, calibration.real.size)
+        own: dict[str, float] = {}
+        free = ratio.free_many(calibration.real).tolist()
+        for digest, value in zip(calibration.real_sha256, free, strict=True):
+            if first or digest in self._largest:
+                own[digest] = max(own.get(digest, -np.inf), value)
+        self._most = max(self._most, len(set(calibration.real_sha256)))
+        # What one fingerprint lacks is not shared, so only what all have had is kept.
+        self._largest = {
+            digest: max(self._largest.get(digest, -np.inf), value) for digest, value in own.items()
+        }
+
+    def family(self) -> Family:
+        """Give the family of all that were taken in, at least one."""
+        if self._members == 1 or 2 * len(self._largest) < self._most:
+            return Family(self._members, self._fewest, None)
+        values = np.sort(np.array(list(self._largest.values())))
+        return Family(self._members, values.size, values)
 
 
 def check_rate(fpr: float, bank: Sequence[Fingerprint]) -> None:
+    """Refuse a rate that a bank cannot support; as `check_rate_of`, from its fingerprints."""
+    check_rate_of(fpr, family_of(tuple(bank)))
+
+
+def check_rate_of(fpr: float, family: Family) -> None:
     """Refuse a false-positive rate that a bank's reference images cannot support.
 
     Parameters
     ----------
     fpr : float
         Wished rate, in (0, 0.5].
-    bank : sequence of Fingerprint
-        The fingerprints.
+    family : Family
+        Null distribution of the bank.
 
     Raises
     ------
@@ -138,7 +190,6 @@ def check_rate(fpr: float, bank: Sequence[Fingerprint]) -> None:
     """
     if not 0 < fpr <= 0.5:
         raise UsageError(f"A false-positive rate of {fpr} is not possible; use 0 < rate <= 0.5.")
-    family = family_of(tuple(bank))
     if family.smallest_p <= fpr:
         return
     n, k = family.references, family.members

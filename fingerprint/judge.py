@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ from fp.fingerprint.likelihood import LikelihoodRatio, Resampled
 from fp.fingerprint.rows import Attribution
 from fp.fingerprint.scoring import recipe_of, score
 from fp.fingerprint.strength import is_weak
+
+_JUDGE = "_judge"
 
 
 class Features:
@@ -153,7 +156,11 @@ class Judge:
         )
 
 
-@lru_cache(maxsize=100_000)
 def judge_of(fingerprint: Fingerprint) -> Judge:
-    """Give the judge of a fingerprint, made once a process."""
-    return Judge(fingerprint)
+    """Give the judge of a fingerprint, made once and gone with it."""
+    # Kept by the fingerprint itself: a cache here would hold what a bank has let go.
+    held: dict[str, Any] = vars(fingerprint)
+    if _JUDGE not in held:
+        held[_JUDGE] = Judge(fingerprint)
+    found: Judge = held[_JUDGE]
+    return found

@@ -8,12 +8,11 @@ there.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
-from scipy.stats import beta
 
 from fp.fingerprint.fingerprint import Calibration
 
@@ -56,6 +55,10 @@ class LikelihoodRatio:
         """Give log10 LR of a score without the bounds; its sign is the forced decision."""
         return self.slope * score + self.intercept
 
+    def free_many(self, scores: Scores) -> Scores:
+        """Give what `free` gives, of many scores at once."""
+        return np.asarray(self.slope * scores + self.intercept)
+
     def at_bound(self, score: float) -> bool:
         """Say whether the bounds cut the ratio of a score off."""
         return not self.lower < self.free(score) < self.upper
@@ -92,8 +95,25 @@ def fit(calibration: Calibration) -> LikelihoodRatio:
         slope, intercept = _logistic(scores[inside], labels[inside])
         ratios[outside] = slope * scores[outside] + intercept
     lower, upper = empirical_bounds(ratios[~labels], ratios[labels])
-    slope, intercept = _logistic(scores, labels)
-    return LikelihoodRatio(slope, intercept, lower, upper)
+    return replace(fit_without_bounds(calibration), lower=lower, upper=upper)
+
+
+def fit_without_bounds(calibration: Calibration) -> LikelihoodRatio:
+    """Fit the same ratio in a tenth of the time, for those who only ask for `free`.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        Held-out scores.
+
+    Returns
+    -------
+    LikelihoodRatio
+        With infinite bounds.
+    """
+    scores = np.concatenate([calibration.real, calibration.generated])
+    labels = np.arange(scores.size) >= calibration.real.size
+    return LikelihoodRatio(*_logistic(scores, labels), -np.inf, np.inf)
 
 
 def _logistic(scores: Scores, labels: NDArray[np.bool_]) -> tuple[float, float]:
@@ -254,4 +274,6 @@ def certified_rate(rate: float, n: int, confidence: float = 0.95) -> float:
     exceedances = int(np.floor(rate * (n + 1) + 1e-9))
     if exceedances < 1:
         return 0.0
+    from scipy.stats import beta  # takes a second to import, which no worker needs
+
     return float(beta.ppf(confidence, exceedances, n + 1 - exceedances))

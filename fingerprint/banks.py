@@ -1,0 +1,143 @@
+"""What examines images: a bank that is held whole, or a large one that is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from fp.denoisers.errors import FormatError, FpError, UsageError
+from fp.denoisers.files import display_path
+from fp.denoisers.images import LoadedImage
+from fp.fingerprint.detection import DetectOptions, examine, residual_for
+from fp.fingerprint.family import Family, check_rate_of, family_of
+from fp.fingerprint.fingerprint import Fingerprint
+from fp.fingerprint.judge import Features, judge_of
+from fp.fingerprint.rows import Finding
+from fp.fingerprint.scoring import score
+
+DEFAULT_MEMORY = 2 * 2**30
+"""Bytes that a bank may hold in each process, unless another number is given."""
+
+
+class Bank(Protocol):
+    """Fingerprints that images are tested against."""
+
+    def __len__(self) -> int:
+        """Give the number of fingerprints."""
+
+    @property
+    def family(self) -> Family:
+        """Null distribution of the bank."""
+
+    @property
+    def weak(self) -> tuple[str, ...]:
+        """Names of the weak fingerprints."""
+
+    def examine(self, image: LoadedImage, options: DetectOptions) -> Finding:
+        """Test one image against every fingerprint."""
+
+
+@dataclass(frozen=True, eq=False)
+class WholeBank:
+    """Fingerprints that are all in memory.
+
+    Parameters
+    ----------
+    members : sequence of Fingerprint
+        The fingerprints.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or a method is unknown.
+    DenoiserError
+        If a denoiser here is not the one that a fingerprint was made with.
+    FormatError
+        If a pattern does not fit its own method and crop.
+    """
+
+    members: Sequence[Fingerprint]
+
+    def __post_init__(self) -> None:
+        if not self.members:
+            raise UsageError("The bank holds no fingerprint; make one with 'fp extract'.")
+        for fingerprint in self.members:
+            check_member(fingerprint)
+
+    def __len__(self) -> int:
+        """Give the number of fingerprints."""
+        return len(self.members)
+
+    @cached_property
+    def family(self) -> Family:
+        """Null distribution of the bank."""
+        return family_of(tuple(self.members))
+
+    @cached_property
+    def weak(self) -> tuple[str, ...]:
+        """Names of the weak fingerprints."""
+        return tuple(f.name for f in self.members if judge_of(f).weak)
+
+    def examine(self, image: LoadedImage, options: DetectOptions) -> Finding:
+        """Test one image; see `fp.fingerprint.detection.examine`."""
+        return examine(image, self.members, options)
+
+
+def check_bank(bank: Bank, options: DetectOptions) -> None:
+    """Refuse options that a bank cannot support, before the first image is read.
+
+    Parameters
+    ----------
+    bank : Bank
+        The fingerprints.
+    options : DetectOptions
+        Parameters.
+
+    Raises
+    ------
+    UsageError
+        If the rate is out of reach.
+    """
+    if options.rule == "conformal":
+        check_rate_of(options.fpr, bank.family)
+
+
+def check_member(fingerprint: Fingerprint) -> None:
+    """Refuse a fingerprint that cannot be used here.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        The fingerprint.
+
+    Raises
+    ------
+    UsageError, DenoiserError, FormatError
+        As `WholeBank`.
+    """
+    residual_for(fingerprint.denoiser)
+    recipe = judge_of(fingerprint).recipe
+    blank = np.zeros((3, fingerprint.crop.height, fingerprint.crop.width), np.float32)
+    try:
+        score(fingerprint, Features(blank).of(recipe), recipe)
+    except FpError:
+        raise
+    except Exception as error:  # what a pattern of another shape does is the method's affair
+        raise FormatError(
+            f"Fingerprint {fingerprint.name!r} has a pattern of shape {fingerprint.pattern.shape} "
+            f"that does not fit method {fingerprint.method!r} on {fingerprint.crop.width} x "
+            f"{fingerprint.crop.height} pixels; extract it again."
+        ) from error
+
+
+def needs_more(path: Path, needed: float, memory: int) -> UsageError:
+    """Make the error of a bank that does not fit into the memory that is given."""
+    return UsageError(
+        f"{display_path(path)} needs about {needed / 2**20:.0f} MiB in each process, and --memory "
+        f"allows {memory / 2**20:.0f} MiB; raise --memory or split the bank."
+    )

@@ -1,0 +1,167 @@
+"""The loops behind `bulk`: sixteen inner products at once, as many as the registers hold.
+
+The compiler settles the order of a sum when it compiles the loop, the same for all sixteen. So a
+pair of rows has the same bits wherever it stands and whatever stands beside it, on one processor;
+another one may take wider steps and differ in the last digits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from fp.denoisers.jit import compiled, compiled_parallel, compiled_reordered
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+GROUP = 4
+"""Rows on each side of a block; stacks are padded to multiples of it."""
+
+_LANES = 32
+_PATTERNS_PER_PASS = 128  # a span of these stays in the second-level cache
+_IMAGES_PER_TASK = 32
+
+
+@compiled_reordered
+def _add_block(images: Floats, patterns: Floats, sums: Doubles) -> None:
+    a0, a1, a2, a3 = images[0], images[1], images[2], images[3]
+    b0, b1, b2, b3 = patterns[0], patterns[1], patterns[2], patterns[3]
+    zero = np.float32(0)
+    s00, s01, s02, s03 = zero, zero, zero, zero
+    s10, s11, s12, s13 = zero, zero, zero, zero
+    s20, s21, s22, s23 = zero, zero, zero, zero
+    s30, s31, s32, s33 = zero, zero, zero, zero
+    for i in range(len(a0)):
+        x0, x1, x2, x3 = a0[i], a1[i], a2[i], a3[i]
+        y = b0[i]
+        s00 += x0 * y
+        s10 += x1 * y
+        s20 += x2 * y
+        s30 += x3 * y
+        y = b1[i]
+        s01 += x0 * y
+        s11 += x1 * y
+        s21 += x2 * y
+        s31 += x3 * y
+        y = b2[i]
+        s02 += x0 * y
+        s12 += x1 * y
+        s22 += x2 * y
+        s32 += x3 * y
+        y = b3[i]
+        s03 += x0 * y
+        s13 += x1 * y
+        s23 += x2 * y
+        s33 += x3 * y
+    sums[0, 0] += s00
+    sums[0, 1] += s01
+    sums[0, 2] += s02
+    sums[0, 3] += s03
+    sums[1, 0] += s10
+    sums[1, 1] += s11
+    sums[1, 2] += s12
+    sums[1, 3] += s13
+    sums[2, 0] += s20
+    sums[2, 1] += s21
+    sums[2, 2] += s22
+    sums[2, 3] += s23
+    sums[3, 0] += s30
+    sums[3, 1] += s31
+    sums[3, 2] += s32
+    sums[3, 3] += s33
+
+
+@compiled
+def add_products(images: Floats, patterns: Floats, sums: Doubles) -> None:
+    """Add the inner products of all rows.
+
+    Parameters
+    ----------
+    images : ndarray of float32, shape (N, n)
+        Rows; N is a multiple of 4.
+    patterns : ndarray of float32, shape (K, n)
+        Rows; K is a multiple of 4.
+    sums : ndarray of float64, shape (N, K)
+        Receives them.
+    """
+    for first in range(0, len(patterns), _PATTERNS_PER_PASS):
+        last = min(first + _PATTERNS_PER_PASS, len(patterns))
+        for i in range(0, len(images), GROUP):
+            for k in range(first, last, GROUP):
+                _add_block(
+                    images[i : i + GROUP],
+                    patterns[k : k + GROUP],
+                    sums[i : i + GROUP, k : k + GROUP],
+                )
+
+
+@compiled_parallel
+def add_products_in_parallel(images: Floats, patterns: Floats, sums: Doubles) -> None:
+    """Do as `add_products` on all threads."""
+    for task in prange((len(images) + _IMAGES_PER_TASK - 1) // _IMAGES_PER_TASK):
+        i = task * _IMAGES_PER_TASK
+        j = min(i + _IMAGES_PER_TASK, len(images))
+        add_products(images[i:j], patterns, sums[i:j])
+
+
+@compiled
+def measure(images: Floats, mean: Doubles, norm: Doubles) -> None:
+    """Take the mean and the centred norm of each row in one pass; a constant has norm 0.
+
+    Parameters
+    ----------
+    images : ndarray of float32, shape (N, n)
+        Rows.
+    mean, norm : ndarray of float64, shape (N,)
+        Receive the results. Sums are relative to a row's first value, which lies within its
+        spread, so that little cancels.
+    """
+    total, squares = np.empty(_LANES), np.empty(_LANES)
+    size = images.shape[1]
+    whole = size // _LANES * _LANES
+    for n in range(len(images)):
+        image = images[n]
+        first = np.float64(image[0])
+        total[:] = 0.0
+        squares[:] = 0.0
+        for start in range(0, whole, _LANES):
+            for lane in range(_LANES):
+                value = np.float64(image[start + lane]) - first
+                total[lane] += value
+                squares[lane] += value * value
+        for i in range(whole, size):
+            value = np.float64(image[i]) - first
+            total[i - whole] += value
+            squares[i - whole] += value * value
+        sum_of_values, sum_of_squares = 0.0, 0.0
+        for lane in range(_LANES):
+            sum_of_values += total[lane]
+            sum_of_squares += squares[lane]
+        moved = sum_of_values / size
+        mean[n] = first + moved
+        norm[n] = np.sqrt(max(sum_of_squares - size * moved * moved, 0.0))
+
+
+@compiled
+def standardise(images: Floats, mean: Doubles, scale: Doubles, start: int, span: Floats) -> None:
+    """Write a span of each row, of zero mean and scaled, and zeros behind its end.
+
+    Parameters
+    ----------
+    images : ndarray of float32, shape (N, n)
+        Rows.
+    mean, scale : ndarray of float64, shape (N,)
+        What is subtracted, and what that is multiplied by.
+    start : int
+        First value of the span.
+    span : ndarray of float32, shape (>= N, m)
+        Receives the values; rows beyond N stay as they are.
+    """
+    count = min(span.shape[1], images.shape[1] - start)
+    for n in range(len(images)):
+        source, line = images[n, start : start + count], span[n]
+        for i in range(count):
+            line[i] = (source[i] - mean[n]) * scale[n]
+        line[count:] = 0.0
