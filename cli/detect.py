@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
 from fp.cli.options import (
-    EXIT_SOME_NOT_EXAMINED,
     PATH,
     interruptible,
     jobs_option,
     max_pixels_option,
+    memory_option,
     overwrite_option,
     progress_bar,
 )
+from fp.cli.recording import invocation_of
+from fp.cli.telling import tell_counts, tell_where
+
+
+def _shard(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    if not (given := re.fullmatch(r"(\d{1,6})/(\d{1,6})", value, re.ASCII)):
+        raise click.BadParameter(f"{value!r} is not written as I/N, such as 2/3")
+    return int(given[1]), int(given[2])
 
 
 @click.command("detect")
@@ -42,7 +55,21 @@ from fp.cli.options import (
     "survive it become inconclusive.",
 )
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped.")
+@click.option(
+    "--shard",
+    metavar="I/N",
+    callback=_shard,
+    help="Examine piece I of N, such as 2/3, into a folder of its own; 'fp merge' joins the pieces "
+    "to the tables of one run.",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Work on the Dask cluster with this scheduler, such as tcp://HOST:8786, whose workers "
+    "reach the same paths; needs fp-forensics[dask].",
+)
 @jobs_option
+@memory_option
 @max_pixels_option
 @overwrite_option
 def command(
@@ -53,7 +80,10 @@ def command(
     rule: str,
     fdr: float | None,
     resume: bool,
+    shard: tuple[int, int] | None,
+    scheduler: str | None,
     jobs: int,
+    memory: int,
     max_pixels: int,
     overwrite: bool,
 ) -> None:
@@ -67,10 +97,13 @@ def command(
     from fp.denoisers.images import Limits, display_path
     from fp.fingerprint.detection import DetectOptions
     from fp.fingerprint.examination import list_items
+    from fp.fingerprint.executors import dask_executor
     from fp.fingerprint.outputs import check_folder
     from fp.fingerprint.results import detect_into
     from fp.fingerprint.rows import Detection
+    from fp.fingerprint.shards import Shard, detect_shard
 
+    invocation = invocation_of("detect")
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite contradict each other.")
     check_folder(output, inputs)
@@ -91,18 +124,22 @@ def command(
         interruptible(f"the rows of finished images are kept in {shown}: go on with --resume"),
         progress_bar("detect") as progress,
     ):
-        found = detect_into(
-            output,
-            bank,
-            list_items(inputs),
-            options,
-            jobs=jobs,
-            resume=resume,
-            overwrite=overwrite,
-            progress=lambda done, total: progress("images", done, total),
-            report=name_refused if verbosity else None,
-        )
-    click.echo(f"{found.images} files, {found.fingerprints} fingerprints, results in {shown}")
+        how: dict[str, Any] = {
+            "jobs": jobs,
+            "memory": memory,
+            "pool": None if scheduler is None else partial(dask_executor, scheduler),
+            "resume": resume,
+            "overwrite": overwrite,
+            "progress": lambda done, total: progress("images", done, total),
+            "report": name_refused if verbosity else None,
+        }
+        items = list_items(inputs)
+        if shard is not None:
+            count = detect_shard(output, bank, items, options, Shard(*shard), **how)
+            click.echo(f"{count} of {len(items)} files, shard {shard[0]}/{shard[1]} in {shown}")
+            return
+        found = detect_into(output, bank, items, options, invocation=invocation, **how)
+    tell_where(found, output)
     if rule == "conformal" and found.certified is not None:
         click.echo(
             f"  false-positive rate {fpr:g} over the bank; certified (95 %) by its smallest "
@@ -110,9 +147,4 @@ def command(
         )
     for name in found.weak:
         click.echo(f"  weak fingerprint: {name} separates no better than label shuffles may")
-    for decision, count in found.decisions.items():
-        click.echo(f"  {decision:<20} {count}")
-    for reason, count in found.not_examined.items():
-        click.echo(f"  not examined: {reason} ({count})", err=True)
-    if found.not_examined:
-        click.get_current_context().exit(EXIT_SOME_NOT_EXAMINED)
+    tell_counts(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,24 @@ jobs_option = click.option(
     help="Number of processes [default: one a core]. Results do not depend on it.",
 )
 
+
+def _bytes(value: str | int) -> int:
+    """Read a number of bytes; one that a manifest recorded is a number already."""
+    given = re.fullmatch(r"(\d{1,15})([KMGT]?)", str(value).upper(), re.ASCII)
+    if not given or int(given[1]) == 0:
+        raise click.BadParameter(f"{value!r} is not written as a number of bytes, such as 2G")
+    return int(given[1]) << 10 * " KMGT".index(given[2] or " ")
+
+
+memory_option = click.option(
+    "--memory",
+    type=_bytes,
+    metavar="BYTES",
+    default="2G",
+    show_default=True,
+    help="Bytes that the bank may hold in each process; K, M, G and T are powers of 1024.",
+)
+
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace the output of an earlier run."
 )
@@ -47,6 +66,30 @@ max_pixels_option = click.option(
     default=128 * 2**20,
     show_default=True,
     help="Refuse images with more pixels than this, undecoded.",
+)
+
+
+def _roots(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    from fp.denoisers.files import display_path
+
+    found = []
+    for value in values:
+        old, equals, new = value.partition("=")
+        if not (old and equals and new):
+            raise click.BadParameter(f"{value!r} is not written as OLD=NEW")
+        found.append((old, display_path(Path(new).absolute())))
+    return tuple(found)
+
+
+roots_option = click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    metavar="OLD=NEW",
+    callback=_roots,
+    help="Where paths that begin with OLD, as the manifest writes them, lie now; may be repeated.",
 )
 
 

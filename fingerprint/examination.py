@@ -7,29 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
-import numpy as np
-
-from fp.denoisers.errors import (
-    FormatError,
-    FpError,
-    ImageError,
-    InputError,
-    IntegrityError,
-    UsageError,
-)
-from fp.denoisers.images import display_path, find_images, load_image
-from fp.fingerprint.detection import (
-    DetectOptions,
-    examine,
-    residual_for,
-)
-from fp.fingerprint.family import check_rate
+from fp.denoisers.errors import FpError, ImageError, InputError, IntegrityError
+from fp.denoisers.images import display_path, find_images, load_with_claims
+from fp.fingerprint.banks import DEFAULT_MEMORY, WholeBank, needs_more
+from fp.fingerprint.detection import DetectOptions
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.judge import Features, judge_of
-from fp.fingerprint.rows import Finding, not_examined
-from fp.fingerprint.scoring import score
-from fp.fingerprint.store import bank_files, read_bank
+from fp.fingerprint.large_bank import SMALLEST, LargeBank
+from fp.fingerprint.rows import Finding, not_examined, with_claims
+from fp.fingerprint.store import bank_files, iter_bank, read_bank
+from fp.fingerprint.store.lazy import LazyBank, size_in_memory
+
+_Opened = TypeVar("_Opened")
 
 
 @dataclass(frozen=True)
@@ -144,10 +134,59 @@ def open_bank(bank: Path, identity: BankIdentity) -> tuple[Fingerprint, ...]:
     IntegrityError
         If the bank is another one by now.
     """
-    members = read_bank(bank)
+    return _unchanged(read_bank(bank), bank, identity)
+
+
+@lru_cache(maxsize=1)
+def open_for_examination(
+    bank: Path, identity: BankIdentity, memory: int = DEFAULT_MEMORY
+) -> WholeBank | LargeBank:
+    """Open a bank once in each process.
+
+    Parameters
+    ----------
+    bank : Path
+        A bank or a folder of banks.
+    identity : tuple of (str, str)
+        What `bank_identity` gave when the run began.
+    memory : int
+        Bytes that it may hold.
+
+    Returns
+    -------
+    WholeBank or LargeBank
+        The bank; what examines an image does not show in its row.
+
+    Raises
+    ------
+    UsageError, DenoiserError, FormatError, InputError
+        If it takes more memory, or a fingerprint cannot be used here.
+    IntegrityError
+        If it is damaged or another one by now.
+    """
+    if _is_large(bank):
+        return _unchanged(LargeBank(bank, memory), bank, identity)
+    members, held = [], 0
+    for fingerprint in iter_bank(bank):
+        members.append(fingerprint)
+        held += size_in_memory(fingerprint)
+        if held > memory:
+            raise needs_more(bank, held, memory)
+    return WholeBank(_unchanged(tuple(members), bank, identity))
+
+
+def _is_large(bank: Path) -> bool:
+    try:
+        found = LazyBank(bank).members
+    except FpError:  # told better by those who read all of it
+        return False
+    return len(found) >= SMALLEST and all(member.method == "tile" for member in found)
+
+
+def _unchanged(opened: _Opened, bank: Path, identity: BankIdentity) -> _Opened:
     if bank_identity(bank) != identity:
         raise IntegrityError(f"{display_path(bank)} changed while it was in use; run again.")
-    return members
+    return opened
 
 
 @dataclass(frozen=True)
@@ -162,20 +201,24 @@ class Examiner:
         Its identity, so that every process examines with the same fingerprints.
     options : DetectOptions
         Parameters.
+    memory : int
+        Bytes that the bank may hold in each process.
     """
 
     bank: Path
     identity: BankIdentity
     options: DetectOptions
+    memory: int = DEFAULT_MEMORY
 
     def __call__(self, item: Item) -> Finding:
         """Examine one file; every failure that a file can cause is a row."""
-        bank = open_bank(self.bank, self.identity)
+        bank = open_for_examination(self.bank, self.identity, self.memory)
         try:
-            image = load_image(item.path, item.root, self.options.limits)
+            image, claims = load_with_claims(item.path, item.root, self.options.limits)
         except ImageError as error:
             return not_examined(display_path(item.path), error)
-        return examine(image, bank, self.options)
+        # Joined to the row when all is decided: what a file says of itself changes no figure.
+        return with_claims(bank.examine(image, self.options), claims)
 
 
 def worker_died(item: Item) -> Finding:
@@ -183,46 +226,3 @@ def worker_died(item: Item) -> Finding:
     shown = display_path(item.path)
     error = ImageError("worker_died", f"{shown} ended the process that examined it.")
     return not_examined(shown, error)
-
-
-def check_bank(bank: Sequence[Fingerprint], options: DetectOptions) -> None:
-    """Refuse options that a bank cannot support, before the first image is read.
-
-    Parameters
-    ----------
-    bank : sequence of Fingerprint
-        The fingerprints.
-    options : DetectOptions
-        Parameters.
-
-    Raises
-    ------
-    UsageError
-        If the bank is empty, a method is unknown, or the rate is out of reach for a fingerprint.
-    DenoiserError
-        If a denoiser here is not the one that a fingerprint was made with.
-    FormatError
-        If a pattern does not fit its own method and crop.
-    """
-    if not bank:
-        raise UsageError("The bank holds no fingerprint; make one with 'fp extract'.")
-    for fingerprint in bank:
-        residual_for(fingerprint.denoiser)
-        _check_pattern(fingerprint)
-    if options.rule == "conformal":
-        check_rate(options.fpr, bank)
-
-
-def _check_pattern(fingerprint: Fingerprint) -> None:
-    recipe = judge_of(fingerprint).recipe
-    blank = np.zeros((3, fingerprint.crop.height, fingerprint.crop.width), np.float32)
-    try:
-        score(fingerprint, Features(blank).of(recipe), recipe)
-    except FpError:
-        raise
-    except Exception as error:  # what a pattern of another shape does is the method's affair
-        raise FormatError(
-            f"Fingerprint {fingerprint.name!r} has a pattern of shape {fingerprint.pattern.shape} "
-            f"that does not fit method {fingerprint.method!r} on {fingerprint.crop.width} x "
-            f"{fingerprint.crop.height} pixels; extract it again."
-        ) from error

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,34 +17,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
-from fp.denoisers.errors import InputError, IntegrityError, OutputError
+from fp.denoisers.errors import InputError, IntegrityError
 from fp.denoisers.images import display_path
+from fp.fingerprint.banks import DEFAULT_MEMORY, Bank, check_bank
+from fp.fingerprint.collecting import JOURNAL, Work, collected, first_of
 from fp.fingerprint.detection import DetectOptions
-from fp.fingerprint.environment import describe, now_utc, tool_version
+from fp.fingerprint.environment import tool_version
 from fp.fingerprint.examination import (
-    Examiner,
     Item,
     bank_identity,
-    check_bank,
     file_sha256,
-    open_bank,
-    worker_died,
+    open_for_examination,
 )
-from fp.fingerprint.family import family_of
-from fp.fingerprint.files import atomic_path, output_error, write_text_atomic
-from fp.fingerprint.journal import Row, open_journal
-from fp.fingerprint.judge import judge_of
+from fp.fingerprint.executors import Pool
+from fp.fingerprint.files import atomic_path
+from fp.fingerprint.journal import Row
+from fp.fingerprint.manifest.inputs import Hasher, InputFile
+from fp.fingerprint.manifest.run import Invocation
+from fp.fingerprint.manifest.writing import LISTING, MANIFEST, Recorder
 from fp.fingerprint.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS, Detection
-from fp.fingerprint.workers import run_in_order
+from fp.fingerprint.store import bank_files
 
-JOURNAL = "detections.journal"
 TABLES = ("detections.jsonl", "detections.csv", "attributions.csv")
-MANIFEST = "manifest.json"
-RESULTS = (MANIFEST, *TABLES)
-
-_TEMPORARY = re.compile(rf"\.({'|'.join(map(re.escape, RESULTS))})\.[0-9a-f]{{8}}\.tmp")
+RESULTS = (MANIFEST, LISTING, *TABLES)
 
 
 @dataclass(frozen=True)
@@ -84,10 +79,13 @@ def detect_into(
     options: DetectOptions,
     *,
     jobs: int = 1,
+    memory: int = DEFAULT_MEMORY,
+    pool: Pool | None = None,
     resume: bool = False,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
     report: Callable[[Detection], None] | None = None,
+    invocation: Invocation | None = None,
 ) -> Summary:
     """Examine files and write their rows into a folder.
 
@@ -103,6 +101,10 @@ def detect_into(
         Parameters.
     jobs : int
         Number of processes; the tables do not depend on it.
+    memory : int
+        Bytes that the bank may hold in each process.
+    pool : callable, optional
+        Makes an executor that does the work instead; see `fp.fingerprint.executors`.
     resume : bool
         Go on where a run with the same bank and options was interrupted. Files that were finished
         keep their rows; all others are examined, also those that were not there at that time.
@@ -112,6 +114,8 @@ def detect_into(
         Called with the number of files done and their total.
     report : callable, optional
         Called with the row of each file as it comes.
+    invocation : Invocation, optional
+        What was called, for the manifest; without it the run cannot be repeated from there.
 
     Returns
     -------
@@ -127,65 +131,47 @@ def detect_into(
     IntegrityError
         If the bank or the journal is damaged, or the bank changes meanwhile.
     """
-    started = now_utc()
+    recorder = Recorder(
+        folder / MANIFEST, invocation or Invocation("detect", {}), folder=True, passing=(JOURNAL,)
+    )
     identity = bank_identity(bank)
-    members = open_bank(bank, identity)
-    check_bank(members, options)
-    run = _run(identity, options)
+    opened = open_for_examination(bank, identity, memory)
+    check_bank(opened, options)
+    run = run_of(identity, options)
     paths = [display_path(item.path) for item in items]
-    goes_on = resume and _first_of(folder, [JOURNAL])
-    if resume and not goes_on and _first_of(folder, [MANIFEST]):
+    goes_on = resume and first_of(folder, [JOURNAL])
+    if resume and not goes_on and first_of(folder, [MANIFEST]):
         return _summary_of_finished(folder / MANIFEST, run, paths)
-    if not (overwrite or goes_on):
-        _refuse_existing(folder, RESULTS)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error
-    with open_journal(folder / JOURNAL) as journal:
-        if overwrite:
-            journal.clear()
-        elif journal.is_empty:  # once more, now that no other run can come in between
-            _refuse_existing(folder, RESULTS)
-        elif not resume:
-            _refuse_existing(folder, [JOURNAL])
-        # What was interrupted may have been ended by an image, in this very process.
-        isolated = not journal.is_empty
-        journal.begin(run)
-        _sweep(folder)
-        todo = [item for item, path in zip(items, paths, strict=True) if path not in journal]
-        done = len(items) - len(todo)
-        if progress is not None:
-            progress(done, len(items))
-        examiner = Examiner(bank, identity, options)
-        for finding in run_in_order(examiner, todo, worker_died, jobs, isolated=isolated):
-            journal.append(
-                {
-                    "detection": finding.detection.as_dict(),
-                    "attributions": [asdict(row) for row in finding.attributions],
-                }
-            )
-            done += 1
-            if report is not None:
-                report(finding.detection)
-            if progress is not None:
-                progress(done, len(items))
-        rows = journal.rows(paths)
-        if options.fdr is not None:
-            rates = corrected(journal.rows(paths))
-            rows = (_corrected(row, rates, options.fdr) for row in rows)
-        summary = _write_tables(folder, rows, len(members))
-        summary = replace(
-            summary,
-            certified=family_of(tuple(members)).certified(options.fpr),
-            weak=tuple(f.name for f in members if judge_of(f).weak),
+    work = Work(identity, run, items, options, memory)
+    with collected(
+        folder,
+        bank,
+        work,
+        RESULTS,
+        jobs=jobs,
+        pool=pool,
+        resume=resume,
+        overwrite=overwrite,
+        progress=progress,
+        report=report,
+    ) as journal:
+        rows = final_rows(lambda: journal.rows(paths), options.fdr)
+        summary = write_tables(folder, rows, len(opened))
+        summary = replace(summary, **of_bank(opened, options))
+        recorder.finish(
+            _inputs(bank, journal.rows(paths), items, options),
+            [folder / name for name in TABLES],
+            {**run, "files": files_of(paths), "summary": asdict(summary)},
         )
-        _write_manifest(folder / MANIFEST, run, paths, started, summary)
-        journal.remove()
     return summary
 
 
-def _run(identity: tuple[tuple[str, str], ...], options: DetectOptions) -> Row:
+def of_bank(bank: Bank, options: DetectOptions) -> dict[str, Any]:
+    """Give what a summary says of the bank alone: ``certified`` and ``weak``."""
+    return {"certified": bank.family.certified(options.fpr), "weak": bank.weak}
+
+
+def run_of(identity: tuple[tuple[str, str], ...], options: DetectOptions) -> Row:
     """Say what a run is; as JSON gives it back, so that it can be compared with what was stored."""
     found = {
         "tool_version": tool_version(),
@@ -194,30 +180,6 @@ def _run(identity: tuple[tuple[str, str], ...], options: DetectOptions) -> Row:
     }
     run: Row = json.loads(json.dumps(found))
     return run
-
-
-def _first_of(folder: Path, names: Sequence[str]) -> str | None:
-    """Give the first of these files that exists, or none."""
-    try:
-        return next((name for name in names if (folder / name).exists()), None)
-    except OSError as error:
-        raise output_error(folder, error) from error
-
-
-def _refuse_existing(folder: Path, names: Sequence[str]) -> None:
-    there = _first_of(folder, names)
-    if there is not None:
-        remedy = "go on with --resume, or replace it with --overwrite"
-        raise OutputError(
-            f"{display_path(folder / there)} exists already; choose another folder, {remedy}."
-        )
-
-
-def _sweep(folder: Path) -> None:
-    """Remove the temporary files of a run that was killed while it wrote its tables."""
-    for path in folder.glob(".*.tmp"):
-        if _TEMPORARY.fullmatch(path.name):
-            path.unlink(missing_ok=True)
 
 
 def corrected(rows: Iterable[Row]) -> dict[str, float]:
@@ -240,8 +202,31 @@ def corrected(rows: Iterable[Row]) -> dict[str, float]:
     }
     if not found:
         return {}
+    from scipy.stats import false_discovery_control  # takes a second to import
+
     adjusted = false_discovery_control(np.array(list(found.values())), method="bh")
     return dict(zip(found, adjusted.tolist(), strict=True))
+
+
+def final_rows(rows: Callable[[], Iterator[Row]], fdr: float | None) -> Iterator[Row]:
+    """Give the rows of a run as its tables have them.
+
+    Parameters
+    ----------
+    rows : callable
+        Gives the rows of the journal, from the first on, each time that it is called.
+    fdr : float or None
+        False-discovery rate over all of them, where one was asked for.
+
+    Returns
+    -------
+    iterator of dict
+        The rows.
+    """
+    if fdr is None:
+        return rows()
+    rates = corrected(rows())
+    return (_corrected(row, rates, fdr) for row in rows())
 
 
 def _corrected(row: Row, rates: Mapping[str, float], fdr: float) -> Row:
@@ -254,7 +239,8 @@ def _corrected(row: Row, rates: Mapping[str, float], fdr: float) -> Row:
     return {**row, "detection": detection}
 
 
-def _write_tables(folder: Path, rows: Iterator[Row], fingerprints: int) -> Summary:
+def write_tables(folder: Path, rows: Iterator[Row], fingerprints: int) -> Summary:
+    """Write the three tables of a run, whole or not at all, and count what they say."""
     decisions: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     with (
@@ -304,29 +290,25 @@ def _json_line(row: Row) -> bytes:
     return (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def _files(paths: Sequence[str]) -> Row:
+def files_of(paths: Sequence[str]) -> Row:
     """Say which files a run was about, in few bytes."""
     digest = hashlib.sha256("\n".join(paths).encode())
     return {"count": len(paths), "paths_sha256": digest.hexdigest()}
 
 
-def _write_manifest(
-    path: Path, run: Row, paths: Sequence[str], started: str, summary: Summary
-) -> None:
-    manifest = {
-        "encoding-type": "fp-manifest",
-        "encoding-version": "1.0",
-        "command": "detect",
-        **run,
-        "files": _files(paths),
-        "summary": asdict(summary),
-        "environment": describe(),
-        "started_utc": started,
-        "finished_utc": now_utc(),
-        "outputs": {name: file_sha256(path.parent / name) for name in TABLES},
-    }
-    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    write_text_atomic(path, text, overwrite=True)
+def _inputs(
+    bank: Path, rows: Iterator[Row], items: Sequence[Item], options: DetectOptions
+) -> Iterator[InputFile]:
+    """List what a run read: the bank, and the hashes that its rows already hold."""
+    for path in bank_files(bank):
+        yield InputFile("bank", display_path(path), file_sha256(path))
+    for row, item in zip(rows, items, strict=True):
+        found = row["detection"]
+        if found["sha256"] is None:  # never decoded: only its bytes are known
+            roots = () if item.root is None else (item.root,)
+            yield Hasher("image", roots, options.limits).lost(item.path)
+        else:
+            yield InputFile("image", found["path"], found["sha256"], found["pixels_sha256"])
 
 
 def _summary_of_finished(path: Path, run: Row, paths: Sequence[str]) -> Summary:
@@ -339,7 +321,7 @@ def _summary_of_finished(path: Path, run: Row, paths: Sequence[str]) -> Summary:
         raise IntegrityError(
             f"{display_path(path)} is no manifest of fp; start afresh with --overwrite."
         ) from None
-    if found != run or files != _files(paths):
+    if found != run or files != files_of(paths):
         raise InputError(
             f"{display_path(path.parent)} holds the results of another bank, other options, other "
             "files or another fp; choose another folder or replace them with --overwrite."

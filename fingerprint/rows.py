@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from fp.denoisers.claims import Claim
 from fp.denoisers.errors import ImageError
 from fp.denoisers.images import LoadedImage
 from fp.fingerprint.decision import Decision
@@ -108,8 +110,10 @@ class Detection:
         Reason codes.
     message : str
         One sentence where the image was not examined.
-    sha256, format, width, height, mode, converted, orientation
+    sha256, pixels_sha256, format, width, height, mode, converted, orientation
         The file; see `LoadedImage`.
+    claimed : tuple of str
+        What the file says about its own origin; see `fp.denoisers.claims`.
     """
 
     path: str
@@ -134,12 +138,14 @@ class Detection:
     reasons: tuple[str, ...] = ()
     message: str = ""
     sha256: str | None = None
+    pixels_sha256: str | None = None
     format: str | None = None
     width: int | None = None
     height: int | None = None
     mode: str | None = None
     converted: tuple[str, ...] = ()
     orientation: int | None = None
+    claimed: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Give the row as a dict of JSON types."""
@@ -174,12 +180,19 @@ def not_examined(path: str, error: ImageError, image: LoadedImage | None = None)
     return Finding(row if image is None else with_file(row, image))
 
 
+def with_claims(finding: Finding, claims: Sequence[Claim]) -> Finding:
+    """Give a finding with what the file claims about itself."""
+    told = tuple(claim.line for claim in claims)
+    return replace(finding, detection=replace(finding.detection, claimed=told))
+
+
 def with_file(row: Detection, image: LoadedImage) -> Detection:
     """Give a row with what is known of the file."""
     return Detection(
         **{
             **row.as_dict(),
             "sha256": image.sha256,
+            "pixels_sha256": image.pixels_sha256,
             "format": image.format,
             "width": image.width,
             "height": image.height,

@@ -98,12 +98,16 @@ class _Ready:
 
 
 @dataclass(frozen=True)
-class _Answer(Generic[Result]):
+class Answer(Generic[Result]):
+    """What an item came to."""
+
     result: Result
 
 
 @dataclass(frozen=True)
-class _Failure:
+class Failure:
+    """An exception that ends the run, fit to travel."""
+
     error: Exception
 
 
@@ -129,10 +133,10 @@ class _Worker(Generic[Item, Result]):
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # dead: heard in its turn
             self.pipe.send(item)
 
-    def hear(self) -> _Ready | _Answer[Result] | _Failure | None:
+    def hear(self) -> _Ready | Answer[Result] | Failure | None:
         """Give what the process says; None if it has died."""
         try:
-            said: _Ready | _Answer[Result] | _Failure = self.pipe.recv()
+            said: _Ready | Answer[Result] | Failure = self.pipe.recv()
         except (EOFError, OSError):
             return None
         return said
@@ -160,7 +164,7 @@ class _Crew(Generic[Item, Result]):
         self._on_death = on_death
         self._waiting = deque(range(len(items)))
         self._suspects: set[int] = set()
-        self._results: dict[int, _Answer[Result] | _Failure] = {}
+        self._results: dict[int, Answer[Result] | Failure] = {}
         self._stillborn = 0
         self._workers: list[_Worker[Item, Result]] = []
         self._size = size
@@ -175,7 +179,7 @@ class _Crew(Generic[Item, Result]):
                 self._hand_out(due + _AHEAD * self._size)
                 self._listen()
             answer = self._results.pop(due)
-            if isinstance(answer, _Failure):
+            if isinstance(answer, Failure):
                 raise answer.error
             yield answer.result
         self._patience = 10.0  # all is done: no reason for force
@@ -199,7 +203,7 @@ class _Crew(Generic[Item, Result]):
             if worker.pipe not in speaking:
                 continue
             said = worker.hear()
-            if isinstance(said, _Answer | _Failure):
+            if isinstance(said, Answer | Failure):
                 self._results[worker.in_hand.popleft()] = said
             elif said is None:
                 worker.dismiss(0)
@@ -218,7 +222,7 @@ class _Crew(Generic[Item, Result]):
             suspect = dead.in_hand[0]
             if suspect in self._suspects:
                 lost = self._on_death(self._items[dead.in_hand.popleft()])
-                self._results[suspect] = _Answer(lost)
+                self._results[suspect] = Answer(lost)
             self._suspects.add(suspect)
         self._waiting.extendleft(reversed(dead.in_hand))
 
@@ -229,11 +233,11 @@ def _serve(pipe: Connection, task: Callable[[Any], Any]) -> None:
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         pipe.send(_Ready())
         while True:
-            said = _attempt(task, pipe.recv())
+            said = attempt(task, pipe.recv())
             try:
                 pipe.send(said)
             except (TypeError, AttributeError, ValueError) as error:  # it does not travel
-                pipe.send(_Failure(_fit_to_travel(error)))
+                pipe.send(Failure(_fit_to_travel(error)))
 
 
 def _end_with_parent() -> None:
@@ -243,11 +247,12 @@ def _end_with_parent() -> None:
         os._exit(1)  # whatever the image at hand still asks for
 
 
-def _attempt(task: Callable[[Any], Any], item: Any) -> _Answer[Any] | _Failure:
+def attempt(task: Callable[[Any], Any], item: Any) -> Answer[Any] | Failure:
+    """Apply a function in a worker; what it raises is an answer too."""
     try:
-        return _Answer(task(item))
+        return Answer(task(item))
     except Exception as error:
-        return _Failure(_fit_to_travel(error))
+        return Failure(_fit_to_travel(error))
 
 
 def _fit_to_travel(error: Exception) -> Exception:

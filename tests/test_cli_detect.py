@@ -37,7 +37,7 @@ from scipy.stats import beta
 from synthetic import photograph, save
 from test_cli import imported
 
-from fp.denoisers.images import REASONS, display_path, find_images, load_image
+from fp.denoisers.images import REASONS, display_path, find_images, load_with_claims
 from fp.fingerprint.store import read_bank, write_bank
 
 JOURNAL = "detections.journal"
@@ -47,7 +47,8 @@ COLUMNS = re.findall(
     """
     path status decision fingerprint score rho mu_r mu_g p_real p_generated p_bank p_typical
     log10_lr log10_lr_low log10_lr_high specific log10_lr_specific q_real nearest_mean reasons
-    message sha256 format width height mode converted orientation
+    message sha256 pixels_sha256 format width height mode converted orientation
+    claimed
     """,
 )
 
@@ -77,7 +78,7 @@ def test_one_fingerprint_and_a_folder_give_a_row_a_file(lab, tmp_path):
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.startswith(f"24 files, 1 fingerprints, results in {tmp_path}/case\n")
     assert sorted(path.name for path in (tmp_path / "case").iterdir()) == sorted(
-        [*TABLES, "manifest.json"]
+        [*TABLES, "inputs.jsonl", "manifest.json"]
     )
     rows = json_rows(tmp_path / "case")
     assert list(rows[0]) == COLUMNS
@@ -256,9 +257,9 @@ def test_a_file_that_vanishes_meanwhile_is_a_row(lab, tmp_path, monkeypatch):
 
     def load(path, *arguments):
         paths[1].unlink(missing_ok=True)
-        return load_image(path, *arguments)
+        return load_with_claims(path, *arguments)
 
-    monkeypatch.setattr("fp.fingerprint.examination.load_image", load)
+    monkeypatch.setattr("fp.fingerprint.examination.load_with_claims", load)
     outcome = fp("detect", lab.small, folder, "-o", tmp_path / "o")
     assert outcome.code == 3
     assert outcome.err == "  not examined: not_found (1)\n"
@@ -427,10 +428,10 @@ def interrupted(lab, tmp_path):
         loaded.append(path)
         if len(loaded) == 4:
             raise KeyboardInterrupt
-        return load_image(path, *arguments)
+        return load_with_claims(path, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fp.fingerprint.examination.load_image", load)
+        patch.setattr("fp.fingerprint.examination.load_with_claims", load)
         outcome = fp("detect", lab.small, lab.unknown, "-o", tmp_path / "o")
     assert outcome.code == 1
     assert outcome.sentence == (
@@ -562,7 +563,9 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(lab, tmp_path):
     outcome = fp(*arguments, "1")
     assert (outcome.code, outcome.err) == (0, "")
     assert tables(output) == expected
-    assert sorted(path.name for path in output.iterdir()) == sorted([*TABLES, "manifest.json"])
+    assert sorted(path.name for path in output.iterdir()) == sorted(
+        [*TABLES, "inputs.jsonl", "manifest.json"]
+    )
 
 
 def test_false_discovery_rate_over_the_folder(lab, tmp_path):

@@ -21,7 +21,7 @@ from fp.denoisers.images import display_path
 from fp.fingerprint.detection import DetectOptions, Finding
 from fp.fingerprint.examination import Examiner, Item, bank_identity, list_items, open_bank
 from fp.fingerprint.journal import open_journal
-from fp.fingerprint.results import JOURNAL, MANIFEST, TABLES, detect_into
+from fp.fingerprint.results import JOURNAL, LISTING, MANIFEST, TABLES, detect_into
 from fp.fingerprint.store import write_bank
 
 RUN = {"bank": [{"name": "a.h5", "sha256": "0"}], "options": {"fpr": 0.05}, "tool_version": "1"}
@@ -330,7 +330,7 @@ def test_a_file_that_ends_its_process_is_a_row_when_the_run_is_resumed(lab, tmp_
 
     with pytest.raises(KeyboardInterrupt):
         detect_into(tmp_path / "o", lab.single, items, DetectOptions(), progress=stop)
-    monkeypatch.setattr("fp.fingerprint.results.Examiner", DeadlyExaminer)
+    monkeypatch.setattr("fp.fingerprint.collecting.Examiner", DeadlyExaminer)
     found = detect_into(tmp_path / "o", lab.single, items, DetectOptions(), resume=True)
     assert found.not_examined == {"worker_died": 1}
     for ours, theirs in zip(json_rows(tmp_path / "o"), json_rows(tmp_path / "whole"), strict=True):
@@ -398,7 +398,7 @@ def test_only_what_a_killed_run_left_is_swept_away(lab, tmp_path):
         (tmp_path / name).touch()
     detect_into(tmp_path, lab.single, list_items([lab.unknown])[:1], DetectOptions())
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        [*TABLES, MANIFEST, ".mine.0123abcd.tmp", ".detections.csv.tmp"]
+        [*TABLES, LISTING, MANIFEST, ".mine.0123abcd.tmp", ".detections.csv.tmp"]
     )
 
 

@@ -96,3 +96,7 @@ def process_and_fail(item: int) -> int:
 def sleepy(item: int) -> int:
     time.sleep(0 if item == 1 else 60)
     return os.getpid()
+
+
+def working_folder(item: object) -> str:
+    return str(Path.cwd())

@@ -1,0 +1,96 @@
+"""The driver on executors of other makes: order, death, and who may work."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from worker_tasks import deadly, deadly_once, failing, lost, noted, square, working_folder
+
+from fp.denoisers.errors import InputError, UsageError
+from fp.fingerprint import executors
+from fp.fingerprint.executors import dask_executor, run_on
+
+
+def threads() -> Executor:
+    return ThreadPoolExecutor(3)
+
+
+def processes() -> Executor:
+    return ProcessPoolExecutor(2, multiprocessing.get_context("spawn"))
+
+
+@pytest.mark.parametrize("count", [0, 1, 8, 1000])
+def test_results_come_in_the_order_of_the_items(count):
+    assert list(run_on(threads, square, range(count), lost)) == [i * i for i in range(count)]
+
+
+def test_what_is_under_way_is_bounded(tmp_path):
+    items = [(tmp_path / "log", i) for i in range(5000)]
+    results = run_on(threads, noted, items, lost)
+    for _ in range(3):
+        next(results)
+    results.close()
+    done = len((tmp_path / "log").read_text().splitlines())
+    assert done <= (executors._AHEAD + 4) * executors._BATCH
+
+
+def test_an_exception_of_the_task_ends_the_run():
+    results = run_on(threads, failing, range(60), lost)
+    with pytest.raises(InputError, match="Forty is too many"):
+        list(results)
+
+
+@pytest.mark.parametrize("deaths", [[13], [0, 41]], ids=["one", "the first and the last"])
+def test_an_item_that_kills_its_worker_is_found_and_reported_in_its_place(tmp_path, deaths):
+    log = tmp_path / "log"
+    items = [(log, -i - 1 if i in deaths else i, i) for i in range(42)]
+    results = list(run_on(processes, deadly, items, lambda item: ("died", item[2])))
+    assert results == [("died", i) if i in deaths else i * i for i in range(42)]
+
+
+def test_a_worker_that_was_lost_by_accident_costs_nothing_but_a_retry(tmp_path):
+    items = [(tmp_path / "seen", i) for i in range(40)]
+    assert list(run_on(processes, deadly_once, items, lost)) == list(range(40))
+
+
+def test_relative_paths_mean_the_same_to_every_worker(tmp_path, monkeypatch):
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        pool.submit(square, 1).result()  # started here, before the working folder is another
+        monkeypatch.chdir(tmp_path)
+
+        class Kept:
+            def __enter__(self):
+                return pool
+
+            def __exit__(self, *reason):
+                pass
+
+        assert set(run_on(Kept, working_folder, range(3), lost)) == {str(Path.cwd())}
+
+
+def test_workers_of_another_fp_are_refused(monkeypatch):
+    monkeypatch.setattr(executors, "_version", lambda: "0.0.1")
+    with pytest.raises(UsageError, match=r"The workers run fp 0\.0\.1 and this is fp"):
+        list(run_on(threads, square, range(3), lost))
+
+
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
+    pytest.importorskip("distributed")
+    with (
+        pytest.raises(UsageError, match=r"No Dask scheduler answers at 'nonsense://x'"),
+        dask_executor("nonsense://x"),
+    ):
+        pass
+
+
+def test_without_the_package_the_remedy_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with (
+        pytest.raises(UsageError, match=r"install fp-forensics\[dask\]"),
+        dask_executor("tcp://localhost:1"),
+    ):
+        pass
