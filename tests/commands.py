@@ -168,14 +168,19 @@ _made: list[Laboratory] = []
 def laboratory(factory: pytest.TempPathFactory) -> Laboratory:
     """Give the laboratory, made once a session."""
     if not _made:
-        lab = Laboratory(factory.mktemp("laboratory"))
-        write_photographs(lab.real, 24)
-        write_photographs(lab.unknown, 8, first=1000)
-        for seed in (0, 1):
-            write_generated(lab.made(seed), 24, Generator(seed))
-            write_generated(lab.unknown, 8, Generator(seed), first=1000)
-        _made.append(lab)
+        _made.append(laboratory_in(factory.mktemp("laboratory")))
     return _made[0]
+
+
+def laboratory_in(folder: Path) -> Laboratory:
+    """Make a laboratory in a folder."""
+    lab = Laboratory(folder)
+    write_photographs(lab.real, 24)
+    write_photographs(lab.unknown, 8, first=1000)
+    for seed in (0, 1):
+        write_generated(lab.made(seed), 24, Generator(seed))
+        write_generated(lab.unknown, 8, Generator(seed), first=1000)
+    return lab
 
 
 def tables(folder: Path) -> dict[str, bytes]:

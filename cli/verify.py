@@ -1,0 +1,81 @@
+"""``fp verify``: everything that a manifest or a case names, hashed again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fp.cli.options import PATH, interruptible, jobs_option, progress_bar, roots_option
+from fp.denoisers.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from fp.fingerprint.manifest.verification import Check, Difference
+
+
+@click.command("verify")
+@click.argument("manifest", type=PATH)
+@roots_option
+@click.option("--no-inputs", is_flag=True, help="Hash outputs only.")
+@click.option("--no-pixels", is_flag=True, help="Hash the bytes of inputs and do not decode them.")
+@jobs_option
+def command(
+    manifest: Path,
+    roots: tuple[tuple[str, str], ...],
+    no_inputs: bool,
+    no_pixels: bool,
+    jobs: int,
+) -> None:
+    """Hash everything again that MANIFEST names, and check its chain.
+
+    MANIFEST is a file that a run of fp wrote, or its folder, or a case: its folder, or the archive
+    that 'fp case export' wrote. Every difference gives a line: files
+    that are missing, changed or added, and a broken chain; the exit code is 5 if there is any,
+    else 0.
+
+    Example: fp verify case/manifest.json
+    """
+    from fp.denoisers.files import display_path
+    from fp.fingerprint.manifest.verification import Check
+
+    check = Check(roots, inputs=not no_inputs, pixels=not no_pixels, jobs=jobs)
+    count, shown = 0, display_path(manifest)
+    with interruptible("nothing was changed"), progress_bar("verify") as progress:
+        differences, told = _checked(manifest, check, progress)
+        for difference in differences:
+            count += 1
+            click.echo(difference.sentence)
+    if count:
+        raise IntegrityError(
+            f"{shown} and what is there differ (differences: {count}); use undamaged copies, or "
+            "name another place of the inputs with --root."
+        )
+    click.echo(f"{shown}: as recorded ({told()})")
+
+
+def _checked(
+    place: Path, check: Check, progress: Callable[[str, int, int], None]
+) -> tuple[Iterator[Difference], Callable[[], str]]:
+    """Give the differences, and what is told where there is none."""
+    from fp.fingerprint.case import is_archive, is_case, verify_archive, verify_case
+    from fp.fingerprint.case.log import read_log
+    from fp.fingerprint.manifest import read_manifest, verify_manifest
+
+    if is_archive(place):
+        return verify_archive(place, check), lambda: "the archive and the case in it"
+    if is_case(place):
+
+        def last() -> str:
+            entry = read_log(place)[-1]
+            return f"case, entry {entry['number']}, {entry['sha256']}"
+
+        return verify_case(place, check), last
+    found = read_manifest(place)
+    inputs = f"{found.entry['inputs']['count']} inputs" if check.inputs else "inputs not looked at"
+    told = (
+        f"{len(found.outputs)} outputs, {inputs}, entry {len(found.chain)} of its chain, "
+        f"{found.entry['sha256']}"
+    )
+    return verify_manifest(found, check, progress), lambda: told
