@@ -22,6 +22,8 @@ _UNPRINTABLE = re.compile(
     "[\\\\\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
+_ESCAPE = re.compile(r"\\\\|\\x[0-9a-f]{2}|\\u[0-9a-f]{4}")
+
 
 def display_path(path: Path) -> str:
     """Give a path as one line that any UTF-8 output can hold; two paths never give the same text.
@@ -39,6 +41,18 @@ def _escaped(match: re.Match[str]) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as the operating system gave it
         return f"\\x{code - 0xDC00:02x}"
     return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}"
+
+
+def path_of(text: str) -> Path:
+    """Give the path that `display_path` wrote as this text."""
+    return Path(_ESCAPE.sub(_unescaped, text))
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    if match[0] == "\\\\":
+        return "\\"
+    code = int(match[0][2:], 16)
+    return chr(code + 0xDC00) if match[0][1] == "x" and code >= 0x80 else chr(code)
 
 
 def find_images(inputs: Iterable[Path]) -> list[Path]:

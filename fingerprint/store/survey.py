@@ -146,7 +146,7 @@ def attributes(
         try:
             here = place.at(f"@{_ascii(name)}")
             with library_errors(here):
-                entries[f"@{name}"] = _attribute(owner, name, here)
+                entries[f"@{name}"] = attribute(owner, name, here)
         except FpError as error:
             complain(error)
     return entries
@@ -175,7 +175,7 @@ def _survey(
                 if isinstance(member, h5py.Group):
                     _survey(member, place, key, depth + 1, entries, complain)
                 elif isinstance(member, h5py.Dataset):
-                    entries[key] = _dataset(member, place.at(key))
+                    entries[key] = array(member, place.at(key))
                     for attribute, entry in attributes(member, place.at(key), complain).items():
                         entries[key + attribute] = entry
                 else:
@@ -188,7 +188,8 @@ def _ascii(name: str) -> str:
     return ascii(name)[1:-1]
 
 
-def _attribute(owner: h5py.Group | h5py.Dataset, name: str, place: Place) -> Entry:
+def attribute(owner: h5py.Group | h5py.Dataset, name: str, place: Place) -> Entry:
+    """Judge what one attribute declares; a missing one raises what h5py does."""
     if not _NAME.fullmatch(name):
         raise place.refused("has a name that is not allowed")
     declared = owner.attrs.get_id(name)
@@ -209,7 +210,8 @@ def _attribute(owner: h5py.Group | h5py.Dataset, name: str, place: Place) -> Ent
     return Entry(place, kind, (), True, load)
 
 
-def _dataset(dataset: h5py.Dataset, place: Place) -> Entry:
+def array(dataset: h5py.Dataset, place: Place) -> Entry:
+    """Judge what one data set declares, before its values are read."""
     creation = dataset.id.get_create_plist()
     # Before its shape is asked for: of a virtual data set that alone would open other files.
     if creation.get_layout() == h5py.h5d.VIRTUAL or creation.get_external_count():
