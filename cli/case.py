@@ -1,0 +1,193 @@
+"""``fp case``: exhibits, runs and notes in one folder that vouches for all of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fp.cli.options import (
+    EXIT_SOME_NOT_EXAMINED,
+    PATH,
+    interruptible,
+    jobs_option,
+    max_pixels_option,
+    overwrite_option,
+    progress_bar,
+)
+from fp.denoisers.errors import IntegrityError
+
+
+@click.group("case")
+def command() -> None:
+    """Keep exhibits, runs and notes in one folder that vouches for all of it.
+
+    CASE is a folder. Its log names every file by its hash and is a chain; 'fp verify CASE' checks
+    all of it, and 'fp case export' writes it into one file that verifies itself.
+    """
+
+
+@command.command("init")
+@click.argument("case", type=PATH)
+@click.option("--title", required=True, help="What the case is about.")
+@click.option("--examiner", default="", help="Who examines.")
+@click.option("--h1", help="Proposition: the image is of the reference population.")
+@click.option("--h2", help="Proposition: the image was drawn by the generator.")
+def init(case: Path, title: str, examiner: str, h1: str | None, h2: str | None) -> None:
+    """Begin a case in the new folder CASE.
+
+    Example: fp case init case-17/ --title "Case 17" --examiner "A. Examiner"
+    """
+    from fp.denoisers.files import display_path
+    from fp.fingerprint.case import H1, H2, init_case
+
+    entry = init_case(case, title, examiner, h1 or H1, h2 or H2)
+    click.echo(f"{display_path(case)}: case begun, entry 1, {entry['sha256']}")
+
+
+@command.command("add")
+@click.argument("case", type=PATH)
+@click.argument("inputs", type=PATH, nargs=-1, required=True)
+@click.option(
+    "--reference", is_flag=True, help="Keep hash and place of the files instead of a copy."
+)
+@max_pixels_option
+def add(case: Path, inputs: tuple[Path, ...], reference: bool, max_pixels: int) -> None:
+    """Add files and folders to CASE as exhibits.
+
+    Example: fp case add case-17/ seized/
+    """
+    from fp.denoisers.images import Limits
+    from fp.fingerprint.case import add_exhibits, open_case
+
+    with open_case(case) as opened:
+        found = add_exhibits(opened, inputs, copy=not reference, limits=Limits(pixels=max_pixels))
+        last = opened.entries[-1]
+    for entry in found.added:
+        note = "" if entry["reason"] is None else f" ({entry['reason']})"
+        click.echo(f"{entry['exhibit']}  {entry['file_sha256']}  {entry['name']}{note}")
+    for path, name in found.known:
+        click.echo(f"{path} is exhibit {name} already", err=True)
+    for entry in found.refused:
+        click.echo(f"not added ({entry['reason']}): {entry['message']}", err=True)
+    click.echo(f"{len(found.added)} exhibits added, entry {last['number']}, {last['sha256']}")
+    if found.refused:
+        click.get_current_context().exit(EXIT_SOME_NOT_EXAMINED)
+
+
+@command.command("note")
+@click.argument("case", type=PATH)
+@click.argument("text")
+def note(case: Path, text: str) -> None:
+    """Add TEXT to the log of CASE.
+
+    Example: fp case note case-17/ "Exhibits received on a USB stick"
+    """
+    from fp.fingerprint.case import add_note, open_case
+
+    with open_case(case) as opened:
+        entry = add_note(opened, text)
+    click.echo(f"entry {entry['number']}, {entry['sha256']}")
+
+
+@command.command("run")
+@click.argument("case", type=PATH)
+@click.argument("bank", type=PATH)
+@click.option("--exhibit", "exhibits", multiple=True, help="Only this one; may be repeated.")
+@click.option("--fpr", type=float, default=0.05, show_default=True, help="As in 'fp detect'.")
+@click.option(
+    "--rule",
+    type=click.Choice(["conformal", "nearest-mean"]),
+    default="conformal",
+    show_default=True,
+    help="As in 'fp detect'.",
+)
+@click.option("--fdr", type=float, help="As in 'fp detect'.")
+@click.option("--restart", is_flag=True, help="Begin an interrupted run anew.")
+@jobs_option
+@max_pixels_option
+def run(
+    case: Path,
+    bank: Path,
+    exhibits: tuple[str, ...],
+    fpr: float,
+    rule: str,
+    fdr: float | None,
+    restart: bool,
+    jobs: int,
+    max_pixels: int,
+) -> None:
+    """Test the exhibits of CASE against the fingerprints of BANK, which is copied into it.
+
+    A run that was interrupted goes on when the same command is given again.
+
+    Example: fp case run case-17/ sd14.h5
+    """
+    from fp.denoisers.images import Limits
+    from fp.fingerprint.case import open_case, run_case
+    from fp.fingerprint.detection import DetectOptions
+
+    options = DetectOptions(
+        rule="nearest-mean" if rule == "nearest-mean" else "conformal",
+        fpr=fpr,
+        fdr=fdr,
+        limits=Limits(pixels=max_pixels),
+    )
+    with (
+        interruptible("what is done is kept: the same command goes on"),
+        progress_bar("case run") as progress,
+        open_case(case) as opened,
+    ):
+        entry, summary = run_case(
+            opened,
+            bank,
+            options,
+            exhibits=exhibits,
+            restart=restart,
+            jobs=jobs,
+            progress=lambda done, total: progress("exhibits", done, total),
+        )
+    click.echo(f"{entry['run']}: {summary.images} exhibits, {summary.fingerprints} fingerprints")
+    for decision, count in summary.decisions.items():
+        click.echo(f"  {decision:<20} {count}")
+    for reason, count in summary.not_examined.items():
+        click.echo(f"  not examined: {reason} ({count})", err=True)
+    click.echo(f"entry {entry['number']}, {entry['sha256']}")
+    if summary.not_examined:
+        click.get_current_context().exit(EXIT_SOME_NOT_EXAMINED)
+
+
+@command.command("export")
+@click.argument("case", type=PATH)
+@click.option("-o", "--output", type=PATH, required=True, help="Archive to write (.zip).")
+@overwrite_option
+def export(case: Path, output: Path, overwrite: bool) -> None:
+    """Write the report of CASE, and all of it into one archive that verifies itself.
+
+    A case that 'fp verify' objects to is not exported.
+
+    Example: fp case export case-17/ -o case-17.zip
+    """
+    from fp.denoisers.files import display_path
+    from fp.fingerprint.case import open_case, verify_case, write_archive, write_report
+    from fp.fingerprint.manifest.verification import Check
+    from fp.fingerprint.outputs import check_file
+
+    if output.suffix.lower() != ".zip":
+        raise click.BadParameter(f"{display_path(output)} does not end in .zip", param_hint="-o")
+    check_file(output, [case], overwrite=overwrite)
+    with open_case(case) as opened:
+        differences = list(verify_case(case, Check(inputs=False, pixels=False)))
+        for difference in differences:
+            click.echo(difference.sentence)
+        if differences:
+            raise IntegrityError(
+                f"{display_path(case)} is not as recorded (differences: {len(differences)}); "
+                "restore it before it is handed on."
+            )
+        write_report(opened)
+        last = opened.entries[-1]
+        digest = write_archive(case, output, overwrite=overwrite)
+    click.echo(f"{display_path(output)}: entry {last['number']}, {last['sha256']}")
+    click.echo(f"hash of the archive: {digest}")
+    click.echo("Keep both where nobody who holds the archive can change them.")

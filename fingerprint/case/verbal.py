@@ -1,0 +1,89 @@
+"""Likelihood ratios in words, and the words that a calibration allows.
+
+References
+----------
+ENFSI, "Guideline for evaluative reporting in forensic science" (2015), section 2.3 and its table of
+verbal equivalents.
+"""
+
+from __future__ import annotations
+
+SCALE = (
+    (2.0, "no more"),
+    (10.0, "weak"),
+    (100.0, "moderate"),
+    (1_000.0, "moderately strong"),
+    (10_000.0, "strong"),
+    (1_000_000.0, "very strong"),
+)
+"""Upper ends of the ratio, with their words; what lies above all is extremely strong."""
+
+
+def words(log10_lr: float) -> str:
+    """Give the words of a likelihood ratio.
+
+    Parameters
+    ----------
+    log10_lr : float
+        log10 likelihood ratio of either proposition over the other; its sign is left out.
+
+    Returns
+    -------
+    str
+        ``"weak"`` to ``"extremely strong"``; ``"no more"`` below two.
+    """
+    ratio = 10 ** min(abs(log10_lr), 300.0)
+    return next((told for end, told in SCALE if ratio < end), "extremely strong")
+
+
+def rounded(log10_lr: float) -> str:
+    """Give the ratio of the better supported proposition over the other, in two digits.
+
+    Parameters
+    ----------
+    log10_lr : float
+        log10 likelihood ratio.
+
+    Returns
+    -------
+    str
+        The number as text.
+    """
+    ratio = 10 ** min(abs(log10_lr), 300.0)
+    if ratio < 100:
+        return f"{ratio:.2g}"
+    power = len(str(int(ratio))) - 2
+    return f"{round(ratio / 10**power) * 10**power:,}" if ratio < 1e7 else f"{ratio:.1e}"
+
+
+def sentence(log10_lr: float, lower: float, upper: float) -> str:
+    """Say what a likelihood ratio says, and no more.
+
+    Parameters
+    ----------
+    log10_lr : float
+        log10 likelihood ratio of h2 over h1, within its bounds.
+    lower, upper : float
+        The bounds that the calibration carries.
+
+    Returns
+    -------
+    str
+        One or two sentences.
+    """
+    if words(log10_lr) == "no more":
+        return (
+            "The findings are about as probable under h1 as under h2 (ratio "
+            f"{rounded(log10_lr)}): they support neither proposition over the other."
+        )
+    better, other = ("h2", "h1") if log10_lr > 0 else ("h1", "h2")
+    told = (
+        f"The findings are about {rounded(log10_lr)} times more probable if {better} is true than "
+        f"if {other} is true: {words(log10_lr)} support for {better} over {other}."
+    )
+    if log10_lr <= lower or log10_lr >= upper:
+        told += (
+            " The ratio stands at the bound of the calibration; the data carry no larger one, "
+            "whatever the score."
+        )
+    return told

@@ -1,0 +1,85 @@
+"""Checking a case: its chain, every file that it names, and every file that it does not name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from fp.denoisers.errors import FpError
+from fp.denoisers.files import display_path, path_of
+from fp.fingerprint.case.folder import named_files
+from fp.fingerprint.case.log import LOG, examine_log, well_formed
+from fp.fingerprint.manifest.entry import Entry
+from fp.fingerprint.manifest.inputs import Hasher, resolved
+from fp.fingerprint.manifest.run import read_manifest
+from fp.fingerprint.manifest.verification import Check, Difference, compared, verify_manifest
+from fp.fingerprint.manifest.writing import files_below
+
+
+def verify_case(folder: Path, check: Check | None = None) -> Iterator[Difference]:
+    """Compare everything that a case names with what is there now.
+
+    Parameters
+    ----------
+    folder : Path
+        The case.
+    check : Check, optional
+        How; without inputs, exhibits that the case has no copy of are not looked for.
+
+    Yields
+    ------
+    Difference
+        What differs; nothing where all is as recorded.
+
+    Raises
+    ------
+    InputError
+        If it is no case.
+    """
+    check = check or Check()
+    entries, faults = examine_log(folder)
+    shown = display_path(folder / LOG)
+    for fault in faults:
+        yield Difference("chain", shown, fault)
+    entries = [e for n, e in enumerate(entries) if well_formed(e, first=n == 0)]
+    named = named_files(entries)
+    runs = [path_of(entry["folder"]) for entry in entries if entry["kind"] == "run"]
+    exhibits = [entry for entry in entries if entry["kind"] == "exhibit"]
+    vouched = {folder / LOG}
+    for name, sha256 in named.items():
+        vouched.add(folder / path_of(name))
+        found = compared(folder / path_of(name), sha256)
+        if found is not None:
+            yield found
+    for run in runs:
+        try:
+            manifest = read_manifest(folder / run)
+            vouched |= {folder / run / path_of(name) for name in manifest.outputs}
+            vouched.add(manifest.listing)
+            # Its inputs are the exhibits and banks, which the log vouches for.
+            yield from verify_manifest(manifest, Check(inputs=False))
+        except FpError as error:
+            yield Difference("changed", display_path(folder / run), str(error))
+    for path in files_below(folder):
+        if path not in vouched:
+            yield Difference("added", display_path(path))
+    for entry in exhibits:
+        yield from _exhibit(folder, entry, check)
+
+
+def _exhibit(folder: Path, entry: Entry, check: Check) -> Iterator[Difference]:
+    if entry["stored"]:
+        path = folder / path_of(entry["stored"])
+    elif check.inputs:
+        path = resolved(entry["origin"], folder, check.roots)
+        found = compared(path, entry["file_sha256"])
+        if found is not None:
+            yield found
+            return
+    else:
+        return
+    if check.pixels and entry["pixels_sha256"]:
+        again = Hasher("exhibit")(path)
+        # Other bytes were told already.
+        if again.sha256 == entry["file_sha256"] and again.pixels_sha256 != entry["pixels_sha256"]:
+            yield Difference("pixels", display_path(path))
