@@ -19,6 +19,7 @@ from fp.cli.options import (
     overwrite_option,
     progress_bar,
 )
+from fp.cli.recording import invocation_of
 
 if TYPE_CHECKING:
     from fp.denoisers.cache import ResidualCache
@@ -72,7 +73,10 @@ def _match(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     "processing); dif takes minutes; mean and fourier are baselines.",
 )
 @click.option(
-    "--with-dif", is_flag=True, help="Let auto or lattice join a dif fingerprint too (minutes)."
+    "--with-dif/--without-dif",
+    default=None,
+    help="Whether auto or lattice join a dif fingerprint too, which takes minutes [default: where "
+    "the closed forms are weak and dif is not].",
 )
 @click.option("--steps", type=click.IntRange(1), help="Steps of dif [default: 480].")
 @click.option(
@@ -152,7 +156,7 @@ def command(
     output: Path,
     name: str | None,
     method: str,
-    with_dif: bool,
+    with_dif: bool | None,
     steps: int | None,
     reference: bool,
     denoiser: str,
@@ -175,20 +179,28 @@ def command(
     Both folders are searched recursively; 128 images of each class or more are a good start, at
     the size at which the generator drew them.
 
-    Example: fp extract --generated sd14/ --real photos/ -o sd14.h5 --name "SD 1.4" --null 20
+    Example: fp extract --generated sd14/ --real photos/ -o sd14.h5 --name "SD 1.4"
     """
     from fp.denoisers.images import Limits, display_path
     from fp.fingerprint.audit.report import warnings
     from fp.fingerprint.extraction import ExtractOptions, extract
+    from fp.fingerprint.manifest import Recorder, Source, list_inputs, manifest_of
     from fp.fingerprint.outputs import check_file
-    from fp.fingerprint.store import write_bank
+    from fp.fingerprint.unfinished import is_unfinished_bank, write_or_complete_bank
 
-    check_file(output, (generated, real, *background), overwrite=overwrite)
+    if with_dif and null:
+        raise click.UsageError(
+            "--null does not go with --with-dif: every shuffle would be optimised anew. The "
+            "permutation p of the held-out scores stands for it."
+        )
     if name is None:
         name = display_path(Path(generated.resolve().name))
+    left = not overwrite and is_unfinished_bank(output, name)
+    check_file(output, (generated, real, *background), overwrite=overwrite or left)
+    recorder = Recorder(manifest_of(output), invocation_of("extract", name=name))
     options = ExtractOptions(
         method=method,
-        method_parameters=_parameters(method, with_dif, steps, reference, seed),
+        method_parameters=_parameters(method, bool(with_dif), steps, reference, seed),
         denoiser=denoiser,
         size=size,
         anchor="centre" if anchor == "centre" else "top-left",
@@ -199,13 +211,22 @@ def command(
         audit=not no_audit,
         match=match,
         background=background,
+        dif=None if with_dif is False else {},
     )
     # Beside the output, so that the same command finds it again after an interruption.
     checkpoint = output.with_name(f".{output.name}.checkpoint")
     cache = open_cache(cache_folder, no_cache, (generated, real, *background))
     with interruptible(_kept(cache)), progress_bar("extract") as progress:
         result = extract(generated, real, name, options, cache, jobs, progress, checkpoint)
-    write_bank(output, [result.fingerprint], overwrite=overwrite)
+    write_or_complete_bank(output, result.fingerprint, overwrite=overwrite)
+    sources = [Source("generated", (generated,)), Source("real", (real,))]
+    calibration = result.fingerprint.calibration
+    recorder.finish(
+        list_inputs([*sources, Source("background", background)], options.limits, jobs),
+        [output],
+        {"uuid": result.fingerprint.uuid, "resolved": dict(result.fingerprint.parameters)},
+        (*calibration.real_sha256, *calibration.generated_sha256),
+    )
     checkpoint.unlink(missing_ok=True)
     for skipped in result.skipped:
         click.echo(f"not examined ({skipped.reason}): {skipped.message}", err=True)
@@ -262,7 +283,7 @@ def summary(fingerprint: Fingerprint) -> list[str]:
         Lines of text.
     """
     from fp.fingerprint.likelihood import certified_rate
-    from fp.fingerprint.strength import is_weak
+    from fp.fingerprint.strength import is_weak, permutation_p
 
     found = fingerprint.calibration
     n = found.real.size
@@ -289,8 +310,17 @@ def summary(fingerprint: Fingerprint) -> list[str]:
             f"  {title:<12} separation {null.observed:.2f}, with shuffled labels at most "
             f"{null.shuffled.max():.2f} in {null.shuffled.size} (p = {null.p:.3f})"
         )
-    if fingerprint.null is None:
-        lines.append("  null         not run; --null 20 shows what shuffled labels give")
+    if "second_look" in fingerprint.parameters:
+        told = fingerprint.parameters["second_look"]
+        lines.append(
+            "  second look  the closed forms were weak; with dif the held-out scores have "
+            f"permutation p = {told['p']:.3f}, so it was {'' if told['joined'] else 'not '}joined"
+        )
+    elif fingerprint.null is None:
+        lines.append(
+            f"  permutation  p = {permutation_p(found):.3f} of the held-out scores; label shuffles "
+            "of the whole extraction were not run"
+        )
     specificity = fingerprint.parameters.get("specificity", {})
     if specificity:
         lines.append(

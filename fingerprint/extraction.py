@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from fp.denoisers.cache import ResidualCache
 from fp.denoisers.crop import SIDE, Anchor, CropRule
 from fp.denoisers.errors import InputError, UsageError
 from fp.denoisers.images import Limits, display_path
-from fp.fingerprint import learning, permutation
+from fp.fingerprint import learning, permutation, second_look
 from fp.fingerprint.audit.findings import Audit
 from fp.fingerprint.audit.preparation import check_match, prepare
 from fp.fingerprint.crossfit import (
@@ -72,7 +72,8 @@ class ExtractOptions:
         Number of folds of the cross-fitted scores.
     null : int
         Number of extractions with shuffled labels; by default 200 for the closed forms that learn
-        a difference, which share all their work, and none for the others.
+        a difference, which share all their work, and none for the others. None is made where `dif`
+        is joined to others.
     seed : int
         Seed of folds and shuffles.
     limits : Limits
@@ -86,6 +87,9 @@ class ExtractOptions:
     background : tuple of Path
         Folders of other generators' images, on which the claims of the fingerprint are counted;
         nothing is learned from them.
+    dif : mapping, optional
+        Parameters of the `dif` fingerprint that a joined method tries where its closed forms are
+        weak, see `fp.fingerprint.second_look`; None tries none.
     """
 
     method: str = learning.DEFAULT
@@ -101,6 +105,7 @@ class ExtractOptions:
     audit: bool = True
     match: str | None = None
     background: tuple[Path, ...] = ()
+    dif: Mapping[str, Any] | None = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.folds < 2:
@@ -189,14 +194,26 @@ def extract(
         labels = np.array(
             [True] * len(populations[0].images) + [False] * len(populations[1].images)
         )
-        stacks = _features(images, method, reduction, store, progress)
         groups = group([i.source for i in images], [i.sha256 for i in images])
         course = Course(_stage("optimisation", progress), checkpoint)
-        # One thread: the matrices are small, and its sums have the same bits on every machine.
-        with threadpool_limits(1, user_api="blas"):
-            learned = method.learn(stacks, labels, groups, options.folds, options.seed, course)
-            nulls = _nulls(options, learned, stacks, labels, groups)
-            fingerprint = _fingerprint(name, options, reduction, images, labels, learned, nulls)
+
+        stacks: dict[str, Array] = {}
+
+        def learn(method: Recipe) -> Fingerprint:
+            missing = tuple(part for part in method.parts if part.reads not in stacks)
+            if missing:  # a second look reads the residuals only for what is new in it
+                unread = replace(method, parts=missing)
+                stacks.update(_features(images, unread, reduction, store, progress))
+            # One thread: the matrices are small, and its sums have the same bits on every machine.
+            with threadpool_limits(1, user_api="blas"):
+                learned = method.learn(stacks, labels, groups, options.folds, options.seed, course)
+                nulls = _nulls(options, learned, stacks, labels, groups)
+                return _fingerprint(name, options, reduction, images, labels, learned, nulls)
+
+        fingerprint = learn(method)
+        if options.dif is not None and second_look.is_due(fingerprint, method):
+            joined = learn(second_look.with_dif(method, {"seed": options.seed, **options.dif}))
+            fingerprint = second_look.choose(fingerprint, joined)
         if audited is not None:
             found = {**fingerprint.parameters, "audit": audited.summary()}
             fingerprint = replace(fingerprint, parameters=found)
@@ -269,6 +286,8 @@ def _nulls(
     groups: Groups,
 ) -> Nulls | None:
     method = learned.recipe
+    if method.joins and not method.is_closed_form:
+        return None
     if permutation.covers(method):
         shuffles = permutation.SHUFFLES if options.null is None else options.null
         if not shuffles:

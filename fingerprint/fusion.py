@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from fp.fingerprint.crossfit import Groups, deal
 from fp.fingerprint.estimators import Labels
@@ -114,6 +113,8 @@ def hold_out(
 
 def _logistic(columns: Columns, labels: Labels) -> tuple[Columns, float]:
     """Fit log odds = columns @ weights - offset, standardised for the penalty's sake."""
+    from sklearn.linear_model import LogisticRegression  # detection never learns, nor waits for it
+
     centre, spread = columns.mean(axis=0), columns.std(axis=0)
     spread = np.where(spread > 0, spread, 1.0)
     model = LogisticRegression(class_weight="balanced", C=1.0)

@@ -66,6 +66,11 @@ class Recipe:
         return tuple(dict.fromkeys(part.reads for part in self.parts))
 
     @property
+    def is_closed_form(self) -> bool:
+        """Whether no part of it is too dear to be learned once a fold."""
+        return all(part.calibration != "held-out quarter" for part in self.parts)
+
+    @property
     def correlates(self) -> bool:
         """Whether its score is a correlation."""
         return not self.joins and self.parts[0].correlates

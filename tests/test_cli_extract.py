@@ -51,7 +51,7 @@ def folders(lab, seed: int = 0) -> tuple[object, ...]:
     return ("--generated", lab.made(seed), "--real", lab.real, "--denoiser", "wavelet")
 
 
-def test_two_folders_give_a_fingerprint_and_nothing_else(lab, tmp_path):
+def test_two_folders_give_a_fingerprint_and_its_manifest(lab, tmp_path):
     before = state(lab.made(0)), state(lab.real)
     output = tmp_path / "gen.h5"
     outcome = fp_process(
@@ -76,7 +76,12 @@ def test_two_folders_give_a_fingerprint_and_nothing_else(lab, tmp_path):
     assert "smallest p   0.0400" in outcome.out
     assert re.search(r"with shuffled labels at most -?\d+\.\d\d in 3 \(p = 0\.250\)", outcome.out)
     assert (state(lab.made(0)), state(lab.real)) == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "gen.h5"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "cache",
+        "gen.h5",
+        "gen.h5.inputs.jsonl",
+        "gen.h5.manifest.json",
+    ]
 
 
 def test_the_same_bytes_whatever_the_jobs_the_order_and_the_cache(lab, tmp_path, monkeypatch):
