@@ -1,0 +1,308 @@
+"""Families of zoos with known ancestry: the lineage sections of RESULTS.md.
+
+    python benchmarks/zoo.py --seed 3 --seed 4 && python benchmarks/lineage.py --zoo zoo-3 \
+        --zoo zoo-4 --section lineage-zoos
+
+reads the zoos that benchmarks/zoo.py wrote. Residuals are kept in the cache (FP_CACHE).
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import numpy as np
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
+from sklearn.metrics import adjusted_rand_score
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from held_out import PROJECT, put_section, stamp
+
+from fp.denoisers.cache import ResidualCache, default_folder
+from fp.denoisers.crop import CropRule
+from fp.fingerprint.population import Reduction
+from fp.lineage.analysis import LineageOptions, analyse
+from fp.lineage.collection import Collection, collect, generator_folders
+from fp.lineage.cross_detection import feature_rows
+
+
+def gather(folder, denoiser, jobs):
+    return collect(
+        generator_folders(folder / "generated"),
+        folder / "real",
+        Reduction(denoiser, CropRule(256, 256)),
+        ResidualCache(default_folder(), 60 * 2**30),
+        jobs,
+    )
+
+
+def part(collection, names, images):
+    """Keep some generators, and of each the images of the first sources."""
+
+    def cut(folder, most):
+        stems = sorted({image.source for image in folder.images})[:most]
+        keep = [i for i, image in enumerate(folder.images) if image.source in stems]
+        return replace(
+            folder,
+            images=tuple(folder.images[i] for i in keep),
+            tiles=folder.tiles[keep],
+            traces=folder.traces[keep],
+        )
+
+    chosen = [folder for folder in collection.generators if folder.name in names]
+    cuts = sorted((cut(folder, images) for folder in chosen), key=lambda f: (f.digest, f.name))
+    return Collection(tuple(cuts), cut(collection.reference, 2 * images))
+
+
+def truth_of(folder):
+    """Give family, parent and whether it is a checkpoint, of each member of a zoo."""
+    rows = json.loads((folder / "tree.json").read_text("utf-8"))["members"]
+    return {row["name"]: row for row in rows}
+
+
+def score(collection, tree, options):
+    """Compare what is found with the truth."""
+    found = analyse(collection, options)
+    family = {
+        found.names[m]: number
+        for number, cluster in enumerate(found.families.clusters)
+        for m in cluster.members
+    }
+    truth = [tree[name]["family"] for name in family]
+    pairs = {
+        frozenset((found.names[p.first], found.names[p.second])): p.relation for p in found.pairs
+    }
+    kin = {pair for pair in pairs if len({tree[name]["family"] for name in pair}) == 1}
+    strangers = set(pairs) - kin
+    return {
+        "ari": adjusted_rand_score(truth, list(family.values())),
+        "kin_found": sum(pairs[pair] == "kin" for pair in kin),
+        "kin": len(kin),
+        "false_kin": sum(pairs[pair] == "kin" for pair in strangers),
+        "strangers": len(strangers),
+        "found": found,
+    }
+
+
+def plain_correlation(collection):
+    """Correlate the mean tiles of all generators, less that of the reference."""
+    rows, member = feature_rows(collection, 8), collection.members()
+    means = np.stack([rows[member == k].mean(0) for k in range(member.max() + 1)])
+    return np.corrcoef(means[:-1] - means[-1])
+
+
+def by_linkage(likeness, names, tree, cut):
+    """Cluster by average linkage at a cut and compare with the families."""
+    apart = np.clip(1 - (likeness + likeness.T) / 2, 0, None)
+    np.fill_diagonal(apart, 0)
+    found = fcluster(linkage(squareform(apart, checks=False), "average"), 1 - cut, "distance")
+    return adjusted_rand_score([tree[name]["family"] for name in names], found)
+
+
+def plain_against_kinship(collection, tree, found):
+    """Say what the plain correlation of the mean tiles makes of the families."""
+    plain, names = plain_correlation(collection), collection.names
+    family = np.array([tree[name]["family"] for name in names])
+    same = (family[:, None] == family) & ~np.eye(len(names), dtype=bool)
+    across = family[:, None] != family
+    best = max(by_linkage(plain, names, tree, cut) for cut in np.linspace(0.02, 0.98, 97))
+    spans = [
+        f"{matrix[same].min():.2f} to {matrix[same].max():.2f} | {matrix[across].max():.2f}"
+        for matrix in (plain, found.kinship)
+    ]
+    return f"| {spans[0]} | {best:.3f} | {spans[1]} |"
+
+
+def checkpoints(found, tree):
+    """Give for each root and its checkpoints the share flagged, weaker direction, and kinship."""
+    crossed = found.cross_detection
+    place, flagged = {n: i for i, n in enumerate(crossed.fingerprints)}, crossed.flagged.value
+    rows = []
+    for root in ("A", "B"):
+        own = sorted(name for name, row in tree.items() if row["checkpoint_of"] == root)
+        i, at = place[root], found.names.index(root)
+        weaker = [min(flagged[i, place[c]], flagged[place[c], i]) for c in own]
+        rows.append((weaker, [found.kinship[at, found.names.index(c)] for c in own]))
+    return rows
+
+
+def spread(values, scale=1):
+    """Write median and range."""
+    low, middle, high = (scale * f(values) for f in (min, np.median, max))
+    digits = 0 if scale == 100 else 2
+    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def in_line(a, b, tree):
+    """Say whether one of two networks descends from the other."""
+    return a in ancestors(b, tree) or b in ancestors(a, tree)
+
+
+def ancestors(name, tree):
+    """Name all networks that a network descends from."""
+    parent = tree[name]["parent"]
+    return set() if parent is None else {parent} | ancestors(parent, tree)
+
+
+def lines_and_siblings(found, tree):
+    """Give how far the two directions of a pair differ: along a line, and between siblings."""
+    crossed = found.cross_detection
+    place, flagged = {n: i for i, n in enumerate(crossed.fingerprints)}, crossed.flagged.value
+
+    line, siblings = [], []
+    for a in place:
+        for b in place:
+            if a < b and tree[a]["family"] == tree[b]["family"]:
+                apart = abs(flagged[place[a], place[b]] - flagged[place[b], place[a]])
+                (line if in_line(a, b, tree) else siblings).append(apart)
+    return line, siblings
+
+
+def named(found, tree):
+    """Count what the tool itself says of the order of kin: right, wrong, open; and siblings."""
+
+    counts = np.zeros(5, dtype=int)
+    for pair in found.pairs:
+        if pair.relation != "kin":
+            continue
+        a, b = found.names[pair.first], found.names[pair.second]
+        first = {"first_before_second": a, "second_before_first": b}.get(pair.direction)
+        if in_line(a, b, tree):
+            elder = a if a in ancestors(b, tree) else b
+            counts[2 if first is None else int(first != elder)] += 1
+        elif tree[a]["family"] == tree[b]["family"]:
+            counts[3 if first is not None else 4] += 1
+    return counts
+
+
+def edges(found, tree):
+    """Ask on every edge whether the child's fingerprint flags the parent's images more often."""
+    crossed = found.cross_detection
+    place = {name: i for i, name in enumerate(crossed.fingerprints)}
+    rows = []
+    for name, row in tree.items():
+        parent = row["parent"]
+        if parent is None or row["checkpoint_of"] or name not in place or parent not in place:
+            continue
+        c, p = place[name], place[parent]
+        pair = next(x for x in found.pairs if {x.first, x.second} == {c, p})
+        to_parent = pair.response_forward if pair.first == c else pair.response_backward
+        to_child = pair.response_backward if pair.first == c else pair.response_forward
+        flagged = crossed.flagged.value
+        rows.append((row["family"], flagged[c, p] > flagged[p, c], to_parent > to_child))
+    return rows
+
+
+def matrix(names, values, scale=100):
+    order = sorted(range(len(names)), key=lambda i: names[i])
+    head = ["", *(names[i] for i in order)]
+    lines = ["| " + " | ".join(head) + " |", "| " + " | ".join("---" for _ in head) + " |"]
+    for i in order:
+        cells = [names[i], *(f"{scale * values[i, j]:.0f}" for j in order)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def publish(section, text):
+    """Print a text, and put it into a section of RESULTS.md with the command that made it."""
+    if section:
+        command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+        put_section(PROJECT / "RESULTS.md", section, f"{stamp(command)}\n\n{text}")
+    print(text)
+
+
+@click.command()
+@click.option("--zoo", "zoos", multiple=True, required=True, help="Folder names below --work.")
+@click.option("--work", type=click.Path(path_type=Path), default=PROJECT / ".work" / "zoo")
+@click.option("--denoiser", default="wavelet", show_default=True)
+@click.option("--section", help="Section of RESULTS.md to replace.")
+@click.option("--jobs", default=1, show_default=True)
+def main(zoos, work, denoiser, section, jobs):
+    """Score zoos and print the tables, or put them into RESULTS.md."""
+    options = LineageOptions(denoiser=denoiser)
+    lines = [
+        "| zoo | images a generator | adjusted Rand index | kin pairs called kin "
+        "| unrelated pairs called kin | checkpoint zoo: unrelated pairs called kin |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    directed, shown, plain, marks, line, siblings = [], None, [], [], [], []
+    orders = np.zeros(5, dtype=int)
+    for zoo in zoos:
+        folder = work / zoo
+        tree = truth_of(folder)
+        whole = gather(folder, denoiser, jobs)
+        final = {name for name in tree if not tree[name]["checkpoint_of"]}
+        for images in (64, 32):
+            got = score(part(whole, final, images), tree, options)
+            every = score(part(whole, set(tree), images), tree, options)
+            lines.append(
+                f"| {zoo} | {images} | {got['ari']:.3f} | {got['kin_found']} of {got['kin']} "
+                f"| {got['false_kin']} of {got['strangers']} "
+                f"| {every['false_kin']} of {every['strangers']} |"
+            )
+            print(lines[-1], file=sys.stderr, flush=True)
+            if images == 64:
+                directed += [(zoo, *edge) for edge in edges(got["found"], tree)]
+                shown = zoo, part(whole, set(tree), 64), every["found"]
+                orders += named(got["found"], tree)
+                finals = part(whole, final, 64)
+                plain.append(f"| {zoo} {plain_against_kinship(finals, tree, got['found'])}")
+                marks += checkpoints(every["found"], tree)
+                for known, new in zip(
+                    (line, siblings), lines_and_siblings(got["found"], tree), strict=True
+                ):
+                    known += new
+    roots = {(zoo, family) for zoo, family, *_ in directed}
+    text = "\n".join(lines)
+    for place, what in ((2, "flags the parent's images more often"), (3, "answers more strongly")):
+        hits = sum(edge[place] for edge in directed)
+        good = sum(
+            np.mean([e[place] for e in directed if e[:2] == root]) > 0.5 for root in sorted(roots)
+        )
+        text += (
+            f'\n\nDirection, "the child\'s fingerprint {what}": {hits} of {len(directed)} edges; '
+            f"for most edges of {good} of {len(roots)} roots."
+        )
+    text += (
+        f"\n\nOrder of kin as the tool names it, at 64 images: of {orders[:3].sum()} pairs along a "
+        f"line of descent {orders[0]} right, {orders[1]} wrong, {orders[2]} left open; of "
+        f"{orders[3:].sum()} pairs of siblings, which have none, {orders[3]} named."
+    )
+    text += (
+        "\n\nThe two directions of a pair flag each other's images by shares that differ by "
+        f"{100 * np.median(line):.0f} points in the median of {len(line)} pairs along a line of "
+        f"descent, and by {100 * np.median(siblings):.0f} points in the median of {len(siblings)} "
+        "pairs of siblings, of which neither is the parent."
+    )
+    text += (
+        f"\n\nA root against its checkpoints, median and range over {len(marks)} roots:\n\n"
+        "| part of the training | share flagged, weaker direction, in per cent | kinship |\n"
+        "| --- | --- | --- |"
+    )
+    for k, at in enumerate((20, 40, 60, 80)):
+        weaker, kinship = ([mark[which][k] for mark in marks] for which in (0, 1))
+        text += f"\n| {at} % | {spread(weaker, 100)} | {spread(kinship)} |"
+    text += (
+        "\n\nPlain correlation of the mean tiles beside kinship, checkpoints left out. *Best* is "
+        "the adjusted Rand index at the cut that is best in hindsight, average linkage:\n\n"
+        "| zoo | correlation inside families | across, largest | best | kinship inside families "
+        "| across, largest |\n| --- | --- | --- | --- | --- | --- |\n"
+    ) + "\n".join(plain)
+    zoo, collection, found = shown
+    text += f"\n\n{zoo}, cross-detection (rows flag columns, per cent of images):\n\n"
+    text += matrix(found.cross_detection.fingerprints, found.cross_detection.flagged.value)
+    text += f"\n\n{zoo}, kinship (times 100):\n\n" + matrix(found.names, found.kinship)
+    plain = plain_correlation(collection)
+    text += f"\n\n{zoo}, plain correlation of the mean tiles (times 100):\n\n"
+    text += matrix(collection.names, plain)
+    publish(section, text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""``fp lineage``: folders of several generators in, their families out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fp.cli.options import (
+    EXIT_SOME_NOT_EXAMINED,
+    PATH,
+    cache_options,
+    interruptible,
+    jobs_option,
+    max_pixels_option,
+    open_cache,
+    overwrite_option,
+    progress_bar,
+)
+from fp.cli.recording import invocation_of
+
+if TYPE_CHECKING:
+    from fp.lineage.analysis import Lineage
+
+
+@click.command("lineage")
+@click.argument("bank", type=PATH, required=False)
+@click.option(
+    "--images", type=PATH, required=True, help="Folder with a folder of images a generator."
+)
+@click.option("--real", type=PATH, required=True, help="Folder of reference images.")
+@click.option("-o", "--output", type=PATH, required=True, help="Folder for report and tables.")
+@click.option(
+    "--denoiser",
+    help="What makes the residuals; see 'fp denoiser list' [default: dncnn, or that of BANK].",
+)
+@click.option(
+    "--period",
+    type=click.Choice(["2", "4", "8", "16"]),
+    default="8",
+    show_default=True,
+    help="Longest period of a lattice that is looked for, in pixels.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(20),
+    default=200,
+    show_default=True,
+    metavar="N",
+    help="Resample the source photographs this often, for support and intervals.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of folds and resampling.",
+)
+@jobs_option
+@max_pixels_option
+@cache_options
+@overwrite_option
+def command(
+    bank: Path | None,
+    images: Path,
+    real: Path,
+    output: Path,
+    denoiser: str | None,
+    period: str,
+    samples: int,
+    seed: int,
+    jobs: int,
+    max_pixels: int,
+    cache_folder: Path | None,
+    no_cache: bool,
+    overwrite: bool,
+) -> None:
+    """Find families among generators: who was trained from whom, or from a common parent.
+
+    The folder of --images holds a folder for each generator, 64 images each or more. Images that
+    were drawn from one photograph bear its name in every folder; they are never compared with each
+    other. With BANK, the tiles of its fingerprints are tested against the folders; without it,
+    fingerprints of the folders are made on the way.
+
+    Example: fp lineage --images generators/ --real photographs/ -o lineage/
+    """
+    from fp.denoisers.errors import DenoiserError
+    from fp.denoisers.images import Limits, display_path
+    from fp.denoisers.registry import DEFAULT, check_name
+    from fp.fingerprint.manifest import Recorder, Source, list_inputs
+    from fp.fingerprint.manifest.writing import MANIFEST
+    from fp.fingerprint.outputs import check_folder
+    from fp.lineage.analysis import LineageOptions, analyse
+    from fp.lineage.output import FILES, check_output, told, write_lineage
+    from fp.lineage.session import open_session
+
+    if denoiser is not None:
+        if bank is not None:
+            raise click.UsageError("BANK says which denoiser is used; leave --denoiser out.")
+        try:
+            check_name(denoiser)
+        except DenoiserError as error:
+            raise click.UsageError(str(error)) from None
+    inputs = (images, real) if bank is None else (bank, images, real)
+    check_folder(output, inputs)
+    check_output(output, overwrite=overwrite)
+    recorder = Recorder(output / MANIFEST, invocation_of("lineage"), folder=True)
+    options = LineageOptions(
+        denoiser=denoiser or DEFAULT,
+        period=int(period),
+        samples=samples,
+        seed=seed,
+        limits=Limits(pixels=max_pixels),
+    )
+    cache = open_cache(cache_folder, no_cache, (images, real))
+    with interruptible("nothing was written"), progress_bar("lineage") as progress:
+        session = open_session(images, real, options, bank, cache, jobs, progress)
+        found = analyse(session.collection, session.options, session.bank)
+        write_lineage(output, found, session.collection, overwrite=overwrite)
+        sources = [Source("image", (images,)), Source("real", (real,))]
+        if bank is not None:
+            sources.insert(0, Source("bank", (bank,), decoded=False))
+        recorder.finish(
+            list_inputs(sources, options.limits, jobs, progress),
+            [output / name for name in FILES],
+            told(found, session.collection, session.bank_identity),
+            used=session.collection.sha256,
+        )
+    for skipped in session.collection.skipped:
+        click.echo(f"not examined ({skipped.reason}): {skipped.message}", err=True)
+    for line in summary(found):
+        click.echo(line)
+    click.echo(f"See {display_path(output / 'report.html')}.")
+    if session.collection.skipped:
+        click.get_current_context().exit(EXIT_SOME_NOT_EXAMINED)
+
+
+def summary(found: Lineage) -> Iterator[str]:
+    """Tell in a few lines what was found.
+
+    Parameters
+    ----------
+    found : Lineage
+        What was found.
+
+    Yields
+    ------
+    str
+        Lines of text.
+    """
+    yield (
+        f"{len(found.names)} generators, {sum(found.images[:-1])} images, "
+        f"{found.images[-1]} reference images"
+    )
+    for cluster in found.families.clusters:
+        names = ", ".join(sorted(found.names[member] for member in cluster.members))
+        kind = "family" if len(cluster.members) > 1 else "alone "
+        yield f"  {kind}  {names} (support {100 * cluster.support:.0f} %)"
+    counts = {
+        relation: sum(pair.relation == relation for pair in found.pairs)
+        for relation in ("kin", "undecided", "not_shown")
+    }
+    yield (
+        f"pairs: {counts['kin']} kin, {counts['undecided']} undecided, "
+        f"{counts['not_shown']} not shown"
+    )
+    for pair in found.pairs:
+        if pair.direction != "undirected":
+            first, second = found.names[pair.first], found.names[pair.second]
+            if pair.direction == "second_before_first":
+                first, second = second, first
+            yield f"  if one of {first} and {second} descends from the other, {first} came first"
+    yield from (f"note: {note}" for note in found.notes)

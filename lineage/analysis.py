@@ -1,0 +1,201 @@
+"""From folders of images to families: the whole analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from fp.denoisers import registry
+from fp.denoisers.errors import UsageError
+from fp.denoisers.images import Limits
+from fp.fingerprint.fingerprint import Fingerprint
+from fp.lineage.bank import detect_with_bank, tile_of
+from fp.lineage.clusters import CUT, Families, find_families
+from fp.lineage.collection import Collection
+from fp.lineage.cross_detection import CrossDetection, cross_detect, feature_rows
+from fp.lineage.levels import PERIODS, compare
+from fp.lineage.null import adjusted_for_many
+from fp.lineage.order import put_in_order
+from fp.lineage.pairs import Pair, pair_up
+
+
+@dataclass(frozen=True)
+class LineageOptions:
+    """Everything that decides the result, beside the images.
+
+    Parameters
+    ----------
+    denoiser : str
+        Name of the denoiser.
+    period : int
+        Longest period of a lattice in pixels: 2, 4, 8 or 16.
+    folds : int
+        Number of parts into which sources are dealt for cross-detection.
+    samples : int
+        Number of bootstrap samples.
+    cut : float
+        Kinship at which families are cut, in (0, 1).
+    rate : float
+        Rate of false discoveries among the pairs of which both directions answer.
+    seed : int
+        Seed of folds and bootstrap.
+    limits : Limits
+        Sizes beyond which a file is refused.
+    """
+
+    denoiser: str = registry.DEFAULT
+    period: int = 8
+    folds: int = 5
+    samples: int = 200
+    cut: float = CUT
+    rate: float = 0.05
+    seed: int = 0
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if self.period not in PERIODS:
+            raise UsageError(f"The period must be one of {PERIODS}, not {self.period}.")
+        if self.folds < 2:
+            raise UsageError(f"Held-out scores need at least 2 folds, not {self.folds}.")
+        if self.samples < 20:
+            raise UsageError(f"Support needs at least 20 bootstrap samples, not {self.samples}.")
+        for name in ("cut", "rate"):
+            if not 0 < getattr(self, name) < 1:
+                raise UsageError(f"The {name} lies between 0 and 1, not at {getattr(self, name)}.")
+
+
+@dataclass(frozen=True, eq=False)
+class Lineage:
+    """What was found about the descent of some generators.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The K generators.
+    images : tuple of int
+        Number of images of each, the reference images last.
+    sources : tuple of int
+        Number of source photographs of each, the reference images last.
+    cross_detection : CrossDetection
+        Fingerprints against folders.
+    kinship : ndarray of float64, shape (K, K)
+        Cosine of the patterns, free of noise.
+    strides : tuple of int
+        Stride of each decoder in pixels, as its images show it; 0 where they show no pattern.
+    pairs : tuple of Pair
+        All pairs.
+    families : Families
+        Dendrogram and clusters.
+    notes : tuple of str
+        What a reader must know about these images, in sentences.
+    options : LineageOptions
+        Parameters.
+    """
+
+    names: tuple[str, ...]
+    images: tuple[int, ...]
+    sources: tuple[int, ...]
+    cross_detection: CrossDetection
+    kinship: NDArray[np.float64]
+    strides: tuple[int, ...]
+    pairs: tuple[Pair, ...]
+    families: Families
+    notes: tuple[str, ...]
+    options: LineageOptions
+
+    def parameters(self) -> dict[str, Any]:
+        """Give all parameters; JSON types only."""
+        return asdict(self.options)
+
+
+def analyse(
+    collection: Collection,
+    options: LineageOptions | None = None,
+    bank: Sequence[Fingerprint] = (),
+) -> Lineage:
+    """Find families among the generators of a collection.
+
+    Parameters
+    ----------
+    collection : Collection
+        Folders with their tiles.
+    options : LineageOptions, optional
+        Parameters.
+    bank : sequence of Fingerprint
+        Fingerprints for the cross-detection; without any, those of the folders are learned here.
+
+    Returns
+    -------
+    Lineage
+        Cross-detection, kinship, pairs and families. Kinship and families always come from the
+        images: a stored fingerprint does not say how its own noise is to be taken out.
+    """
+    options = options or LineageOptions()
+    member, groups = collection.members(), collection.groups()
+    # One thread: the matrices are small, and its sums have the same bits on every machine.
+    with threadpool_limits(1, user_api="blas"):
+        rows = feature_rows(collection, options.period)
+        crossed = (
+            detect_with_bank(collection, bank)
+            if bank
+            else cross_detect(collection, rows, groups, options.folds, options.seed)
+        )
+        traces = np.concatenate([folder.traces for folder in collection.folders])
+        compared = compare(traces, member, groups, options.period, options.samples, options.seed)
+        q = adjusted_for_many(compared.p)
+        # A likeness that strangers of the same make reach as well counts as none.
+        shown = q <= options.rate
+        np.fill_diagonal(shown, True)
+        families = find_families(
+            _counted(compared.kinship, shown), _counted(compared.resampled, shown), options.cut
+        )
+    pairs = pair_up(compared, q, options.cut, options.rate)
+    sources = tuple(
+        int(np.unique(groups[member == k]).size) for k in range(len(collection.folders))
+    )
+    return Lineage(
+        names=collection.names,
+        images=tuple(len(folder.images) for folder in collection.folders),
+        sources=sources,
+        cross_detection=crossed,
+        kinship=compared.kinship,
+        strides=tuple(compared.strides.tolist()),
+        pairs=tuple(put_in_order(pairs, crossed, collection.names, sources, options.rate)),
+        families=families,
+        notes=tuple(_notes(collection, compared.strides, bank)),
+        options=options,
+    )
+
+
+def _counted(kinship: NDArray[np.float64], shown: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return np.where(shown, kinship, np.minimum(kinship, 0.0))
+
+
+def _notes(
+    collection: Collection, strides: NDArray[np.intp], bank: Sequence[Fingerprint]
+) -> list[str]:
+    notes = [
+        f"{first} and {second} share {count} files; equal files make kin of anything."
+        for first, second, count in collection.shared_files()
+    ]
+    notes += [
+        f"{name} shows no pattern that its other images repeat; its kinship is set to 0."
+        for name, stride in zip(collection.names, strides, strict=True)
+        if stride == 0
+    ]
+    for folder in collection.folders:
+        sizes = {image.size for image in folder.images}
+        if len(sizes) > 1:
+            notes.append(f"{folder.name} has images of {len(sizes)} sizes; a lattice has one.")
+    left_out = [fp.name for fp in bank if tile_of(fp) is None]
+    if left_out:
+        notes.append(
+            f"Left out of the bank: {', '.join(left_out)}. Only tiles speak about lineage; "
+            "spectrum sees the processing, and kin by processing are no kin."
+        )
+    return notes

@@ -1,0 +1,190 @@
+"""Every fingerprint against every folder, on images that the fingerprint has not seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fp.fingerprint.crossfit import Groups, deal
+from fp.fingerprint.estimators.discriminant import discriminant_coefficients
+from fp.fingerprint.estimators.tile import refold
+from fp.lineage.collection import Collection
+from fp.lineage.intervals import Estimate, auc, balanced, share
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class CrossDetection:
+    """Entry (i, j): how fingerprint i takes the images of folder j.
+
+    Parameters
+    ----------
+    fingerprints, folders : tuple of str
+        Names of the K fingerprints and L folders.
+    flagged : Estimate
+        Share of the folder's images that are nearer to mu_g than to mu_r; shape (K, L).
+    accuracy : Estimate
+        Balanced accuracy of that rule with the reference images; shape (K, L).
+    auc : Estimate
+        Area under the ROC curve against the reference images; shape (K, L).
+    images : ndarray of int, shape (K, L)
+        Number of images that were scored.
+    scheme : str
+        How the scores were held out, in words.
+    """
+
+    fingerprints: tuple[str, ...]
+    folders: tuple[str, ...]
+    flagged: Estimate
+    accuracy: Estimate
+    auc: Estimate
+    images: NDArray[np.intp]
+    scheme: str
+
+
+def feature_rows(collection: Collection, period: int) -> Values:
+    """Give the tiles of all images at a period, without the mean of each channel.
+
+    Parameters
+    ----------
+    collection : Collection
+        The folders.
+    period : int
+        Period P in pixels.
+
+    Returns
+    -------
+    ndarray of float64, shape (N, 3 P P)
+        A row an image. The mean of a channel is the colour of the residual and no lattice.
+    """
+    tiles = np.concatenate([refold(folder.tiles, period) for folder in collection.folders])
+    tiles -= tiles.mean(axis=(2, 3), keepdims=True)
+    return tiles.reshape(len(tiles), -1)
+
+
+def cross_detect(
+    collection: Collection, rows: Values, groups: Groups, folds: int, seed: int
+) -> CrossDetection:
+    """Learn a fingerprint of each generator and test the images of every folder with it.
+
+    Parameters
+    ----------
+    collection : Collection
+        The folders.
+    rows : ndarray of float64, shape (N, p)
+        Result of `feature_rows`.
+    groups : ndarray of int, shape (N,)
+        Source of each image.
+    folds : int
+        Number of parts into which the sources are dealt.
+    seed : int
+        Seed of the folds.
+
+    Returns
+    -------
+    CrossDetection
+        The matrix; fingerprints and folders in the order of the collection.
+
+    Notes
+    -----
+    A fold holds whole sources, over all folders. Its images are scored by the fingerprints learned
+    from the images outside of it, so no photograph is on both sides, in whichever folders it is.
+    The scores of a fold by all K fingerprints are one matrix product.
+    """
+    member = collection.members()
+    reference = len(collection.generators)
+    dealt = deal(groups, member != reference, folds, seed)
+    scores = np.empty((len(rows), reference))
+    for held in np.unique(dealt):
+        inside = dealt != held
+        weights = np.stack(
+            [
+                _direction(rows, inside & ((member == i) | (member == reference)), member == i)
+                for i in range(reference)
+            ]
+        )
+        scores[~inside] = rows[~inside] @ weights.T
+    scheme = f"cross-fitted by source, {dealt.max() + 1} folds"
+    parts = [[scores[member == j, i] for j in range(reference)] for i in range(reference)]
+    real = [scores[member == reference, i] for i in range(reference)]
+    centres = [(float(real[i].mean()), float(parts[i][i].mean())) for i in range(reference)]
+    sources = [np.unique(groups[member == j]).size for j in range(reference + 1)]
+    counts = np.tile(np.array(sources[:-1]), (reference, 1))
+    return tabulate(
+        collection.names,
+        collection.names,
+        parts,
+        real,
+        centres,
+        counts,
+        np.full(reference, sources[-1]),
+        scheme,
+    )
+
+
+def _direction(rows: Values, chosen: NDArray[np.bool_], own: NDArray[np.bool_]) -> Values:
+    part = rows[chosen]
+    weights = part.T @ discriminant_coefficients(part @ part.T, own[chosen], rows.shape[1])
+    return np.asarray(weights / (np.linalg.norm(weights) or 1.0))
+
+
+def tabulate(
+    fingerprints: tuple[str, ...],
+    folders: tuple[str, ...],
+    parts: list[list[Values]],
+    real: list[Values],
+    centres: list[tuple[float, float]],
+    sources: NDArray[np.intp],
+    real_sources: NDArray[np.intp],
+    scheme: str,
+) -> CrossDetection:
+    """Make the matrix from held-out scores.
+
+    Parameters
+    ----------
+    fingerprints, folders : tuple of str
+        Names.
+    parts : list of list of ndarray
+        Scores of the images of folder j by fingerprint i, at [i][j]; may be empty.
+    real : list of ndarray
+        Scores of the reference images by each fingerprint; at least one each.
+    centres : list of (float, float)
+        mu_r and mu_g of each fingerprint.
+    sources : ndarray of int, shape (K, L)
+        Number of sources behind `parts`.
+    real_sources : ndarray of int, shape (K,)
+        Number of sources behind `real`.
+    scheme : str
+        How the scores were held out.
+
+    Returns
+    -------
+    CrossDetection
+        Shares, accuracies and areas with their intervals. The trials of an interval are sources.
+    """
+    shape = (len(fingerprints), len(folders))
+    hits, areas = np.full(shape, np.nan), np.full((3, *shape), np.nan)
+    passed = np.empty(shape[0])
+    for i, (row, (mu_r, mu_g)) in enumerate(zip(parts, centres, strict=True)):
+        passed[i] = np.mean(~(np.abs(real[i] - mu_g) < np.abs(real[i] - mu_r)))
+        for j, scores in enumerate(row):
+            if scores.size:
+                hits[i, j] = np.mean(np.abs(scores - mu_g) < np.abs(scores - mu_r))
+                found = auc(scores, real[i], int(sources[i, j]), int(real_sources[i]))
+                areas[:, i, j] = found.value, found.low, found.high
+    trials = sources.astype(float)
+    flagged = share(hits * trials, trials)
+    right = share(passed * real_sources, real_sources.astype(float))
+    specific = Estimate(right.value[:, None], right.low[:, None], right.high[:, None])
+    return CrossDetection(
+        fingerprints,
+        folders,
+        flagged,
+        balanced(flagged, specific),
+        Estimate(*areas),
+        np.array([[scores.size for scores in row] for row in parts]),
+        scheme,
+    )

@@ -1,0 +1,176 @@
+"""Kinship over the levels of a lattice: kin are alike at the level at which their decoders draw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fp.fingerprint.crossfit import Groups, deal
+from fp.lineage.kinship import Responses, respond
+from fp.lineage.null import permutation_p, presence_p, strangers
+from fp.lineage.traces import level
+from fp.lineage.whitening import whiten
+
+Values = NDArray[np.float64]
+
+PERIODS = (2, 4, 8, 16)
+
+_MAIN = 2 / 3  # of a generator's strongest level: what another must reach to count
+_ENOUGH = 8  # pixels: a lattice as long as this has 768 numbers, and is asked alone
+_SHUFFLES = 199
+_SURE = 0.01  # permutation p up to which a pattern counts as there
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """All pairs of generators, each pair at the levels that tell strangers apart.
+
+    Parameters
+    ----------
+    kinship : ndarray of float64, shape (K, K)
+        Cosine of the patterns, free of noise, in [-1, 1].
+    resampled : ndarray of float64, shape (B, K, K)
+        The same for B bootstrap samples of the sources.
+    relative : ndarray of float64, shape (K, K)
+        Entry (i, j): what images of j raise the score of fingerprint i by, its own images' being
+        1; NaN where i shows no pattern.
+    p_symmetry : ndarray of float64, shape (K, K)
+        Bootstrap p of "both directions answer alike", two-sided.
+    p : ndarray of float64, shape (K, K)
+        Permutation p of ordered pairs; NaN where one of the two shows no pattern at a level of the
+        other, and there is nothing to test.
+    strangers : ndarray of int, shape (K, K)
+        Number of patterns that each p was counted among.
+    strides : ndarray of int, shape (K,)
+        Stride of each generator's decoder: the longest period that is a level of it; 0 where it
+        shows no pattern.
+    """
+
+    kinship: Values
+    resampled: Values
+    relative: Values
+    p_symmetry: Values
+    p: Values
+    strangers: NDArray[np.intp]
+    strides: NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class _Level:
+    responses: Responses
+    p: Values
+    there: NDArray[np.bool_]
+
+
+def compare(
+    traces: Values,
+    member: NDArray[np.intp],
+    groups: Groups,
+    period: int,
+    samples: int,
+    seed: int,
+) -> Comparison:
+    """Compare the traces of all pairs of generators.
+
+    Parameters
+    ----------
+    traces : ndarray of float64, shape (N, 4, 3, 16, 16)
+        Trace of each image.
+    member : ndarray of int, shape (N,)
+        Folder of each image; the last one holds the reference images.
+    groups : ndarray of int, shape (N,)
+        Source of each image.
+    period : int
+        Longest period that is looked at, in pixels: 2, 4, 8 or 16.
+    samples : int
+        Number of bootstrap samples.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    Comparison
+        All pairs.
+
+    Notes
+    -----
+    A level is a generator's where its pattern there has at least two thirds of the size of its
+    largest. A pair is asked at the longest level of either; where that is shorter than 8 pixels, at
+    every level that is one of either, and the least of them is the kinship. A pattern of 48 or 192
+    numbers is like a stranger's by chance, or by shared processing, more often than one of 768.
+    p is taken at the longest level, which knows most strangers. Where one of the two shows nothing
+    at one of those levels, they have nothing in common.
+    """
+    periods = np.array([p for p in PERIODS if p <= period], dtype=np.intp)
+    found = [_at(level(traces, int(p)), member, groups, int(p), samples, seed) for p in periods]
+    every = [one.responses for one in found]
+    there = np.stack([one.there for one in found])
+    # A faint period beside a strong one is no stride but what was done afterwards.
+    size = np.sqrt(np.maximum([np.diagonal(one.products) for one in every], 0.0))
+    main = there & (size >= _MAIN * np.where(there, size, 0.0).max(axis=0))
+    asked = main[:, :, None] | main[:, None, :]
+    both = there[:, :, None] & there[:, None, :]
+    none = (asked & ~both).any(axis=0) | ~asked.any(axis=0)
+    asked |= ~asked.any(axis=0)  # an entry is an entry, though it says nothing
+    longest = len(periods) - 1 - asked[::-1].argmax(axis=0)
+    # A long lattice has so many numbers that strangers are not alike by chance, and it is enough.
+    asked &= (periods[longest] < _ENOUGH) | (np.arange(len(periods))[:, None, None] == longest)
+    kinship = np.array([one.kinship for one in every])
+    resampled = np.array([one.kinship_resampled for one in every])
+    weakest = np.where(asked, kinship, np.inf).argmin(axis=0)
+    p = _picked(np.array([one.p for one in found]), longest)
+    np.fill_diagonal(none, False)
+    stride = periods[len(periods) - 1 - main[::-1].argmax(axis=0)]
+    return Comparison(
+        np.where(none, 0.0, _picked(kinship, weakest)),
+        np.where(none, 0.0, np.where(asked[:, None], resampled, np.inf).min(axis=0)),
+        _picked(np.array([one.relative for one in every]), weakest),
+        _picked(np.array([_asymmetry(one.resampled) for one in every]), weakest),
+        np.where(none, np.nan, p),
+        np.array([strangers(int(period)) for period in periods])[longest],
+        np.where(main.any(axis=0), stride, 0),
+    )
+
+
+def _at(
+    rows: Values,
+    member: NDArray[np.intp],
+    groups: Groups,
+    period: int,
+    samples: int,
+    seed: int,
+) -> _Level:
+    white = whiten(rows, member, period)
+    half = deal(groups, member != member.max(), 2, seed)
+    parts = [_differences(white[half == side], member[half == side], member) for side in (0, 1)]
+    return _Level(
+        respond(white, member, groups, samples, seed),
+        permutation_p(parts[0], parts[1], period),
+        presence_p(white, member, groups, _SHUFFLES, seed) <= _SURE,
+    )
+
+
+def _differences(rows: Values, member: NDArray[np.intp], whole: NDArray[np.intp]) -> Values:
+    """Give the mean of each folder less that of the reference; 0 for a folder without rows."""
+    last = int(whole.max())
+    reference = rows[member == last].mean(axis=0)
+    parts = [rows[member == k] for k in range(last)]
+    return np.stack(
+        [part.mean(axis=0) - reference if len(part) else np.zeros_like(reference) for part in parts]
+    )
+
+
+def _picked(layers: Values, at: NDArray[np.intp]) -> Values:
+    """Take entry (i, j) from layer at[i, j]."""
+    return np.asarray(np.take_along_axis(layers, at[None], axis=0)[0])
+
+
+def _asymmetry(resampled: Values) -> Values:
+    """Give the bootstrap p of "patterns i and j are of one size", at least 2 / (B + 1)."""
+    own = np.diagonal(resampled, axis1=1, axis2=2)
+    below = own[:, :, None] <= own[:, None, :]
+    above = own[:, :, None] >= own[:, None, :]
+    tail = np.minimum(below.sum(0), above.sum(0))
+    return np.asarray(np.minimum(1.0, 2 * (1 + tail) / (1 + len(own))))

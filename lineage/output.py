@@ -1,0 +1,146 @@
+"""The folder that an analysis writes: tables, tree, graph, figures and report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fp.denoisers.errors import OutputError
+from fp.denoisers.images import display_path
+from fp.fingerprint.files import output_error
+from fp.fingerprint.manifest.writing import LISTING, MANIFEST
+from fp.fingerprint.population import Skipped
+from fp.fingerprint.unfinished import is_unfinished_folder, write_or_complete
+from fp.lineage import tables
+from fp.lineage.analysis import Lineage
+from fp.lineage.collection import Collection
+from fp.lineage.report import as_html, render_figures
+
+FILES = (
+    "cross_detection.csv",
+    "pairs.csv",
+    "clusters.csv",
+    "lineage.json",
+    "tree.nwk",
+    "kin.graphml",
+    "heat_map.png",
+    "tree.png",
+    "graph.png",
+    "report.html",
+)
+
+
+def check_output(folder: Path, *, overwrite: bool) -> None:
+    """Refuse a folder with results of an earlier run, before the work is done.
+
+    What a killed run left is no refusal yet: the same command completes it.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder to be written.
+    overwrite : bool
+        Whether results may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If it holds results, or is no folder.
+    """
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(f"{display_path(folder)} is no folder; name a folder to write into.")
+        there = [name for name in (MANIFEST, LISTING, *FILES) if (folder / name).exists()]
+    except OutputError:
+        raise
+    except OSError as error:
+        raise output_error(folder, error) from error
+    if there and not overwrite and not is_unfinished_folder(folder, FILES):
+        raise OutputError(
+            f"{display_path(folder / there[0])} exists already; choose another folder, or replace "
+            "it with --overwrite."
+        )
+
+
+def write_lineage(
+    folder: Path, found: Lineage, collection: Collection, *, overwrite: bool = False
+) -> None:
+    """Write everything that was found.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where missing.
+    found : Lineage
+        What was found.
+    collection : Collection
+        What it was found in.
+    overwrite : bool
+        Replace the results of an earlier run.
+
+    Raises
+    ------
+    OutputError
+        If results are there already or cannot be written.
+    """
+    check_output(folder, overwrite=overwrite)
+    content = _content(found, collection.skipped)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(folder, error) from error
+    write_or_complete(folder, {name: content[name] for name in FILES}, overwrite=overwrite)
+
+
+def told(
+    found: Lineage, collection: Collection, bank: Sequence[tuple[str, str]] = ()
+) -> dict[str, Any]:
+    """Give what the manifest of an analysis says beside what all manifests say; JSON types only.
+
+    Parameters
+    ----------
+    found : Lineage
+        What was found.
+    collection : Collection
+        What it was found in.
+    bank : sequence of (str, str)
+        Name and SHA-256 of each file of the bank that was used.
+
+    Returns
+    -------
+    dict
+        Resolved options, bank, folders with their numbers of images, and what was not examined.
+    """
+    return {
+        "options": found.parameters(),
+        "bank": [{"name": name, "sha256": sha256} for name, sha256 in bank],
+        "generators": [
+            {"name": one.name, "images": len(one.images), "images_sha256": one.digest}
+            for one in sorted(collection.generators, key=lambda one: one.name)
+        ],
+        "reference": {
+            "images": len(collection.reference.images),
+            "images_sha256": collection.reference.digest,
+        },
+        "not_examined": [
+            {**asdict(item), "path": display_path(item.path)} for item in collection.skipped
+        ],
+    }
+
+
+def _content(found: Lineage, skipped: Sequence[Skipped]) -> dict[str, bytes]:
+    drawn = render_figures(found)
+    rows = {
+        "cross_detection.csv": (tables.cross_detection_rows(found), tables.CROSS_COLUMNS),
+        "pairs.csv": (tables.pair_rows(found), tables.PAIR_COLUMNS),
+        "clusters.csv": (tables.cluster_rows(found), tables.CLUSTER_COLUMNS),
+    }
+    content = {name: tables.as_csv(*given).encode() for name, given in rows.items()}
+    content["lineage.json"] = tables.as_json(found).encode()
+    content["tree.nwk"] = tables.as_newick(found).encode()
+    content["kin.graphml"] = tables.as_graphml(found).encode()
+    content |= {f"{name}.png": png for name, png in drawn.items()}
+    content["report.html"] = as_html(found, drawn, skipped).encode()
+    return content

@@ -1,0 +1,162 @@
+"""What may be said of two generators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fp.lineage.levels import Comparison
+
+Values = NDArray[np.float64]
+
+Relation = Literal["kin", "undecided", "not_shown"]
+
+Direction = Literal["undirected", "first_before_second", "second_before_first"]
+"""Which of two kin came first, if one descends from the other; see `fp.lineage.order`."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two generators.
+
+    Parameters
+    ----------
+    first, second : int
+        Their numbers.
+    kinship : float
+        Cosine of their patterns, free of noise, in [-1, 1].
+    low, high : float
+        95 % bootstrap interval of the kinship over sources.
+    p_forward, p_backward : float
+        Permutation p of fingerprint `first` on images of `second`, and the other way round.
+        Counted among `strangers`; NaN where there is nothing to test.
+    strangers : int
+        Number of patterns that p was counted among, 16 P^2: no p is below 1 / `strangers`.
+    q : float
+        The larger p, adjusted for the number of tested pairs (Benjamini and Hochberg).
+    response_forward, response_backward : float
+        What the images of the other raise the fingerprint's score by, its own images' being 1;
+        NaN where a generator shows no pattern.
+    p_symmetry : float
+        Bootstrap p of "both directions answer alike", two-sided.
+    relation : {"kin", "undecided", "not_shown"}
+        See `relate`.
+    reasons : tuple of str
+        Why it is not "kin".
+    direction : {"undirected", "first_before_second", "second_before_first"}
+        Which of the two is the ancestor, if one of them descends from the other.
+    p_order : float
+        p of "both flag each other's images equally often"; NaN for pairs that are not kin.
+    """
+
+    first: int
+    second: int
+    kinship: float
+    low: float
+    high: float
+    p_forward: float
+    p_backward: float
+    strangers: int
+    q: float
+    response_forward: float
+    response_backward: float
+    p_symmetry: float
+    relation: Relation
+    reasons: tuple[str, ...]
+    direction: Direction = "undirected"
+    p_order: float = float("nan")
+
+
+def relate(
+    low: float, high: float, p: tuple[float, float], q: float, cut: float, rate: float
+) -> tuple[Relation, tuple[str, ...]]:
+    """Say what the figures of a pair support.
+
+    Parameters
+    ----------
+    low, high : float
+        Interval of the kinship.
+    p : tuple of float
+        Permutation p of both directions.
+    q : float
+        The larger one, adjusted; NaN where the pair was not tested.
+    cut : float
+        Kinship at which families are cut.
+    rate : float
+        Rate of false discoveries.
+
+    Returns
+    -------
+    relation : str
+        ``kin`` where both directions are significant and the interval lies above the cut;
+        ``not_shown`` where the pair was not tested, or where the interval lies below the cut and
+        the pair is not significant or the interval contains 0; else ``undecided``.
+    reasons : tuple of str
+        What stands against ``kin``.
+    """
+    if np.isnan(q):
+        return "not_shown", ("no_common_pattern",)
+    reasons = []
+    if q > rate:
+        one = min(p) <= rate < max(p)
+        reasons.append("one_direction_only" if one else "not_beyond_strangers")
+    if high < cut:
+        reasons.append("kinship_below_cut")
+    elif low < cut:
+        reasons.append("interval_contains_cut")
+    if not reasons:
+        return "kin", ()
+    if high < cut and (q > rate or low <= 0):
+        return "not_shown", tuple(reasons)
+    return "undecided", tuple(reasons)
+
+
+def pair_up(compared: Comparison, q: Values, cut: float, rate: float) -> list[Pair]:
+    """Describe all pairs.
+
+    Parameters
+    ----------
+    compared : Comparison
+        All pairs of generators.
+    q : ndarray of float64, shape (K, K)
+        q-values of pairs.
+    cut : float
+        Kinship at which families are cut.
+    rate : float
+        Rate of false discoveries.
+
+    Returns
+    -------
+    list of Pair
+        In the order (0, 1), (0, 2), ...
+    """
+    kinship, relative, p = compared.kinship, compared.relative, compared.p
+    low, high = np.quantile(compared.resampled, (0.025, 0.975), axis=0)
+    low, high = np.minimum(low, kinship), np.maximum(high, kinship)
+    found = []
+    for i, j in zip(*np.triu_indices(len(kinship), 1), strict=True):
+        ends = float(low[i, j]), float(high[i, j])
+        both = float(p[i, j]), float(p[j, i])
+        relation, reasons = relate(*ends, both, float(q[i, j]), cut, rate)
+        found.append(
+            Pair(
+                first=int(i),
+                second=int(j),
+                kinship=float(kinship[i, j]),
+                low=ends[0],
+                high=ends[1],
+                p_forward=both[0],
+                p_backward=both[1],
+                strangers=int(compared.strangers[i, j]),
+                q=float(q[i, j]),
+                response_forward=float(relative[i, j]),
+                response_backward=float(relative[j, i]),
+                p_symmetry=float(compared.p_symmetry[i, j]),
+                relation=relation,
+                reasons=reasons,
+            )
+        )
+    return found

@@ -1,0 +1,134 @@
+"""What a strided decoder leaves in an image at every phase of its lattice."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from fp.fingerprint.kernels import fold
+
+Values = NDArray[np.float64]
+
+LARGEST = 16
+
+_BLOCKS = 4  # mean, square, product with the left neighbour, product with the upper one
+_ACROSS, _DOWN = 2, 3
+_WIDTH = 4.0
+_FLOOR = 0.1
+
+
+def trace(residual_chw: NDArray[np.float32]) -> Values:
+    """Reduce a residual to its means at every phase, of first and second order.
+
+    Parameters
+    ----------
+    residual_chw : ndarray of float32, shape (3, H, W)
+        A residual.
+
+    Returns
+    -------
+    ndarray of float64, shape (4, 3, 16, 16)
+        For each channel and phase the mean of r, of r^2, and of r times its left and its upper
+        neighbour, where r is the residual, brought to the same strength all over the image.
+
+    Notes
+    -----
+    r = R / (G |R| + 0.1), R of unit deviation, |R| the mean over channels of its absolute value
+    and G a Gaussian of 4 pixels: no edge of the picture outweighs the rest. The second order says
+    how the taps of a decoder spread and mix what it draws, at each phase in its own way. That
+    pattern is several times as strong as the mean of r once a network is well trained.
+    """
+    deviation = float(residual_chw.std())
+    if deviation == 0:
+        return np.zeros((_BLOCKS, len(residual_chw), LARGEST, LARGEST))
+    scaled = (residual_chw - residual_chw.mean()) / deviation
+    local = gaussian_filter(np.abs(scaled).mean(axis=0), _WIDTH)
+    even = (scaled / (local + _FLOOR)).astype(np.float32)
+    parts = (even, even * even, even * np.roll(even, 1, 2), even * np.roll(even, 1, 1))
+    # One after the other: a stack of all would be copied before it is folded.
+    return np.concatenate([fold(part, LARGEST) for part in parts])
+
+
+@cache
+def placements(period: int) -> NDArray[np.intp]:
+    """Give the ways to lay a trace onto the lattice, as permutations of its numbers.
+
+    Parameters
+    ----------
+    period : int
+        Period P in pixels.
+
+    Returns
+    -------
+    ndarray of int, shape (8, P P, 12 P P)
+        The eight turns and mirror images of the image, each with all its shifts; the first of all
+        leaves a trace as it is.
+    """
+    index = np.arange(_BLOCKS * 3 * period * period).reshape(_BLOCKS, 3, period, period)
+    found = []
+    for turned in (index, _transposed(index)):
+        for once in (turned, _mirrored(turned)):
+            # Upside down is mirrored between two transpositions.
+            for laid in (once, _transposed(_mirrored(_transposed(once)))):
+                found.append(
+                    [
+                        np.roll(laid, (down, right), (2, 3)).ravel()
+                        for down in range(period)
+                        for right in range(period)
+                    ]
+                )
+    permutations = np.array(found)
+    permutations.setflags(write=False)  # all callers share it
+    return permutations
+
+
+def _mirrored(trace_bchw: NDArray[np.intp]) -> NDArray[np.intp]:
+    mirrored = trace_bchw[..., ::-1].copy()
+    # A product of neighbours belongs to the right one of them, which was the left one.
+    mirrored[_ACROSS] = np.roll(mirrored[_ACROSS], 1, -1)
+    return mirrored
+
+
+def _transposed(trace_bchw: NDArray[np.intp]) -> NDArray[np.intp]:
+    return np.swapaxes(trace_bchw, -1, -2)[[0, 1, _DOWN, _ACROSS]]
+
+
+def level(traces: Values, period: int) -> Values:
+    """Take from traces what repeats every `period` pixels and not at half of that.
+
+    Parameters
+    ----------
+    traces : ndarray of float64, shape (N, 4, 3, 16, 16)
+        Results of `trace`.
+    period : int
+        A power of two, 2 to 16.
+
+    Returns
+    -------
+    ndarray of float64, shape (N, 12 P P)
+        A row an image, each of the four orders brought to unit mean square.
+
+    Notes
+    -----
+    Shorter periods are left to their own level: the last steps of all decoders of one make are
+    alike. And the part that no turn or mirror image changes is taken out: taps that were drawn at
+    random prefer no side, so what an architecture does by itself is symmetric, and what one
+    training made of it is not.
+    """
+    whole = _refold(traces, period)
+    shorter = _refold(traces, period // 2)
+    rows = whole - np.tile(shorter, (1, 1, 1, 2, 2))
+    size = np.sqrt(np.square(rows).mean(axis=(0, 2, 3, 4), keepdims=True))
+    rows = (rows / np.where(size > 0, size, 1.0)).reshape(len(rows), -1)
+    symmetric = sum(rows[:, turn] for turn in placements(period)[:, 0])
+    return np.asarray(rows - symmetric / 8)
+
+
+def _refold(traces: Values, period: int) -> Values:
+    n, blocks, channels, side, _ = traces.shape
+    times = side // period
+    shape = (n, blocks, channels, times, period, times, period)
+    return np.asarray(traces.reshape(shape).mean(axis=(3, 5)))

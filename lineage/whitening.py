@@ -1,0 +1,64 @@
+"""Traces brought to unit noise, in a way that prefers no place on the lattice."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fp.lineage.traces import placements
+
+Values = NDArray[np.float64]
+
+_FLOOR = 0.01  # of the mean variance: what no direction's variance counts as less than
+_EMPTY = 1e-9  # of the largest variance: below, a direction has been taken out of the traces
+
+
+def whiten(rows: Values, member: NDArray[np.intp], period: int) -> Values:
+    """Turn the spread within the folders into unit noise.
+
+    Parameters
+    ----------
+    rows : ndarray of float64, shape (N, 12 P P)
+        Traces of one level; see `fp.lineage.traces.level`.
+    member : ndarray of int, shape (N,)
+        Folder of each image.
+    period : int
+        Period P in pixels.
+
+    Returns
+    -------
+    ndarray of float64, shape (N, 12 P P)
+        The traces times S^(-1/2).
+
+    Notes
+    -----
+    S is the covariance within folders, averaged over all placements on the lattice: what spreads
+    the trace of a picture is the picture, and that knows no phase. Averaged over all shifts it is
+    a matrix of 12 x 12 for each of the P P frequencies, so few numbers that the images that it is
+    estimated from do not show in it. A free covariance of as many numbers as images does: its
+    inverse damps the spread that the folders had, not the errors of their means, and inner
+    products of means then are too large, between unrelated folders as well. And since S looks
+    alike from every placement, a placed pattern has the length of the pattern.
+    """
+    centred = np.array(rows)
+    for folder in np.unique(member):
+        centred[member == folder] -= centred[member == folder].mean(axis=0)
+    spread: NDArray[np.complex128] = np.zeros((period**2, 12, 12), dtype=np.complex128)
+    turns = placements(period)[:, 0]
+    for turn in turns:
+        waves = _frequencies(centred[:, turn], period)
+        spread += np.swapaxes(waves, 1, 2) @ waves.conj() / (len(turns) * len(rows))
+    values, vectors = np.linalg.eigh(spread)
+    there = values > _EMPTY * values.max(initial=0.0)
+    level = float(values[there].mean()) if there.any() else 1.0
+    roots = np.where(there, 1 / np.sqrt(np.maximum(values, _FLOOR * level)), 0.0)
+    filters = (vectors * roots[:, None]) @ np.swapaxes(vectors, 1, 2).conj()
+    found = _frequencies(rows, period) @ np.swapaxes(filters, 1, 2)
+    back = np.moveaxis(found, 0, 2).reshape(len(rows), 12, period, period)
+    return np.asarray(np.fft.ifft2(back, norm="ortho").real.reshape(len(rows), -1))
+
+
+def _frequencies(rows: Values, period: int) -> NDArray[np.complex128]:
+    """Give the Fourier transform over the lattice, shape (P P, N, 12)."""
+    shaped = rows.reshape(len(rows), 12, period, period)
+    return np.moveaxis(np.fft.fft2(shaped, norm="ortho").reshape(len(rows), 12, -1), 2, 0)
