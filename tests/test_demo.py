@@ -23,7 +23,7 @@ from fp.fingerprint import demo as demonstration
 from fp.fingerprint.demo import tiny_decoder
 from fp.fingerprint.demo.figures import Panel, draw_patterns
 from fp.fingerprint.demo.images import PHOTOGRAPHS, PITCH, SIDE, SPOILT, deal_regions
-from fp.fingerprint.demo.lattice import average, lattice_share, power_spectrum
+from fp.fingerprint.lattice import average, lattice_share, power_spectrum
 from fp.fingerprint.store import read_bank
 
 PROJECT = Path(__file__).parent.parent
