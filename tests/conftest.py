@@ -6,6 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples on every machine, and none of them judged by how busy the machine is: a suite
+# that passes here passes there. Wider searches belong to benchmarks/fuzz.py.
+settings.register_profile("fp", derandomize=True, deadline=None)
+settings.load_profile("fp")
 
 
 @pytest.fixture(scope="session")
