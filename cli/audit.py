@@ -15,6 +15,7 @@ from fp.cli.options import (
     overwrite_option,
     progress_bar,
 )
+from fp.cli.recording import invocation_of
 
 
 @click.command("audit")
@@ -53,14 +54,18 @@ def command(
     from fp.fingerprint import audit
     from fp.fingerprint.audit import report
     from fp.fingerprint.audit.measuring import Measure, measure_folder
+    from fp.fingerprint.manifest import Recorder, Source, list_inputs
+    from fp.fingerprint.manifest.writing import LISTING, MANIFEST
     from fp.fingerprint.outputs import check_folder
     from fp.fingerprint.population import require_folders
 
     inputs = (generated, real, *tests)
     require_folders(generated, real)
+    recorder = None
     if output is not None:
         check_folder(output, inputs)
-        report.check_output(output, overwrite=overwrite)
+        report.check_output(output, (*report.FILES, LISTING, MANIFEST), overwrite=overwrite)
+        recorder = Recorder(output / MANIFEST, invocation_of("audit"), folder=True)
     limits = Limits(pixels=max_pixels)
     with interruptible("nothing was written"), progress_bar("audit") as progress:
         measured = [
@@ -76,6 +81,17 @@ def command(
     if output is not None:
         kinds = ("generated", "real", *("test" for _ in tests))
         report.write(output, result, list(zip(kinds, measured, strict=True)), overwrite=overwrite)
+    if output is not None and recorder is not None:
+        sources = [
+            Source("generated", (generated,)),
+            Source("real", (real,)),
+            Source("test", tests),
+        ]
+        recorder.finish(
+            list_inputs(sources, limits, jobs),
+            [output / name for name in report.FILES],
+            used=(image.sha256 for folder in measured for image in folder.images),
+        )
     for skipped in result.skipped:
         click.echo(f"not examined ({skipped.reason}): {skipped.message}", err=True)
     for line in report.lines(result):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fp.cli.options import PATH
+from fp.cli.recording import invocation_of
 from fp.denoisers.errors import InputError, IntegrityError, UsageError
 
 if TYPE_CHECKING:
@@ -85,8 +86,12 @@ def add(bank: Path, sources: tuple[Path, ...], name: str | None) -> None:
 
     Example: fp bank add generators.h5 sd14.h5 midjourney.h5
     """
-    from fp.fingerprint.store import add_to_bank, iter_bank
+    from fp.fingerprint.manifest import Recorder, Source, list_inputs, manifest_of
+    from fp.fingerprint.manifest.hashing import hash_file
+    from fp.fingerprint.store import add_to_bank, bank_files, iter_bank
 
+    recorder = Recorder(manifest_of(bank), invocation_of("bank add"))
+    before = hash_file(bank) if bank.is_file() else None
     members: Iterator[Fingerprint] = chain.from_iterable(map(iter_bank, sources))
     if name is not None:
         held = list(members)
@@ -104,6 +109,12 @@ def add(bank: Path, sources: tuple[Path, ...], name: str | None) -> None:
             yield member
 
     add_to_bank(bank, counted())
+    files = tuple(path for source in sources for path in bank_files(source))
+    recorder.finish(
+        list_inputs([Source("fingerprints", files, decoded=False)]),
+        [bank],
+        {"bank_before": before, "added": count},
+    )
     click.echo(f"{count} added to {_printable(str(bank))}", err=True)
 
 

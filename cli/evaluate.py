@@ -17,6 +17,7 @@ from fp.cli.options import (
     overwrite_option,
     progress_bar,
 )
+from fp.cli.recording import invocation_of
 
 
 def _named(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, Path]:
@@ -81,6 +82,8 @@ def command(
     from fp.fingerprint.evaluation.report import write_report
     from fp.fingerprint.evaluation.running import Inputs, evaluate, open_output
     from fp.fingerprint.evaluation.tables import shown
+    from fp.fingerprint.manifest import Recorder, Source, list_inputs
+    from fp.fingerprint.manifest.writing import MANIFEST
     from fp.fingerprint.outputs import check_folder
     from fp.fingerprint.population import residual_store
 
@@ -94,6 +97,9 @@ def command(
     cache = open_cache(cache_folder, no_cache, (dataset, *strangers))
     inputs = Inputs(dataset, strangers, given, Limits(pixels=max_pixels))
     open_output(output, configuration, overwrite=overwrite)
+    recorder = Recorder(
+        output / MANIFEST, invocation_of("evaluate"), folder=True, scratch=("features",)
+    )
     place = display_path(output)
     with (
         interruptible(f"finished cells are kept in {place}: the same command goes on"),
@@ -102,6 +108,17 @@ def command(
     ):
         found = evaluate(inputs, output, configuration, store, jobs, progress)
         figures = write_report(found, configuration, output)
+        tables = (*scores.values(), *(() if config is None else (config,)))
+        sources = [
+            Source("dataset", (dataset,)),
+            Source("stranger", strangers),
+            Source("table", tables, decoded=False),
+        ]
+        recorder.finish(
+            list_inputs(sources, inputs.limits, jobs, progress),
+            told={"cells": found.cells},
+            used=(p.sha256 for member in found.dataset.members for p in member.pictures),
+        )
     click.echo(f"{found.cells} cells, {found.fresh} of them computed now, results in {place}")
     for figure in figures:
         if figure.metric == "accuracy":

@@ -17,11 +17,16 @@ from fp.denoisers.errors import FpError
 _COMMANDS = {
     "audit": "Find differences between two folders that are not the generator.",
     "bank": "List, show, extend and verify files of fingerprints.",
+    "case": "Keep exhibits, runs and notes in a folder that vouches for all of it.",
     "demo": "Go the whole way on images that come with the package.",
     "denoiser": "List, train and evaluate the denoisers.",
     "detect": "Test images against fingerprints.",
     "evaluate": "Measure methods on a data set, with intervals and null controls.",
     "extract": "Make a generator's fingerprint from two folders of images.",
+    "lineage": "Find families among generators: who shares an ancestor with whom.",
+    "merge": "Join the shards of a detection that ran in pieces.",
+    "rerun": "Compute a recorded run again and compare.",
+    "verify": "Hash everything again that a manifest or a case names.",
 }
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from fp.denoisers import completeness, container, pixels
+from fp.denoisers.claims import Claim, read_claims
 from fp.denoisers.container import Container
 from fp.denoisers.errors import ImageError
 from fp.denoisers.files import display_path, find_images, read_file
@@ -34,6 +35,7 @@ __all__ = [
     "find_images",
     "image_size",
     "load_image",
+    "load_with_claims",
     "load_with_container",
     "read_container",
 ]
@@ -133,6 +135,13 @@ class LoadedImage:
     rgb_hwc: NDArray[np.uint8]
 
     @property
+    def pixels_sha256(self) -> str:
+        """SHA-256 of the text ``HEIGHT WIDTH 3``, a line end, and the pixels row by row."""
+        digest = hashlib.sha256(f"{self.height} {self.width} 3\n".encode())
+        digest.update(np.ascontiguousarray(self.rgb_hwc).data)
+        return digest.hexdigest()
+
+    @property
     def height(self) -> int:
         """Height in pixels as stored."""
         return int(self.rgb_hwc.shape[0])
@@ -187,6 +196,25 @@ def load_with_container(
     with _opened(path, root, limits or Limits()) as (image, content):
         stored = container.describe(image, content)
         return _decode(image, content, path), stored
+
+
+def load_with_claims(
+    path: Path, root: Path | None = None, limits: Limits | None = None
+) -> tuple[LoadedImage, tuple[Claim, ...]]:
+    """Read one image file, and what it claims about its origin; the file is read once.
+
+    Parameters
+    ----------
+    path, root, limits
+        As for `load_image`, like the errors.
+
+    Returns
+    -------
+    tuple of LoadedImage and tuple of Claim
+        The pixels, and claims that no part of fp takes into account.
+    """
+    with _opened(path, root, limits or Limits()) as (image, content):
+        return _decode(image, content, path), read_claims(content)
 
 
 def read_container(path: Path, root: Path | None = None, limits: Limits | None = None) -> Container:

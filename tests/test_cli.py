@@ -177,7 +177,8 @@ main(["denoiser", "list"])
     assert (found.returncode, found.stdout) == expected, found.stderr
 
 
-HEAVY = ("torch", "numba", "scipy", "skimage", "sklearn", "h5py", "matplotlib")
+HEAVY = ("torch", "numba", "scipy", "skimage", "sklearn", "h5py", "matplotlib", "pywt")
+LIGHTER = ("numpy", "PIL", "rich")  # a list may need these, a help text does not
 
 IMPORTED = """
 import sys
@@ -186,14 +187,15 @@ try:
     main(sys.argv[1:])
 except SystemExit as leaving:
     assert leaving.code == 0, leaving.code
-print("imported:", *sorted(set({heavy}) & set(sys.modules)))
+print("imported:", *sorted(set({packages}) & set(sys.modules)))
 """
 
 
 def imported(*arguments: object) -> set[str]:
-    """Run a command in a fresh process and say which heavy packages it loaded."""
+    """Run a command in a fresh process and say which of these packages it loaded."""
+    code = IMPORTED.format(packages=HEAVY + LIGHTER)
     found = subprocess.run(
-        [sys.executable, "-c", IMPORTED.format(heavy=HEAVY), *map(str, arguments)],
+        [sys.executable, "-c", code, *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,
@@ -203,12 +205,28 @@ def imported(*arguments: object) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["extract", "--help"], ["detect", "--help"], ["denoiser", "list"]]
+    "arguments",
+    [["--help"], ["--version"], *([name, "--help"] for name in sorted(cli_main._COMMANDS))],
+    ids=" ".join,
 )
 def test_help_loads_nothing_heavy(arguments):
     assert imported(*arguments) == set()
 
 
+def test_a_list_loads_little():
+    assert imported("denoiser", "list").isdisjoint(HEAVY)
+
+
 def test_the_command_and_the_library_have_one_default_denoiser():
     denoiser = next(p for p in command_of("extract").params if p.name == "denoiser")
     assert denoiser.default == registry.DEFAULT == ExtractOptions().denoiser
+
+
+def test_a_worker_of_a_detection_imports_no_learning():
+    code = (
+        "import sys, fp.fingerprint.examination; from fp.fingerprint.learning import recipe;"
+        "recipe('auto'); heavy = {'sklearn', 'scipy.stats', 'scipy.signal', 'skimage', 'torch'};"
+        "print(*sorted(heavy & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "\n"

@@ -69,7 +69,12 @@ def test_files_hold_every_finding_and_a_row_an_image(folders, tmp_path):
     output = tmp_path / "new" / "out"
     more = ("--test", folders / "other", "--test", folders / "jpeg", "-o", output)
     assert fp("audit", *asked(folders, "jpeg", *more)).code == 0
-    assert sorted(path.name for path in output.iterdir()) == ["audit.csv", "audit.json"]
+    assert sorted(path.name for path in output.iterdir()) == [
+        "audit.csv",
+        "audit.json",
+        "inputs.jsonl",
+        "manifest.json",
+    ]
     content = json.loads((output / "audit.json").read_text("utf-8"))
     found = {finding["code"]: finding for finding in content["findings"]}
     assert set(found) <= set(CODES)

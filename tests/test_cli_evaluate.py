@@ -66,6 +66,20 @@ def report(output):
     return {name: (output / name).read_bytes() for name in REPORT}
 
 
+def test_the_manifest_vouches_for_it_and_it_can_be_repeated(first):
+    _, output = first
+    outcome = fp("verify", output, "--jobs", 1)
+    assert (outcome.code, outcome.err) == (0, "")
+    again = fp("rerun", output, "--jobs", 1)
+    assert again.code == 0, again.out + again.err
+    for name in REPORT:
+        assert f"same bytes: {name}\n" in again.out
+    (output / "cells" / "more.json").write_text("{}")
+    outcome = fp("verify", output, "--jobs", 1, "--no-inputs")
+    assert outcome.code == 5 and "added: " in outcome.out
+    (output / "cells" / "more.json").unlink()
+
+
 def test_a_broken_image_is_listed_and_the_rest_measured(first):
     outcome, output = first
     assert outcome.code == 3

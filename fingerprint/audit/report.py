@@ -70,13 +70,15 @@ def warnings(audit: Audit) -> list[str]:
     ]
 
 
-def check_output(folder: Path, *, overwrite: bool) -> None:
+def check_output(folder: Path, names: Sequence[str] = FILES, *, overwrite: bool = False) -> None:
     """Refuse an output folder that holds an earlier audit, before the work is done.
 
     Parameters
     ----------
     folder : Path
         Where to write.
+    names : sequence of str
+        What will be written there.
     overwrite : bool
         Whether an earlier audit may be replaced.
 
@@ -89,7 +91,7 @@ def check_output(folder: Path, *, overwrite: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise output_error(folder, error) from error
-    for name in FILES:
+    for name in names:
         if (folder / name).exists() and not overwrite:
             raise OutputError(
                 f"{display_path(folder / name)} exists already; choose another folder or add "
