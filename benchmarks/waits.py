@@ -1,0 +1,261 @@
+"""Measure what docs/performance.md promises of single steps and of whole runs.
+
+    python benchmarks/waits.py tiles
+    python benchmarks/waits.py network
+    python benchmarks/waits.py extraction ../shared/corpus
+    python benchmarks/waits.py processes BANK.h5 FOLDER
+
+The first two take processor seconds on one thread; the last two run commands and take seconds on
+the clock, so the load of the machine stands beside them. `--write` puts a table into its section of
+docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from held_out import put_section, stamp
+from PIL import Image
+
+from fp.denoisers import find_images, load_image
+from fp.fingerprint import bulk
+from fp.fingerprint.environment import describe
+
+PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
+PATH = click.Path(path_type=Path, exists=True)
+THREADS = tuple(f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "OPENBLAS", "NUMBA"))
+
+
+def seconds(work: Callable[[], Any], repeats: int) -> list[float]:
+    """Give the processor seconds of each call, after one that is not counted."""
+    work()
+    found = []
+    for _ in range(repeats):
+        started = time.process_time()
+        work()
+        found.append(time.process_time() - started)
+    return found
+
+
+def spread(values: list[float], scale: float = 1.0, digits: int = 3) -> str:
+    """Give the median, the smallest and the largest of values."""
+    middle, low, high = (scale * f(values) for f in (np.median, min, max))
+    return f"{middle:.{digits}g} ({low:.{digits}g} to {high:.{digits}g})"
+
+
+@click.group()
+@click.option("--write", is_flag=True, help="Put the table into docs/performance.md.")
+@click.pass_context
+def main(ctx: click.Context, write: bool) -> None:
+    """Measure fp itself."""
+    ctx.obj = write
+
+
+def tell(ctx: click.Context, lines: list[str], load: float, note: str = "") -> None:
+    """Print a table, or put it into the page under the name of its command."""
+    text = "\n".join(lines)
+    if not ctx.obj:
+        click.echo(text)
+        return
+    arguments = [Path(a).name if "/" in a else a for a in sys.argv[1:] if a != "--write"]
+    told = stamp(shlex.join(["python", "benchmarks/waits.py", *arguments]))
+    where = f"Load {load:.1f} to {os.getloadavg()[0]:.1f}, {describe()['machine']}."
+    put_section(PAGE, f"waits-{ctx.info_name}", f"{told} {note}{where}\n\n{text}")
+
+
+@main.command()
+@click.option("--count", default=100_000, show_default=True)
+@click.option("--period", default=8, show_default=True)
+@click.option("--batch", default=32, show_default=True)
+@click.option("--repeats", default=30, show_default=True)
+@click.pass_context
+def tiles(ctx: click.Context, count: int, period: int, batch: int, repeats: int) -> None:
+    """Fold-and-product of an image with very many tile fingerprints."""
+    load = os.getloadavg()[0]
+    rng = np.random.default_rng(0)
+    weights = rng.standard_normal((count, 3, period, period), dtype=np.float32)
+    images = rng.standard_normal((batch, 3, period, period))
+    bank, thousand = bulk.TileBank(weights), bulk.TileBank(weights[:1000])
+    one = seconds(lambda: bank.correlate(images[:1]), repeats)
+    many = seconds(lambda: bank.correlate(images), repeats)
+    moved = seconds(lambda: thousand.phases(images[0]), repeats)
+    rows = [
+        (f"one image, {count:,} fingerprints", one),
+        (f"one of {batch} images at once, {count:,} fingerprints", [t / batch for t in many]),
+        (f"one image, all {period**2} phases of 1,000 fingerprints", moved),
+    ]
+    lines = ["| work, beside residual and fold | ms, median (lowest to highest) |", "| --- | --- |"]
+    lines += [f"| {what} | {spread(times, 1e3)} |" for what, times in rows]
+    tell(ctx, lines, load, f"Period {period}, processor time on one thread, {repeats} times. ")
+
+
+@main.command()
+@click.option("--repeats", default=12, show_default=True)
+@click.pass_context
+def network(ctx: click.Context, repeats: int) -> None:
+    """DnCNN against the peak of a matrix product, and fp's own share of an image."""
+    load = os.getloadavg()[0]
+    torch: Any = import_module("torch")
+    torch.set_num_threads(1)
+    from fp.denoisers import get
+    from fp.denoisers.dncnn import DnCNN
+    from fp.fingerprint.learning import recipe
+
+    denoiser = DnCNN("dncnn")
+    inside = torch.bfloat16 if "bfloat16" in denoiser.identity.precision else torch.float32
+    side = 256
+    image = np.random.default_rng(0).random((3, side, side), dtype=np.float32)
+    # 17 layers of 3 x 3: 3 to 64, fifteen of 64 to 64, 64 to 3 channels; two operations a product.
+    operations = 2 * 9 * side * side * (3 * 64 + 15 * 64 * 64 + 64 * 3)
+
+    def product(n: int) -> Callable[[], float]:
+        left, right = torch.randn(n, n).to(inside), torch.randn(n, n).to(inside)
+
+        def timed() -> float:
+            started = time.process_time()
+            left @ right
+            return 2 * n**3 / (time.process_time() - started)
+
+        return timed
+
+    products = [product(n) for n in (1024, 1536, 2048, 3072)]
+    for work in (lambda: denoiser.noise(image), *products):
+        work()
+    ratios, milliseconds, peaks = [], [], []
+    for _ in range(repeats):  # in turn, so that a busy machine slows both
+        peak = max(work() for work in products)
+        started = time.process_time()
+        denoiser.noise(image)
+        took = time.process_time() - started
+        peaks.append(peak)
+        milliseconds.append(took)
+        ratios.append(operations / took / peak)
+    residual, method = get("dncnn"), recipe("auto")
+    picture = (255 * image.transpose(1, 2, 0)).astype(np.uint8)
+    around = []
+    method.features(residual(picture))
+    for _ in range(repeats):
+        started = time.process_time()
+        denoiser.noise(image)
+        bare = time.process_time() - started
+        started = time.process_time()
+        method.features(residual(picture))
+        around.append((time.process_time() - started) / bare - 1)
+    lines = [
+        "| figure | median (lowest to highest) |",
+        "| --- | --- |",
+        f"| matrix product, {inside}, best of four sizes, GFLOP/s | {spread(peaks, 1e-9)} |",
+        f"| `dncnn`, 256 x 256, ms | {spread(milliseconds, 1e3)} |",
+        f"| its multiply-adds, share of that peak, in per cent | {spread(ratios, 100)} |",
+        f"| crop, mean residual and features of `auto`, beside it, in per cent "
+        f"| {spread(around, 100)} |",
+    ]
+    tell(ctx, lines, load, "Processor time on one thread, in turn. ")
+
+
+def _distinct(folder: Path, target: Path, count: int, **options: Any) -> None:
+    """Write so many pictures of a folder, each with other noise of at most two grey levels."""
+    target.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    paths = find_images([folder])
+    for index in range(count):
+        picture = load_image(paths[index % len(paths)]).rgb_hwc[:256, :256]
+        noisy = np.clip(picture + rng.integers(-2, 3, picture.shape), 0, 255).astype(np.uint8)
+        Image.fromarray(noisy).save(target / f"{index:05d}.{options['format']}", **options)
+
+
+def _wall(*command: str) -> tuple[float, float]:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    started = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "fp.cli.main", *command],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env={k: v for k, v in os.environ.items() if k not in THREADS},
+    )
+    wall = time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+@main.command()
+@click.argument("corpus", type=PATH)
+@click.option("--count", default=512, show_default=True, help="Images of each class.")
+@click.option(
+    "--run",
+    "runs",
+    multiple=True,
+    default=("auto/wavelet", "auto/dncnn-small", "auto/dncnn", "dif/dncnn-small"),
+    show_default=True,
+    help="METHOD/DENOISER.",
+)
+@click.pass_context
+def extraction(ctx: click.Context, corpus: Path, count: int, runs: tuple[str, ...]) -> None:
+    """'fp extract' from folders of so many different images, without a cache, on two processes."""
+    load = os.getloadavg()[0]
+    lines = [
+        "| method | denoiser | images | s on the clock | s of processors |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    with tempfile.TemporaryDirectory() as name:
+        folders = [Path(name) / kind for kind in ("generated", "real")]
+        for source, folder in zip(("generated/tae_flux2", "real"), folders, strict=True):
+            _distinct(corpus / source, folder, count, format="png")
+        for run in runs:
+            method, denoiser = run.split("/")
+            command = ["extract", "--generated", str(folders[0]), "--real", str(folders[1])]
+            command += ["-o", f"{name}/{method}-{denoiser}.h5", "--method", method, "--no-cache"]
+            wall, cpu = _wall(*command, "--denoiser", denoiser, "--jobs", "2")
+            lines.append(
+                f"| `{method}` | {denoiser} | {count} + {count} | {wall:.0f} | {cpu:.0f} |"
+            )
+            click.echo(lines[-1], err=True)
+    tell(ctx, lines, load)
+
+
+def _turns(bank: Path, made: Path, out: Path, repeats: int) -> Iterator[tuple[float, float]]:
+    for turn in range(repeats):
+        one, _ = _wall("detect", str(bank), str(made), "-o", f"{out}/1-{turn}", "--jobs", "1")
+        two, _ = _wall("detect", str(bank), str(made), "-o", f"{out}/2-{turn}", "--jobs", "2")
+        yield one, two
+
+
+@main.command()
+@click.argument("bank", type=PATH)
+@click.argument("folder", type=PATH)
+@click.option("--count", default=300, show_default=True)
+@click.option("--repeats", default=3, show_default=True)
+@click.pass_context
+def processes(ctx: click.Context, bank: Path, folder: Path, count: int, repeats: int) -> None:
+    """'fp detect' on two processes against one, in turn, on so many different JPEGs."""
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as name:
+        _distinct(folder, Path(name) / "in", count, format="jpeg", quality=92)
+        found = list(_turns(bank, Path(name) / "in", Path(name), repeats))
+    one, two = (list(times) for times in zip(*found, strict=True))
+    lines = [
+        "| images | one process, s | two processes, s | two / one |",
+        "| --- | --- | --- | --- |",
+        f"| {count} | {spread(one)} | {spread(two)} | {spread([b / a for a, b in found])} |",
+    ]
+    tell(ctx, lines, load)
+
+
+if __name__ == "__main__":
+    if any(os.environ.get(name) != "1" for name in THREADS):  # read when libraries are loaded
+        os.execve(
+            sys.executable, [sys.executable, *sys.argv], os.environ | dict.fromkeys(THREADS, "1")
+        )
+    main()
