@@ -21,7 +21,7 @@ MOST_CLAIMS = 32
 """Claims of one file that are kept."""
 
 MOST_CHARACTERS = 200
-"""Characters of one claim that are kept."""
+"""Characters of one claim that are kept, as they are shown."""
 
 EXIF_TAGS = {
     0x010E: "ImageDescription",
@@ -163,8 +163,14 @@ def one_line(text: bytes | str) -> str:
     """
     told = _decoded(text[:_MOST_TEXT]) if isinstance(text, bytes) else text
     words = " ".join(told.replace("\0", " ").split())
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words[:MOST_CHARACTERS])
-    more = len(words) - MOST_CHARACTERS
+    kept, length = [], 0
+    for c in words[:MOST_CHARACTERS]:
+        kept.append(c if c.isprintable() else ascii(c)[1:-1])
+        length += len(kept[-1])
+        if length > MOST_CHARACTERS:  # what is escaped takes up to ten characters
+            kept.pop()
+            break
+    shown, more = "".join(kept), len(words) - len(kept)
     return shown if more <= 0 else f"{shown}... ({more} characters more)"
 
 
