@@ -1,6 +1,6 @@
 """Many images against many patterns, at the speed of a matrix product by BLAS.
 
-`fp.fingerprint.kernels` sums in float64 in one stated order; here spans of 2048 values are summed
+`fp.fingerprint.kernels` sums in float64 in one stated order; here spans of 2080 values are summed
 in float32 in the order that suits the processor, and the spans in float64. What a pair of image and
 pattern gets has the same bits in any batch, as there, but only on processors of one kind.
 """
@@ -16,7 +16,8 @@ from scipy.fft import irfft2, rfft2
 
 from fp.denoisers.errors import InputError
 from fp.fingerprint.compiled_bulk import (
-    GROUP,
+    IMAGES,
+    PATTERNS,
     add_products,
     add_products_in_parallel,
     measure,
@@ -27,8 +28,9 @@ from fp.fingerprint.kernels import one_launch, threads
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-SPAN = 2048
-"""Values of each image in one pass; four images fit into the first-level cache."""
+SPAN = 2080
+"""Values of each image in one pass: no multiple of a page, so that the rows of a block do
+not all compete for the same places of the first-level cache."""
 
 
 def correlate_many(residuals: Floats, patterns: Floats) -> Doubles:
@@ -53,7 +55,7 @@ def correlate_many(residuals: Floats, patterns: Floats) -> Doubles:
 
     Notes
     -----
-    Each image is brought to zero mean and unit norm; spans of 2048 values are multiplied and
+    Each image is brought to zero mean and unit norm; spans of 2080 values are multiplied and
     summed in float32, and the spans added up in float64, in rising order.
     """
     if residuals.ndim != 4 or patterns.ndim != 4 or residuals.shape[1:] != patterns.shape[1:]:
@@ -61,7 +63,7 @@ def correlate_many(residuals: Floats, patterns: Floats) -> Doubles:
             f"Residuals of shape {residuals.shape} cannot be correlated with patterns of shape "
             f"{patterns.shape}: give (N, C, H, W) and (K, C, H, W)."
         )
-    left, right = (_Standardised(stack) for stack in (residuals, patterns))
+    left, right = _Standardised(residuals, IMAGES), _Standardised(patterns, PATTERNS)
     rho = np.zeros((left.padded, right.padded))
     for start in range(0, left.size, SPAN):
         _add(left.span(start), right.span(start), rho)
@@ -69,15 +71,15 @@ def correlate_many(residuals: Floats, patterns: Floats) -> Doubles:
 
 
 def _add(images: Floats, patterns: Floats, sums: Doubles) -> None:
-    if threads() == 1 or len(images) <= GROUP:
+    if threads() == 1 or len(images) <= IMAGES:
         add_products(images, patterns, sums)
     else:
         with one_launch:
             add_products_in_parallel(images, patterns, sums)
 
 
-def _padded(count: int) -> int:
-    return -(-count // GROUP) * GROUP
+def _padded(count: int, group: int) -> int:
+    return -(-count // group) * group
 
 
 def _unit_rows(stack: Floats) -> Doubles:
@@ -90,10 +92,10 @@ def _unit_rows(stack: Floats) -> Doubles:
 class _Standardised:
     """A stack whose images have zero mean and unit norm, a span of values at a time."""
 
-    def __init__(self, stack: Floats) -> None:
+    def __init__(self, stack: Floats, group: int) -> None:
         self.size = int(np.prod(stack.shape[1:]))
         self._images = np.ascontiguousarray(stack, np.float32).reshape(len(stack), self.size)
-        self.padded = _padded(len(stack))
+        self.padded = _padded(len(stack), group)
         self._mean, norm = np.empty(len(stack)), np.empty(len(stack))
         measure(self._images, self._mean, norm)
         if not np.isfinite(norm).all():
@@ -130,7 +132,7 @@ class TileBank:
 
     @cached_property
     def _rows(self) -> Floats:
-        found = np.zeros((_padded(len(self)), self.weights[0].size), np.float32)
+        found = np.zeros((_padded(len(self), PATTERNS), self.weights[0].size), np.float32)
         found[: len(self)] = _unit_rows(self.weights)
         return found
 
@@ -159,7 +161,7 @@ class TileBank:
             If the tiles have another shape than the weights.
         """
         self._check(tiles)
-        images = np.zeros((_padded(len(tiles)), self._rows.shape[1]), np.float32)
+        images = np.zeros((_padded(len(tiles), IMAGES), self._rows.shape[1]), np.float32)
         images[: len(tiles)] = tiles.reshape(len(tiles), images.shape[1]) / np.sqrt(images.shape[1])
         sums = np.zeros((len(images), len(self._rows)))
         _add(images, self._rows, sums)

@@ -1,6 +1,6 @@
-"""The loops behind `bulk`: sixteen inner products at once, as many as the registers hold.
+"""The loops behind `bulk`: 24 inner products at once, as many as the registers hold.
 
-The compiler settles the order of a sum when it compiles the loop, the same for all sixteen. So a
+The compiler settles the order of a sum when it compiles the loop, the same for all 24. So a
 pair of rows has the same bits wherever it stands and whatever stands beside it, on one processor;
 another one may take wider steps and differ in the last digits.
 """
@@ -16,23 +16,24 @@ from fp.denoisers.jit import compiled, compiled_parallel, compiled_reordered
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-GROUP = 4
-"""Rows on each side of a block; stacks are padded to multiples of it."""
+IMAGES, PATTERNS = 4, 6
+"""Rows of a block on each side; stacks are padded to multiples of these."""
 
 _LANES = 32
-_PATTERNS_PER_PASS = 128  # a span of these stays in the second-level cache
+_PATTERNS_PER_PASS = 126  # a span of these stays in the second-level cache
 _IMAGES_PER_TASK = 32
 
 
 @compiled_reordered
 def _add_block(images: Floats, patterns: Floats, sums: Doubles) -> None:
     a0, a1, a2, a3 = images[0], images[1], images[2], images[3]
-    b0, b1, b2, b3 = patterns[0], patterns[1], patterns[2], patterns[3]
+    b0, b1, b2 = patterns[0], patterns[1], patterns[2]
+    b3, b4, b5 = patterns[3], patterns[4], patterns[5]
     zero = np.float32(0)
-    s00, s01, s02, s03 = zero, zero, zero, zero
-    s10, s11, s12, s13 = zero, zero, zero, zero
-    s20, s21, s22, s23 = zero, zero, zero, zero
-    s30, s31, s32, s33 = zero, zero, zero, zero
+    s00, s01, s02, s03, s04, s05 = zero, zero, zero, zero, zero, zero
+    s10, s11, s12, s13, s14, s15 = zero, zero, zero, zero, zero, zero
+    s20, s21, s22, s23, s24, s25 = zero, zero, zero, zero, zero, zero
+    s30, s31, s32, s33, s34, s35 = zero, zero, zero, zero, zero, zero
     for i in range(len(a0)):
         x0, x1, x2, x3 = a0[i], a1[i], a2[i], a3[i]
         y = b0[i]
@@ -55,22 +56,40 @@ def _add_block(images: Floats, patterns: Floats, sums: Doubles) -> None:
         s13 += x1 * y
         s23 += x2 * y
         s33 += x3 * y
+        y = b4[i]
+        s04 += x0 * y
+        s14 += x1 * y
+        s24 += x2 * y
+        s34 += x3 * y
+        y = b5[i]
+        s05 += x0 * y
+        s15 += x1 * y
+        s25 += x2 * y
+        s35 += x3 * y
     sums[0, 0] += s00
     sums[0, 1] += s01
     sums[0, 2] += s02
     sums[0, 3] += s03
+    sums[0, 4] += s04
+    sums[0, 5] += s05
     sums[1, 0] += s10
     sums[1, 1] += s11
     sums[1, 2] += s12
     sums[1, 3] += s13
+    sums[1, 4] += s14
+    sums[1, 5] += s15
     sums[2, 0] += s20
     sums[2, 1] += s21
     sums[2, 2] += s22
     sums[2, 3] += s23
+    sums[2, 4] += s24
+    sums[2, 5] += s25
     sums[3, 0] += s30
     sums[3, 1] += s31
     sums[3, 2] += s32
     sums[3, 3] += s33
+    sums[3, 4] += s34
+    sums[3, 5] += s35
 
 
 @compiled
@@ -80,20 +99,20 @@ def add_products(images: Floats, patterns: Floats, sums: Doubles) -> None:
     Parameters
     ----------
     images : ndarray of float32, shape (N, n)
-        Rows; N is a multiple of 4.
+        Rows; N is a multiple of `IMAGES`.
     patterns : ndarray of float32, shape (K, n)
-        Rows; K is a multiple of 4.
+        Rows; K is a multiple of `PATTERNS`.
     sums : ndarray of float64, shape (N, K)
         Receives them.
     """
     for first in range(0, len(patterns), _PATTERNS_PER_PASS):
         last = min(first + _PATTERNS_PER_PASS, len(patterns))
-        for i in range(0, len(images), GROUP):
-            for k in range(first, last, GROUP):
+        for i in range(0, len(images), IMAGES):
+            for k in range(first, last, PATTERNS):
                 _add_block(
-                    images[i : i + GROUP],
-                    patterns[k : k + GROUP],
-                    sums[i : i + GROUP, k : k + GROUP],
+                    images[i : i + IMAGES],
+                    patterns[k : k + PATTERNS],
+                    sums[i : i + IMAGES, k : k + PATTERNS],
                 )
 
 
