@@ -141,13 +141,16 @@ def of_correlation(count: int, side: int) -> list[Comparison]:
     ]
 
 
-def of_extraction(images: list[np.ndarray], denoiser: str, published: int) -> list[Comparison]:
+def of_extraction(
+    images: list[np.ndarray], batch: list[np.ndarray], denoiser: str
+) -> list[Comparison]:
     """A whole extraction, from 1,024 images at 480 steps, against the published procedure."""
     torch: Any = import_module("torch")
     torch.set_num_threads(1)
     optimisation: Any = import_module("fp.fingerprint.estimators.dif_optimisation")
     options: Any = import_module("fp.fingerprint.estimators.dif_options")
-    step = _PublishedStep(torch, images[:published])
+    published = len(batch)
+    step = _PublishedStep(torch, batch)
 
     def theirs() -> float:
         denoising, rest = step.time()
@@ -276,6 +279,7 @@ def table(comparisons: list[Comparison], repeats: int) -> list[str]:
 )
 @click.option("--denoiser", default="dncnn-small", show_default=True, help="Of the dif row.")
 @click.option("--skip-extraction", is_flag=True, help="Leave the long comparison out.")
+@click.option("--only-extraction", is_flag=True, help="Leave the short comparisons out.")
 @click.option("--write", is_flag=True, help="Put the table into docs/performance.md.")
 def main(
     images: Path,
@@ -286,17 +290,22 @@ def main(
     published: int,
     denoiser: str,
     skip_extraction: bool,
+    only_extraction: bool,
     write: bool,
 ) -> None:
     """Compare fp with its peers on the pictures of a folder."""
-    paths = find_images([images])[:count]
+    paths = find_images([images])[: max(count, 0 if skip_extraction else published)]
     pictures = [load_image(path).rgb_hwc[:side, :side] for path in paths]
     pictures = [np.ascontiguousarray(p) for p in pictures if p.shape == (side, side, 3)]
     if not pictures:
         raise click.UsageError(f"no picture of {side} x {side} pixels or more")
-    comparisons = of_residuals(pictures) + of_correlation(patterns, side)
+    # The published batch may hold more pictures than the rest is timed on.
+    batch, pictures = pictures[:published], pictures[:count]
+    comparisons = [] if only_extraction else of_residuals(pictures) + of_correlation(patterns, side)
     if not skip_extraction:
-        comparisons += of_extraction(pictures, denoiser, published)
+        if len(batch) < published:
+            raise click.UsageError(f"a published step of {published} images, and {len(batch)} here")
+        comparisons += of_extraction(pictures, batch, denoiser)
     load = os.getloadavg()[0]
     lines = table(comparisons, repeats)
     if not write:
