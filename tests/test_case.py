@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,9 @@ from PIL import Image, PngImagePlugin
 from synthetic import ODD_NAMES, Generator, photograph, save
 from test_manifest import ODD, places, put, small_disk
 
+from fp.denoisers.images import Limits
 from fp.fingerprint.case import read_log
+from fp.fingerprint.case.exhibits import _Describe
 from fp.fingerprint.case.report import plain
 from fp.fingerprint.case.verbal import SCALE, rounded, sentence, words
 from fp.fingerprint.manifest.entry import canonical, seal
@@ -112,6 +115,38 @@ def test_files_of_equal_bytes_are_one_exhibit(case, made):
     assert outcome.code == 0
     assert re.search(r"made.png is exhibit E\d{4} already", outcome.err)
     assert len(read_log(case)) == before
+
+
+class DeadlyDescribe(_Describe):
+    """Stands for a decoder that ends its process at one file."""
+
+    def __call__(self, item):
+        if item.path.name == "deadly.png":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(item)
+
+
+def test_an_exhibit_that_ends_the_decoder_is_an_exhibit(case, tmp_path, monkeypatch):
+    monkeypatch.setattr("fp.fingerprint.case.exhibits._Describe", DeadlyDescribe)
+    for number, name in enumerate(("deadly.png", "sound.png")):
+        save(photograph(2900 + number), tmp_path / name)
+    outcome = fp("case", "add", case, tmp_path / "deadly.png", tmp_path / "sound.png")
+    assert outcome.code == 0
+    assert "deadly.png (worker_died)" in outcome.out
+    deadly, sound = read_log(case)[-2:]
+    assert (deadly["reason"], deadly["format"]) == ("worker_died", None)
+    assert (case / deadly["stored"]).read_bytes() == (tmp_path / "deadly.png").read_bytes()
+    assert (sound["reason"], sound["format"]) == (None, "PNG")
+    assert verify(case).code == 0
+
+
+def test_a_picture_that_was_allowed_to_be_large_may_be_so_later(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr("fp.fingerprint.case.verification.Limits", partial(Limits, pixels=32 * 32))
+    case = tmp_path / "case"
+    assert fp("case", "init", case, "--title", "t").code == 0
+    assert fp("case", "add", case, next(lab.unknown.rglob("photo 1004.png"))).code == 0
+    assert read_log(case)[-1]["size"]
+    assert verify(case).code == 0
 
 
 def test_exhibits_may_stay_where_they_are(lab, tmp_path):
