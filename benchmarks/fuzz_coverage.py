@@ -37,6 +37,7 @@ from fuzz import (
     MEMORY,
     PAGE,
     PATIENCE,
+    STUCK,
     fingerprint_seeds,
     image_seeds,
     mutate,
@@ -55,7 +56,6 @@ LONGEST = {"images": 2**16, "fingerprints": 2**20}
 
 _PROGRESS = re.compile(r"#(\d+)\s+(\w+)\s+cov: (\d+) ft: (\d+) corp: (\d+)")
 _PIECE = 600  # seconds of one process: what an interruption costs
-_STUCK = 60  # seconds of the clock, on a machine that may be busy with other things
 _SHORTEST = 30  # seconds; a process that lasts less has not begun
 
 
@@ -160,7 +160,8 @@ def serve(door: str, work: Path, seconds: int, seed: int) -> None:
                 f"-max_len={LONGEST[door]}",
                 f"-max_total_time={seconds}",
                 f"-rss_limit_mb={MEMORY // 2**20}",
-                f"-timeout={_STUCK}",
+                f"-timeout={STUCK:.0f}",
+                f"-report_slow_units={STUCK:.0f}",
                 f"-seed={seed}",
                 "-len_control=0",
                 "-print_final_stats=1",
@@ -266,7 +267,7 @@ def told(door: str, work: Path) -> list[str]:
         return []
     kept = [path.name for path in (place / "wrong").iterdir()]
     crashes = sum(name.startswith(("crash-", "oom-")) for name in kept)
-    hangs = sum(name.startswith(("timeout-", "slow-unit-")) for name in kept)
+    hangs = sum(name.startswith("timeout-") for name in kept)
     faults = sum(re.fullmatch("[0-9a-f]{16}", name) is not None for name in kept)
     return [
         f"| {door} | {sum(row['executions'] for row in rows):,.0f} "
