@@ -11,7 +11,8 @@ those of `fuzz.py`, the other half libFuzzer's own.
 
 The corpus that was found stays in the work folder, and the next call goes on from it. An answer
 that no door promises is kept with its input under ``wrong/``, and so is what ended the process,
-took longer than ten seconds of the processor or a minute of the clock, or more than two gigabytes.
+took longer than ten seconds of the processor or ten minutes of the clock, or more than two
+gigabytes.
 """
 
 from __future__ import annotations
@@ -37,7 +38,6 @@ from fuzz import (
     MEMORY,
     PAGE,
     PATIENCE,
-    STUCK,
     fingerprint_seeds,
     image_seeds,
     mutate,
@@ -55,7 +55,7 @@ LONGEST = {"images": 2**16, "fingerprints": 2**20}
 """Bytes of the longest input; the seeds of `fuzz.py` are shorter."""
 
 _PROGRESS = re.compile(r"#(\d+)\s+(\w+)\s+cov: (\d+) ft: (\d+) corp: (\d+)")
-_PIECE = 600  # seconds of one process: what an interruption costs
+_PIECE = 600  # seconds of one process: what an interruption costs, and what is a hang for certain
 _SHORTEST = 30  # seconds; a process that lasts less has not begun
 
 
@@ -160,8 +160,8 @@ def serve(door: str, work: Path, seconds: int, seed: int) -> None:
                 f"-max_len={LONGEST[door]}",
                 f"-max_total_time={seconds}",
                 f"-rss_limit_mb={MEMORY // 2**20}",
-                f"-timeout={STUCK:.0f}",
-                f"-report_slow_units={STUCK:.0f}",
+                f"-timeout={_PIECE}",
+                f"-report_slow_units={_PIECE}",
                 f"-seed={seed}",
                 "-len_control=0",
                 "-print_final_stats=1",
