@@ -381,7 +381,12 @@ def test_a_full_disk_leaves_the_case_as_it_was(lab, tmp_path):
         for command in (("add", case, lab.unknown), ("note", case, "x" * 4000)):
             outcome = fp("case", *command)
             assert outcome.code == 4 and "cannot be written" in outcome.sentence
+            assert not list((case / "exhibits").iterdir())
+            assert verify(case).code == 0
     assert read_log(case) == entries
+    # What a killed command leaves: the numbers of no exhibit, whatever their kind.
+    for name in ("E0001.webp", "E0099.bin"):
+        (case / "exhibits" / name).write_bytes(b"x")
     assert fp("case", "add", case, lab.unknown).code == 0
     assert verify(case).code == 0
 

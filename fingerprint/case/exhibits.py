@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fp.denoisers.errors import ImageError, InputError
+from fp.denoisers.errors import ImageError, InputError, OutputError
 from fp.denoisers.files import display_path, read_file
 from fp.denoisers.images import Limits, load_image
 from fp.fingerprint.case.folder import Case
@@ -19,6 +20,7 @@ from fp.fingerprint.manifest.entry import Entry
 from fp.fingerprint.outputs import check_folder
 from fp.fingerprint.workers import run_in_order
 
+_COPY = re.compile(r"E\d{4,9}\.(jpg|png|webp|tif|bmp|bin)", re.ASCII)
 _SUFFIXES = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif", "BMP": "bmp"}
 
 
@@ -78,11 +80,20 @@ def add_exhibits(
     """
     limits = limits or Limits()
     check_folder(case.folder, inputs)
+    _remove_unnamed(case)
+    try:
+        return _add(case, list_items(inputs), copy, limits, isolated)
+    except BaseException:
+        _remove_unnamed(case)  # so that a full disk leaves the case as it was
+        raise
+
+
+def _add(case: Case, items: Sequence[Item], copy: bool, limits: Limits, isolated: bool) -> Added:
     held = {entry["file_sha256"]: entry["exhibit"] for entry in case.of("exhibit")}
     next_number = len(held) + 1
     new: list[dict[str, Any]] = []
     known: list[tuple[str, str]] = []
-    items, task = list_items(inputs), _Describe(limits)
+    task = _Describe(limits)
     described = run_in_order(task, items, task.lost, isolated=isolated, seconds=limits.seconds)
     for item, description in zip(items, described, strict=True):
         shown = display_path(item.path)
@@ -132,6 +143,20 @@ def add_exhibits(
         tuple(entry for entry in sealed if entry["kind"] == "refused"),
         tuple(known),
     )
+
+
+def _remove_unnamed(case: Case) -> None:
+    """Remove copies of a command that came to no entry: it was killed, or had no more room."""
+    named = {entry["exhibit"] for entry in case.of("exhibit")}
+    for path in (case.folder / "exhibits").glob("E*"):
+        if _COPY.fullmatch(path.name) and path.stem not in named:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise OutputError(
+                    f"{display_path(path)} belongs to no exhibit and cannot be removed "
+                    f"({error.strerror}); remove it."
+                ) from error
 
 
 @dataclass(frozen=True)
