@@ -151,6 +151,19 @@ def test_a_picture_that_was_allowed_to_be_large_may_be_so_later(lab, tmp_path, m
     assert verify(case).code == 0
 
 
+def test_a_link_to_the_same_bytes_is_not_the_file(case, tmp_path):
+    for place in (case / "exhibits", case / "exhibits" / "E0001.png", case / "report.md"):
+        aside = tmp_path / place.name
+        place.rename(aside)
+        place.symlink_to(aside)
+        outcome = verify(case)
+        place.unlink()
+        aside.rename(place)
+        assert outcome.code == 5
+        assert f"{place.name}" in outcome.out
+        assert verify(case).code == 0
+
+
 def test_exhibits_may_stay_where_they_are(lab, tmp_path):
     case = tmp_path / "case"
     shutil.copytree(lab.unknown, tmp_path / "disk")
