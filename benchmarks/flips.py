@@ -209,12 +209,13 @@ def told(work: Path) -> list[str]:
 
 @group.command("report")
 @click.option("--work", type=click.Path(path_type=Path), required=True)
-def report_command(work: Path) -> None:
+@click.option("--commit", help="What was measured, where it is not the present commit.")
+def report_command(work: Path, commit: str | None) -> None:
     """Write the counts into docs/reliability.md."""
     from held_out import put_section, stamp  # loads what the work itself has no need of
 
     command = f"python benchmarks/flips.py report --work {work.name}/"
-    put_section(PAGE, "flips", "\n".join([stamp(command), "", *told(work)]))
+    put_section(PAGE, "flips", "\n".join([stamp(command, commit), "", *told(work)]))
 
 
 if __name__ == "__main__":

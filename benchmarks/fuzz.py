@@ -494,7 +494,8 @@ def command_command(count: int, seed: int, work: Path) -> None:
 
 @group.command("report")
 @click.option("--work", type=click.Path(path_type=Path), required=True)
-def report_command(work: Path) -> None:
+@click.option("--commit", help="What was measured, where it is not the present commit.")
+def report_command(work: Path, commit: str | None) -> None:
     """Write the counts into docs/reliability.md."""
     lines = ["", "| what | count |", "| --- | --- |"]
     for door in DOORS:
@@ -509,7 +510,7 @@ def report_command(work: Path) -> None:
     from held_out import put_section, stamp  # loads what the work itself has no need of
 
     command = f"python benchmarks/fuzz.py report --work {work.name}/"
-    put_section(PAGE, "fuzz", "\n".join([stamp(command), *lines]))
+    put_section(PAGE, "fuzz", "\n".join([stamp(command, commit), *lines]))
 
 
 if __name__ == "__main__":
