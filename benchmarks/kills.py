@@ -526,7 +526,8 @@ def told_of(name: str, work: Path) -> list[str]:
 
 @group.command("report")
 @click.option("--work", type=click.Path(path_type=Path), required=True)
-def report_command(work: Path) -> None:
+@click.option("--commit", help="What was measured, where it is not the present commit.")
+def report_command(work: Path, commit: str | None) -> None:
     """Write the counts into docs/reliability.md."""
     lines = [
         "",
@@ -539,7 +540,7 @@ def report_command(work: Path) -> None:
     from held_out import put_section, stamp  # loads what the work itself has no need of
 
     command = f"python benchmarks/kills.py report --work {work.name}/"
-    put_section(PAGE, "kills", "\n".join([stamp(command), *lines]))
+    put_section(PAGE, "kills", "\n".join([stamp(command, commit), *lines]))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from fp.cli.options import (
     interruptible,
     jobs_option,
     max_pixels_option,
+    max_seconds_option,
     overwrite_option,
     progress_bar,
 )
@@ -52,7 +53,14 @@ def init(case: Path, title: str, examiner: str, h1: str | None, h2: str | None) 
     "--reference", is_flag=True, help="Keep hash and place of the files instead of a copy."
 )
 @max_pixels_option
-def add(case: Path, inputs: tuple[Path, ...], reference: bool, max_pixels: int) -> None:
+@max_seconds_option
+def add(
+    case: Path,
+    inputs: tuple[Path, ...],
+    reference: bool,
+    max_pixels: int,
+    max_seconds: float,
+) -> None:
     """Add files and folders to CASE as exhibits.
 
     Example: fp case add case-17/ seized/
@@ -61,7 +69,8 @@ def add(case: Path, inputs: tuple[Path, ...], reference: bool, max_pixels: int) 
     from fp.fingerprint.case import add_exhibits, open_case
 
     with open_case(case) as opened:
-        found = add_exhibits(opened, inputs, copy=not reference, limits=Limits(pixels=max_pixels))
+        limits = Limits(pixels=max_pixels, seconds=max_seconds)
+        found = add_exhibits(opened, inputs, copy=not reference, limits=limits, isolated=True)
         last = opened.entries[-1]
     for entry in found.added:
         note = "" if entry["reason"] is None else f" ({entry['reason']})"
@@ -106,6 +115,7 @@ def note(case: Path, text: str) -> None:
 @click.option("--restart", is_flag=True, help="Begin an interrupted run anew.")
 @jobs_option
 @max_pixels_option
+@max_seconds_option
 def run(
     case: Path,
     bank: Path,
@@ -116,6 +126,7 @@ def run(
     restart: bool,
     jobs: int,
     max_pixels: int,
+    max_seconds: float,
 ) -> None:
     """Test the exhibits of CASE against the fingerprints of BANK, which is copied into it.
 
@@ -131,7 +142,7 @@ def run(
         rule="nearest-mean" if rule == "nearest-mean" else "conformal",
         fpr=fpr,
         fdr=fdr,
-        limits=Limits(pixels=max_pixels),
+        limits=Limits(pixels=max_pixels, seconds=max_seconds),
     )
     with (
         interruptible("what is done is kept: the same command goes on"),
@@ -145,6 +156,7 @@ def run(
             exhibits=exhibits,
             restart=restart,
             jobs=jobs,
+            isolated=True,
             progress=lambda done, total: progress("exhibits", done, total),
         )
     click.echo(f"{entry['run']}: {summary.images} exhibits, {summary.fingerprints} fingerprints")

@@ -14,6 +14,7 @@ from fp.cli.options import (
     interruptible,
     jobs_option,
     max_pixels_option,
+    max_seconds_option,
     memory_option,
     overwrite_option,
     progress_bar,
@@ -71,6 +72,7 @@ def _shard(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
 @jobs_option
 @memory_option
 @max_pixels_option
+@max_seconds_option
 @overwrite_option
 def command(
     bank: Path,
@@ -85,6 +87,7 @@ def command(
     jobs: int,
     memory: int,
     max_pixels: int,
+    max_seconds: float,
     overwrite: bool,
 ) -> None:
     """Test images and folders of images against the fingerprints of BANK.
@@ -111,7 +114,7 @@ def command(
         rule="nearest-mean" if rule == "nearest-mean" else "conformal",
         fpr=fpr,
         fdr=fdr,
-        limits=Limits(pixels=max_pixels),
+        limits=Limits(pixels=max_pixels, seconds=max_seconds),
     )
 
     def name_refused(row: Detection) -> None:
@@ -126,6 +129,7 @@ def command(
     ):
         how: dict[str, Any] = {
             "jobs": jobs,
+            "isolated": True,
             "memory": memory,
             "pool": None if scheduler is None else partial(dask_executor, scheduler),
             "resume": resume,

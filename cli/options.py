@@ -68,6 +68,14 @@ max_pixels_option = click.option(
     help="Refuse images with more pixels than this, undecoded.",
 )
 
+max_seconds_option = click.option(
+    "--max-seconds",
+    type=click.FloatRange(1),
+    default=120.0,
+    show_default=True,
+    help="Give an image up that keeps a process for longer, twice.",
+)
+
 
 def _roots(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]

@@ -127,7 +127,8 @@ def _run_again(
 ) -> None:
     recorded = manifest.parameters or {}
     again = {"output": output, "jobs": jobs, "overwrite": False, "resume": False}
-    again |= {"no_cache": True, "cache_folder": None}
+    # Nobody's manifest sends this computer to another: a Dask scheduler can make it run anything.
+    again |= {"no_cache": True, "cache_folder": None, "scheduler": None}
     parameters = {name: _moved(value, roots) for name, value in recorded.items()}
     parameters |= {name: value for name, value in again.items() if name in recorded}
     subcommand: click.Command = import_module(f"fp.cli.{manifest.command}").command

@@ -53,7 +53,7 @@ REASONS = {
     "too_many_pixels": "more pixels than the limit, or a decompression bomb",
     "unsupported_mode": "a pixel type without a documented treatment",
     "too_small": "smaller than the fingerprint; images are never padded",
-    "worker_died": "the process that examined it died or was killed",
+    "worker_died": "the process that examined it died, was killed, or took too long",
 }
 """Reason codes of an image that was not examined, with what each means."""
 
@@ -98,10 +98,13 @@ class Limits:
         Most pixels (width times height) that are decoded.
     file_bytes : int
         Most bytes that are read of one file.
+    seconds : float
+        Longest time that a worker process may be at one file; no process can bind itself.
     """
 
     pixels: int = 128 * 2**20
     file_bytes: int = 2**30
+    seconds: float = 120.0
 
 
 @dataclass(frozen=True)

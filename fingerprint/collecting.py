@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from fp.denoisers.errors import OutputError
@@ -55,6 +56,7 @@ def collected(
     *,
     jobs: int,
     pool: Pool | None,
+    isolated: bool,
     resume: bool,
     overwrite: bool,
     progress: Callable[[int, int], None] | None,
@@ -64,7 +66,7 @@ def collected(
 
     Parameters
     ----------
-    folder, bank, jobs, pool, resume, overwrite, progress, report
+    folder, bank, jobs, pool, isolated, resume, overwrite, progress, report
         As in `detect_into`, like the errors.
     work : Work
         What is examined with what.
@@ -91,7 +93,7 @@ def collected(
         elif not resume:
             refuse_existing(folder, [JOURNAL])
         # What was interrupted may have been ended by an image, in this very process.
-        isolated = not journal.is_empty
+        isolated = isolated or not journal.is_empty
         journal.begin(work.run)
         sweep(folder / name for name in results)
         todo = [item for item in work.items if display_path(item.path) not in journal]
@@ -100,10 +102,12 @@ def collected(
         if progress is not None:
             progress(done, total)
         examiner = Examiner(bank, work.identity, work.options, work.memory)
+        seconds = work.options.limits.seconds
+        died = partial(worker_died, seconds=seconds)
         if pool is not None:
-            findings = run_on(pool, examiner, todo, worker_died)
+            findings = run_on(pool, examiner, todo, died, seconds)
         else:
-            findings = run_in_order(examiner, todo, worker_died, jobs, isolated=isolated)
+            findings = run_in_order(examiner, todo, died, jobs, isolated=isolated, seconds=seconds)
         for finding in findings:
             journal.append(
                 {

@@ -221,8 +221,14 @@ class Examiner:
         return with_claims(bank.examine(image, self.options), claims)
 
 
-def worker_died(item: Item) -> Finding:
-    """Give the row of a file that ended the process that examined it."""
+def worker_died(item: Item, seconds: float | None = None) -> Finding:
+    """Give the row of a file that ended the process that examined it, or kept it too long."""
     shown = display_path(item.path)
-    error = ImageError("worker_died", f"{shown} ended the process that examined it.")
+    error = ImageError("worker_died", f"{shown} {fate(seconds)}.")
     return not_examined(shown, error)
+
+
+def fate(seconds: float | None) -> str:
+    """Say what became of the process that examined a file, to stand behind the file's name."""
+    late = "" if seconds is None else f", or took longer than {seconds:g} seconds"
+    return f"ended the process that examined it{late}"

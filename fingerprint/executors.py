@@ -38,6 +38,7 @@ def run_on(
     task: Callable[[Item], Result],
     items: Sequence[Item],
     on_death: Callable[[Item], Result],
+    seconds: float | None = None,
 ) -> Iterator[Result]:
     """Apply a function to every item on an executor.
 
@@ -52,6 +53,8 @@ def run_on(
         workers change.
     on_death : callable
         Gives the result of an item that ended its worker by itself.
+    seconds : float, optional
+        Longest time that an item may take in a worker of one thread.
 
     Yields
     ------
@@ -65,7 +68,7 @@ def run_on(
     RuntimeError
         If no worker can be started.
     """
-    with _Bench(pool, task, items, on_death) as bench:
+    with _Bench(pool, task, items, on_death, seconds) as bench:
         yield from bench.results()
 
 
@@ -78,8 +81,10 @@ class _Bench(Generic[Item, Result]):
         task: Callable[[Item], Result],
         items: Sequence[Item],
         on_death: Callable[[Item], Result],
+        seconds: float | None,
     ) -> None:
         self._pool = pool
+        self._seconds = seconds
         self._task = task
         self._items = items
         self._on_death = on_death
@@ -134,7 +139,7 @@ class _Bench(Generic[Item, Result]):
         assert self._executor is not None
         items = [self._items[index] for index in part]
         try:
-            return self._executor.submit(_do, self._folder, self._task, items)
+            return self._executor.submit(_do, self._folder, self._task, items, self._seconds)
         except BrokenExecutor as error:
             broken: Future[_Answers[Result]] = Future()
             broken.set_exception(error)
@@ -167,10 +172,12 @@ def _version() -> str:
     return tool_version()
 
 
-def _do(folder: Path, task: Callable[[Item], Result], items: Sequence[Item]) -> _Answers[Result]:
+def _do(
+    folder: Path, task: Callable[[Item], Result], items: Sequence[Item], seconds: float | None
+) -> _Answers[Result]:
     if Path.cwd() != folder:
         os.chdir(folder)  # so that relative paths, which stand in the rows, mean the same
-    return [attempt(task, item) for item in items]
+    return [attempt(task, item, seconds) for item in items]
 
 
 def _outcome(promised: Any) -> Any:

@@ -250,7 +250,7 @@ def survey(
     paths = find_images([folder])
     task = _Examine(folder, reduction, store.folder, store.limit_bytes)
     images, skipped = [], []
-    results = run_in_order(task, paths, _worker_died, jobs)
+    results = run_in_order(task, paths, _worker_died, jobs, seconds=reduction.limits.seconds)
     for done, result in enumerate(results, start=1):
         if isinstance(result, Examined):
             images.append(result)

@@ -81,6 +81,7 @@ def detect_into(
     jobs: int = 1,
     memory: int = DEFAULT_MEMORY,
     pool: Pool | None = None,
+    isolated: bool = False,
     resume: bool = False,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -105,6 +106,8 @@ def detect_into(
         Bytes that the bank may hold in each process.
     pool : callable, optional
         Makes an executor that does the work instead; see `fp.fingerprint.executors`.
+    isolated : bool
+        Examine nothing in this process, so that no file can end it or keep it for ever.
     resume : bool
         Go on where a run with the same bank and options was interrupted. Files that were finished
         keep their rows; all others are examined, also those that were not there at that time.
@@ -150,6 +153,7 @@ def detect_into(
         RESULTS,
         jobs=jobs,
         pool=pool,
+        isolated=isolated,
         resume=resume,
         overwrite=overwrite,
         progress=progress,

@@ -90,6 +90,7 @@ def detect_shard(
     jobs: int = 1,
     memory: int = DEFAULT_MEMORY,
     pool: Pool | None = None,
+    isolated: bool = False,
     resume: bool = False,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -105,7 +106,7 @@ def detect_shard(
         All files of the run, the same for every shard.
     shard : Shard
         Which piece.
-    bank, options, jobs, memory, pool, resume, overwrite, progress, report
+    bank, options, jobs, memory, pool, isolated, resume, overwrite, progress, report
         As in `fp.fingerprint.results.detect_into`, like the errors.
 
     Returns
@@ -136,6 +137,7 @@ def detect_shard(
         (COMPLETION, ROWS, *RESULTS),
         jobs=jobs,
         pool=pool,
+        isolated=isolated,
         resume=resume,
         overwrite=overwrite,
         progress=progress,

@@ -2,13 +2,15 @@
 
 Paths travel to the workers, never arrays. Each worker has a pipe of its own, so that it is known
 which image it was at when it died: that image gets one more chance and is then reported in its
-place, and the rest goes on. A worker whose parent is gone ends too.
+place, and the rest goes on. A worker that is at one image for too long ends itself, which is a
+death like any other. A worker whose parent is gone ends too.
 """
 
 from __future__ import annotations
 
 import contextlib
 import copy
+import faulthandler
 import multiprocessing
 import os
 import signal
@@ -20,6 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -64,6 +67,7 @@ def run_in_order(
     jobs: int = 1,
     *,
     isolated: bool = False,
+    seconds: float | None = None,
 ) -> Iterator[Result]:
     """Apply a function to every item.
 
@@ -75,11 +79,14 @@ def run_in_order(
     items : sequence
         Items, such as paths.
     on_death : callable
-        Gives the result of an item that ended two workers, one after the other.
+        Gives the result of an item that ended two workers, one after the other, or kept them longer
+        than `seconds`.
     jobs : int
         Number of worker processes; 1 works in this process, and so does any number for a few items.
     isolated : bool
         Work in another process even so, where an item may be deadly.
+    seconds : float, optional
+        Longest time that an item may take; it binds other processes and never this one.
 
     Yields
     ------
@@ -89,7 +96,8 @@ def run_in_order(
     if not isolated and (jobs <= 1 or len(items) < FEWEST_FOR_WORKERS):
         yield from map(task, items)
         return
-    with contextlib.closing(_Crew(task, items, on_death, min(jobs, len(items)))) as crew:
+    size = min(jobs, len(items))
+    with contextlib.closing(_Crew(task, items, on_death, size, seconds)) as crew:
         yield from crew.results()
 
 
@@ -114,13 +122,13 @@ class Failure:
 class _Worker(Generic[Item, Result]):
     """A process that answers the items it is handed, one by one."""
 
-    def __init__(self, task: Callable[[Item], Result]) -> None:
+    def __init__(self, task: Callable[[Item], Result], seconds: float | None) -> None:
         self.pipe, theirs = multiprocessing.Pipe()
         self.in_hand: deque[int] = deque()
         self.ready = False
         # Spawned, not forked: a forked process hangs where the parent has used OpenMP.
         self._process = multiprocessing.get_context("spawn").Process(
-            target=_serve, args=(theirs, task), daemon=True
+            target=_serve, args=(theirs, task, seconds), daemon=True
         )
         try:
             with _one_thread_each(), _deaf_to_interrupts():
@@ -158,8 +166,10 @@ class _Crew(Generic[Item, Result]):
         items: Sequence[Item],
         on_death: Callable[[Item], Result],
         size: int,
+        seconds: float | None,
     ) -> None:
         self._task = task
+        self._seconds = seconds
         self._items = items
         self._on_death = on_death
         self._waiting = deque(range(len(items)))
@@ -173,7 +183,7 @@ class _Crew(Generic[Item, Result]):
     def results(self) -> Iterator[Result]:
         """Give the results in the order of the items."""
         for _ in range(self._size):
-            self._workers.append(_Worker(self._task))
+            self._workers.append(_Worker(self._task, self._seconds))
         for due in range(len(self._items)):
             while due not in self._results:
                 self._hand_out(due + _AHEAD * self._size)
@@ -208,7 +218,7 @@ class _Crew(Generic[Item, Result]):
             elif said is None:
                 worker.dismiss(0)
                 self._bury(worker)
-                self._workers[place] = _Worker(self._task)
+                self._workers[place] = _Worker(self._task, self._seconds)
             else:
                 worker.ready = True
 
@@ -227,13 +237,13 @@ class _Crew(Generic[Item, Result]):
         self._waiting.extendleft(reversed(dead.in_hand))
 
 
-def _serve(pipe: Connection, task: Callable[[Any], Any]) -> None:
+def _serve(pipe: Connection, task: Callable[[Any], Any], seconds: float | None) -> None:
     """Answer items until whoever asks closes the other end of the pipe, or dies."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         pipe.send(_Ready())
         while True:
-            said = attempt(task, pipe.recv())
+            said = attempt(task, pipe.recv(), seconds)
             try:
                 pipe.send(said)
             except (TypeError, AttributeError, ValueError) as error:  # it does not travel
@@ -247,12 +257,33 @@ def _end_with_parent() -> None:
         os._exit(1)  # whatever the image at hand still asks for
 
 
-def attempt(task: Callable[[Any], Any], item: Any) -> Answer[Any] | Failure:
-    """Apply a function in a worker; what it raises is an answer too."""
+def attempt(
+    task: Callable[[Any], Any], item: Any, seconds: float | None = None
+) -> Answer[Any] | Failure:
+    """Apply a function in a worker, which ends if it takes longer; what it raises is an answer."""
     try:
-        return Answer(task(item))
+        with _at_most(seconds):
+            return Answer(task(item))
     except Exception as error:
         return Failure(_fit_to_travel(error))
+
+
+@contextlib.contextmanager
+def _at_most(seconds: float | None) -> Iterator[None]:
+    """End this process where the block takes longer.
+
+    The watch is kept by a thread that needs no interpreter: a decoder that hangs may well hold on
+    to it, and no signal handler or thread in Python would ever run.
+    """
+    if seconds is None:
+        yield
+        return
+    with Path(os.devnull).open("w") as nowhere:
+        faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
 
 
 def _fit_to_travel(error: Exception) -> Exception:

@@ -180,7 +180,7 @@ def collect(
     task = _Examine(reduction, store.folder, store.limit_bytes)
     seen: dict[Path, list[_Reduced]] = {root: [] for root in roots}
     skipped = []
-    results = run_in_order(task, items, _worker_died, jobs)
+    results = run_in_order(task, items, _worker_died, jobs, seconds=reduction.limits.seconds)
     for done, ((root, _), result) in enumerate(zip(items, results, strict=True), start=1):
         if isinstance(result, Skipped):
             skipped.append(result)

@@ -180,6 +180,7 @@ for number, row in enumerate(examined):
     axes.plot(10 ** row["log10_lr"], number, marker, color=colour, markersize=5)
 for colour, marker, label in STYLES.values():
     axes.plot([], [], marker, color=colour, label=label, linestyle="none")
+axes.plot([], [], color=EXHIBIT, linewidth=1.6, label="95 % interval before the bounds")
 axes.axvline(1, color=INK, linewidth=0.8)
 axes.set_xscale("log")
 axes.set_xlim(1e-7, 1e7)

@@ -154,6 +154,13 @@ fp(
 )
 
 # %% [markdown]
+# The families are those that we made. The three last lines are another matter. They name the
+# earlier one of two kin, *if* one descends from the other, and they rest on an assumption: that a
+# child keeps all of its parent's pattern and adds to it, so that its fingerprint flags the parent's
+# images more often than the other way round. Our children do not. They keep a share and have the
+# same strength as their parents. We know the tree, and see that two of the three orders are the
+# wrong way round. Of generators that one did not make, nobody can see that.
+#
 # ## Who sets off whom
 #
 # Each row is a fingerprint, each column a folder of images. The number says how many of the images
@@ -235,7 +242,8 @@ if all(pair["relation"] != "undecided" for pair in pairs):
 # %% [markdown]
 # ## What follows, and what does not
 #
-# * Kinship has no direction. The images do not say who came first; dates of publication might.
+# * Kinship has no direction. An order is no more than an indication that hangs on how the child was
+#   made, as the wrong ones above show; dates of publication say more about who came first.
 # * "Not shown" is no statement that two generators are strangers. A child that was trained for long
 #   can lose its parent's pattern, as `distant b` begins to.
 # * The patterns here are simpler than those of real generators, and all of one strength. How the

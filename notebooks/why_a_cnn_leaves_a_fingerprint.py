@@ -62,7 +62,7 @@ def padded(width: int = 32, layers: int = 6) -> nn.Module:
 
 
 class Upsampler(nn.Module):
-    """Three steps that double the size; no zeros anywhere, and the border is cut off."""
+    """Three steps that double the size; what the border sees of its end is cut off."""
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,12 @@ from PIL import Image, PngImagePlugin
 from synthetic import ODD_NAMES, Generator, photograph, save
 from test_manifest import ODD, places, put, small_disk
 
+from fp.denoisers.images import Limits
 from fp.fingerprint.case import read_log
-from fp.fingerprint.case.report import plain
-from fp.fingerprint.case.verbal import SCALE, rounded, sentence, words
+from fp.fingerprint.case.domain import _coded_otherwise
+from fp.fingerprint.case.escaping import plain
+from fp.fingerprint.case.exhibits import _Describe
+from fp.fingerprint.case.verbal import SCALE, apart, rounded, sentence, words
 from fp.fingerprint.manifest.entry import canonical, seal
 
 FORBIDDEN = re.compile(
@@ -53,6 +57,7 @@ def made(lab, tmp_path_factory):
     picture.save(folder / "seized" / "made.png", pnginfo=info)
     picture.save(folder / "seized" / "other size.png")
     Image.fromarray(Generator(0).draw(2001, 128)).save(folder / "seized" / "large.png")
+    picture.save(folder / "seized" / "again.jpg", quality=97)
     (folder / "seized" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
     (folder / "seized" / "gone.png").symlink_to("nowhere")
     with environment(FP_CACHE=lab.cache, SOURCE_DATE_EPOCH=EPOCH):
@@ -91,10 +96,10 @@ def test_a_case_keeps_exhibits_by_hash_and_names_that_break_nothing(made):
     case, before = made / "case", state(made / "seized")
     entries = read_log(case)
     exhibits = [entry for entry in entries if entry["kind"] == "exhibit"]
-    assert len(exhibits) == len(ODD_NAMES) + 4
+    assert len(exhibits) == len(ODD_NAMES) + 5
     for entry in exhibits:
         stored = case / entry["stored"]
-        assert re.fullmatch(r"exhibits/E\d{4}\.(png|bin)", entry["stored"])
+        assert re.fullmatch(r"exhibits/E\d{4}\.(png|jpg|bin)", entry["stored"])
         assert "\n" not in entry["name"]
         assert stored.stat().st_size == entry["bytes"]
     (broken,) = (entry for entry in exhibits if entry["reason"])
@@ -112,6 +117,51 @@ def test_files_of_equal_bytes_are_one_exhibit(case, made):
     assert outcome.code == 0
     assert re.search(r"made.png is exhibit E\d{4} already", outcome.err)
     assert len(read_log(case)) == before
+
+
+class DeadlyDescribe(_Describe):
+    """Stands for a decoder that ends its process at one file."""
+
+    def __call__(self, item):
+        if item.path.name == "deadly.png":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(item)
+
+
+def test_an_exhibit_that_ends_the_decoder_is_an_exhibit(case, tmp_path, monkeypatch):
+    monkeypatch.setattr("fp.fingerprint.case.exhibits._Describe", DeadlyDescribe)
+    for number, name in enumerate(("deadly.png", "sound.png")):
+        save(photograph(2900 + number), tmp_path / name)
+    outcome = fp("case", "add", case, tmp_path / "deadly.png", tmp_path / "sound.png")
+    assert outcome.code == 0
+    assert "deadly.png (worker_died)" in outcome.out
+    deadly, sound = read_log(case)[-2:]
+    assert (deadly["reason"], deadly["format"]) == ("worker_died", None)
+    assert (case / deadly["stored"]).read_bytes() == (tmp_path / "deadly.png").read_bytes()
+    assert (sound["reason"], sound["format"]) == (None, "PNG")
+    assert verify(case).code == 0
+
+
+def test_a_picture_that_was_allowed_to_be_large_may_be_so_later(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr("fp.fingerprint.case.verification.Limits", partial(Limits, pixels=32 * 32))
+    case = tmp_path / "case"
+    assert fp("case", "init", case, "--title", "t").code == 0
+    assert fp("case", "add", case, next(lab.unknown.rglob("photo 1004.png"))).code == 0
+    assert read_log(case)[-1]["size"]
+    assert verify(case).code == 0
+
+
+def test_a_link_to_the_same_bytes_is_not_the_file(case, tmp_path):
+    for place in (case / "exhibits", case / "exhibits" / "E0001.png", case / "report.md"):
+        aside = tmp_path / place.name
+        place.rename(aside)
+        place.symlink_to(aside)
+        outcome = verify(case)
+        place.unlink()
+        aside.rename(place)
+        assert outcome.code == 5
+        assert f"{place.name}" in outcome.out
+        assert verify(case).code == 0
 
 
 def test_exhibits_may_stay_where_they_are(lab, tmp_path):
@@ -344,7 +394,12 @@ def test_a_full_disk_leaves_the_case_as_it_was(lab, tmp_path):
         for command in (("add", case, lab.unknown), ("note", case, "x" * 4000)):
             outcome = fp("case", *command)
             assert outcome.code == 4 and "cannot be written" in outcome.sentence
+            assert not list((case / "exhibits").iterdir())
+            assert verify(case).code == 0
     assert read_log(case) == entries
+    # What a killed command leaves: the numbers of no exhibit, whatever their kind.
+    for name in ("E0001.webp", "E0099.bin"):
+        (case / "exhibits" / name).write_bytes(b"x")
     assert fp("case", "add", case, lab.unknown).code == 0
     assert verify(case).code == 0
 
@@ -395,6 +450,78 @@ def test_the_report_holds_what_the_field_asks_for(report, made):
     assert "Likelihood ratios reach from 1/" in report
     assert "E0003" in report and "damaged" in report
     assert read_log(made / "case")[0]["time_utc"] in report
+
+
+def test_the_report_says_what_the_calibration_vouches_for(report, made):
+    (run,) = (entry for entry in read_log(made / "case") if entry["kind"] == "run")
+    manifest = json.loads((made / "case" / run["folder"] / "manifest.json").read_text())
+    rate = manifest["summary"]["certified"]
+    assert "gives a reference image to a fingerprint of the bank in at most 0.05 of cases" in report
+    assert f"this one certifies a rate of {rate:.2g} (95 % confidence)" in report
+    assert "The audit of its two folders of images" in report
+
+
+def test_the_table_of_the_findings_says_what_the_findings_say(report):
+    decision = r"supports_\w+|inconclusive|not_examined"
+    line = rf"^\| (E\d{{4}} .*?) \| (\S.*?) \| `({decision})` \| (.*) \|$"
+    table = re.findall(line, report, re.MULTILINE)
+    parts = [part.split("\n\n") for part in report.split("\n#### ")[1:]]
+    assert len(table) == len(parts) == len(ODD_NAMES) + 5
+    supports = set()
+    for (name, best, decision, support), (heading, first, *rest) in zip(table, parts, strict=True):
+        assert name == heading
+        if decision == "not_examined":
+            assert (best, support) == ("-", "not examined")
+            assert first.startswith("Not examined: ")
+            continue
+        assert first == f"Decision by the rule: `{decision}`; fingerprint: {best}."
+        second = rest[0]
+        if support.startswith("none"):
+            assert second.startswith("No likelihood ratio is put into words here: ")
+        elif support == "for neither":
+            assert "they support neither proposition over the other" in second
+        else:
+            told, better = support.split(", for ")
+            assert f": {told} support for {better} over " in second
+        supports.add(support.split()[-1])
+    assert {"h1", "h2", "below"} <= supports
+
+
+def test_a_coding_that_no_calibration_image_had_is_outside_the_domain(report):
+    part = re.search(r"#### E\d{4} \(again.jpg\)\n(.*?)####", report, re.DOTALL)
+    assert part is not None
+    assert "the image is stored as JPEG, a coding outside the fingerprint's domain" in part[1]
+    assert " support for " not in part[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "seen", "foreign"),
+    [
+        ("JPEG", {"PNG"}, True),
+        ("JPEG", {"PNG", "JPEG"}, False),
+        ("MPO", {"JPEG"}, False),
+        ("PNG", {"JPEG"}, True),
+        ("PNG", {"BMP"}, False),
+        ("TIFF", {"WEBP"}, False),
+        ("WEBP", {"PNG"}, True),
+        ("JPEG", set(), False),
+    ],
+)
+def test_which_codings_are_outside(kind, seen, foreign):
+    assert _coded_otherwise(kind, seen) is foreign
+
+
+def test_what_the_generators_own_evidence_does_not_support_is_said():
+    for ratio in (-3.0, -0.4, 0.4, 3.0):
+        for specific in (-2.0, -0.1, 0.1, 2.0):
+            told = " ".join(apart(ratio, specific))
+            agrees = abs(specific) > 1 and specific * ratio > 0
+            assert bool(told) is not agrees
+            assert not FORBIDDEN.search(told)
+            assert f"does not support {'h2' if ratio > 0 else 'h1'}:" in told or agrees
+            against = abs(specific) > 1 and not agrees
+            assert ("times more probable under" in told) is against
+    assert apart(3.0, None) == apart(0.1, -2.0) == []
 
 
 def test_the_report_gives_no_words_outside_the_domain(report, made):

@@ -250,6 +250,11 @@ def test_every_kind_of_bad_file_is_a_row_and_changes_no_other(lab, tmp_path):
         assert lines <= set((tmp_path / "all" / name).read_bytes().splitlines())
 
 
+def in_this_process(task, items, *_, **__):
+    """Stand for workers where a test reaches into the examination."""
+    return map(task, items)
+
+
 def test_a_file_that_vanishes_meanwhile_is_a_row(lab, tmp_path, monkeypatch):
     folder = tmp_path / "in"
     shutil.copytree(lab.unknown / "sub folder", folder)
@@ -259,6 +264,7 @@ def test_a_file_that_vanishes_meanwhile_is_a_row(lab, tmp_path, monkeypatch):
         paths[1].unlink(missing_ok=True)
         return load_with_claims(path, *arguments)
 
+    monkeypatch.setattr("fp.fingerprint.collecting.run_in_order", in_this_process)
     monkeypatch.setattr("fp.fingerprint.examination.load_with_claims", load)
     outcome = fp("detect", lab.small, folder, "-o", tmp_path / "o")
     assert outcome.code == 3
@@ -431,6 +437,7 @@ def interrupted(lab, tmp_path):
         return load_with_claims(path, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fp.fingerprint.collecting.run_in_order", in_this_process)
         patch.setattr("fp.fingerprint.examination.load_with_claims", load)
         outcome = fp("detect", lab.small, lab.unknown, "-o", tmp_path / "o")
     assert outcome.code == 1

@@ -317,6 +317,33 @@ def test_exif_in_a_few_pieces_is_no_reason(tmp_path: Path) -> None:
     assert load_image(tmp_path / "a.jpg").format == "JPEG"
 
 
+def _overlapping(tags: int, size: int) -> bytes:
+    """Make EXIF data whose many tags all name the same bytes."""
+    block = 8 + 2 + 12 * tags + 4
+    entries = [struct.pack("<HHII", 1000 + number, 7, size, block) for number in range(tags)]
+    head = b"II*\0" + struct.pack("<IH", 8, tags)
+    return head + b"".join(entries) + bytes(4 + size)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_tags_that_name_the_same_bytes_do_not_multiply_them(tmp_path: Path, kind: str) -> None:
+    exif = _overlapping(400, 2**19)
+    stream = io.BytesIO()
+    Image.fromarray(RGB).save(stream, kind, **({} if kind == "JPEG" else {"exif": exif}))
+    content = stream.getvalue()
+    if kind == "JPEG":
+        parts = [b"Exif\0\0" + exif[at : at + 65_000] for at in range(0, len(exif), 65_000)]
+        pieces = (b"\xff\xe1" + struct.pack(">H", len(part) + 2) + part for part in parts)
+        content = content[:2] + b"".join(pieces) + content[2:]
+    (tmp_path / "a").write_bytes(content)
+    tracemalloc.start()
+    image = load_image(tmp_path / "a")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert image.format == kind
+    assert peak < 16 * 2**20  # the tags name 200 MiB
+
+
 def test_a_thumbnail_does_not_hide_an_early_end(tmp_path: Path) -> None:
     """The end marker of a JPEG inside the EXIF data is not that of the picture."""
     thumbnail, stream = io.BytesIO(), io.BytesIO()

@@ -9,6 +9,7 @@ import random
 import resource
 import shutil
 import signal
+import socket
 import tracemalloc
 from contextlib import contextmanager
 from pathlib import Path
@@ -351,6 +352,19 @@ def test_a_run_is_repeated_in_another_place(project, tmp_path, monkeypatch):
     assert outcome.out.count("same bytes: ") == 3
     assert verify("again").code == 0
     assert Path.cwd() == tmp_path
+
+
+def test_no_manifest_makes_a_rerun_speak_to_another_computer(project):
+    path = project / "out" / "manifest.json"
+    told = json.loads(path.read_text())
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        told["parameters"]["scheduler"] = f"tcp://127.0.0.1:{listening.getsockname()[1]}"
+        path.write_text(json.dumps(sealed_anew(told), indent=2) + "\n")
+        outcome = fp("rerun", project / "out", "--jobs", 1)
+        assert (outcome.code, outcome.err) == (0, "  not examined: damaged (1)\n")
+        with pytest.raises(BlockingIOError):
+            listening.accept()
 
 
 def test_another_result_is_told(project, lab):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import csv_rows, json_rows, laboratory, state, tables
+from commands import csv_rows, fp, json_rows, laboratory, state, tables
 from synthetic import ODD_NAMES, photograph, save
 
 from fp.denoisers.errors import InputError, IntegrityError, OutputError, UsageError
@@ -23,6 +23,7 @@ from fp.fingerprint.examination import Examiner, Item, bank_identity, list_items
 from fp.fingerprint.journal import open_journal
 from fp.fingerprint.results import JOURNAL, LISTING, MANIFEST, TABLES, detect_into
 from fp.fingerprint.store import write_bank
+from fp.fingerprint.workers import run_in_order
 
 RUN = {"bank": [{"name": "a.h5", "sha256": "0"}], "options": {"fpr": 0.05}, "tool_version": "1"}
 
@@ -336,9 +337,35 @@ def test_a_file_that_ends_its_process_is_a_row_when_the_run_is_resumed(lab, tmp_
     for ours, theirs in zip(json_rows(tmp_path / "o"), json_rows(tmp_path / "whole"), strict=True):
         if ours["path"].endswith("photo 1004.png"):
             assert ours["reasons"] == ["worker_died"]
-            assert ours["message"] == f"{ours['path']} ended the process that examined it."
+            assert ours["message"] == (
+                f"{ours['path']} ended the process that examined it, or took longer than 120 "
+                "seconds."
+            )
         else:
             assert ours == theirs
+
+
+def test_a_file_that_ends_its_process_takes_nothing_else_with_it(lab, tmp_path, monkeypatch):
+    """The first time, with one process and few files; and the command gives each its time."""
+    limits = []
+
+    def noticed(*arguments, **options):
+        limits.append(options["seconds"])
+        return run_in_order(*arguments, **options)
+
+    monkeypatch.setattr("fp.fingerprint.collecting.Examiner", DeadlyExaminer)
+    monkeypatch.setattr("fp.fingerprint.collecting.run_in_order", noticed)
+    files = sorted(lab.unknown.rglob("photo 100[345].*"))
+    outcome = fp(
+        "detect", lab.single, *files, "-o", tmp_path / "o", "--jobs", 1, "--max-seconds", 77
+    )
+    assert outcome.code == 3
+    assert limits == [77.0]
+    rows = json_rows(tmp_path / "o")
+    deadly = ["photo 1004.png" in row["path"] for row in rows]
+    assert sorted(deadly) == [False, False, True]
+    assert [row["reasons"] == ["worker_died"] for row in rows] == deadly
+    assert [row["status"] == "not_examined" for row in rows] == deadly
 
 
 def test_a_resumed_run_is_about_the_files_that_are_named_now(lab, tmp_path):

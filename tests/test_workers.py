@@ -21,7 +21,9 @@ from worker_tasks import (
     process_of,
     sleepy,
     slow_first,
+    slow_noted,
     square,
+    stuck,
     threads_of,
 )
 
@@ -115,6 +117,18 @@ def test_an_only_item_that_kills_its_worker_is_reported(tmp_path):
 def test_an_item_whose_worker_died_by_accident_gets_its_result(tmp_path):
     items = [(tmp_path / "seen", i) for i in range(MANY)]
     assert list(run_in_order(deadly_once, items, lost, 2)) == list(range(MANY))
+
+
+def test_an_item_that_keeps_its_worker_too_long_is_reported_in_its_place():
+    results = list(run_in_order(stuck, range(MANY), lost, 2, seconds=1.0))
+    assert results == [lost(5) if item == 5 else item for item in range(MANY)]
+
+
+def test_a_limit_of_time_binds_an_item_and_not_the_run(tmp_path):
+    items = [(tmp_path / "log", number) for number in range(8)]
+    results = run_in_order(slow_noted, items, lost, isolated=True, seconds=1.5)
+    assert list(results) == list(range(8))
+    assert len((tmp_path / "log").read_text().splitlines()) == 8, "one was given up and done again"
 
 
 def test_an_exception_ends_the_run_and_the_workers():

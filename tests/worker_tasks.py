@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -37,6 +38,11 @@ def noted(item: tuple[Path, int]) -> int:
     return item[1]
 
 
+def slow_noted(item: tuple[Path, int]) -> int:
+    time.sleep(0.3)
+    return noted(item)
+
+
 def deadly(item: tuple[Path, int, int]) -> int:
     """Die at negative numbers, by a signal if odd; every call leaves a line in a file."""
     path, number, _ = item
@@ -53,6 +59,13 @@ def deadly_once(item: tuple[Path, int]) -> int:
         item[0].touch()
         os._exit(1)
     return item[1]
+
+
+def stuck(item: int) -> int:
+    """Search for ever at five, in C and without ever letting go of the interpreter."""
+    if item == 5:
+        re.match("(a+)+$", "a" * 64 + "b")
+    return item
 
 
 class Odd(Exception):

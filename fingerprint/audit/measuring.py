@@ -203,7 +203,8 @@ def measure_folder(
     images: list[Properties] = []
     skipped: list[Skipped] = []
     stage = f"audit of {display_path(folder)}"
-    for done, result in enumerate(run_in_order(measure, paths, _worker_died, jobs), start=1):
+    results = run_in_order(measure, paths, _worker_died, jobs, seconds=measure.limits.seconds)
+    for done, result in enumerate(results, start=1):
         if isinstance(result, Properties):
             images.append(result)
         else:

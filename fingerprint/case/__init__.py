@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from fp.fingerprint.case.archive import is_archive, verify_archive, write_archive
-from fp.fingerprint.case.folder import (
-    H1,
-    H2,
-    Case,
-    add_exhibits,
-    add_note,
-    init_case,
-    open_case,
-)
+from fp.fingerprint.case.exhibits import add_exhibits
+from fp.fingerprint.case.folder import H1, H2, Case, add_note, init_case, open_case
 from fp.fingerprint.case.log import is_case, read_log
 from fp.fingerprint.case.report import write_report
 from fp.fingerprint.case.running import run_case

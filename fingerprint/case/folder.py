@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fp.denoisers.errors import ImageError, InputError, OutputError, UsageError
-from fp.denoisers.files import display_path, path_of, read_file
-from fp.denoisers.images import Limits, load_image
+from fp.denoisers.errors import InputError, OutputError, UsageError
+from fp.denoisers.files import display_path, path_of
 from fp.fingerprint.case.log import ENCODING, LOG, append, read_log, sweep
-from fp.fingerprint.examination import BankIdentity, Item, list_items
+from fp.fingerprint.examination import BankIdentity
 from fp.fingerprint.files import locked_folder, output_error, write_bytes_atomic
 from fp.fingerprint.manifest.entry import Entry
 from fp.fingerprint.manifest.writing import files_below
-from fp.fingerprint.outputs import check_folder
 from fp.fingerprint.store import bank_files
 
 H1 = "The image comes from the population that the reference images of the fingerprint stand for."
 H2 = "The image was drawn by the generator from whose images the fingerprint was made."
 
-_SUFFIXES = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif", "BMP": "bmp"}
 _MOST_NOTE = 100_000
 
 
@@ -129,118 +126,6 @@ def open_case(folder: Path) -> Iterator[Case]:
         case = Case(folder, read_log(folder))
         sweep(folder)
         yield case
-
-
-@dataclass(frozen=True)
-class Added:
-    """What became of the files that were to be exhibits.
-
-    Parameters
-    ----------
-    added : tuple of dict
-        Entries of new exhibits.
-    refused : tuple of dict
-        Entries of files that could not be read.
-    known : tuple of (str, str)
-        Paths of files that are exhibits already, and the exhibit.
-    """
-
-    added: tuple[Entry, ...]
-    refused: tuple[Entry, ...]
-    known: tuple[tuple[str, str], ...]
-
-
-def add_exhibits(
-    case: Case, inputs: Sequence[Path], *, copy: bool = True, limits: Limits | None = None
-) -> Added:
-    """Add files to a case, each known by its hash from now on.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    inputs : sequence of Path
-        Files and folders, searched recursively.
-    copy : bool
-        Whether the case keeps a copy; without it only hash and place are kept.
-    limits : Limits, optional
-        Sizes beyond which a file is not decoded.
-
-    Returns
-    -------
-    Added
-        What was added; files of equal bytes are one exhibit.
-
-    Raises
-    ------
-    InputError
-        If there is no file.
-    OutputError
-        If the case cannot be written, or lies inside an input.
-    """
-    limits = limits or Limits()
-    check_folder(case.folder, inputs)
-    held = {entry["file_sha256"]: entry["exhibit"] for entry in case.of("exhibit")}
-    next_number = len(held) + 1
-    new: list[dict[str, Any]] = []
-    known: list[tuple[str, str]] = []
-    for item in list_items(inputs):
-        shown = display_path(item.path)
-        origin = display_path(Path(os.path.abspath(item.path)))  # noqa: PTH100 - links stay
-        try:
-            content = read_file(item.path, item.root, limits.file_bytes)
-        except ImageError as error:
-            new.append(
-                {
-                    "kind": "refused",
-                    "origin": origin,
-                    "reason": error.reason,
-                    "message": str(error),
-                }
-            )
-            continue
-        sha256 = hashlib.sha256(content).hexdigest()
-        if sha256 in held:
-            known.append((shown, held[sha256]))
-            continue
-        name = f"E{next_number:04d}"
-        next_number += 1
-        held[sha256] = name
-        described = _described(item, limits)
-        stored = f"exhibits/{name}.{_SUFFIXES.get(described['format'] or '', 'bin')}"
-        if copy:
-            write_bytes_atomic(case.folder / stored, content, overwrite=True)
-        new.append(
-            {
-                "kind": "exhibit",
-                "exhibit": name,
-                "name": display_path(Path(item.path.name)),
-                "origin": origin,
-                "stored": stored if copy else None,
-                "bytes": len(content),
-                "file_sha256": sha256,
-                **described,
-            }
-        )
-    sealed = case.record(*new) if new else []
-    return Added(
-        tuple(entry for entry in sealed if entry["kind"] == "exhibit"),
-        tuple(entry for entry in sealed if entry["kind"] == "refused"),
-        tuple(known),
-    )
-
-
-def _described(item: Item, limits: Limits) -> dict[str, Any]:
-    try:
-        image = load_image(item.path, item.root, limits)
-    except ImageError as error:
-        return {"pixels_sha256": None, "format": None, "size": None, "reason": error.reason}
-    return {
-        "pixels_sha256": image.pixels_sha256,
-        "format": image.format,
-        "size": f"{image.width}x{image.height}",
-        "reason": None,
-    }
 
 
 def add_note(case: Case, text: str) -> Entry:

@@ -11,8 +11,11 @@ import json
 from collections.abc import Iterator
 
 from fp.denoisers.images import REASONS as FILE_REASONS
+from fp.fingerprint.case.domain import domain, outside
+from fp.fingerprint.case.escaping import plain
 from fp.fingerprint.case.folder import Case
-from fp.fingerprint.case.verbal import rounded, sentence, words
+from fp.fingerprint.case.verbal import apart, sentence, words
+from fp.fingerprint.case.wording import FOR_H1, FOR_H2, FOR_NEITHER, LIMITS
 from fp.fingerprint.decision import REASONS
 from fp.fingerprint.environment import tool_version
 from fp.fingerprint.files import write_bytes_atomic
@@ -21,47 +24,10 @@ from fp.fingerprint.journal import Row
 from fp.fingerprint.judge import judge_of
 from fp.fingerprint.manifest.entry import Entry
 from fp.fingerprint.manifest.hashing import hash_file
+from fp.fingerprint.manifest.run import read_manifest
 from fp.fingerprint.store import read_bank
 
 REPORT = "report.md"
-
-WITHHELD = frozenset(
-    {
-        "unlike_generator",
-        "nearer_to_another",
-        "fits_neither",
-        "no_separation",
-        "weak_fingerprint",
-        "several_candidates",
-    }
-)
-"""Reasons with which no likelihood ratio is put into words: neither proposition fits."""
-
-_ALTERNATIVES = (
-    "another generator of the same architecture or training line, which may well set the "
-    "fingerprint off; the specificity below says how often that was seen, where it was measured",
-    "a photograph that went through the generator or its decoder without being drawn by it, such "
-    "as image-to-image use, upscaling, or a picture encoded and decoded again",
-    "a picture of which only a part was drawn by the generator",
-    "processing that the image shares with the generator's images and not with the reference "
-    "images, such as resampling, sharpening or compression",
-    "an image that was altered after it was made (resized, cropped, compressed, filtered), which "
-    "can remove a generator's traces",
-    "traces that somebody removed or planted on purpose",
-    "a reference population to which the image does not belong under either proposition",
-)
-
-_LIMITS = (
-    "The likelihood ratio compares two propositions. It does not say how probable either of them "
-    "is; that also depends on what else is known, which is not for this examination to weigh.",
-    "The ratio was learned from the calibration images of the fingerprint. It is bounded by what "
-    "these carry, and it holds for images like them: same generator at its native size, reference "
-    "images of the same kind.",
-    "Where a bank holds several fingerprints, the ratio given is that of the fingerprint that fits "
-    "best; p_bank is corrected for that choice and the ratio is not.",
-    "The hashes and the chain of this case show changes. They are no signature: whoever can change "
-    "the whole case can seal it anew. Compare the last hash with one that was kept elsewhere.",
-)
 
 
 def write_report(case: Case) -> Entry:
@@ -120,13 +86,14 @@ def lines(case: Case) -> Iterator[str]:
     yield from _not_examined(case)
     yield "## Alternative explanations"
     yield ""
-    yield "A score that speaks for h2 over h1 may also have come about by"
-    yield ""
-    yield from (f"* {text}" for text in _ALTERNATIVES)
-    yield ""
+    for better, other, texts in (("h2", "h1", FOR_H2), ("h1", "h2", FOR_H1)):
+        yield f"A score that speaks for {better} over {other} may also have come about by"
+        yield ""
+        yield from (f"* {text}" for text in (*texts, FOR_NEITHER))
+        yield ""
     yield "## Limitations"
     yield ""
-    yield from (f"* {text}" for text in _LIMITS)
+    yield from (f"* {text}" for text in LIMITS)
     yield ""
     yield from _notes(case)
     yield from _exhibits(case)
@@ -152,61 +119,58 @@ def _run(case: Case, run: Entry) -> Iterator[str]:
     options = run["options"]
     yield (
         f"Exhibits: {len(run['exhibits'])}; fingerprints: {len(bank)} (bank {run['bank']}); "
-        f"rule `{options['rule']}`, false-positive rate {options['fpr']:g} over the bank, "
-        f"{run['time_utc']}. Parameters, versions and hashes: `{run['folder']}/manifest.json`."
+        f"rule `{options['rule']}`, {run['time_utc']}. Parameters, versions and hashes: "
+        f"`{run['folder']}/manifest.json`."
     )
+    if options["rule"] == "conformal":
+        yield ""
+        yield (
+            f"The rule gives a reference image to a fingerprint of the bank in at most "
+            f"{options['fpr']:.2g} of cases, on average over calibrations; {_certified(case, run)}."
+        )
     yield ""
     yield "### Fingerprints and their domain of validity"
     yield ""
     for member in bank.values():
-        yield from _domain(member)
+        yield from domain(member)
     yield "### Findings"
     yield ""
+    yield "| exhibit | fingerprint | decision by the rule | support in words |"
+    yield "| --- | --- | --- | --- |"
+    for name, row in _rows(case, run):
+        best, decision = plain(row["fingerprint"] or "-"), row["decision"]
+        yield f"| {plain(name)} | {best} | `{decision}` | {_support(row, bank)} |"
+    yield ""
+    for name, row in _rows(case, run):
+        yield from _finding(row, name, bank)
+
+
+def _rows(case: Case, run: Entry) -> Iterator[tuple[str, Row]]:
+    """Give the rows of a run with the names of their exhibits."""
     names = _names(case)
-    with (case.folder / run["folder"] / "detections.jsonl").open(encoding="utf-8") as rows:
-        for line in rows:
+    with (case.folder / run["folder"] / "detections.jsonl").open(encoding="utf-8") as lines:
+        for line in lines:
             row = json.loads(line)
-            yield from _finding(row, names.get(row["path"], row["path"]), bank)
+            yield names.get(row["path"], row["path"]), row
 
 
-def _domain(member: Fingerprint) -> Iterator[str]:
-    ratio, found = judge_of(member).ratio, member.calibration
-    sizes = ", ".join(f"{plain(size)} ({n})" for size, n in list(member.native_sizes.items())[:8])
-    kinds = ", ".join(f"{plain(kind)} ({n})" for kind, n in list(member.formats.items())[:8])
-    yield f"**{plain(member.name)}** (`{plain(member.method)}`)"
-    yield ""
-    yield (
-        f"* Calibrated on {found.generated.size} images of the generator and {found.real.size} "
-        f"reference images. No conformal p-value is below {1 / (found.real.size + 1):.2g}."
-    )
-    yield (
-        f"* Likelihood ratios reach from 1/{rounded(ratio.lower)} to {rounded(ratio.upper)}: at "
-        f"most {_most(ratio.upper)} for h2, and at most {_most(ratio.lower)} for h1."
-    )
-    yield f"* Valid for images of the sizes {sizes or 'not stated'}; formats seen: {kinds or '-'}."
-    yield (
-        f"* Examined part: {member.crop.width} x {member.crop.height} pixels, "
-        f"{member.crop.anchor}; preparation: {plain(member.preparation)}."
-    )
-    foreign = member.parameters.get("specificity", {}).get("foreign", [])
-    for claims in foreign:
-        yield (
-            f"* Specificity: it claimed {claims['claimed']} of {claims['images']} images of "
-            f"{plain(claims['name'])}."
-        )
-    if not foreign:
-        yield "* Specificity against other generators was not measured."
-    if judge_of(member).weak:
-        yield (
-            "* It separates no better than shuffled labels may. No support is expressed on its "
-            "ground."
-        )
-    yield ""
+def _certified(case: Case, run: Entry) -> str:
+    """Say which rate one calibration vouches for."""
+    entry = read_manifest(case.folder / run["folder"]).entry
+    rate = (entry.get("summary") or {}).get("certified")
+    if not isinstance(rate, float):
+        return "no rate is certified, as no fingerprint of the bank can claim an image at it"
+    return f"this one certifies a rate of {rate:.2g} (95 % confidence)"
 
 
-def _most(log10_lr: float) -> str:
-    told = words(log10_lr)
-    return "no support" if told == "no more" else f"{told} support"
+def _support(row: Row, bank: dict[str, Fingerprint]) -> str:
+    if row["status"] == "not_examined":
+        return "not examined"
+    if outside(row, bank[row["fingerprint"]]):
+        return "none expressed, for the reasons below"
+    told = words(row["log10_lr"])
+    better = "h2" if row["log10_lr"] > 0 else "h1"
+    return "for neither" if told == "no more" else f"{told}, for {better}"
 
 
 def _finding(row: Row, name: str, bank: dict[str, Fingerprint]) -> Iterator[str]:
@@ -220,18 +184,19 @@ def _finding(row: Row, name: str, bank: dict[str, Fingerprint]) -> Iterator[str]
     member = bank[row["fingerprint"]]
     yield f"Decision by the rule: `{row['decision']}`; fingerprint: {plain(member.name)}."
     yield ""
-    outside = _outside(row, member)
-    if outside:
-        yield f"No likelihood ratio is put into words here: {'; '.join(outside)}."
+    withheld = outside(row, member)
+    if withheld:
+        yield f"No likelihood ratio is put into words here: {'; '.join(withheld)}."
     else:
         ratio = judge_of(member).ratio
-        yield sentence(row["log10_lr"], ratio.lower, ratio.upper)
+        told = sentence(row["log10_lr"], ratio.lower, ratio.upper)
+        yield " ".join([told, *apart(row["log10_lr"], row["log10_lr_specific"])])
     yield ""
     yield "| figure | value |"
     yield "| --- | --- |"
     low, high = row["log10_lr_low"], row["log10_lr_high"]
     yield f"| log10 likelihood ratio, within its bounds | {_figure(row['log10_lr'])} |"
-    yield f"| its 95 % interval, without bounds | {_figure(low)} to {_figure(high)} |"
+    yield f"| 95 % interval of it before it was bounded | {_figure(low)} to {_figure(high)} |"
     if row["log10_lr_specific"] is not None:
         yield f"| from the generator's own evidence alone | {_figure(row['log10_lr_specific'])} |"
     for column, title in (
@@ -253,15 +218,6 @@ def _finding(row: Row, name: str, bank: dict[str, Fingerprint]) -> Iterator[str]
     yield from _claimed(row)
 
 
-def _outside(row: Row, member: Fingerprint) -> list[str]:
-    """Say why a ratio would speak about images that the calibration knows nothing of."""
-    found = [REASONS[reason] for reason in row["reasons"] if reason in WITHHELD]
-    size = f"{row['width']}x{row['height']}"
-    if member.native_sizes and size not in member.native_sizes:
-        found.append(f"the image has {size} pixels, a size outside the fingerprint's domain")
-    return found
-
-
 def _claimed(row: Row) -> Iterator[str]:
     if row["claimed"]:
         yield "The file claims about itself (not verified, and not part of any figure above):"
@@ -280,14 +236,10 @@ def _not_examined(case: Case) -> Iterator[str]:
     for entry in case.of("refused"):
         yield f"* {plain(entry['message'])} It is no exhibit."
     for run in case.of("run"):
-        with (case.folder / run["folder"] / "detections.jsonl").open(encoding="utf-8") as rows:
-            names = _names(case)
-            for line in rows:
-                row = json.loads(line)
-                if row["status"] == "not_examined":
-                    name = plain(names.get(row["path"], row["path"]))
-                    reason = FILE_REASONS.get(row["reasons"][0], row["reasons"][0])
-                    yield f"* {run['run']}, {name}: {reason}"
+        for name, row in _rows(case, run):
+            if row["status"] == "not_examined":
+                reason = FILE_REASONS.get(row["reasons"][0], row["reasons"][0])
+                yield f"* {run['run']}, {plain(name)}: {reason}"
     yield "* Generators whose fingerprints are not in the bank."
     yield "* What the pictures show, and whether it happened."
     yield "* How the files came to the examiner before they were added to this case."
@@ -327,24 +279,3 @@ def _names(case: Case) -> dict[str, str]:
 
 def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}"
-
-
-def plain(text: object) -> str:
-    """Give a text of unknown origin so that Markdown and HTML show it and do nothing else with it.
-
-    Parameters
-    ----------
-    text : object
-        The text.
-
-    Returns
-    -------
-    str
-        One line, every mark of punctuation that could mean something written as an entity.
-    """
-    words = " ".join(str(text).split())
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
-    return "".join(f"&#{ord(c)};" if c in _MARKS else c for c in shown)
-
-
-_MARKS = frozenset('<>&"`*_[]#|\\~')

@@ -27,6 +27,7 @@ def run_case(
     exhibits: Sequence[str] = (),
     restart: bool = False,
     jobs: int = 1,
+    isolated: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Row, Summary]:
     """Test exhibits of a case against the fingerprints of a bank.
@@ -45,6 +46,8 @@ def run_case(
         Begin an interrupted run anew, such as with other options, instead of going on.
     jobs : int
         Number of processes.
+    isolated : bool
+        As in `fp.fingerprint.results.detect_into`.
     progress : callable, optional
         Called with the number of exhibits done and their total.
 
@@ -87,6 +90,7 @@ def run_case(
             "jobs": jobs,
             "memory": DEFAULT_MEMORY,
             "max_pixels": options.limits.pixels,
+            "max_seconds": options.limits.seconds,
             "overwrite": False,
         },
     )
@@ -98,6 +102,7 @@ def run_case(
             list_items(inputs),
             options,
             jobs=jobs,
+            isolated=isolated,
             # A run that is not in the log yet was interrupted, if it is there at all.
             resume=not restart,
             overwrite=restart,

@@ -87,3 +87,33 @@ def sentence(log10_lr: float, lower: float, upper: float) -> str:
             "whatever the score."
         )
     return told
+
+
+def apart(log10_lr: float, specific: float | None) -> list[str]:
+    """Say where the generator's own evidence does not support what the whole ratio supports.
+
+    Parameters
+    ----------
+    log10_lr : float
+        log10 likelihood ratio of h2 over h1.
+    specific : float or None
+        That of the evidence that speaks of the generator alone, where there is any.
+
+    Returns
+    -------
+    list of str
+        A sentence, or none.
+    """
+    if specific is None or words(log10_lr) == "no more":
+        return []
+    better, other = ("h2", "h1") if log10_lr > 0 else ("h1", "h2")
+    if words(specific) == "no more":
+        told = f"is about as probable under h1 as under h2 (ratio {rounded(specific)})"
+    elif specific * log10_lr < 0:
+        told = f"is about {rounded(specific)} times more probable under {other}"
+    else:
+        return []
+    return [
+        f"The generator's own evidence alone does not support {better}: it {told}. The rest of the "
+        "ratio says how the picture was processed, which other generators and programs may share."
+    ]

@@ -249,7 +249,8 @@ def _look_at(
 
     paths = find_images([root])
     found = []
-    for result in run_in_order(_Look(root, crop, limits), paths, died, jobs):
+    task = _Look(root, crop, limits)
+    for result in run_in_order(task, paths, died, jobs, seconds=limits.seconds):
         found.append(result)
         if progress is not None:
             progress(f"look at {display_path(root)}", len(found), len(paths))

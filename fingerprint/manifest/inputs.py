@@ -94,7 +94,8 @@ def list_inputs(
     for source in sources:
         paths = find_images(source.paths)
         task = Hasher(source.role, source.paths, limits or Limits(), source.decoded)
-        found = run_in_order(task, paths, task.lost, jobs if source.decoded else 1)
+        processes = jobs if source.decoded else 1
+        found = run_in_order(task, paths, task.lost, processes, seconds=task.limits.seconds)
         for done, file in enumerate(found, start=1):
             if progress is not None:
                 progress(f"hashes of {source.role}", done, len(paths))

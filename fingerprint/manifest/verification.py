@@ -157,7 +157,7 @@ def _inputs(manifest: Manifest, check: Check, progress: Progress | None) -> Iter
     limits = Limits(pixels=pixels) if isinstance(pixels, int) else Limits()
     task = _Rehash(manifest.base(check.roots), check, limits)
     for chunk in _chunks(read_listing(manifest.listing)):
-        for found in run_in_order(task, chunk, task.lost, check.jobs):
+        for found in run_in_order(task, chunk, task.lost, check.jobs, seconds=limits.seconds):
             done += 1
             if progress is not None:
                 progress("inputs", done, total)
