@@ -97,8 +97,7 @@ def group(ctx: click.Context, verbose: int) -> None:
     Exit codes: 0 done, 1 internal error or interrupted, 2 usage, 3 done but some inputs were not
     examined, 4 unusable input or output, 5 integrity failure.
 
-    Example: fp extract --generated sd14/ --real photographs/ -o sd14.h5 && fp detect sd14.h5
-    unknown/ -o case/
+    Example: fp demo -o fp-demo
     """
     ctx.obj = verbose
 
