@@ -58,6 +58,17 @@ def test_ci_runs_the_test_command_of_the_readme():
     assert "<!-- test-command -->" in (PROJECT / ".ci" / "run").read_text("utf-8")
 
 
+def test_the_command_reference_is_what_the_commands_say():
+    folder = PROJECT / "docs"
+    code = "import write_commands; print(write_commands.text(), end='')"
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+    )
+    assert found.stdout == (folder / "commands.md").read_text("utf-8"), (
+        "write it again: python docs/write_commands.py"
+    )
+
+
 def test_every_column_and_reason_of_an_answer_is_explained():
     page = (PROJECT / "docs" / "answers.md").read_text("utf-8")
     told = set(re.findall(r"`([a-z0-9_]+)`", page))
