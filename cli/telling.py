@@ -29,6 +29,10 @@ _STYLES = {
 """Colours help the eye; the words say it all."""
 
 
+MOST_ROWS = 40
+"""Rows that a terminal gets; who wants all of them opens the files."""
+
+
 def tell_table(
     columns: Sequence[str],
     rows: Iterable[Sequence[str]],
@@ -61,10 +65,13 @@ def tell_table(
         box=None,
         pad_edge=False,
     )
-    for row in rows:
+    rows = list(rows)
+    for row in rows[:MOST_ROWS]:
         # Text, not markup: a name comes from somebody's file.
         table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in map(printable, row)))
     console.print(table)
+    if len(rows) > MOST_ROWS:
+        click.echo(f"... and {len(rows) - MOST_ROWS} more rows in the files that were written")
 
 
 def printable(text: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 from commands import fp, laboratory
 
 from fp.cli.main import _COMMANDS
+from fp.cli.telling import MOST_ROWS, tell_table
 
 ESCAPE = "\x1b["
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|4[0-7]|9[0-7]|38;|48;)")
@@ -87,6 +88,23 @@ def fp_detected(lab, tmp_path) -> str:
 def test_an_audit_on_a_terminal_is_a_table(lab):
     shown = on_terminal("audit", "--generated", lab.made(0), "--real", lab.real)
     assert re.search(r"severity +code +what differs", plain(shown))
+
+
+def test_a_long_table_is_cut_on_a_terminal_and_whole_elsewhere(monkeypatch, capsys):
+    rows = [(f"row {number}", "[red]a") for number in range(100)]
+    tell_table(("name", "text"), rows, (name for name, _ in rows))
+    assert capsys.readouterr().out.splitlines() == [name for name, _ in rows]
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    tell_table(("name", "text"), rows, ())
+    shown = capsys.readouterr().out
+    assert f"row {MOST_ROWS - 1} " in shown and f"row {MOST_ROWS} " not in shown
+    assert "... and 60 more rows" in shown
+    assert "[red]a" in shown  # text from a file is no markup
+
+
+@pytest.mark.parametrize("name", ["", "bank", "case", "denoiser"])
+def test_a_group_has_an_example_too(name):
+    assert "Example: fp" in fp(*name.split(), "--help").out
 
 
 @pytest.mark.parametrize(
