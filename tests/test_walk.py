@@ -54,10 +54,11 @@ def test_no_block_hides_from_the_walk():
     for page in PAGES:
         text = page.read_text("utf-8")
         assert text.count("```") == 2 * len(re.findall(r"^```[^\n]*\n.*?^```$", text, re.M | re.S))
-        # Indented code, and other fences, would be shown and not run.
         assert not re.search(r"^~~~", text, re.MULTILINE), page.name
         rest = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
-        assert not re.search(r"\n\n(?:    |\t)(?! *[*-] )\S", rest), page.name
+        # Indented code is text, too: no command stands in it.
+        for command in re.findall(r"^(?:    |\t)(?:\$ )?((?:fp|python|pip) .*)$", rest, re.M):
+            raise AssertionError(f"{page.name}: {command} must stand in a console block")
 
 
 def test_what_cannot_run_is_still_there():
