@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, replace
 from difflib import get_close_matches
@@ -190,13 +191,10 @@ class Bank:
 
     def __init__(self, fingerprints: Iterable[Fingerprint]) -> None:
         self._members: tuple[Fingerprint, ...] | LazyBank = tuple(fingerprints)
-        names = [fingerprint.name for fingerprint in self._members]
-        for name in names:
-            if names.count(name) > 1:
-                raise UsageError(
-                    f"Two fingerprints are named {name!r}; give one of them another name with "
-                    "renamed()."
-                )
+        counted = Counter(fingerprint.name for fingerprint in self._members)
+        for name, count in counted.items():
+            if count > 1:
+                raise UsageError(f"Fingerprints named {name!r}: {count}; rename all but one.")
         self._tester: WholeBank | LargeBank = WholeBank(self._members)
         self._path: Path | None = None
         self._memory = DEFAULT_MEMORY

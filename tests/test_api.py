@@ -22,6 +22,7 @@ import fp.lineage
 from fp.denoisers.errors import InputError, OutputError, UsageError
 from fp.denoisers.images import load_image
 from fp.fingerprint import Bank, Detections, DetectOptions, Fingerprint
+from fp.fingerprint.large_bank import LargeBank
 from fp.fingerprint.rows import Detection
 
 EVIL = '<img src="http://evil.example/x.png" onerror="alert(1)"><script>1</script>'
@@ -131,7 +132,7 @@ def test_a_rate_out_of_reach_is_refused_and_a_name_twice(lab):
     bank = Bank.open(lab.single)
     with pytest.raises(UsageError, match="reference images"):
         bank.detect(lab.unknown, fpr=0.0001)
-    with pytest.raises(UsageError, match="Two fingerprints are named"):
+    with pytest.raises(UsageError, match="named 'gen 0': 2"):
         Bank([*bank, *bank])
     with pytest.raises(UsageError, match="no fingerprint"):
         Bank([])
@@ -145,6 +146,21 @@ def test_a_bank_is_saved_and_opened_again(lab, tmp_path):
         bank.save(tmp_path / "again.h5")
     bank["gen 1"].save(tmp_path / "one.h5")
     assert Bank.open(tmp_path / "one.h5").names == ("gen 1",)
+
+
+def test_a_large_bank_stays_in_its_file_and_answers_alike(lab, tmp_path):
+    found = fp.fingerprint.extract(lab.made(0), lab.real, method="tile", folds=4, cache=lab.cache)
+    names = [f"line {number:02d}" for number in range(66)]
+    whole = Bank(found.fingerprint.renamed(name) for name in names)
+    whole.save(tmp_path / "large.h5")
+    large = Bank.open(tmp_path / "large.h5")
+    assert isinstance(large._tester, LargeBank)
+    assert large.names == tuple(names) and len(large) == 66
+    assert large["line 07"].uuid == whole["line 07"].uuid
+    assert [row.score for row in large.detect(lab.unknown)] == [
+        row.score for row in whole.detect(lab.unknown)
+    ]
+    assert "and 46 more fingerprints" in large._repr_html_()
 
 
 class Seen(HTMLParser):
