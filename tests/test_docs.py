@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
+import pytest
+
+from fp.cli.main import group
 from fp.fingerprint.decision import REASONS
 from fp.fingerprint.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS
 from fp.fingerprint.typicality import LEVEL
@@ -48,6 +52,25 @@ def test_every_command_of_the_readme_exists_with_its_options():
         assert asked.returncode == 0, line
         for option in (word for word in rest if word.startswith("-")):
             assert re.search(rf"(^|\s){re.escape(option)}\b", asked.stdout), f"{option}: {line}"
+
+
+PAGES = sorted([PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *PROJECT.glob("docs/*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_in_a_line_of_text_exists_with_its_options(page):
+    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.M | re.S)
+    for told in re.findall(r"`fp ([a-z][^`]*)`", text):
+        words = told.split()
+        command = group.get_command(click.Context(group), words.pop(0))
+        assert command is not None, f"{page.name}: fp {told}"
+        while isinstance(command, click.Group) and words and words[0].isalpha():
+            command = command.get_command(click.Context(command), words.pop(0))
+            assert command is not None, f"{page.name}: fp {told}"
+        known = {name for p in command.params for name in (*p.opts, *p.secondary_opts)}
+        for word in words:
+            if word.startswith("-") and not isinstance(command, click.Group):
+                assert word.partition("=")[0] in {*known, "--help"}, f"{page.name}: fp {told}"
 
 
 def test_ci_runs_the_test_command_of_the_readme():
