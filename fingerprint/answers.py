@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from fp.denoisers.errors import InputError
 from fp.denoisers.images import LoadedImage
 from fp.fingerprint.banks import Bank
 from fp.fingerprint.detection import DetectOptions
-from fp.fingerprint.results import final_rows, of_bank
+from fp.fingerprint.results import corrected, of_bank
 from fp.fingerprint.rows import Attribution, Detection, Finding
 
 Pixels = NDArray[np.uint8]
@@ -105,22 +105,22 @@ def answers_of(findings: Sequence[Finding], bank: Bank, options: DetectOptions) 
         The rows.
     """
     if options.fdr is not None:
-        rows = [{"detection": asdict(finding.detection)} for finding in findings]
-        final = final_rows(lambda: iter(rows), options.fdr)
+        rates = corrected({"detection": finding.detection.as_dict()} for finding in findings)
         findings = [
-            replace(finding, detection=_as_told(finding.detection, row["detection"]))
-            for finding, row in zip(findings, final, strict=True)
+            replace(finding, detection=_over_all(finding.detection, rates, options.fdr))
+            for finding in findings
         ]
     return Detections(tuple(findings), options, **of_bank(bank, options))
 
 
-def _as_told(row: Detection, final: dict[str, Any]) -> Detection:
-    return replace(
-        row,
-        decision=final["decision"],
-        reasons=tuple(final["reasons"]),
-        q_real=final["q_real"],
-    )
+def _over_all(row: Detection, rates: Mapping[str, float], fdr: float) -> Detection:
+    """Give a row as the tables of a run have it; a test compares the two."""
+    rate = rates.get(row.path)
+    row = replace(row, q_real=rate)
+    if row.decision != "supports_generator" or (rate is not None and rate <= fdr):
+        return row
+    reasons = (*row.reasons, "beyond_false_discovery_rate")
+    return replace(row, decision="inconclusive", reasons=reasons)
 
 
 def listed(images: Pictures) -> list[Picture] | dict[str, Pixels]:

@@ -68,15 +68,17 @@ def fp_bank(lab, tmp_path) -> Fingerprint:
     return next(iter(Bank.open(where)))
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_rows_are_those_of_the_command(lab, tmp_path, jobs):
-    command("detect", lab.pair, lab.unknown, "-o", tmp_path / "case", "--fdr", 0.1)
+@pytest.mark.parametrize(("jobs", "fdr"), [(1, None), (1, 0.1), (2, 1e-6)])
+def test_rows_are_those_of_the_command(lab, tmp_path, jobs, fdr):
+    asked = [] if fdr is None else ["--fdr", fdr]
+    command("detect", lab.pair, lab.unknown, "-o", tmp_path / "case", *asked)
     expected = json_rows(tmp_path / "case")
     for bank in (Bank.open(str(lab.pair)), Bank(Bank.open(lab.pair))):
-        found = bank.detect(lab.unknown, fdr=0.1, jobs=jobs)
-        rows = json.loads(json.dumps(found.as_dicts()))
-        assert rows == expected
+        found = bank.detect(lab.unknown, fdr=fdr, jobs=jobs)
+        assert json.loads(json.dumps(found.as_dicts())) == expected
         assert sum(found.counts.values()) == len(found) == len(expected)
+    beyond = [row for row in found if "beyond_false_discovery_rate" in row.reasons]
+    assert bool(beyond) == (fdr == 1e-6)
 
 
 def test_pixels_get_the_figures_of_their_file(lab):

@@ -20,13 +20,6 @@ from walking import (
 
 PAGES = [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md"))]
 
-GIVEN = {
-    "api.md": ("generators.h5",),
-    "case.md": ("sd14.h5",),
-    "performance.md": ("bank.h5",),
-}
-"""Fingerprints that a page takes for granted; others are made on it."""
-
 
 @pytest.fixture(scope="module")
 def stocked(tmp_path_factory):
@@ -44,7 +37,7 @@ def test_every_block_of_the_page_runs(page: Path, stocked, tmp_path, monkeypatch
     found = blocks(page)
     if not found:
         return
-    copy_of(stocked, tmp_path, *GIVEN.get(page.name, ()))
+    copy_of(stocked, tmp_path, page.read_text("utf-8"))
     walk = Walk(page, tmp_path)
     for block in found:
         walk.run(block)

@@ -177,12 +177,13 @@ class Walk:
             assert not re.match(r"(\$ )?(fp|python|pip) ", line), f"{place}: name it console"
 
 
-def copy_of(stocked: Path, folder: Path, *made: str) -> None:
-    """Give a page its own copy of the folders, and of fingerprints that it takes for granted."""
+def copy_of(stocked: Path, folder: Path, text: str) -> None:
+    """Give a page its own copy of the folders, and of fingerprints that it does not make itself."""
     for path in stocked.iterdir():
+        made = re.search(rf"""(-o |bank add |save\("){re.escape(path.name)}""", text)
         if path.is_dir():
             shutil.copytree(path, folder / path.name)
-        elif path.suffix != ".h5" or path.name in made:
+        elif path.suffix != ".h5" or not made:
             shutil.copy2(path, folder / path.name)
 
 
