@@ -16,6 +16,7 @@ from fp.cli.options import (
     progress_bar,
 )
 from fp.cli.recording import invocation_of
+from fp.cli.telling import tell_table
 
 
 @click.command("audit")
@@ -94,7 +95,10 @@ def command(
         )
     for skipped in result.skipped:
         click.echo(f"not examined ({skipped.reason}): {skipped.message}", err=True)
-    for line in report.lines(result):
-        click.echo(line)
+    tell_table(
+        ("severity", "code", "what differs", "what to do"),
+        [(f.severity, f.code, f.sentence, f.advice) for f in result.at_least("note")],
+        report.lines(result),
+    )
     if result.skipped:
         click.get_current_context().exit(EXIT_SOME_NOT_EXAMINED)

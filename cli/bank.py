@@ -14,6 +14,8 @@ import click
 
 from fp.cli.options import PATH
 from fp.cli.recording import invocation_of
+from fp.cli.suggesting import SuggestingGroup, complete_fingerprints
+from fp.cli.telling import printable
 from fp.denoisers.errors import InputError, IntegrityError, UsageError
 
 if TYPE_CHECKING:
@@ -23,11 +25,13 @@ if TYPE_CHECKING:
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group("bank")
+@click.group("bank", cls=SuggestingGroup)
 def command() -> None:
     """List, show, extend and verify files of fingerprints.
 
     A BANK is a file that 'fp extract' or 'fp bank add' wrote, or a folder of such files.
+
+    Example: fp bank list generators.h5
     """
 
 
@@ -52,7 +56,11 @@ def list_command(bank: Path, as_json: bool) -> None:
 
 @command.command("show")
 @click.argument("bank", type=PATH)
-@click.option("--name", help="Show only the fingerprint of this name.")
+@click.option(
+    "--name",
+    shell_complete=complete_fingerprints,
+    help="Show only the fingerprint of this name.",
+)
 @json_option
 def show(bank: Path, name: str | None, as_json: bool) -> None:
     """Show everything that BANK tells about its fingerprints, but their arrays.
@@ -115,7 +123,7 @@ def add(bank: Path, sources: tuple[Path, ...], name: str | None) -> None:
         [bank],
         {"bank_before": before, "added": count},
     )
-    click.echo(f"{count} added to {_printable(str(bank))}", err=True)
+    click.echo(f"{count} added to {printable(str(bank))}", err=True)
 
 
 @command.command("verify")
@@ -136,8 +144,8 @@ def verify(banks: tuple[Path, ...], as_json: bool) -> None:
         found = verify_bank(bank)
         faults += found
         if not as_json:
-            shown = _printable(display_path(bank))
-            lines = [_printable(fault.message) for fault in found] or [f"{shown} conforms"]
+            shown = printable(display_path(bank))
+            lines = [printable(fault.message) for fault in found] or [f"{shown} conforms"]
             click.echo("\n".join(lines))
     if as_json:
         _echo_json(
@@ -213,10 +221,10 @@ def _lines(detail: dict[str, Any], indent: str = "") -> Iterator[str]:
     width = max(map(len, detail), default=0)
     for key, value in detail.items():
         if isinstance(value, dict) and value:
-            yield f"{indent}{_printable(key)}"
+            yield f"{indent}{printable(key)}"
             yield from _lines(value, indent + "  ")
         else:
-            yield f"{indent}{_printable(key):<{width}}  {_cell(value)}"
+            yield f"{indent}{printable(key):<{width}}  {_cell(value)}"
 
 
 def _echo_table(rows: list[dict[str, Any]]) -> None:
@@ -259,13 +267,5 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.5g}"
     if isinstance(value, dict | list):
-        return _printable(json.dumps(value, ensure_ascii=False)) if value else "-"
-    return _printable(str(value))
-
-
-def _printable(text: str) -> str:
-    """Escape what could break a table or steer a terminal: a name comes from somebody's file."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
+        return printable(json.dumps(value, ensure_ascii=False)) if value else "-"
+    return printable(str(value))

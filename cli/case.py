@@ -16,15 +16,18 @@ from fp.cli.options import (
     overwrite_option,
     progress_bar,
 )
+from fp.cli.suggesting import SuggestingGroup
 from fp.denoisers.errors import IntegrityError
 
 
-@click.group("case")
+@click.group("case", cls=SuggestingGroup)
 def command() -> None:
     """Keep exhibits, runs and notes in one folder that vouches for all of it.
 
     CASE is a folder. Its log names every file by its hash and is a chain; 'fp verify CASE' checks
     all of it, and 'fp case export' writes it into one file that verifies itself.
+
+    Example: fp case init case-17/ --title "Case 17" --examiner "A. Examiner"
     """
 
 

@@ -7,11 +7,15 @@ from pathlib import Path
 import click
 
 from fp.cli.options import PATH, progress_bar
+from fp.cli.suggesting import SuggestingGroup, complete_denoisers
 
 
-@click.group("denoiser")
+@click.group("denoiser", cls=SuggestingGroup)
 def command() -> None:
-    """List, train and evaluate the denoisers."""
+    """List, train and evaluate the denoisers.
+
+    Example: fp denoiser list
+    """
 
 
 @command.command("list")
@@ -30,7 +34,7 @@ def list_denoisers() -> None:
 
 
 @command.command("train")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_denoisers)
 @click.option("--photographs", type=PATH, required=True, help="Folder of clean photographs.")
 @click.option("--work", type=PATH, required=True, help="Folder of checkpoints; resumed from it.")
 @click.option("-o", "--output", type=PATH, required=True, help="Folder for what would ship.")
@@ -52,7 +56,7 @@ def train_denoiser(name: str, photographs: Path, work: Path, output: Path, seed:
 
 
 @command.command("evaluate")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete_denoisers)
 @click.option("--photographs", type=PATH, required=True, help="Folder of clean photographs.")
 @click.option(
     "--sigma",

@@ -18,6 +18,7 @@ from fp.cli.options import (
     progress_bar,
 )
 from fp.cli.recording import invocation_of
+from fp.cli.telling import tell_table
 
 
 def _named(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, Path]:
@@ -120,10 +121,19 @@ def command(
             used=(p.sha256 for member in found.dataset.members for p in member.pictures),
         )
     click.echo(f"{found.cells} cells, {found.fresh} of them computed now, results in {place}")
-    for figure in figures:
-        if figure.metric == "accuracy":
-            told = f"{figure.series}, {figure.training}, {figure.trained_on} > {figure.condition}"
-            click.echo(f"  {figure.protocol}: {figure.generator}: {told}: {shown(figure)}")
+    accuracies = [figure for figure in figures if figure.metric == "accuracy"]
+    rows = [
+        (f.protocol, f.generator, f.series, str(f.training), f.trained_on, f.condition, shown(f))
+        for f in accuracies
+    ]
+    tell_table(
+        ("protocol", "generator", "method", "images", "trained on", "condition", "accuracy"),
+        rows,
+        (
+            f"  {protocol}: {generator}: {series}, {training}, {trained_on} > {condition}: {told}"
+            for protocol, generator, series, training, trained_on, condition, told in rows
+        ),
+    )
     for text in found.left_out:
         click.echo(f"  left out: {text}", err=True)
     for skipped in found.skipped:

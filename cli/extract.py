@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from fp.cli.options import (
     progress_bar,
 )
 from fp.cli.recording import invocation_of
+from fp.cli.suggesting import complete_denoisers
+from fp.cli.telling import tell_table
 
 if TYPE_CHECKING:
     from fp.denoisers.cache import ResidualCache
@@ -86,6 +89,7 @@ def _match(ctx: click.Context, param: click.Parameter, value: str | None) -> str
 )
 @click.option(
     "--denoiser",
+    shell_complete=complete_denoisers,
     default="wavelet",
     show_default=True,
     callback=_denoiser,
@@ -233,8 +237,9 @@ def command(
     if result.audit is not None:
         for warning in warnings(result.audit):
             click.echo(warning, err=True)
-    for line in summary(result.fingerprint):
-        click.echo(line)
+    title, facts = summary(result.fingerprint)
+    click.echo(title)
+    tell_table((), facts, (f"  {label:<12} {text}" for label, text in facts))
     if result.skipped:
         click.get_current_context().exit(EXIT_SOME_NOT_EXAMINED)
 
@@ -269,7 +274,7 @@ def _kept(cache: ResidualCache | None) -> str:
     )
 
 
-def summary(fingerprint: Fingerprint) -> list[str]:
+def summary(fingerprint: Fingerprint) -> tuple[str, list[tuple[str, str]]]:
     """Describe a fingerprint in a few lines.
 
     Parameters
@@ -279,66 +284,84 @@ def summary(fingerprint: Fingerprint) -> list[str]:
 
     Returns
     -------
-    list of str
-        Lines of text.
+    tuple of str and list of (str, str)
+        What it is, and facts with their labels; one that goes on has no label.
     """
     from fp.fingerprint.likelihood import certified_rate
-    from fp.fingerprint.strength import is_weak, permutation_p
+    from fp.fingerprint.strength import is_weak
 
     found = fingerprint.calibration
     n = found.real.size
-    lines = [
+    title = (
         f"{fingerprint.name}: {fingerprint.method} fingerprint on {fingerprint.denoiser.name} "
-        f"residuals, {fingerprint.crop.width} x {fingerprint.crop.height}",
-        f"  scored       {found.generated.size} generated, {n} reference images ({found.scheme})",
-        f"  means        mu_g {fingerprint.mu_g:+.5f}, mu_r {fingerprint.mu_r:+.5f}",
-        f"  smallest p   {1 / (n + 1):.4f}: no smaller false-positive rate can be asked for",
-    ]
-    if 0.05 * (n + 1) >= 1:
-        lines.append(
-            f"  at 0.05      the rate that {n} reference images certify (95 %) is "
-            f"{certified_rate(0.05, n):.4f}"
-        )
-    if "period" in fingerprint.parameters:
-        lines.insert(2, f"  period       {fingerprint.parameters['period']} pixels")
+        f"residuals, {fingerprint.crop.width} x {fingerprint.crop.height}"
+    )
+    facts = []
     if fingerprint.preparation != "none":
-        lines.insert(
-            1, f"  preparation  {fingerprint.preparation}, also of every image at detection"
+        facts.append(
+            ("preparation", f"{fingerprint.preparation}, also of every image at detection")
         )
+    facts.append(
+        ("scored", f"{found.generated.size} generated, {n} reference images ({found.scheme})")
+    )
+    if "period" in fingerprint.parameters:
+        facts.append(("period", f"{fingerprint.parameters['period']} pixels"))
+    facts.append(("means", f"mu_g {fingerprint.mu_g:+.5f}, mu_r {fingerprint.mu_r:+.5f}"))
+    facts.append(
+        ("smallest p", f"{1 / (n + 1):.4f}: no smaller false-positive rate can be asked for")
+    )
+    if 0.05 * (n + 1) >= 1:
+        rate = certified_rate(0.05, n)
+        facts.append(
+            ("at 0.05", f"the rate that {n} reference images certify (95 %) is {rate:.4f}")
+        )
+    facts += [*_against_chance(fingerprint), *_specificity(fingerprint)]
+    if is_weak(fingerprint):
+        facts.append(("WEAK", "it separates no better than label shuffles may"))
+    return title, facts
+
+
+def _against_chance(fingerprint: Fingerprint) -> Iterator[tuple[str, str]]:
+    from fp.fingerprint.strength import permutation_p
+
     for title, null in _controls(fingerprint):
-        lines.append(
-            f"  {title:<12} separation {null.observed:.2f}, with shuffled labels at most "
-            f"{null.shuffled.max():.2f} in {null.shuffled.size} (p = {null.p:.3f})"
+        yield (
+            title,
+            f"separation {null.observed:.2f}, with shuffled labels at most "
+            f"{null.shuffled.max():.2f} in {null.shuffled.size} (p = {null.p:.3f})",
         )
     if "second_look" in fingerprint.parameters:
         told = fingerprint.parameters["second_look"]
-        lines.append(
-            "  second look  the closed forms were weak; with dif the held-out scores have "
-            f"permutation p = {told['p']:.3f}, so it was {'' if told['joined'] else 'not '}joined"
+        yield (
+            "second look",
+            "the closed forms were weak; with dif the held-out scores have permutation p = "
+            f"{told['p']:.3f}, so it was {'' if told['joined'] else 'not '}joined",
         )
     elif fingerprint.null is None:
-        lines.append(
-            f"  permutation  p = {permutation_p(found):.3f} of the held-out scores; label shuffles "
-            "of the whole extraction were not run"
+        yield (
+            "permutation",
+            f"p = {permutation_p(fingerprint.calibration):.3f} of the held-out scores; label "
+            "shuffles of the whole extraction were not run",
         )
+
+
+def _specificity(fingerprint: Fingerprint) -> Iterator[tuple[str, str]]:
     specificity = fingerprint.parameters.get("specificity", {})
-    if specificity:
-        lines.append(
-            f"  specificity  at rate {specificity['fpr']:g} it would claim "
-            f"{100 * specificity['own']:.0f} % of its own held-out images"
+    if not specificity:
+        return
+    yield (
+        "specificity",
+        f"at rate {specificity['fpr']:g} it would claim {100 * specificity['own']:.0f} % of its "
+        "own held-out images",
+    )
+    for claims in specificity["foreign"]:
+        yield (
+            "",
+            f"and claims {claims['claimed']} of {claims['images']} of {claims['name']} "
+            f"(95 % upper bound {100 * claims['upper']:.1f} %)",
         )
-        for claims in specificity["foreign"]:
-            lines.append(
-                f"               and claims {claims['claimed']} of {claims['images']} of "
-                f"{claims['name']} (95 % upper bound {100 * claims['upper']:.1f} %)"
-            )
-        if not specificity["foreign"]:
-            lines.append(
-                "               other generators were not tried; --background DIR counts its claims"
-            )
-    if is_weak(fingerprint):
-        lines.append("  WEAK         it separates no better than label shuffles may")
-    return lines
+    if not specificity["foreign"]:
+        yield "", "other generators were not tried; --background DIR counts its claims"
 
 
 def _controls(fingerprint: Fingerprint) -> list[tuple[str, NullControl]]:

@@ -20,6 +20,8 @@ from fp.cli.options import (
     progress_bar,
 )
 from fp.cli.recording import invocation_of
+from fp.cli.suggesting import complete_denoisers
+from fp.cli.telling import tell_table
 
 if TYPE_CHECKING:
     from fp.lineage.analysis import Lineage
@@ -34,7 +36,8 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=PATH, required=True, help="Folder for report and tables.")
 @click.option(
     "--denoiser",
-    help="What makes the residuals; see 'fp denoiser list' [default: dncnn, or that of BANK].",
+    shell_complete=complete_denoisers,
+    help="What makes the residuals; see 'fp denoiser list' [default: wavelet, or that of BANK].",
 )
 @click.option(
     "--period",
@@ -130,6 +133,20 @@ def command(
         )
     for skipped in session.collection.skipped:
         click.echo(f"not examined ({skipped.reason}): {skipped.message}", err=True)
+    tell_table(
+        ("first", "second", "relation", "kinship", "q"),
+        [
+            (
+                found.names[pair.first],
+                found.names[pair.second],
+                pair.relation,
+                f"{pair.kinship:.2f}",
+                f"{pair.q:.3g}",
+            )
+            for pair in found.pairs
+        ],
+        (),
+    )
     for line in summary(found):
         click.echo(line)
     click.echo(f"See {display_path(output / 'report.html')}.")

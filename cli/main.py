@@ -8,11 +8,16 @@ import re
 import sys
 import traceback
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from fp.cli.options import EXIT_INTERNAL
+from fp.cli.suggesting import SuggestingGroup
 from fp.denoisers.errors import FpError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _COMMANDS = {
     "audit": "Find differences between two folders that are not the generator.",
@@ -30,7 +35,7 @@ _COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(SuggestingGroup):
     """A group that imports ``fp.cli.<name>`` and takes its ``command`` when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -48,6 +53,17 @@ class LazyGroup(click.Group):
         """List the subcommands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(sorted(_COMMANDS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the name of a subcommand without importing any."""
+        from click.shell_completion import CompletionItem
+
+        found = [
+            CompletionItem(name, help=line)
+            for name, line in sorted(_COMMANDS.items())
+            if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -80,6 +96,8 @@ def group(ctx: click.Context, verbose: int) -> None:
 
     Exit codes: 0 done, 1 internal error or interrupted, 2 usage, 3 done but some inputs were not
     examined, 4 unusable input or output, 5 integrity failure.
+
+    Example: fp demo -o fp-demo
     """
     ctx.obj = verbose
 
@@ -142,6 +160,9 @@ def _sentence(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     # click says some things in two sentences.
     message = re.sub(r"\. ([A-Z])", lambda match: f"; {match[1].lower()}", error.format_message())
+    message = re.sub(
+        r"[.;]? \(Did you mean( one of)?:? (.*?)\??\)", r"; did you mean\1 \2", message
+    )
     message = message.rstrip(".?")
     return f"{message}; see '{context.command_path if context else 'fp'} --help'."
 

@@ -181,25 +181,14 @@ def progress_bar(description: str) -> Iterator[Callable[[str, int, int], None]]:
         Takes a stage, the number done and the total.
     """
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
     console = Console(stderr=True)
-    # Not a terminal: no bar, and no control codes in somebody's log.
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    if not console.is_terminal:  # no bar, and no control codes in somebody's log
+        yield lambda stage, done, total: None
+        return
+    from fp.cli.progress import bar_on
+
+    with bar_on(console) as bar:
         tasks: dict[str, Any] = {}
 
         def update(stage: str, done: int, total: int) -> None:

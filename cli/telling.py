@@ -1,7 +1,12 @@
-"""What a detection says at its end, whether it ran in one piece or in shards."""
+"""What a command says at its end: a table for whoever looks on, the same in plain lines for others.
+
+On a terminal standard output gets a table; in a pipe or a file it gets lines without any control
+code, whose form does not change with a terminal's width.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +16,70 @@ from fp.cli.options import EXIT_SOME_NOT_EXAMINED
 
 if TYPE_CHECKING:
     from fp.fingerprint.results import Summary
+
+_STYLES = {
+    "supports_generator": "cyan",
+    "supports_reference": "blue",
+    "inconclusive": "yellow",
+    "not_examined": "magenta",
+    "serious": "bold red",
+    "warning": "yellow",
+    "note": "dim",
+}
+"""Colours help the eye; the words say it all."""
+
+
+MOST_ROWS = 40
+"""Rows that a terminal gets; who wants all of them opens the files."""
+
+
+def tell_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    plain: Iterable[str],
+) -> None:
+    """Print a table on a terminal, and plain lines elsewhere.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Its columns; none leaves out the row of their names.
+    rows : iterable of sequence of str
+        Its cells.
+    plain : iterable of str
+        Lines that say the same where standard output is no terminal.
+    """
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        for line in plain:
+            click.echo(line)
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        *columns,
+        show_header=bool(columns),
+        box=None,
+        pad_edge=False,
+    )
+    rows = list(rows)
+    for row in rows[:MOST_ROWS]:
+        # Text, not markup: a name comes from somebody's file.
+        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in map(printable, row)))
+    console.print(table)
+    if len(rows) > MOST_ROWS:
+        click.echo(f"... and {len(rows) - MOST_ROWS} more rows in the files that were written")
+
+
+def printable(text: str) -> str:
+    """Escape what could break a table or steer a terminal: a name comes from somebody's file."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 def tell_where(found: Summary, output: Path) -> None:
@@ -25,8 +94,14 @@ def tell_where(found: Summary, output: Path) -> None:
 
 def tell_counts(found: Summary) -> None:
     """Print the decisions and what was not examined, which also decides the exit code."""
-    for decision, count in found.decisions.items():
-        click.echo(f"  {decision:<20} {count}")
+    tell_table(
+        ("decision", "files", "share"),
+        [
+            (decision, str(count), f"{count / found.images:.1%}")
+            for decision, count in found.decisions.items()
+        ],
+        (f"  {decision:<20} {count}" for decision, count in found.decisions.items()),
+    )
     for reason, count in found.not_examined.items():
         click.echo(f"  not examined: {reason} ({count})", err=True)
     if found.not_examined:

@@ -6,8 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fp.denoisers.cache import ResidualCache
     from fp.denoisers.crop import CropRule
-    from fp.denoisers.images import LoadedImage, find_images, load_image
+    from fp.denoisers.errors import FpError
+    from fp.denoisers.images import Limits, LoadedImage, find_images, load_image
     from fp.denoisers.registry import available, get, register
     from fp.denoisers.residual import Denoiser, DenoiserIdentity, Residual
 
@@ -15,8 +17,11 @@ __all__ = [
     "CropRule",
     "Denoiser",
     "DenoiserIdentity",
+    "FpError",
+    "Limits",
     "LoadedImage",
     "Residual",
+    "ResidualCache",
     "available",
     "find_images",
     "get",
@@ -26,8 +31,10 @@ __all__ = [
 
 # Imported when they are asked for: the errors live here too, and 'fp --help' needs nothing else.
 _HOME = {
+    "cache": ("ResidualCache",),
     "crop": ("CropRule",),
-    "images": ("LoadedImage", "find_images", "load_image"),
+    "errors": ("FpError",),
+    "images": ("Limits", "LoadedImage", "find_images", "load_image"),
     "registry": ("available", "get", "register"),
     "residual": ("Denoiser", "DenoiserIdentity", "Residual"),
 }
@@ -38,3 +45,7 @@ def __getattr__(name: str) -> Any:
         if name in names:
             return getattr(import_module(f"fp.denoisers.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

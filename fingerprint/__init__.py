@@ -6,21 +6,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fp.fingerprint.answers import Detections
+    from fp.fingerprint.api import Bank, audit_folders, extract
+    from fp.fingerprint.audit.findings import Audit
     from fp.fingerprint.decision import Answer, decide
     from fp.fingerprint.detection import DetectOptions, examine
-    from fp.fingerprint.extraction import Extraction, ExtractOptions, extract
+    from fp.fingerprint.extraction import Extraction, ExtractOptions
     from fp.fingerprint.fingerprint import Calibration, Fingerprint, NullControl
-    from fp.fingerprint.rows import Detection
+    from fp.fingerprint.rows import Attribution, Detection, Finding
 
 __all__ = [
     "Answer",
+    "Attribution",
+    "Audit",
+    "Bank",
     "Calibration",
     "DetectOptions",
     "Detection",
+    "Detections",
     "ExtractOptions",
     "Extraction",
+    "Finding",
     "Fingerprint",
     "NullControl",
+    "audit_folders",
     "decide",
     "examine",
     "extract",
@@ -29,11 +38,14 @@ __all__ = [
 # Imported when they are asked for: the kernels' compiler takes half a second, and listing a bank
 # needs none of it.
 _HOME = {
+    "answers": ("Detections",),
+    "api": ("Bank", "audit_folders", "extract"),
+    "audit.findings": ("Audit",),
     "decision": ("Answer", "decide"),
     "detection": ("DetectOptions", "examine"),
-    "extraction": ("ExtractOptions", "Extraction", "extract"),
+    "extraction": ("ExtractOptions", "Extraction"),
     "fingerprint": ("Calibration", "Fingerprint", "NullControl"),
-    "rows": ("Detection",),
+    "rows": ("Attribution", "Detection", "Finding"),
 }
 
 
@@ -42,3 +54,7 @@ def __getattr__(name: str) -> Any:
         if name in names:
             return getattr(import_module(f"fp.fingerprint.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -128,7 +128,7 @@ def decide(
     rule : {"conformal", "nearest-mean"}
         ``conformal`` supports the generator where p_bank <= fpr < p_generated, the reference where
         p_generated <= fpr < p_bank, and is inconclusive otherwise. ``nearest-mean`` is the rule of
-        the DIF paper: generated if |score - mu_g| < |score - mu_r|.
+        the DIF paper: generated if ``|score - mu_g| < |score - mu_r|``.
     fpr : float
         Rate of the conformal rule.
     p_typical : float, optional

@@ -133,6 +133,11 @@ class Extraction:
     skipped: tuple[Skipped, ...]
     audit: Audit | None = None
 
+    def _repr_html_(self) -> str:
+        from fp.fingerprint.showing import show_extraction
+
+        return show_extraction(self)
+
 
 def extract(
     generated: Path,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,9 @@ from fp.denoisers.crop import CropRule
 from fp.denoisers.degradations import Degradation
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.typicality import Typicality
+
+if TYPE_CHECKING:
+    from fp.fingerprint.answers import Detections, Pictures
 
 FloatArray = NDArray[np.float32]
 Scores = NDArray[np.float64]
@@ -278,3 +283,33 @@ class Fingerprint:
     def renamed(self, name: str) -> Fingerprint:
         """Give the same fingerprint under another name."""
         return replace(self, name=name)
+
+    def detect(self, images: Pictures, **settings: Any) -> Detections:
+        """Test images against this fingerprint alone; nothing is written.
+
+        Parameters
+        ----------
+        images : str, Path, ndarray, or several of one kind
+            As for `fp.fingerprint.api.Bank.detect`.
+        **settings
+            The same arguments, such as ``fpr=0.01`` or ``jobs=2``.
+
+        Returns
+        -------
+        Detections
+            A row for every image.
+        """
+        from fp.fingerprint.api import Bank
+
+        return Bank([self]).detect(images, **settings)
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the fingerprint into a file, whole or not at all; as `Bank.save`."""
+        from fp.fingerprint.store import write_bank
+
+        write_bank(Path(path), [self], overwrite=overwrite)
+
+    def _repr_html_(self) -> str:
+        from fp.fingerprint.showing import show_fingerprint
+
+        return show_fingerprint(self)

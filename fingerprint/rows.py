@@ -151,6 +151,11 @@ class Detection:
         """Give the row as a dict of JSON types."""
         return asdict(self)
 
+    def _repr_html_(self) -> str:
+        from fp.fingerprint.showing import show_detection
+
+        return show_detection(self)
+
 
 DETECTION_COLUMNS = tuple(column.name for column in fields(Detection))
 ATTRIBUTION_COLUMNS = tuple(column.name for column in fields(Attribution))

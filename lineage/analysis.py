@@ -112,6 +112,11 @@ class Lineage:
         """Give all parameters; JSON types only."""
         return asdict(self.options)
 
+    def _repr_html_(self) -> str:
+        from fp.lineage.api import show_lineage
+
+        return show_lineage(self)
+
 
 def analyse(
     collection: Collection,

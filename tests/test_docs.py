@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
+import pytest
+
+from fp.cli.main import group
 from fp.fingerprint.decision import REASONS
 from fp.fingerprint.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS
 from fp.fingerprint.typicality import LEVEL
@@ -50,12 +54,42 @@ def test_every_command_of_the_readme_exists_with_its_options():
             assert re.search(rf"(^|\s){re.escape(option)}\b", asked.stdout), f"{option}: {line}"
 
 
+PAGES = sorted([PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *PROJECT.glob("docs/*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_in_a_line_of_text_exists_with_its_options(page):
+    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.M | re.S)
+    for told in re.findall(r"`fp ([a-z][^`]*)`", text):
+        words = told.split()
+        command = group.get_command(click.Context(group), words.pop(0))
+        assert command is not None, f"{page.name}: fp {told}"
+        while isinstance(command, click.Group) and words and words[0].isalpha():
+            command = command.get_command(click.Context(command), words.pop(0))
+            assert command is not None, f"{page.name}: fp {told}"
+        known = {name for p in command.params for name in (*p.opts, *p.secondary_opts)}
+        for word in words:
+            if word.startswith("-") and not isinstance(command, click.Group):
+                assert word.partition("=")[0] in {*known, "--help"}, f"{page.name}: fp {told}"
+
+
 def test_ci_runs_the_test_command_of_the_readme():
     text = (PROJECT / "README.md").read_text("utf-8")
     block = text.split("<!-- test-command -->")[1].split("```")[1]
     command = [line for line in block.splitlines() if line.startswith("python")]
     assert len(command) == 1 and command[0].endswith("python -m pytest")
     assert "<!-- test-command -->" in (PROJECT / ".ci" / "run").read_text("utf-8")
+
+
+def test_the_command_reference_is_what_the_commands_say():
+    folder = PROJECT / "docs"
+    code = "import write_commands; print(write_commands.text(), end='')"
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+    )
+    assert found.stdout == (folder / "commands.md").read_text("utf-8"), (
+        "write it again: python docs/write_commands.py"
+    )
 
 
 def test_every_column_and_reason_of_an_answer_is_explained():

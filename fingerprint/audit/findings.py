@@ -190,6 +190,11 @@ class Audit:
             for f in self.at_least("note")
         ]
 
+    def _repr_html_(self) -> str:
+        from fp.fingerprint.showing import show_audit
+
+        return show_audit(self)
+
 
 def severity_of(low: float, p: float, cap: Severity) -> Severity:
     """Give the severity of a difference between the classes.

@@ -1,0 +1,50 @@
+"""The bar on standard error: what is done, how fast, and how long it still takes."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+
+class RateColumn(ProgressColumn):
+    """Steps a second, over the last of them while a stage lasts and over all at its end."""
+
+    def render(self, task: Task) -> Text:
+        """Give the text of a stage."""
+        rate = task.finished_speed or task.speed
+        return Text("" if rate is None else f"{rate:.3g}/s", style="progress.data.speed")
+
+
+def bar_on(console: Console) -> Progress:
+    """Make a progress display.
+
+    Parameters
+    ----------
+    console : Console
+        A terminal; it knows of NO_COLOR.
+
+    Returns
+    -------
+    Progress
+        Stages with number done, rate, time since the start and time left.
+    """
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        RateColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+    )
