@@ -34,9 +34,7 @@ def _shard(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
 @click.command("detect")
 @click.argument("bank", type=PATH)
 @click.argument("inputs", type=PATH, nargs=-1, required=True)
-@click.option(
-    "-o", "--output", type=PATH, required=True, help="Folder for report and tables."
-)
+@click.option("-o", "--output", type=PATH, required=True, help="Folder for report and tables.")
 @click.option(
     "--fpr",
     type=float,

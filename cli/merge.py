@@ -14,9 +14,7 @@ from fp.cli.telling import tell_counts, tell_where
 
 @click.command("merge")
 @click.argument("shards", type=PATH, nargs=-1, required=True)
-@click.option(
-    "-o", "--output", type=PATH, required=True, help="Folder for report and tables."
-)
+@click.option("-o", "--output", type=PATH, required=True, help="Folder for report and tables.")
 @click.option("--bank", type=PATH, help="The bank of the run: its fingerprints, for the report.")
 @report_option
 @overwrite_option

@@ -10,7 +10,7 @@ import base64
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -49,7 +49,7 @@ def themed(theme: Theme) -> Iterator[None]:
         Which. Grounds are transparent, so that the page shows through.
     """
     ink, faint, line = _INKS[theme]
-    look = {
+    look: Any = {
         "text.color": ink,
         "axes.labelcolor": faint,
         "axes.titlecolor": ink,
@@ -130,7 +130,7 @@ def data_uri(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def in_both(draw: Callable[[], Figure]) -> dict[Theme, str]:
+def in_both(draw: Callable[[], Figure]) -> dict[str, str]:
     """Draw a figure for light and for dark pages.
 
     Parameters
@@ -143,7 +143,7 @@ def in_both(draw: Callable[[], Figure]) -> dict[Theme, str]:
     dict of str to str
         The SVG of each theme as a data URI.
     """
-    found: dict[Theme, str] = {}
+    found: dict[str, str] = {}
     for theme in THEMES:
         with themed(theme):
             found[theme] = data_uri(as_svg(draw()), "image/svg+xml")

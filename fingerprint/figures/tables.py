@@ -58,7 +58,9 @@ def draw_matrix(
         colour = "black" if value > low + 0.55 * (high - low) else "white"
         axes.text(x, y, text, ha="center", va="center", fontsize=size, color=colour)
     axes.set_xticks(range(len(columns)), [short(name) for name in columns])
-    axes.tick_params(axis="x", rotation=90 if max(map(len, columns), default=0) > 4 else 0)
+    if max(map(len, columns), default=0) > 4:
+        for label in axes.get_xticklabels():
+            label.set(rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(rows)), [short(name, 32) for name in rows])
     axes.set_ylabel(labels[0])
     axes.set_xlabel(labels[1])

@@ -145,8 +145,8 @@ def _drawn(keyed: _Keyed) -> tuple[dict[str, str], dict[str, str]]:
 
     found = keyed.fingerprint
     has_pattern = pattern_of(found) is not None
-    pattern = dict(in_both(lambda: _pattern(found))) if has_pattern else {}
-    return pattern, dict(in_both(lambda: _ratios(found)))  # type: ignore[arg-type]
+    pattern = in_both(lambda: _pattern(found)) if has_pattern else {}
+    return pattern, in_both(lambda: _ratios(found))
 
 
 def _pattern(found: Fingerprint) -> Figure:
@@ -162,7 +162,7 @@ def _pattern(found: Fingerprint) -> Figure:
     draw_spectrum(right, pattern, block).set_title("Over frequencies", loc="left")
     bar = figure.colorbar(right.images[0], ax=right, shrink=0.9, aspect=24)
     bar.set_label("decibels above the average")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     return figure
 
 

@@ -140,6 +140,9 @@ class Table:
         if value is None or value == "":
             return "–"
         if column.kind == "number":
+            least = 10.0 ** -(column.digits or 0)
+            if column.digits is not None and column.digits > 2 and 0 < value < least:
+                return f"<{least:.{column.digits}f}"
             told = str(value) if column.digits is None else f"{value:.{column.digits}f}"
             return told.replace("-", "−")
         if column.kind in ("choice", "word"):

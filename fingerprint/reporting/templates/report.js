@@ -47,6 +47,7 @@
   function shown(value, column) {
     if (value === null || value === undefined || value === "") return missing;
     if (column.kind === "number") {
+      if (column.digits > 2 && value > 0 && value < 10 ** -column.digits) return "<" + 10 ** -column.digits;
       return (column.digits === null ? String(value) : value.toFixed(column.digits)).replace("-", "\u2212");
     }
     if (column.kind === "choice" || column.kind === "word") return column.choices[value] || value;
