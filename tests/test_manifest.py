@@ -348,7 +348,7 @@ def test_a_run_is_repeated_in_another_place(project, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     outcome = fp("rerun", project / "out", "-o", "again", "--jobs", 1)
     assert (outcome.code, outcome.err) == (0, "  not examined: damaged (1)\n")
-    assert outcome.out.count("same bytes: ") == 3
+    assert outcome.out.count("same bytes: ") == 4
     assert verify("again").code == 0
     assert Path.cwd() == tmp_path
 

@@ -12,7 +12,6 @@ from fp.fingerprint.evaluation.configuration import Configuration
 from fp.fingerprint.evaluation.pictures import Picture, pictures
 from fp.fingerprint.evaluation.running import Evaluation
 from fp.fingerprint.evaluation.summary import MEAN, Comparison, Figure
-from fp.fingerprint.evaluation.tables import shown as told_figure
 from fp.fingerprint.figures.style import in_both
 from fp.fingerprint.reporting.page import pieces
 from fp.fingerprint.reporting.table import Column, Table, choices_of, of_dicts
@@ -87,7 +86,6 @@ def page(
         cells=found.cells,
         protocols=protocols,
         headline=[f for f in figures if _is_headline(f)],
-        told=told_figure,
         drawn=drawn,
         figures=_figures(figures),
         compared=_compared(compared) if compared else None,

@@ -103,9 +103,22 @@ def new_axes(width: float, height: float) -> Axes:
     return axes
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Make an empty figure; as `new_axes`."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+def new_figure(width: float, height: float, *, fixed: bool = False) -> Figure:
+    """Make an empty figure; as `new_axes`.
+
+    Parameters
+    ----------
+    width, height : float
+        Size in inches.
+    fixed : bool
+        Whether whoever draws says where the axes lie, which saves finding it out.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Without axes.
+    """
+    figure = Figure(figsize=(width, height), layout=None if fixed else "constrained")
     FigureCanvasAgg(figure)
     return figure
 

@@ -62,7 +62,7 @@ def draw_dendrogram(
         distance_sort=False,
     )
     for label, leaf in zip(axes.get_yticklabels(), drawn["leaves"], strict=True):
-        label.set_color(colour_of(owner[leaf]) if leaf in owner else ink())
+        label.set(color=ink(), weight="bold" if leaf in owner else "normal")
     by_height = sorted(zip(drawn["dcoord"], drawn["icoord"], strict=True), key=lambda d: d[0][1])
     rows = sorted(range(len(support)), key=lambda row: tree[row, 2])
     for (heights, places), row in zip(by_height, rows, strict=True):

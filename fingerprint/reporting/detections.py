@@ -165,11 +165,11 @@ def report(found: Run) -> Iterator[str]:
     decisions = {name: n for name in DECISIONS if (n := found.summary["decisions"].get(name, 0))}
     listed = quotas(decisions, MOST_ROWS)
 
-    def rows() -> Iterator[list[Any]]:
+    def rows(pictures: bool = found.pictures) -> Iterator[list[Any]]:
         previews = Previews(
             found.folder,
             found.place,
-            decisions if found.pictures else {},
+            decisions if pictures else {},
             Limits(**found.run["options"]["limits"]),
         )
         left = Counter(listed)
@@ -189,6 +189,7 @@ def report(found: Run) -> Iterator[str]:
         rows=rows,
         total=sum(listed.values()),
         detail="detail",
+        plain=lambda: rows(pictures=False),
     )
     meta = {
         "decisions": {name: list(told) for name, told in DECISIONS.items()},

@@ -153,14 +153,17 @@ def _pattern(found: Fingerprint) -> Figure:
     from fp.fingerprint.figures.patterns import draw_fingerprint, draw_spectrum, pattern_of
     from fp.fingerprint.figures.style import new_figure
 
-    figure = new_figure(5.6, 2.7)
-    left, right = figure.subplots(1, 2)
+    figure = new_figure(5.6, 2.7, fixed=True)
+    left, right, legend = (
+        figure.add_axes(box)
+        for box in ((0.05, 0.17, 0.35, 0.73), (0.48, 0.17, 0.35, 0.73), (0.86, 0.21, 0.014, 0.65))
+    )
     draw_fingerprint(left, found).set_title("In the pixels", loc="left")
     pattern = pattern_of(found, _BLOCK)
     assert pattern is not None
     block = min(_BLOCK, *pattern.shape[1:])
     draw_spectrum(right, pattern, block).set_title("Over frequencies", loc="left")
-    bar = figure.colorbar(right.images[0], ax=right, shrink=0.9, aspect=24)
+    bar = figure.colorbar(right.images[0], cax=legend)
     bar.set_label("decibels above the average")
     bar.outline.set_visible(False)
     return figure
@@ -170,8 +173,10 @@ def _ratios(found: Fingerprint) -> Figure:
     from fp.fingerprint.figures.ratios import draw_calibration, draw_tippett
     from fp.fingerprint.figures.style import new_figure
 
-    figure = new_figure(5.6, 2.7)
-    left, right = figure.subplots(1, 2)
+    figure = new_figure(5.6, 2.7, fixed=True)
+    left, right = (
+        figure.add_axes(box) for box in ((0.085, 0.17, 0.375, 0.66), (0.58, 0.17, 0.375, 0.66))
+    )
     draw_calibration(left, found.calibration)
     ratio = judge_of(found).ratio
     real, generated = (

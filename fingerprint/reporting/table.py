@@ -86,6 +86,8 @@ class Table:
         Id of what opens for a row; empty where nothing does.
     size : int
         Rows that are shown at a time.
+    plain : callable, optional
+        Gives the same rows without their pictures, where these are made on the way.
     """
 
     id: str
@@ -97,6 +99,7 @@ class Table:
     total: int
     detail: str = ""
     size: int = PAGE
+    plain: Callable[[], Iterable[Row]] | None = None
 
     @property
     def columns(self) -> tuple[_Placed, ...]:
@@ -125,7 +128,7 @@ class Table:
     @property
     def first(self) -> Iterator[Row]:
         """The rows that stand in the page itself."""
-        return islice(iter(self.rows()), self.size)
+        return islice(iter((self.plain or self.rows)()), self.size)
 
     def lines(self) -> Iterator[Markup]:
         """Give the rows as JSON, a line each, separated by commas."""
