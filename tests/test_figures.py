@@ -170,10 +170,8 @@ def test_a_dendrogram_joins_at_its_heights_with_its_support(axes):
     tree = linkage(points, "average")
     support = [0.9, 0.8, 0.4]
     assert draw_dendrogram(axes, tree, list("abcd"), support, {0: (0, 1)}, 0.5) is axes
-    heights = sorted(max(c.get_paths()[0].vertices[:, 0]) for c in axes.collections) or sorted(
-        tree[:, 2]
-    )
-    assert heights[-1] == pytest.approx(tree[-1, 2])
+    joined = [segment for c in axes.collections for segment in c.get_segments()]
+    assert sorted(segment[:, 0].max() for segment in joined) == pytest.approx(sorted(tree[:, 2]))
     assert sorted(text.get_text() for text in axes.texts) == ["40", "80", "90"]
     bold = {t.get_text() for t in axes.get_yticklabels() if t.get_fontweight() == "bold"}
     assert bold == {"a", "b"}

@@ -66,7 +66,9 @@
     } else if (column.kind === "choice" && value) {
       element.append(make("span", { className: "tag " + value }, shown(value, column)));
     } else if (column.kind === "name" && open) {
-      element.append(make("button", { type: "button", className: "open" }, shown(value, column)));
+      // A long path may break behind a slash first, and elsewhere only where it must.
+      const parts = shown(value, column).split(/(?<=\/)/).flatMap((part) => [part, make("wbr")]);
+      element.append(make("button", { type: "button", className: "open" }, ...parts.slice(0, -1)));
     } else {
       element.append(shown(value, column));
     }
@@ -296,6 +298,7 @@
 
     facts(get) {
       if (get("score") === null) return [];
+      const p = (value) => value === null || value === undefined ? null : +value.toPrecision(3);
       const ratio = (value) => value === null || value === undefined ? null : value.toFixed(2).replace("-", "\u2212");
       const ends = get("log10_lr_low") === null ? null : `${ratio(get("log10_lr_low"))} to ${ratio(get("log10_lr_high"))}`;
       return [make("h3", {}, "Figures"), this.list([
@@ -303,11 +306,11 @@
         ["log10 likelihood ratio", ratio(get("log10_lr"))],
         ["95 % without bounds", ends],
         ["the generator's evidence alone", ratio(get("log10_lr_specific"))],
-        ["p under h1, the bank", get("p_bank")],
-        ["p under h1", get("p_real")],
-        ["p under h2", get("p_generated")],
-        ["p typical", get("p_typical")],
-        ["q over the run", get("q_real")],
+        ["p under h1, the bank", p(get("p_bank"))],
+        ["p under h1", p(get("p_real"))],
+        ["p under h2", p(get("p_generated"))],
+        ["p typical", p(get("p_typical"))],
+        ["q over the run", p(get("q_real"))],
         ["by the nearest mean", get("nearest_mean")],
       ])];
     }
@@ -317,12 +320,14 @@
       if (found.length < 2) return [];
       const lines = found.map(([name, score, pReal, pGenerated, decision]) => make("tr", {},
         make("th", { scope: "row" }, this.meta.names[name]),
-        ...[score, pReal, pGenerated].map((value) => make("td", { className: "n" }, value === null ? missing : String(value).replace(/^-/, "\u2212"))),
+        ...[score, pReal, pGenerated].map((value) => make("td", { className: "n" },
+          value === null ? missing : String(+value.toPrecision(3)).replace(/^-/, "\u2212"))),
         make("td", {}, make("span", { className: "tag " + decision }, this.meta.decisions[decision][0]))));
       const head = ["fingerprint", "score", "p, h1", "p, h2", "alone"].map((text, index) =>
         make("th", { scope: "col", className: index > 0 && index < 4 ? "n" : "" }, text));
       return [make("h3", {}, "By each fingerprint, the best first"),
-        make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...lines))];
+        make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "By each fingerprint" },
+          make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...lines)))];
     }
 
     claims(get) {
