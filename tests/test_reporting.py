@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,12 +15,14 @@ from commands import fp, laboratory
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from report_runs import synthetic_run
 from synthetic import photograph, save
 from test_figures import calibration
 
 from fp.fingerprint.detection import DetectOptions
 from fp.fingerprint.examination import list_items
 from fp.fingerprint.reporting.charts import BINS, Bins, distribution
+from fp.fingerprint.reporting.detections import write_report
 from fp.fingerprint.reporting.page import policy
 from fp.fingerprint.reporting.previews import map_file, quotas, small
 from fp.fingerprint.reporting.table import Column, of_dicts
@@ -174,14 +178,17 @@ def test_only_files_that_are_what_they_were_are_pictured(lab, tmp_path):
 
 
 def test_evidence_maps_stand_beside_the_pictures(lab, tmp_path):
-    (item, *_) = list_items([lab.unknown])
-    digest = hashlib.sha256(item.path.read_bytes()).hexdigest()
-    place = map_file(tmp_path / "o", digest)
-    place.parent.mkdir(parents=True)
+    run = synthetic_run(tmp_path, 3, pictures=3)
+    named = ["0123456789abcdef", "../../etc/passwd", None]
+    for row, name in zip(run.rows(), named, strict=True):
+        row["detection"] |= {"map": name, "map_generated": 0.25}
+    place = map_file(tmp_path, named[0])
+    place.parent.mkdir()
     Image.fromarray(photograph(9)).save(place)
-    detect_into(tmp_path / "o", lab.single, [item], DetectOptions())
-    (row,) = rows_of(tmp_path / "o" / REPORT)
-    assert row["map"] == small(photograph(9))
+    rows = rows_of(write_report(run))
+    assert [row["map"] for row in rows] == [small(photograph(9)), None, None]
+    assert [row["map_generated"] for row in rows] == [0.25] * 3
+    assert map_file(tmp_path, named[1]) is None
 
 
 def test_a_report_without_pictures_and_none_at_all(lab, tmp_path):
@@ -205,3 +212,12 @@ def test_the_page_says_what_the_tables_say(lab, tmp_path):
             value = line[name]
             expected = rounded(value) if isinstance(value, float) else value
             assert row[name] == expected, name
+
+
+def test_the_code_of_the_page_draws_a_fingerprint(lab, tmp_path, monkeypatch):
+    page = Path(__file__).parent.parent / "docs" / "reports.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    shutil.copy(lab.single, tmp_path / "sd14.h5")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, str(page), "exec"), {})
+    assert (tmp_path / "fingerprint.svg").read_bytes().startswith(b"<?xml")

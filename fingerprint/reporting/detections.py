@@ -51,6 +51,8 @@ DECISIONS = {
 }
 """Decisions with their words and what they mean."""
 
+_OPTIONAL = ("examined", "windows", "map_generated", "map_reference")  # where a run has them
+
 _FIELDS = (
     "path",
     "preview",
@@ -77,6 +79,7 @@ _FIELDS = (
     "claimed",
     "sha256",
     "attributions",
+    *_OPTIONAL,
 )
 
 _SHOWN = (
@@ -304,4 +307,4 @@ def _values(
         ]
         for row in attributions[:_LISTED]
     ]
-    return [told[name] for name in _FIELDS]
+    return [told.get(name) if name in _OPTIONAL else told[name] for name in _FIELDS]

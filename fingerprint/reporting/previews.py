@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,9 +26,13 @@ MOST_PIXELS = 6 * 10**8
 SIDE = 176
 """Longest side of a picture, in pixels."""
 
+MAP_SIDE = 400
+"""Longest side of an evidence map, in pixels: it has a legend to be read."""
+
 MAPS = "maps"
 """Folder of evidence maps beside the tables, where a run made them."""
 
+_NAME = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _QUALITY = 62
 _FIRST = ("supports_generator", "inconclusive", "supports_reference")
 
@@ -110,16 +115,33 @@ class Previews:
         return small(image.rgb_hwc) if image.sha256 == row["sha256"] else None
 
     def _map(self, row: Mapping[str, Any]) -> str | None:
+        path = map_file(self._folder, row.get("map"))
+        if path is None:
+            return None
         try:
-            image = load_image(map_file(self._folder, row["sha256"]), None, self._limits)
+            return small(load_image(path, self._folder, self._limits).rgb_hwc, MAP_SIDE)
         except (FpError, OSError):
             return None
-        return small(image.rgb_hwc)
 
 
-def map_file(folder: Path, sha256: str) -> Path:
-    """Give the place of the evidence map of a file, whether there is one or not."""
-    return folder / MAPS / f"{sha256[:16]}.png"
+def map_file(folder: Path, name: object) -> Path | None:
+    """Give the place of an evidence map.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the run.
+    name : object
+        What the row of the file says in ``map``, if anything.
+
+    Returns
+    -------
+    Path or None
+        ``maps/NAME.png``, whether it is there or not; None where it is no such name.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return None
+    return folder / MAPS / f"{name}.png"
 
 
 def small(image_hwc: NDArray[np.uint8], side: int = SIDE) -> str:

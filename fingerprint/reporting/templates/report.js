@@ -299,6 +299,7 @@
     facts(get) {
       if (get("score") === null) return [];
       const p = (value) => value === null || value === undefined ? null : +value.toPrecision(3);
+      const share = (value) => value === null ? null : `${(100 * value).toFixed(1)} %`;
       const ratio = (value) => value === null || value === undefined ? null : value.toFixed(2).replace("-", "\u2212");
       const ends = get("log10_lr_low") === null ? null : `${ratio(get("log10_lr_low"))} to ${ratio(get("log10_lr_high"))}`;
       return [make("h3", {}, "Figures"), this.list([
@@ -312,6 +313,10 @@
         ["p typical", p(get("p_typical"))],
         ["q over the run", p(get("q_real"))],
         ["by the nearest mean", get("nearest_mean")],
+        ["share of the picture examined", share(get("examined"))],
+        ["windows side by side", get("windows")],
+        ["mapped area too high for h1", share(get("map_generated"))],
+        ["mapped area too low for h2", share(get("map_reference"))],
       ])];
     }
 
