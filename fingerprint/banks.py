@@ -41,8 +41,8 @@ class Bank(Protocol):
     def examine(self, image: LoadedImage, options: DetectOptions) -> Finding:
         """Test one image against every fingerprint."""
 
-    def members_of(self, names: Collection[str]) -> Iterator[Fingerprint]:
-        """Give the fingerprints of these names, in their order."""
+    def members_of(self, names: Collection[str] | None) -> Iterator[Fingerprint]:
+        """Give the fingerprints of these names, or all of them, in their order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,9 +90,9 @@ class WholeBank:
         """Test one image; see `fp.fingerprint.detection.examine`."""
         return examine(image, self.members, options)
 
-    def members_of(self, names: Collection[str]) -> Iterator[Fingerprint]:
-        """Give the fingerprints of these names, in their order."""
-        return (member for member in self.members if member.name in names)
+    def members_of(self, names: Collection[str] | None) -> Iterator[Fingerprint]:
+        """Give the fingerprints of these names, or all of them, in their order."""
+        return (member for member in self.members if names is None or member.name in names)
 
 
 def check_bank(bank: Bank, options: DetectOptions) -> None:

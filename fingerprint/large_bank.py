@@ -156,10 +156,10 @@ class LargeBank:
             )
         return self._finding(image, rows, judged, small, options)
 
-    def members_of(self, names: Collection[str]) -> Iterator[Fingerprint]:
-        """Give the fingerprints of these names, in their order."""
+    def members_of(self, names: Collection[str] | None) -> Iterator[Fingerprint]:
+        """Give the fingerprints of these names, or all of them, in their order."""
         held = self._calibrations.names
-        return (self._lazy[k] for k, name in enumerate(held) if name in names)
+        return (self._lazy[k] for k, name in enumerate(held) if names is None or name in names)
 
     def _finding(
         self,

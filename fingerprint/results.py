@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -36,16 +36,13 @@ from fp.fingerprint.journal import Row
 from fp.fingerprint.manifest.inputs import Hasher, InputFile
 from fp.fingerprint.manifest.run import Invocation
 from fp.fingerprint.manifest.writing import LISTING, MANIFEST, Recorder
-from fp.fingerprint.reporting.detections import Run, write_report
+from fp.fingerprint.reporting.detections import Reporting, Run, leave_report
 from fp.fingerprint.reporting.page import REPORT
 from fp.fingerprint.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS, Detection
 from fp.fingerprint.store import bank_files
 
 TABLES = ("detections.jsonl", "detections.csv", "attributions.csv")
 RESULTS = (MANIFEST, LISTING, *TABLES, REPORT)
-
-Reporting = Literal["full", "without-pictures", "none"]
-"""What report a run leaves beside its tables."""
 
 
 @dataclass(frozen=True)
@@ -166,17 +163,11 @@ def detect_into(
         rows = final_rows(lambda: journal.rows(paths), options.fdr)
         summary = write_tables(folder, rows(), len(opened))
         summary = replace(summary, **of_bank(opened, options))
-        outputs = [folder / name for name in TABLES]
-        if reporting != "none":
-            place = {display_path(item.path): (item.path, item.root) for item in items}.__getitem__
-            pictures = reporting == "full"
-            told = asdict(summary)
-            outputs.append(
-                write_report(Run(folder, run, told, rows, place, opened.members_of, pictures))
-            )
+        place = {display_path(item.path): (item.path, item.root) for item in items}.__getitem__
+        found = Run(folder, run, asdict(summary), rows, place, opened.members_of, reporting)
         recorder.finish(
             _inputs(bank, journal.rows(paths), items, options),
-            outputs,
+            [*(folder / name for name in TABLES), *leave_report(found)],
             {**run, "files": files_of(paths), "summary": asdict(summary)},
         )
     return summary

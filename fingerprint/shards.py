@@ -31,11 +31,10 @@ from fp.fingerprint.journal import Row
 from fp.fingerprint.manifest.inputs import InputFile
 from fp.fingerprint.manifest.run import Invocation
 from fp.fingerprint.manifest.writing import MANIFEST, Recorder
-from fp.fingerprint.reporting.detections import Members, Run, write_report
+from fp.fingerprint.reporting.detections import Members, Reporting, Run, leave_report
 from fp.fingerprint.results import (
     RESULTS,
     TABLES,
-    Reporting,
     Summary,
     files_of,
     final_rows,
@@ -226,14 +225,10 @@ def merge(
     rows = final_rows(lambda: _interleaved(rows_of), first["options"]["fdr"])
     summary = write_tables(output, rows(), of_bank.pop("fingerprints"))
     summary = replace(summary, certified=of_bank["certified"], weak=tuple(of_bank["weak"]))
-    outputs = [output / name for name in TABLES]
-    if reporting != "none":
-        pictures = reporting == "full"
-        told = asdict(summary)
-        outputs.append(write_report(Run(output, run, told, rows, _place, members, pictures)))
+    found = Run(output, run, asdict(summary), rows, _place, members, reporting)
     recorder.finish(
         _inputs([folder for folder, _ in shards], _interleaved(rows_of)),
-        outputs,
+        [*(output / name for name in TABLES), *leave_report(found)],
         {**run, "files": files_of(paths), "summary": asdict(summary)},
     )
     return summary

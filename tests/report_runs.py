@@ -148,7 +148,7 @@ def synthetic_run(folder: Path, count: int, pictures: int = 0) -> Run:
         },
         rows=lambda: iter(rows),
         place=place,
-        members=lambda names: (m for m in members if m.name in names),
+        members=lambda names: (m for m in members if names is None or m.name in names),
     )
 
 

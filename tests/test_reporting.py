@@ -146,6 +146,14 @@ def test_joined_shards_have_a_page_and_pieces_have_none(lab, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
+def test_a_run_of_files_that_are_no_pictures_has_a_page_too(lab, tmp_path):
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    assert fp("detect", lab.pair, tmp_path / "a.png", "-o", tmp_path / "o", "--fpr", 0.1).code == 3
+    text = (tmp_path / "o" / REPORT).read_text("utf-8")
+    assert 'id="fingerprints"' in text and "The bank was not at hand" not in text
+    assert [row["reasons"] for row in rows_of(tmp_path / "o" / REPORT)] == [["not_an_image"]]
+
+
 def test_an_interrupted_run_ends_in_the_same_page(lab, tmp_path):
     items = list_items([lab.unknown])
     detect_into(tmp_path / "whole", lab.single, items, DetectOptions())
@@ -199,6 +207,10 @@ def test_a_report_without_pictures_and_none_at_all(lab, tmp_path):
     assert "image/webp" not in text and "This page was made without pictures." in text
     assert fp(*command, "-o", tmp_path / "2", "--report", "none").code == 0
     assert not (tmp_path / "2" / REPORT).exists()
+    arguments = ("--report", "none", "--overwrite")
+    assert fp(*command, "-o", tmp_path / "1", *arguments).code == 0
+    assert not (tmp_path / "1" / REPORT).exists(), "the page of another run would stay"
+    assert fp(*command, "-o", tmp_path / "1", "--overwrite").code == 0
     for name in ("1", "2"):
         again = fp("rerun", tmp_path / name, "--jobs", 1)
         assert again.code == 0 and again.out.count("same bytes: ") == 5 - int(name)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fp.denoisers.images import REASONS as FILE_REASONS
 from fp.denoisers.images import Limits
 from fp.fingerprint.decision import REASONS
+from fp.fingerprint.files import output_error
 from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.reporting.charts import BINS, Bins, shares
 from fp.fingerprint.reporting.fingerprints import Shown, shown
@@ -28,8 +30,11 @@ MOST_FINGERPRINTS = 12
 _LISTED = 5  # fingerprints of an image
 
 Rows = Callable[[], Iterator[dict[str, Any]]]
-Members = Callable[[Collection[str]], Iterable[Fingerprint]]
-"""Gives the fingerprints of these names, in the order of their bank."""
+Reporting = Literal["full", "without-pictures", "none"]
+"""What report a run leaves beside its tables."""
+
+Members = Callable[[Collection[str] | None], Iterator[Fingerprint]]
+"""Gives the fingerprints of these names, or all of them, in the order of their bank."""
 
 DECISIONS = {
     "supports_generator": (
@@ -50,6 +55,14 @@ DECISIONS = {
     "not_examined": ("not examined", "There is no score; the reason says why."),
 }
 """Decisions with their words and what they mean."""
+
+_NEAREST = {
+    decision: (DECISIONS[decision][0], f"The score lies nearer to the mean of {whose} images.")
+    for decision, whose in (
+        ("supports_generator", "the generator's"),
+        ("supports_reference", "the reference"),
+    )
+}
 
 _OPTIONAL = ("examined", "windows", "map_generated", "map_reference")  # where a run has them
 
@@ -113,8 +126,8 @@ class Run:
         Finds the file of a row.
     members : callable or None
         Gives fingerprints of its bank by name; None where the bank is not at hand.
-    pictures : bool
-        Whether the report may hold pictures of what was examined.
+    reporting : {"full", "without-pictures", "none"}
+        Whether there is to be a report, and whether it may hold pictures of what was examined.
     """
 
     folder: Path
@@ -123,7 +136,35 @@ class Run:
     rows: Rows
     place: Place
     members: Members | None
-    pictures: bool = True
+    reporting: Reporting = "full"
+
+
+def leave_report(found: Run) -> list[Path]:
+    """Write the report that a run is to have, or take an earlier one away.
+
+    Parameters
+    ----------
+    found : Run
+        The run, whose folder holds nothing that may not be replaced.
+
+    Returns
+    -------
+    list of Path
+        The report, where there is to be one.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written, or an earlier one cannot be removed.
+    """
+    if found.reporting != "none":
+        return [write_report(found)]
+    earlier = found.folder / REPORT
+    try:
+        earlier.unlink(missing_ok=True)
+    except OSError as error:
+        raise output_error(earlier, error) from error
+    return []
 
 
 def write_report(found: Run) -> Path:
@@ -164,11 +205,14 @@ def report(found: Run) -> Iterator[str]:
         HTML.
     """
     counted = _Counted.of(found.rows())
+    words = DECISIONS | (_NEAREST if found.run["options"]["rule"] == "nearest-mean" else {})
     members = _shown(found, counted)
     decisions = {name: n for name in DECISIONS if (n := found.summary["decisions"].get(name, 0))}
     listed = quotas(decisions, MOST_ROWS)
 
-    def rows(pictures: bool = found.pictures) -> Iterator[list[Any]]:
+    pictured = found.reporting == "full"
+
+    def rows(pictures: bool = pictured) -> Iterator[list[Any]]:
         previews = Previews(
             found.folder,
             found.place,
@@ -195,7 +239,7 @@ def report(found: Run) -> Iterator[str]:
         plain=lambda: rows(pictures=False),
     )
     meta = {
-        "decisions": {name: list(told) for name, told in DECISIONS.items()},
+        "decisions": {name: list(told) for name, told in words.items()},
         "reasons": REASONS | FILE_REASONS,
         "fingerprints": [
             {"name": m.name, "n_real": m.n_real, "n_generated": m.n_generated} for m in members
@@ -210,7 +254,7 @@ def report(found: Run) -> Iterator[str]:
         bank=found.run["bank"],
         summary=found.summary,
         decisions=decisions,
-        words=DECISIONS,
+        words=words,
         shares=shares(list(decisions.items())),
         reasons={code: n for code, n in counted.reasons.most_common() if code in REASONS},
         meanings=REASONS,
@@ -221,7 +265,7 @@ def report(found: Run) -> Iterator[str]:
         claimants=len(counted.claims),
         table=table,
         left_out=found.summary["images"] - table.total,
-        pictures=found.pictures,
+        pictures=pictured,
         meta=as_json(meta),
     )
 
@@ -258,7 +302,10 @@ def _shown(found: Run, counted: _Counted) -> list[Shown]:
     ranked = sorted(counted.best.items(), key=lambda item: (-item[1], item[0]))
     wanted = [name for name, _ in ranked[:MOST_FINGERPRINTS]]
     others = sorted(set(counted.names) - set(wanted))
-    members = list(found.members([*wanted, *others][:MOST_FINGERPRINTS]))
+    # Where no file was examined, none stands out.
+    members = list(
+        islice(found.members([*wanted, *others][:MOST_FINGERPRINTS] or None), MOST_FINGERPRINTS)
+    )
     bins = {member.name: Bins.of(member.calibration) for member in members}
     images = {name: [0] * BINS for name in bins}
     for row in found.rows() if bins else ():
