@@ -33,6 +33,7 @@ from fp.fingerprint.figures import (
 )
 from fp.fingerprint.fingerprint import Calibration, NullControl
 from fp.fingerprint.likelihood import certified_rate, fit
+from fp.fingerprint.reporting.drawing import in_both
 
 
 @pytest.fixture
@@ -212,7 +213,7 @@ def test_each_theme_has_its_colours_and_gives_the_same_bytes_again():
         axes = style.new_axes(7, 4)
         return draw_scores(axes, calibration(), {"one": 0.0}).get_figure()
 
-    once, again = style.in_both(drawn), style.in_both(drawn)
+    once, again = in_both(drawn), in_both(drawn)
     assert once == again and once["light"] != once["dark"]
     for theme, bright in (("light", False), ("dark", True)):
         with style.themed(theme):

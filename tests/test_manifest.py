@@ -188,7 +188,7 @@ def test_a_project_that_was_moved_is_as_recorded(project):
     for place in (project / "out", project / "out" / "manifest.json"):
         outcome = verify(place)
         assert (outcome.code, outcome.err) == (0, "")
-        assert "as recorded (3 outputs, 11 inputs" in outcome.out
+        assert "as recorded (4 outputs, 11 inputs" in outcome.out
     assert state(project) == before
 
 

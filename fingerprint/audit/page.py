@@ -10,6 +10,7 @@ from fp.denoisers.files import display_path
 from fp.denoisers.images import REASONS as FILE_REASONS
 from fp.fingerprint.audit.findings import CODES, LEAST_AREA, SEVERITIES, Audit, Finding
 from fp.fingerprint.audit.measuring import Folder
+from fp.fingerprint.reporting.drawing import in_both
 from fp.fingerprint.reporting.page import pieces
 from fp.fingerprint.reporting.table import Column, Table, of_dicts
 from fp.fingerprint.reporting.text import rounded
@@ -131,8 +132,6 @@ def _images(measured: Sequence[tuple[str, Folder]]) -> Table:
 
 
 def _drawn(compared: Sequence[Finding]) -> dict[str, str]:
-    from fp.fingerprint.figures.style import in_both
-
     return in_both(lambda: _figure(compared))
 
 

@@ -12,7 +12,7 @@ from fp.fingerprint.evaluation.configuration import Configuration
 from fp.fingerprint.evaluation.pictures import Picture, pictures
 from fp.fingerprint.evaluation.running import Evaluation
 from fp.fingerprint.evaluation.summary import MEAN, Comparison, Figure
-from fp.fingerprint.figures.style import in_both
+from fp.fingerprint.reporting.drawing import in_both
 from fp.fingerprint.reporting.page import pieces
 from fp.fingerprint.reporting.table import Column, Table, choices_of, of_dicts
 from fp.fingerprint.reporting.text import rounded

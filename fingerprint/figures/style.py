@@ -6,9 +6,8 @@ differ in shape too, for print without colour.
 
 from __future__ import annotations
 
-import base64
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -136,31 +135,6 @@ def as_svg(figure: Figure) -> bytes:
     unsaid = {"Date": None, "Creator": None, "Format": None, "Type": None}
     figure.savefig(file, format="svg", dpi=2 * _DPI, metadata=unsaid)
     return file.getvalue()
-
-
-def data_uri(content: bytes, kind: str) -> str:
-    """Give a file as an address that holds it, for a page that asks for nothing else."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def in_both(draw: Callable[[], Figure]) -> dict[str, str]:
-    """Draw a figure for light and for dark pages.
-
-    Parameters
-    ----------
-    draw : callable
-        Draws it anew, in the colours of the moment.
-
-    Returns
-    -------
-    dict of str to str
-        The SVG of each theme as a data URI.
-    """
-    found: dict[str, str] = {}
-    for theme in THEMES:
-        with themed(theme):
-            found[theme] = data_uri(as_svg(draw()), "image/svg+xml")
-    return found
 
 
 def short(name: str, longest: int = _SHORT) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.judge import judge_of
 from fp.fingerprint.reporting.charts import Distribution, distribution
+from fp.fingerprint.reporting.drawing import in_both
 from fp.fingerprint.reporting.text import percent
 
 if TYPE_CHECKING:
@@ -141,7 +142,6 @@ class _Keyed:
 @lru_cache(maxsize=16)
 def _drawn(keyed: _Keyed) -> tuple[dict[str, str], dict[str, str]]:
     from fp.fingerprint.figures.patterns import pattern_of
-    from fp.fingerprint.figures.style import in_both
 
     found = keyed.fingerprint
     has_pattern = pattern_of(found) is not None

@@ -15,7 +15,7 @@ from PIL import Image
 
 from fp.denoisers.errors import FpError
 from fp.denoisers.images import Limits, load_image
-from fp.fingerprint.figures.style import data_uri
+from fp.fingerprint.reporting.drawing import data_uri
 
 MOST = 240
 """Pictures in a report: about one and a half megabytes."""
