@@ -29,7 +29,7 @@ from fp.cli.telling import tell_table
     multiple=True,
     help="Further folder in which copies of these images are looked for; may be repeated.",
 )
-@click.option("-o", "--output", type=PATH, help="Folder for audit.json and audit.csv.")
+@click.option("-o", "--output", type=PATH, help="Folder for report and tables.")
 @jobs_option
 @max_pixels_option
 @overwrite_option

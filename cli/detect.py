@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -18,6 +18,7 @@ from fp.cli.options import (
     memory_option,
     overwrite_option,
     progress_bar,
+    report_option,
 )
 from fp.cli.recording import invocation_of
 from fp.cli.telling import tell_counts, tell_where
@@ -34,7 +35,7 @@ def _shard(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
 @click.command("detect")
 @click.argument("bank", type=PATH)
 @click.argument("inputs", type=PATH, nargs=-1, required=True)
-@click.option("-o", "--output", type=PATH, required=True, help="Folder for tables and manifest.")
+@click.option("-o", "--output", type=PATH, required=True, help="Folder for report and tables.")
 @click.option(
     "--fpr",
     type=float,
@@ -73,6 +74,7 @@ def _shard(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
 @memory_option
 @max_pixels_option
 @max_seconds_option
+@report_option
 @overwrite_option
 def command(
     bank: Path,
@@ -88,6 +90,7 @@ def command(
     memory: int,
     max_pixels: int,
     max_seconds: float,
+    reporting: Literal["full", "without-pictures", "none"],
     overwrite: bool,
 ) -> None:
     """Test images and folders of images against the fingerprints of BANK.
@@ -142,7 +145,8 @@ def command(
             count = detect_shard(output, bank, items, options, Shard(*shard), **how)
             click.echo(f"{count} of {len(items)} files, shard {shard[0]}/{shard[1]} in {shown}")
             return
-        found = detect_into(output, bank, items, options, invocation=invocation, **how)
+        how |= {"invocation": invocation, "reporting": reporting}
+        found = detect_into(output, bank, items, options, **how)
     tell_where(found, output)
     if rule == "conformal" and found.certified is not None:
         click.echo(

@@ -35,7 +35,7 @@ def _named(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 
 @click.command("evaluate")
 @click.argument("dataset", type=PATH)
-@click.option("-o", "--output", type=PATH, required=True, help="Folder for tables and figures.")
+@click.option("-o", "--output", type=PATH, required=True, help="Folder for report and tables.")
 @click.option(
     "--config",
     type=PATH,

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
-from fp.cli.options import PATH, overwrite_option
+from fp.cli.options import PATH, overwrite_option, report_option
 from fp.cli.recording import invocation_of
 from fp.cli.telling import tell_counts, tell_where
 
 
 @click.command("merge")
 @click.argument("shards", type=PATH, nargs=-1, required=True)
-@click.option("-o", "--output", type=PATH, required=True, help="Folder for tables and manifest.")
+@click.option("-o", "--output", type=PATH, required=True, help="Folder for report and tables.")
+@click.option("--bank", type=PATH, help="The bank of the run: its fingerprints, for the report.")
+@report_option
 @overwrite_option
-def command(shards: tuple[Path, ...], output: Path, overwrite: bool) -> None:
+def command(
+    shards: tuple[Path, ...],
+    output: Path,
+    bank: Path | None,
+    reporting: Literal["full", "without-pictures", "none"],
+    overwrite: bool,
+) -> None:
     """Join the folders that 'fp detect --shard' wrote, all of one run, in any order.
 
     The tables are those that one process would have written, byte for byte. A false-discovery rate
@@ -27,7 +36,14 @@ def command(shards: tuple[Path, ...], output: Path, overwrite: bool) -> None:
     from fp.fingerprint.shards import merge
 
     invocation = invocation_of("merge")
-    check_folder(output, shards)
-    found = merge(shards, output, overwrite=overwrite, invocation=invocation)
+    check_folder(output, shards if bank is None else (*shards, bank))
+    found = merge(
+        shards,
+        output,
+        overwrite=overwrite,
+        invocation=invocation,
+        bank=bank,
+        reporting=reporting,
+    )
     tell_where(found, output)
     tell_counts(found)

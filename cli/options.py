@@ -60,6 +60,15 @@ overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace the output of an earlier run."
 )
 
+report_option = click.option(
+    "--report",
+    "reporting",
+    type=click.Choice(["full", "without-pictures", "none"]),
+    default="full",
+    show_default=True,
+    help="Write report.html with small previews of the files, without any picture, or not at all.",
+)
+
 max_pixels_option = click.option(
     "--max-pixels",
     type=click.IntRange(1),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -40,6 +40,9 @@ class Bank(Protocol):
 
     def examine(self, image: LoadedImage, options: DetectOptions) -> Finding:
         """Test one image against every fingerprint."""
+
+    def members_of(self, names: Collection[str] | None) -> Iterator[Fingerprint]:
+        """Give the fingerprints of these names, or all of them, in their order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +89,10 @@ class WholeBank:
     def examine(self, image: LoadedImage, options: DetectOptions) -> Finding:
         """Test one image; see `fp.fingerprint.detection.examine`."""
         return examine(image, self.members, options)
+
+    def members_of(self, names: Collection[str] | None) -> Iterator[Fingerprint]:
+        """Give the fingerprints of these names, or all of them, in their order."""
+        return (member for member in self.members if names is None or member.name in names)
 
 
 def check_bank(bank: Bank, options: DetectOptions) -> None:

@@ -8,6 +8,7 @@ judged in full, with the same figures as in a bank that is held whole.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,6 +155,11 @@ class LargeBank:
                 )
             )
         return self._finding(image, rows, judged, small, options)
+
+    def members_of(self, names: Collection[str] | None) -> Iterator[Fingerprint]:
+        """Give the fingerprints of these names, or all of them, in their order."""
+        held = self._calibrations.names
+        return (self._lazy[k] for k, name in enumerate(held) if names is None or name in names)
 
     def _finding(
         self,

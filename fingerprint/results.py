@@ -36,11 +36,13 @@ from fp.fingerprint.journal import Row
 from fp.fingerprint.manifest.inputs import Hasher, InputFile
 from fp.fingerprint.manifest.run import Invocation
 from fp.fingerprint.manifest.writing import LISTING, MANIFEST, Recorder
+from fp.fingerprint.reporting.detections import Reporting, Run, leave_report
+from fp.fingerprint.reporting.page import REPORT
 from fp.fingerprint.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS, Detection
 from fp.fingerprint.store import bank_files
 
 TABLES = ("detections.jsonl", "detections.csv", "attributions.csv")
-RESULTS = (MANIFEST, LISTING, *TABLES)
+RESULTS = (MANIFEST, LISTING, *TABLES, REPORT)
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ def detect_into(
     progress: Callable[[int, int], None] | None = None,
     report: Callable[[Detection], None] | None = None,
     invocation: Invocation | None = None,
+    reporting: Reporting = "full",
 ) -> Summary:
     """Examine files and write their rows into a folder.
 
@@ -119,6 +122,8 @@ def detect_into(
         Called with the row of each file as it comes.
     invocation : Invocation, optional
         What was called, for the manifest; without it the run cannot be repeated from there.
+    reporting : {"full", "without-pictures", "none"}
+        Whether ``report.html`` is written, and whether it may hold small pictures of the files.
 
     Returns
     -------
@@ -160,11 +165,13 @@ def detect_into(
         report=report,
     ) as journal:
         rows = final_rows(lambda: journal.rows(paths), options.fdr)
-        summary = write_tables(folder, rows, len(opened))
+        summary = write_tables(folder, rows(), len(opened))
         summary = replace(summary, **of_bank(opened, options))
+        place = {display_path(item.path): (item.path, item.root) for item in items}.__getitem__
+        found = Run(folder, run, asdict(summary), rows, place, opened.members_of, reporting)
         recorder.finish(
             _inputs(bank, journal.rows(paths), items, options),
-            [folder / name for name in TABLES],
+            [*(folder / name for name in TABLES), *leave_report(found)],
             {**run, "files": files_of(paths), "summary": asdict(summary)},
         )
     return summary
@@ -212,7 +219,7 @@ def corrected(rows: Iterable[Row]) -> dict[str, float]:
     return dict(zip(found, adjusted.tolist(), strict=True))
 
 
-def final_rows(rows: Callable[[], Iterator[Row]], fdr: float | None) -> Iterator[Row]:
+def final_rows(rows: Callable[[], Iterator[Row]], fdr: float | None) -> Callable[[], Iterator[Row]]:
     """Give the rows of a run as its tables have them.
 
     Parameters
@@ -224,13 +231,13 @@ def final_rows(rows: Callable[[], Iterator[Row]], fdr: float | None) -> Iterator
 
     Returns
     -------
-    iterator of dict
-        The rows.
+    callable
+        Gives the final rows in the same way.
     """
     if fdr is None:
-        return rows()
+        return rows
     rates = corrected(rows())
-    return (_corrected(row, rates, fdr) for row in rows())
+    return lambda: (_corrected(row, rates, fdr) for row in rows())
 
 
 def _corrected(row: Row, rates: Mapping[str, float], fdr: float) -> Row:

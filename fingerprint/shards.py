@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fp.denoisers.errors import InputError, IntegrityError, UsageError
-from fp.denoisers.images import display_path
+from fp.denoisers.files import display_path, path_of
 from fp.fingerprint.banks import DEFAULT_MEMORY, check_bank
 from fp.fingerprint.collecting import JOURNAL, Work, collected, first_of, refuse_existing
 from fp.fingerprint.detection import DetectOptions
@@ -31,6 +31,7 @@ from fp.fingerprint.journal import Row
 from fp.fingerprint.manifest.inputs import InputFile
 from fp.fingerprint.manifest.run import Invocation
 from fp.fingerprint.manifest.writing import MANIFEST, Recorder
+from fp.fingerprint.reporting.detections import Members, Reporting, Run, leave_report
 from fp.fingerprint.results import (
     RESULTS,
     TABLES,
@@ -167,6 +168,8 @@ def merge(
     *,
     overwrite: bool = False,
     invocation: Invocation | None = None,
+    bank: Path | None = None,
+    reporting: Reporting = "full",
 ) -> Summary:
     """Join the shards of one run.
 
@@ -180,6 +183,11 @@ def merge(
         Replace the tables of an earlier run.
     invocation : Invocation, optional
         What was called, for the manifest.
+    bank : Path, optional
+        The bank of the run, for its fingerprints in the report.
+    reporting : {"full", "without-pictures", "none"}
+        As in `fp.fingerprint.results.detect_into`; pictures are of files that lie where the shards
+        found them.
 
     Returns
     -------
@@ -189,7 +197,7 @@ def merge(
     Raises
     ------
     InputError
-        If a shard is missing, given twice, unfinished or of another run.
+        If a shard is missing, given twice, unfinished or of another run, or the bank is another.
     IntegrityError
         If a shard is damaged.
     OutputError
@@ -200,6 +208,7 @@ def merge(
     )
     shards = _in_order(folders)
     first = shards[0][1]
+    members = None if bank is None else _members(bank, first)
     if not overwrite:
         refuse_existing(output, RESULTS)
     try:
@@ -214,16 +223,32 @@ def merge(
             "examine them again."
         )
     run = {key: first[key] for key in ("tool_version", "bank", "options")}
-    bank = dict(first["of_bank"])
+    of_bank = dict(first["of_bank"])
     rows = final_rows(lambda: _interleaved(rows_of), first["options"]["fdr"])
-    summary = write_tables(output, rows, bank.pop("fingerprints"))
-    summary = replace(summary, certified=bank["certified"], weak=tuple(bank["weak"]))
+    summary = write_tables(output, rows(), of_bank.pop("fingerprints"))
+    summary = replace(summary, certified=of_bank["certified"], weak=tuple(of_bank["weak"]))
+    found = Run(output, run, asdict(summary), rows, _place, members, reporting)
     recorder.finish(
         _inputs([folder for folder, _ in shards], _interleaved(rows_of)),
-        [output / name for name in TABLES],
+        [*(output / name for name in TABLES), *leave_report(found)],
         {**run, "files": files_of(paths), "summary": asdict(summary)},
     )
     return summary
+
+
+def _members(bank: Path, completion: Row) -> Members:
+    identity = bank_identity(bank)
+    if [{"name": name, "sha256": sha256} for name, sha256 in identity] != completion["bank"]:
+        raise InputError(
+            f"{display_path(bank)} is not the bank that these shards were examined with; name that "
+            "one, or leave it out."
+        )
+    return open_for_examination(bank, identity, DEFAULT_MEMORY).members_of
+
+
+def _place(path: str) -> tuple[Path, Path | None]:
+    """Find a file where the shards found it; what it holds is checked by its hash."""
+    return path_of(path), None
 
 
 def _inputs(folders: Sequence[Path], rows: Iterator[Row]) -> Iterator[InputFile]:

@@ -142,5 +142,5 @@ def _content(found: Lineage, skipped: Sequence[Skipped]) -> dict[str, bytes]:
     content["tree.nwk"] = tables.as_newick(found).encode()
     content["kin.graphml"] = tables.as_graphml(found).encode()
     content |= {f"{name}.png": png for name, png in drawn.items()}
-    content["report.html"] = as_html(found, drawn, skipped).encode()
+    content["report.html"] = as_html(found, skipped).encode()
     return content

@@ -2,40 +2,65 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fp.fingerprint.environment import tool_version
+from fp.denoisers.images import REASONS as FILE_REASONS
+from fp.fingerprint.figures.style import as_png
 from fp.fingerprint.population import Skipped
+from fp.fingerprint.reporting.drawing import in_both
+from fp.fingerprint.reporting.page import pieces
+from fp.fingerprint.reporting.table import Column, Table, choices_of, of_dicts
+from fp.fingerprint.reporting.text import rounded
 from fp.lineage import figures
 from fp.lineage.analysis import Lineage
-from fp.lineage.tables import pair_rows
+from fp.lineage.tables import cross_detection_rows, pair_rows
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_DRAWN: dict[str, Callable[[Lineage], Axes]] = {
+    "heat_map": figures.heat_map,
+    "tree": figures.tree,
+    "graph": figures.graph,
+}
 
 _CAPTIONS = {
+    "tree": (
+        "Dendrogram",
+        "Average linkage of kinship; what is joined right of the dashed line is a family. Numbers "
+        "are the bootstrap support of each branch.",
+    ),
     "heat_map": (
         "Cross-detection",
         "Share of each folder's images (columns) that each fingerprint (rows) flags, in per cent, "
         "on images it has not seen; ordered as the dendrogram. High in one direction only is no "
         "kinship: a strong pattern sets off the fingerprints of strangers.",
     ),
-    "tree": (
-        "Dendrogram",
-        "Average linkage of kinship; what is joined right of the dashed line is a family. Numbers "
-        "are the bootstrap support of each branch.",
-    ),
     "graph": (
         "Graph of kin",
         "Solid lines join kin, thicker for a higher kinship; dotted lines are undecided.",
     ),
 }
+
+_RELATIONS = {"kin": "kin", "undecided": "undecided", "not_shown": "not shown"}
+
+_PAIRS = (
+    Column("pair", "generators", "name"),
+    Column("relation", "relation", "word", choices=_RELATIONS),
+    Column("kinship", "kinship", "number", 2),
+    Column("low", "95 % from", "number", 2, wide=True),
+    Column("high", "to", "number", 2, wide=True),
+    Column("p_forward", "p, one way", "number", 4, wide=True),
+    Column("p_backward", "p, other way", "number", 4, wide=True),
+    Column("strangers", "strangers", "number", 0, wide=True),
+    Column("q", "q", "number", 4, wide=True),
+    Column("told", "first, if in line; or why undecided", wide=True),
+)
 
 
 @dataclass(frozen=True)
@@ -57,32 +82,22 @@ def render_figures(found: Lineage) -> dict[str, bytes]:
     dict of str to bytes
         PNG files by name.
     """
-    drawn = {
-        "heat_map": figures.heat_map(found),
-        "tree": figures.tree(found),
-        "graph": figures.graph(found),
-    }
-    return {name: _png(axes) for name, axes in drawn.items()}
+    return {name: as_png(_figure(draw, found)) for name, draw in _DRAWN.items()}
 
 
-def _png(axes: Axes) -> bytes:
-    file = io.BytesIO()
-    # Without the program's version: the same result gives the same bytes.
-    figure = axes.get_figure(root=True)
+def _figure(draw: Callable[[Lineage], Axes], found: Lineage) -> Figure:
+    figure = draw(found).get_figure(root=True)
     assert figure is not None  # it was drawn on one
-    figure.savefig(file, format="png", dpi=120, metadata={"Software": None})
-    return file.getvalue()
+    return figure
 
 
-def as_html(found: Lineage, drawn: dict[str, bytes], skipped: Sequence[Skipped] = ()) -> str:
+def as_html(found: Lineage, skipped: Sequence[Skipped] = ()) -> str:
     """Write the report.
 
     Parameters
     ----------
     found : Lineage
         What was found.
-    drawn : dict of str to bytes
-        Result of `render_figures`.
     skipped : sequence of Skipped
         Files that were not examined.
 
@@ -91,45 +106,90 @@ def as_html(found: Lineage, drawn: dict[str, bytes], skipped: Sequence[Skipped] 
     str
         HTML that asks for nothing outside of itself. Every name is escaped.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
-        loader=PackageLoader("fp.lineage"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
-    rows = environment.get_template("pairs.html")
-
-    def pair_table(pairs: list[dict[str, Any]], reasons: bool = False) -> Markup:
-        return Markup(rows.render(pairs=pairs, reasons=reasons))
-
     groups = [
         _Group(tuple(found.names[m] for m in cluster.members), cluster.support)
         for cluster in found.families.clusters
     ]
-    pairs = pair_rows(found)
     names = (*found.names, "reference images")
     strides = (*(str(stride or "none") for stride in found.strides), "")
-    return environment.get_template("report.html").render(
-        found=found,
-        families=[group for group in groups if len(group.names) > 1],
-        loners=[group for group in groups if len(group.names) == 1],
-        kin=[row for row in pairs if row["relation"] == "kin"],
-        weak=[row for row in pairs if row["relation"] == "undecided"],
-        pair_table=pair_table,
-        percent=lambda share: f"{100 * share:.0f} %",
-        figures=[
-            {"alt": alt, "caption": caption, "source": _data_uri(drawn[name])}
-            for name, (alt, caption) in _CAPTIONS.items()
-        ],
-        folders=sorted(zip(names, found.images, found.sources, strides, strict=True)),
-        skipped=skipped,
-        version=tool_version(),
-        options=json.dumps(found.parameters()),
+    relations = Counter(str(pair.relation) for pair in found.pairs)
+    reasons = Counter(item.reason for item in skipped)
+    return "".join(
+        pieces(
+            "lineage.html",
+            made_by="lineage",
+            sections=[
+                ("summary", "Summary"),
+                ("figures", "Figures"),
+                ("pairs-section", "Pairs"),
+                ("crossed", "Cross-detection"),
+                ("explanations", "What else"),
+                ("method", "Method and limits"),
+            ],
+            found=found,
+            families=[group for group in groups if len(group.names) > 1],
+            loners=[group for group in groups if len(group.names) == 1],
+            relations={name: relations[name] for name in _RELATIONS},
+            words=_RELATIONS,
+            directed=[row for row in pair_rows(found) if row["direction"] != "undirected"],
+            pairs=_pairs(found),
+            crossed=_crossed(found),
+            figures=[(*told, _uris(name, found)) for name, told in _CAPTIONS.items()],
+            folders=sorted(zip(names, found.images, found.sources, strides, strict=True)),
+            reasons=dict(sorted(reasons.items())),
+            meanings=FILE_REASONS,
+            skipped=skipped,
+            options=json.dumps(found.parameters()),
+        )
     )
 
 
-def _data_uri(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+def _uris(name: str, found: Lineage) -> dict[str, str]:
+    return in_both(lambda: _figure(_DRAWN[name], found))
+
+
+def _pairs(found: Lineage) -> Table:
+    rows = [
+        {
+            **{name: rounded(v) if isinstance(v, float) else v for name, v in row.items()},
+            "pair": f"{row['first']} – {row['second']}",
+            "told": _told(row),
+        }
+        for row in pair_rows(found)
+    ]
+    caption = "The closest first; pairs.csv has every figure."
+    return of_dicts("pairs", "All pairs", caption, _PAIRS, rows)
+
+
+def _told(row: dict[str, Any]) -> str:
+    if row["reasons"]:
+        return "; ".join(row["reasons"]).replace("_", " ")
+    first = {"first_before_second": "first", "second_before_first": "second"}
+    found = first.get(row["direction"])
+    return "" if found is None else str(row[found])
+
+
+def _crossed(found: Lineage) -> Table:
+    rows: list[dict[str, Any]] = []
+    for row in cross_detection_rows(found):
+        told = {"fingerprint": row["fingerprint"], "folder": row["folder"], "images": row["images"]}
+        for figure in ("flagged", "accuracy", "auc"):
+            scale = 1 if figure == "auc" else 100
+            for end in ("", "_low", "_high"):
+                value = row[figure + end]
+                told[figure + end] = None if value is None else rounded(scale * value)
+        rows.append(told)
+    shown = (
+        Column("fingerprint", "fingerprint of", "name"),
+        Column("folder", "images of", "word", choices=choices_of(rows, "folder")),
+        Column("images", "images", "number", 0, wide=True),
+        Column("flagged", "flagged, %", "number", 1),
+        Column("flagged_low", "95 % from", "number", 1, wide=True),
+        Column("flagged_high", "to", "number", 1, wide=True),
+        Column("accuracy", "accuracy, %", "number", 1, wide=True),
+        Column("accuracy_low", "95 % from", "number", 1, wide=True),
+        Column("accuracy_high", "to", "number", 1, wide=True),
+        Column("auc", "AUC", "number", 3, wide=True),
+    )
+    caption = "Each fingerprint on each folder, on images it has not seen."
+    return of_dicts("cross", "Cross-detection", caption, shown, rows)

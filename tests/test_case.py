@@ -190,7 +190,7 @@ def test_a_case_that_was_moved_is_as_recorded_and_gives_the_same_again(case, mad
     assert read_log(case)[-1]["sha256"] in outcome.out
     again = fp("rerun", case, "-o", tmp_path / "again", "--jobs", 1)
     assert again.code == 0, again.out + again.err
-    assert again.out.count("same bytes: ") == 3
+    assert again.out.count("same bytes: ") == 4
     assert state(case) == before
 
 

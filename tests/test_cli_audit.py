@@ -74,6 +74,7 @@ def test_files_hold_every_finding_and_a_row_an_image(folders, tmp_path):
         "audit.json",
         "inputs.jsonl",
         "manifest.json",
+        "report.html",
     ]
     content = json.loads((output / "audit.json").read_text("utf-8"))
     found = {finding["code"]: finding for finding in content["findings"]}
@@ -93,7 +94,7 @@ def test_the_same_bytes_twice_and_never_over_another_audit(folders, tmp_path):
     first, second = tmp_path / "1", tmp_path / "2"
     arguments = ("audit", *asked(folders, "jpeg"))
     assert fp(*arguments, "-o", first).code == fp(*arguments, "-o", second).code == 0
-    for name in ("audit.json", "audit.csv"):
+    for name in ("audit.json", "audit.csv", "report.html"):
         assert (first / name).read_bytes() == (second / name).read_bytes()
     refused = fp(*arguments, "-o", first)
     assert refused.code == 4

@@ -78,7 +78,7 @@ def test_one_fingerprint_and_a_folder_give_a_row_a_file(lab, tmp_path):
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.startswith(f"24 files, 1 fingerprints, results in {tmp_path}/case\n")
     assert sorted(path.name for path in (tmp_path / "case").iterdir()) == sorted(
-        [*TABLES, "inputs.jsonl", "manifest.json"]
+        [*TABLES, "inputs.jsonl", "manifest.json", "report.html"]
     )
     rows = json_rows(tmp_path / "case")
     assert list(rows[0]) == COLUMNS
@@ -154,9 +154,12 @@ def test_the_paper_rule_is_never_inconclusive(lab, tmp_path):
 
 
 def test_a_wavelet_fingerprint_never_loads_torch(lab, tmp_path):
-    found = imported("detect", lab.single, lab.unknown / "photo 1000.png", "-o", tmp_path / "o")
+    arguments = ("detect", lab.single, lab.unknown / "photo 1000.png", "-o")
+    found = imported(*arguments, tmp_path / "o")
+    assert "h5py" in found and "torch" not in found
+    found = imported(*arguments, tmp_path / "p", "--report", "none")
     assert "h5py" in found
-    assert not found & {"torch", "matplotlib"}
+    assert not found & {"torch", "matplotlib", "jinja2"}
 
 
 # --- what decisions must not depend on ---
@@ -571,7 +574,7 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(lab, tmp_path):
     assert (outcome.code, outcome.err) == (0, "")
     assert tables(output) == expected
     assert sorted(path.name for path in output.iterdir()) == sorted(
-        [*TABLES, "inputs.jsonl", "manifest.json"]
+        [*TABLES, "inputs.jsonl", "manifest.json", "report.html"]
     )
 
 

@@ -24,7 +24,14 @@ kind = "bank"
 methods = ["tile"]
 """
 
-REPORT = ("results.csv", "results.json", "results.md", "claims.csv", "sources.csv")
+REPORT = (
+    "results.csv",
+    "results.json",
+    "results.md",
+    "claims.csv",
+    "sources.csv",
+    "report.html",
+)
 
 
 @pytest.fixture(scope="module")

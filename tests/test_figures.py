@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from golden_bank import full, small, together
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from scipy.cluster.hierarchy import linkage
 
+from fp.fingerprint import figures
 from fp.fingerprint.figures import (
+    Curve,
+    Interval,
+    draw_calibration,
     draw_conditions,
+    draw_curves,
     draw_decisions,
+    draw_dendrogram,
     draw_error_rates,
+    draw_fingerprint,
+    draw_intervals,
+    draw_map,
+    draw_matrix,
     draw_null_control,
     draw_pattern,
     draw_scores,
     draw_spectrum,
+    draw_tippett,
+    pattern_of,
+    style,
 )
 from fp.fingerprint.fingerprint import Calibration, NullControl
-from fp.fingerprint.likelihood import certified_rate
+from fp.fingerprint.likelihood import certified_rate, fit
+from fp.fingerprint.reporting.drawing import in_both
 
 
 @pytest.fixture
@@ -108,3 +125,104 @@ def test_shares_of_decisions_fill_the_row(axes):
     widths = [patch.get_width() for patch in axes.patches]
     assert widths == [25, 75, 0, 0, 0, 100]
     assert [patch.get_x() for patch in axes.patches] == [0, 25, 100, 0, 0, 0]
+
+
+def test_tippetts_steps_are_the_shares_at_or_above_each_ratio(axes):
+    real, generated = np.array([-2.0, -1.0, 0.5, -1.5]), np.array([0.1, 2.0])
+    assert draw_tippett(axes, real, generated) is axes
+    for line, values in zip(axes.lines, (real, generated), strict=False):
+        at, share = line.get_xdata(), line.get_ydata()
+        assert list(at[:-1]) == sorted(values) and share[-1] == 0
+        for ratio, drawn in zip(at[:-1], share, strict=False):
+            assert drawn == pytest.approx(100 * np.mean(values >= ratio))
+
+
+def test_the_ratio_that_is_used_is_drawn_within_its_bounds(axes):
+    given = calibration()
+    assert draw_calibration(axes, given) is axes
+    ratio = fit(given)
+    line = axes.lines[labels(axes).index("used, within its bounds")]
+    assert line.get_ydata() == pytest.approx([ratio(float(s)) for s in line.get_xdata()])
+    assert min(line.get_ydata()) >= ratio.lower and max(line.get_ydata()) <= ratio.upper
+
+
+def test_a_matrix_has_every_number_in_its_place(axes):
+    values = np.array([[1.4, np.nan], [50.0, 99.6]])
+    assert draw_matrix(axes, values, ["a", "$b$"], ["c", "d"], ("rows", "columns")) is axes
+    assert {t.get_position(): t.get_text() for t in axes.texts} == {
+        (0, 0): "1", (1, 0): "–", (0, 1): "50", (1, 1): "100",
+    }  # fmt: skip
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", r"\$b\$"]
+
+
+def test_intervals_and_curves_end_where_they_should(axes):
+    assert draw_intervals(axes, [("a", Interval(0.6, 0.5, 0.7))], {"chance": 0.5}, "AUC") is axes
+    assert list(axes.lines[0].get_xdata()) == [0.5, 0.7]
+    other = Figure().add_subplot()
+    curve = Curve("m", *(np.array(v) for v in ([16.0, 32.0], [60, 70], [50, 65], [80, 75])))
+    assert draw_curves(other, [curve], ("n", "%"), (45, 55)) is other
+    (container,) = other.containers
+    segments = np.array(container.lines[2][0].get_segments())
+    assert segments[:, :, 1].tolist() == [[50, 80], [65, 75]]
+
+
+def test_a_dendrogram_joins_at_its_heights_with_its_support(axes):
+    points = np.array([[0.0], [0.1], [0.9], [1.0]])
+    tree = linkage(points, "average")
+    support = [0.9, 0.8, 0.4]
+    assert draw_dendrogram(axes, tree, list("abcd"), support, {0: (0, 1)}, 0.5) is axes
+    joined = [segment for c in axes.collections for segment in c.get_segments()]
+    assert sorted(segment[:, 0].max() for segment in joined) == pytest.approx(sorted(tree[:, 2]))
+    assert sorted(text.get_text() for text in axes.texts) == ["40", "80", "90"]
+    bold = {t.get_text() for t in axes.get_yticklabels() if t.get_fontweight() == "bold"}
+    assert bold == {"a", "b"}
+
+
+def test_a_map_lies_over_its_picture_and_outlines_what_is_flagged(axes):
+    image = np.full((40, 60, 3), 128, np.uint8)
+    evidence = np.array([[-1.0, 2.0, np.nan], [0.0, 0.5, 1.0]])
+    flagged = evidence > 1.5
+    assert draw_map(axes, image, evidence, flagged=flagged) is axes
+    below, above = axes.images
+    assert tuple(below.get_extent()) == tuple(above.get_extent()) == (0, 60, 40, 0)
+    assert above.get_clim() == (-2, 2)
+    assert np.ma.getmaskarray(above.get_array()).tolist() == np.isnan(evidence).tolist()
+    sides = {
+        (tuple(map(float, line.get_xdata())), tuple(map(float, line.get_ydata())))
+        for line in axes.lines
+    }
+    assert sides == {
+        ((20, 40), (0, 0)), ((20, 40), (20, 20)), ((20, 20), (0, 20)), ((40, 40), (0, 20)),
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="one shape"):
+        draw_map(axes, image, evidence, flagged=flagged[:1])
+
+
+def test_the_pattern_of_a_fingerprint_is_what_it_looks_for(axes):
+    tile = full()
+    found = pattern_of(tile, 20)
+    assert found is not None and np.array_equal(found[:, :4, :8], tile.pattern)
+    assert np.array_equal(found[:, 4:8, 8:16], tile.pattern)
+    assert np.array_equal(pattern_of(small()), small().pattern)
+    assert pattern_of(together()) is not None
+    assert draw_fingerprint(axes, tile) is axes and len(axes.images) == 1
+
+
+def test_each_theme_has_its_colours_and_gives_the_same_bytes_again():
+    def drawn():
+        axes = style.new_axes(7, 4)
+        return draw_scores(axes, calibration(), {"one": 0.0}).get_figure()
+
+    once, again = in_both(drawn), in_both(drawn)
+    assert once == again and once["light"] != once["dark"]
+    for theme, bright in (("light", False), ("dark", True)):
+        with style.themed(theme):
+            assert (sum(to_rgb(style.ink())) > 1.5) is bright
+    assert style.ink() == figures.INK, "the reader's own settings are back"
+
+
+def test_colours_can_be_told_apart_in_grey_or_by_shape():
+    # Reference and generator are drawn filled and as an outline, and differ in lightness.
+    grey = [np.dot(to_rgb(c), (0.2126, 0.7152, 0.0722)) for c in style.SERIES[:2]]
+    assert abs(grey[0] - grey[1]) > 0.03
+    assert len(set(style.SERIES)) == len(style.SERIES)

@@ -32,7 +32,7 @@ from fp.lineage.levels import compare
 from fp.lineage.null import adjusted_for_many, permutation_p, presence_p, strangers
 from fp.lineage.order import put_in_order
 from fp.lineage.pairs import Pair, relate
-from fp.lineage.report import as_html, render_figures
+from fp.lineage.report import as_html
 from fp.lineage.traces import level, placements, trace
 from fp.lineage.whitening import whiten
 
@@ -423,16 +423,24 @@ def test_graph_and_json_hold_what_was_found(found):
 
 
 def test_the_report_asks_for_nothing_and_escapes_names(found):
+    def renamed(name):
+        return "<script>alert(1)</script>" if name == found.names[0] else name
+
     hostile = replace(
         found,
-        names=("<script>alert(1)</script>", *found.names[1:]),
+        names=tuple(map(renamed, found.names)),
+        cross_detection=replace(
+            found.cross_detection,
+            fingerprints=tuple(map(renamed, found.cross_detection.fingerprints)),
+            folders=tuple(map(renamed, found.cross_detection.folders)),
+        ),
         notes=("<img src=x onerror=alert(1)>",),
     )
-    html = as_html(hostile, render_figures(found))
-    assert "<script" not in html and "<img src=x" not in html
+    html = as_html(hostile)
+    assert "<script>alert" not in html and "<img src=x" not in html
     assert "default-src 'none'" in html
     assert not re.search(r"""(?:src|href)\s*=\s*["'](?!data:)""", html)
-    assert html.count("data:image/png;base64,") == 3
+    assert html.count("data:image/svg+xml;base64,") == 6  # light and dark
     for word in ("proves", "match", "is fake"):
         assert word not in html
 

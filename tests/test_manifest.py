@@ -189,7 +189,7 @@ def test_a_project_that_was_moved_is_as_recorded(project):
     for place in (project / "out", project / "out" / "manifest.json"):
         outcome = verify(place)
         assert (outcome.code, outcome.err) == (0, "")
-        assert "as recorded (3 outputs, 11 inputs" in outcome.out
+        assert "as recorded (4 outputs, 11 inputs" in outcome.out
     assert state(project) == before
 
 
@@ -349,7 +349,7 @@ def test_a_run_is_repeated_in_another_place(project, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     outcome = fp("rerun", project / "out", "-o", "again", "--jobs", 1)
     assert (outcome.code, outcome.err) == (0, "  not examined: damaged (1)\n")
-    assert outcome.out.count("same bytes: ") == 3
+    assert outcome.out.count("same bytes: ") == 4
     assert verify("again").code == 0
     assert Path.cwd() == tmp_path
 

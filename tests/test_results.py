@@ -21,7 +21,7 @@ from fp.denoisers.images import display_path
 from fp.fingerprint.detection import DetectOptions, Finding
 from fp.fingerprint.examination import Examiner, Item, bank_identity, list_items, open_bank
 from fp.fingerprint.journal import open_journal
-from fp.fingerprint.results import JOURNAL, LISTING, MANIFEST, TABLES, detect_into
+from fp.fingerprint.results import JOURNAL, LISTING, MANIFEST, REPORT, TABLES, detect_into
 from fp.fingerprint.store import write_bank
 from fp.fingerprint.workers import run_in_order
 
@@ -278,7 +278,9 @@ def test_the_manifest_vouches_for_bank_options_files_and_tables(lab, tmp_path):
     items = list_items([lab.unknown])[:3]
     detect_into(tmp_path / "o", lab.single, items, DetectOptions(fpr=0.2))
     manifest = json.loads((tmp_path / "o" / MANIFEST).read_text("utf-8"))
-    digest = {name: hashlib.sha256((tmp_path / "o" / name).read_bytes()) for name in TABLES}
+    digest = {
+        name: hashlib.sha256((tmp_path / "o" / name).read_bytes()) for name in (*TABLES, REPORT)
+    }
     assert manifest["outputs"] == {name: found.hexdigest() for name, found in digest.items()}
     bank = hashlib.sha256(lab.single.read_bytes()).hexdigest()
     assert manifest["bank"] == [{"name": "single.h5", "sha256": bank}]
@@ -425,11 +427,11 @@ def test_only_what_a_killed_run_left_is_swept_away(lab, tmp_path):
         (tmp_path / name).touch()
     detect_into(tmp_path, lab.single, list_items([lab.unknown])[:1], DetectOptions())
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        [*TABLES, LISTING, MANIFEST, ".mine.0123abcd.tmp", ".detections.csv.tmp"]
+        [*TABLES, REPORT, LISTING, MANIFEST, ".mine.0123abcd.tmp", ".detections.csv.tmp"]
     )
 
 
-@pytest.mark.parametrize("name", [*TABLES, MANIFEST])
+@pytest.mark.parametrize("name", [*TABLES, REPORT, MANIFEST])
 def test_foreign_files_of_these_names_are_never_replaced_unasked(lab, tmp_path, name):
     (tmp_path / name).write_text("mine")
     before = state(tmp_path / name)

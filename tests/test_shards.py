@@ -42,7 +42,8 @@ def whole(lab, folder, *options):
 def test_merged_shards_are_the_bytes_of_one_run(lab, tmp_path, options):
     one = whole(lab, tmp_path / "one", *options)
     parts = shards(lab, tmp_path, 3, *options)
-    outcome = fp("merge", parts[2], parts[0], parts[1], "-o", tmp_path / "merged")
+    asked = ("merge", parts[2], parts[0], parts[1], "-o", tmp_path / "merged")
+    outcome = fp(*asked, "--bank", lab.pair)
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.startswith("24 files, 2 fingerprints, results in ")
     assert tables(tmp_path / "merged") == tables(one)

@@ -1,4 +1,4 @@
-"""An audit as text, as JSON and as a table."""
+"""An audit as text, as JSON, as a table and as a page."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from fp.denoisers.errors import OutputError
 from fp.denoisers.files import display_path
 from fp.fingerprint.audit.findings import CODES, Audit, Finding
 from fp.fingerprint.audit.measuring import Folder
+from fp.fingerprint.audit.page import page
 from fp.fingerprint.environment import tool_version
 from fp.fingerprint.files import output_error, write_text_atomic
+from fp.fingerprint.reporting.page import REPORT
+from fp.fingerprint.reporting.page import write as write_page
 
-FILES = ("audit.json", "audit.csv")
+FILES = ("audit.json", "audit.csv", REPORT)
 """What `write` leaves in its folder."""
 
 
@@ -106,7 +109,7 @@ def write(
     *,
     overwrite: bool = False,
 ) -> None:
-    """Write ``audit.json`` and ``audit.csv``, each whole or not at all.
+    """Write ``audit.json``, ``audit.csv`` and ``report.html``, each whole or not at all.
 
     Parameters
     ----------
@@ -137,6 +140,7 @@ def write(
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     write_text_atomic(folder / "audit.csv", _table(measured), overwrite=overwrite)
     write_text_atomic(folder / "audit.json", text, overwrite=overwrite)
+    write_page(folder / REPORT, page(audit, measured), overwrite=overwrite)
 
 
 def _table(measured: Sequence[tuple[str, Folder]]) -> str:

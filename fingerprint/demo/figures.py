@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fp.fingerprint.figures import draw_pattern, draw_spectrum
+from fp.fingerprint.figures import INK, draw_pattern, draw_spectrum
+from fp.fingerprint.figures.style import frameless
 from fp.fingerprint.lattice import Pattern
 
 BLOCK = 64
@@ -19,7 +20,7 @@ _DPI = 180
 _WIDTH, _LEFT, _GAP, _RIGHT = 6.0, 0.5, 0.65, 0.15  # inches, like all lengths here
 _SIDE = (_WIDTH - _LEFT - _GAP - _RIGHT) / 2
 _HEAD, _TITLE, _FOOT, _LEGEND = 0.55, 0.62, 0.68, 0.55
-_INK, _FAINT = "#1a1a1a", "#555555"
+_FAINT = "#555555"
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,11 +70,11 @@ def draw_patterns(heading: str, panels: Sequence[Panel]) -> bytes:
             _LEFT / _WIDTH, 1 - top / height, text, size=size, weight=weight, color=colour, va="top"
         )
 
-    write(0.15, heading, 14, "bold", _INK)
+    write(0.15, heading, 14, "bold", INK)
     right = _LEFT + _SIDE + _GAP
     for index, panel in enumerate(panels):
         top = _HEAD + row * index
-        write(top + 0.05, panel.title, 12, "bold", _INK)
+        write(top + 0.05, panel.title, 12, "bold", INK)
         write(top + 0.31, panel.note, 11, "normal", _FAINT)
         pattern = panel.pattern_chw
         detail = draw_pattern(place(_LEFT, top + _TITLE, _SIDE, _SIDE), pattern)
@@ -95,6 +96,4 @@ def draw_patterns(heading: str, panels: Sequence[Panel]) -> bytes:
 
 
 def _quiet(axes: Axes) -> None:
-    axes.tick_params(labelsize=9, length=2, colors=_FAINT)
-    for edge in axes.spines.values():
-        edge.set_visible(False)
+    frameless(axes).tick_params(labelsize=9, colors=_FAINT)

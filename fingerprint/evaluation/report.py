@@ -1,4 +1,4 @@
-"""The files of an evaluation: tidy CSV, JSON, Markdown and pictures."""
+"""The files of an evaluation: tidy CSV, JSON, Markdown, pictures and one page for people."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from fp.denoisers.files import display_path
 from fp.fingerprint.environment import tool_version
 from fp.fingerprint.evaluation.cells import Row
 from fp.fingerprint.evaluation.configuration import Configuration
+from fp.fingerprint.evaluation.page import page
 from fp.fingerprint.evaluation.pictures import draw
 from fp.fingerprint.evaluation.running import Evaluation
 from fp.fingerprint.evaluation.summary import (
@@ -25,6 +26,7 @@ from fp.fingerprint.evaluation.summary import (
 )
 from fp.fingerprint.evaluation.tables import markdown
 from fp.fingerprint.files import write_text_atomic
+from fp.fingerprint.reporting.page import REPORT, write
 
 _CLAIM = ("method", "denoiser", "generator", "seed", "folder", "path", "log10_lr", "shuffled")
 
@@ -85,6 +87,7 @@ def write_report(found: Evaluation, configuration: Configuration, output: Path) 
         ),
     )
     draw(figures, output / "figures")
+    write(output / REPORT, page(found, figures, compared, configuration, note), overwrite=True)
     return figures
 
 
