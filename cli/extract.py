@@ -146,6 +146,11 @@ def _match(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     help="Folder of another generator's images, on which the fingerprint's claims are counted and "
     "stored as its specificity; may be repeated.",
 )
+@click.option(
+    "--windows",
+    is_flag=True,
+    help="Calibrate windows too: then 'fp detect' examines large images as a whole, and maps.",
+)
 @jobs_option
 @max_pixels_option
 @cache_options
@@ -168,6 +173,7 @@ def command(
     match: str | None,
     no_audit: bool,
     background: tuple[Path, ...],
+    windows: bool,
     jobs: int,
     max_pixels: int,
     cache_folder: Path | None,
@@ -212,6 +218,7 @@ def command(
         match=match,
         background=background,
         dif=None if with_dif is False else {},
+        windows=windows,
     )
     # Beside the output, so that the same command finds it again after an interruption.
     checkpoint = output.with_name(f".{output.name}.checkpoint")
