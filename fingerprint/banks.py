@@ -19,6 +19,7 @@ from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.judge import Features, judge_of
 from fp.fingerprint.rows import Finding
 from fp.fingerprint.scoring import score
+from fp.fingerprint.windows.combining import window_judge_of
 
 DEFAULT_MEMORY = 2 * 2**30
 """Bytes that a bank may hold in each process, unless another number is given."""
@@ -101,10 +102,18 @@ def check_bank(bank: Bank, options: DetectOptions) -> None:
     Raises
     ------
     UsageError
-        If the rate is out of reach.
+        If the rate is out of reach, or windows are asked for that are not there.
     """
     if options.rule == "conformal":
         check_rate_of(options.fpr, bank.family)
+    if options.mapped or options.window is not None:
+        members = bank.members if isinstance(bank, WholeBank) else ()
+        if not members or any(window_judge_of(f, options.window) is None for f in members):
+            size = "windows" if options.window is None else f"windows of {options.window} pixels"
+            raise UsageError(
+                f"A fingerprint of the bank has no {size}; make it again with 'fp extract "
+                "--windows', from images of at least 64 pixels a side (twice the windows)."
+            )
 
 
 def check_member(fingerprint: Fingerprint) -> None:

@@ -16,6 +16,7 @@ from fp.fingerprint.files import output_error
 from fp.fingerprint.journal import Journal, Row, open_journal
 from fp.fingerprint.rows import Detection
 from fp.fingerprint.unfinished import sweep
+from fp.fingerprint.windows.files import MAPS
 from fp.fingerprint.workers import run_in_order
 
 JOURNAL = "detections.journal"
@@ -99,7 +100,8 @@ def collected(
         done = total - len(todo)
         if progress is not None:
             progress(done, total)
-        examiner = Examiner(bank, work.identity, work.options, work.memory)
+        maps = folder / MAPS if work.options.mapped else None
+        examiner = Examiner(bank, work.identity, work.options, work.memory, maps)
         if pool is not None:
             findings = run_on(pool, examiner, todo, worker_died)
         else:

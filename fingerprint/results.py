@@ -38,6 +38,7 @@ from fp.fingerprint.manifest.run import Invocation
 from fp.fingerprint.manifest.writing import LISTING, MANIFEST, Recorder
 from fp.fingerprint.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS, Detection
 from fp.fingerprint.store import bank_files
+from fp.fingerprint.windows.files import maps_of, sweep_maps
 
 TABLES = ("detections.jsonl", "detections.csv", "attributions.csv")
 RESULTS = (MANIFEST, LISTING, *TABLES)
@@ -158,9 +159,12 @@ def detect_into(
         rows = final_rows(lambda: journal.rows(paths), options.fdr)
         summary = write_tables(folder, rows, len(opened))
         summary = replace(summary, **of_bank(opened, options))
+        maps = maps_of(folder, (row["detection"]["map"] for row in journal.rows(paths)))
+        if overwrite:
+            sweep_maps(folder, maps)
         recorder.finish(
             _inputs(bank, journal.rows(paths), items, options),
-            [folder / name for name in TABLES],
+            [*(folder / name for name in TABLES), *maps],
             {**run, "files": files_of(paths), "summary": asdict(summary)},
         )
     return summary

@@ -35,14 +35,14 @@ class Dependence:
     floor : float
         What is left at any distance: what an image has in common.
     near : float
-        What falls off with the distance.
+        What neighbours have in common beyond that.
     reach : float
-        Distance, in window sides, at which it has fallen to 1/e.
+        Distance, in window sides, over which it falls to 1/e.
 
     Notes
     -----
-    rho(d) = floor + near exp(-d / reach) for windows that do not overlap, at distance d >= 1 between
-    their centres; floor, near >= 0 and floor + near <= 1.
+    rho(d) = floor + near exp(-(d - 1) / reach) for windows that do not overlap, at distance d >= 1
+    between their centres in window sides; floor, near >= 0 and floor + near <= 1.
     """
 
     floor: float
@@ -58,7 +58,7 @@ class Dependence:
 
     def at(self, distance: Doubles) -> Doubles:
         """Give the correlation at a distance in window sides; 1 at 0."""
-        found = self.floor + self.near * np.exp(-distance / self.reach)
+        found = self.floor + self.near * np.exp((1 - distance) / self.reach)
         return np.where(distance > 0, found, 1.0)
 
     def variance_of_mean(self, rows: int, columns: int) -> float:
@@ -128,7 +128,7 @@ def fit_dependence(scores: Doubles) -> Dependence:
     lags, found, root = map(np.array, (distance, correlation, weight))
     best, least = ALIKE, np.inf
     for reach in _REACHES:
-        design = np.column_stack([np.ones(lags.size), np.exp(-lags / reach)])
+        design = np.column_stack([np.ones(lags.size), np.exp((1 - lags) / reach)])
         (floor, near), rest = nnls(design * root[:, None], found * root)
         if rest < least * (1 - 1e-9):
             total = max(floor + near, 1.0)

@@ -7,6 +7,7 @@ how much narrower it is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -39,14 +40,12 @@ class Whole:
         Number of independent windows that are worth as much, n_eff.
     score, specific : float
         Mean log odds of the windows: of all parts, and of those that speak of the generator.
-    under_h1 : float
-        The score brought to the scale of the calibration's reference images.
     answer : Answer
         Decision, p-values and reasons.
+    p_bank : float
+        p-value under h1 corrected over the bank.
     log10_lr, log10_lr_specific : float
         log10 likelihood ratios, within their empirical bounds.
-    free_log10_lr : float
-        The ratio of `under_h1`, without bounds: what a bank compares.
     interval : tuple of float
         95 % interval of the ratio without bounds.
     """
@@ -55,11 +54,10 @@ class Whole:
     effective: float
     score: float
     specific: float
-    under_h1: float
     answer: Answer
+    p_bank: float
     log10_lr: float
     log10_lr_specific: float
-    free_log10_lr: float
     interval: tuple[float, float]
 
 
@@ -163,6 +161,7 @@ class WindowJudge:
         *,
         weak: bool,
         p_typical: float | None = None,
+        corrected: Callable[[float, float], float] | None = None,
     ) -> Whole:
         """Judge an image by all its windows.
 
@@ -178,11 +177,13 @@ class WindowJudge:
             Whether the fingerprint is weak.
         p_typical : float, optional
             As in `fp.fingerprint.decision.decide`.
+        corrected : callable, optional
+            As in `fp.fingerprint.judge.Judge.attribution`.
 
         Returns
         -------
         Whole
-            What the windows say; the decision is that of the fingerprint standing alone.
+            What the windows say.
         """
         odds = self.windows.odds(fields, self.windows.size)
         score, specific = (float(row.mean()) for row in odds)
@@ -194,12 +195,14 @@ class WindowJudge:
         under_h1 = mu_r + (score - mu_r) / narrow_r
         alone = p_real(under_h1, self.calibration)
         under_h2 = p_generated(mu_g + (score - mu_g) / narrow_g, self.calibration)
+        free = self.ratio.free(under_h1)
+        p_bank = alone if corrected is None else corrected(alone, free)
         near = abs(score - mu_g) < abs(score - mu_r)
         found = verdict(
             rule,
             separates=mu_g > mu_r,
             generated_nearer=near,
-            against_h1=alone <= fpr,
+            against_h1=p_bank <= fpr,
             against_h2=under_h2 <= fpr,
             weak=weak,
             typical=p_typical is None or p_typical > LEVEL,
@@ -210,7 +213,6 @@ class WindowJudge:
             effective,
             score,
             specific,
-            under_h1,
             Answer(
                 found.decision,
                 "generated" if near else "real",
@@ -218,9 +220,9 @@ class WindowJudge:
                 under_h2,
                 found.reasons,
             ),
+            p_bank,
             _bounded(self.ratio, gain * self.ratio.free(score)),
             _bounded(self.specific_ratio, gain * self.specific_ratio.free(specific)),
-            self.ratio.free(under_h1),
             (gain * low, gain * high),
         )
 
