@@ -27,7 +27,10 @@ def reach_of(residual: Residual) -> int:
 
 
 def residual_of_part(
-    residual: Residual, image_hwc: NDArray[np.uint8], rows: tuple[int, int], columns: tuple[int, int]
+    residual: Residual,
+    image_hwc: NDArray[np.uint8],
+    rows: tuple[int, int],
+    columns: tuple[int, int],
 ) -> FloatArray:
     """Compute the residual of a part of an image.
 
@@ -53,9 +56,7 @@ def residual_of_part(
     (top, bottom), (left, right) = wide
     # The mean residual belongs to places in the image, not in the part.
     noise = Residual(residual.denoiser)(image_hwc[top:bottom, left:right])
-    inner = noise[
-        :, rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left
-    ].copy()
+    inner = noise[:, rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left].copy()
     if residual.mean is not None:
         down, across = (
             map_index(length)[slice(*part)]

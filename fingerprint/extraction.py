@@ -222,7 +222,10 @@ def extract(
             joined = learn(second_look.with_dif(method, {"seed": options.seed, **options.dif}))
             fingerprint = second_look.choose(fingerprint, joined)
         if options.windows:
-            known = {*fingerprint.calibration.real_sha256, *fingerprint.calibration.generated_sha256}
+            known = {
+                *fingerprint.calibration.real_sha256,
+                *fingerprint.calibration.generated_sha256,
+            }
             chosen = np.array([n for n, image in enumerate(images) if image.sha256 in known])
             seen = residuals([images[n] for n in chosen], reduction, store)
             asked = (method.parts, reduction.crop, method.name, stacks, labels, groups)

@@ -132,7 +132,8 @@ def fit_dependence(scores: Doubles) -> Dependence:
         (floor, near), rest = nnls(design * root[:, None], found * root)
         if rest < least * (1 - 1e-9):
             total = max(floor + near, 1.0)
-            best, least = Dependence(floor / total, near / total, float(reach)), rest
+            best = Dependence(float(floor / total), float(near / total), float(reach))
+            least = rest
     return best
 
 

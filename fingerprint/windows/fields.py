@@ -130,7 +130,9 @@ class Fields:
             inside the window, 0 for windows smaller than one.
         """
         cells, every = size // CELL, step // CELL
-        energy, count = (_boxes(field, cells)[::every, ::every] for field in (self.energy, self.count))
+        energy, count = (
+            _boxes(field, cells)[::every, ::every] for field in (self.energy, self.count)
+        )
         norm = np.sqrt(3.0 * size**2 * energy)
         found = np.zeros((len(self.kinds), *energy.shape))
         for number, kind in enumerate(self.kinds):
@@ -176,6 +178,7 @@ def fields_of(
     Fields
         The sums.
     """
+
     def taken(rows: tuple[int, int], columns: tuple[int, int]) -> Floats:
         return residual_of_part(residual, image_hwc, rows, columns)
 
@@ -244,8 +247,9 @@ def _add_part(
             (max(0, reach - begin), min(length, end + reach) - reach - begin)
             for (begin, end), length in zip(wide, size, strict=True)
         ]
-        sums, count = np.zeros((len(cyclic), *fields.energy[place].shape)), np.zeros_like(
-            fields.energy[place]
+        sums, count = (
+            np.zeros((len(cyclic), *fields.energy[place].shape)),
+            np.zeros_like(fields.energy[place]),
         )
         add_weighted_products(
             _normalised(found),

@@ -112,7 +112,10 @@ def learn_windows(
     for fold in np.unique(dealt[chosen]):
         inside = dealt != fold
         fitted = [
-            (part.name, part.fit(stacks[part.reads][inside], labels[inside], groups[inside]).pattern)
+            (
+                part.name,
+                part.fit(stacks[part.reads][inside], labels[inside], groups[inside]).pattern,
+            )
             for part in used
         ]
         by_fold[fold] = Weights.of(fitted)
@@ -177,9 +180,7 @@ def _fused(
     rows = scores[:, :, ::2, ::2].transpose(0, 2, 3, 1)
     each = rows.shape[1] * rows.shape[2]
     columns = rows.reshape(-1, rows.shape[3])
-    found = fuse(
-        columns[:, own], specific[own], np.repeat(labels, each), np.repeat(groups, each)
-    )
+    found = fuse(columns[:, own], specific[own], np.repeat(labels, each), np.repeat(groups, each))
     weights = np.zeros((2, own.size), np.float32)
     weights[:, own] = found.weights
     return Fusion(weights, found.offsets)

@@ -25,6 +25,7 @@ MOST = 1200
 """Longest side of the drawn image in pixels; a larger one is thinned out."""
 
 _SPAN = 3.0  # log10 likelihood ratios at which the colours end
+_FINE = 4
 _COLOURS = LinearSegmentedColormap.from_list("evidence", [REFERENCE, "#FFFFFF", GENERATED])
 
 
@@ -49,7 +50,7 @@ def draw_overlay(
     thin = max(1, -(-max(height, width) // MOST))
     grey = image_hwc[::thin, ::thin].mean(axis=2)
     wide = max(4.6, min(9.0, 6.0 * width / height))
-    canvas = Figure(figsize=(wide + 1.4, min(max(wide * height / width, 2.0), 12.0) + 1.7))
+    canvas = Figure(figsize=(wide + 1.4, min(max(wide * height / width, 2.0), 12.0) + 1.1))
     FigureCanvasAgg(canvas)
     canvas.set_layout_engine("constrained")
     axes = canvas.subplots()
@@ -63,14 +64,15 @@ def draw_overlay(
         extent=(0, columns * CELL, rows * CELL, 0),
         interpolation="nearest",
     )
-    # Where a mask is drawn by its outline, a margin of nothing closes what meets the border.
-    x, y = (np.arange(-1, n + 1) * CELL + CELL / 2 for n in (columns, rows))
+    # Finer than cells, so that corners are square; a margin of nothing closes what meets a border.
+    fine = CELL // _FINE
+    x, y = (np.arange(-1, n * _FINE + 1) * fine + fine / 2 for n in (columns, rows))
     for mask, dashes, wide_line in ((found.generated, "-", 2.2), (found.reference, ":", 1.6)):
         if mask is not None and mask.any():
             outline = axes.contour(
                 x,
                 y,
-                np.pad(mask, 1).astype(float),
+                np.pad(mask.repeat(_FINE, 0).repeat(_FINE, 1), 1).astype(float),
                 levels=[0.5],
                 colors=[INK],
                 linestyles=dashes,
