@@ -38,6 +38,7 @@ from fp.denoisers import load_image
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.degradations import Degradation
 from fp.fingerprint.detection import residual_for
+from fp.fingerprint.evaluation.editing import SHAPES, region
 from fp.fingerprint.extraction import ExtractOptions, extract
 from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.windows.combining import WindowJudge, weights_of, window_judge_of
@@ -45,7 +46,6 @@ from fp.fingerprint.windows.fields import CELL, fields_of
 from fp.fingerprint.windows.maps import EvidenceMap, draw_map
 
 GENERATORS = ("w2x_photo", "w2x_anime", "resr_video_x4", "tae_flux2")
-SHAPES = ("rectangle", "ellipse", "blob")
 PATH = click.Path(path_type=Path)
 
 
@@ -59,31 +59,12 @@ def stamp(command: str) -> str:
 
 
 def interval(values: list[float]) -> str:
-    """Give the mean over seeds with its 95 % interval (Student's t)."""
+    """Give a mean with its 95 % interval (Student's t)."""
     mean = float(np.mean(values))
     if len(values) < 2:
         return f"{mean:.3f}"
     half = float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
     return f"{mean:.3f} ({mean - half:.3f} to {min(1.0, mean + half):.3f})"
-
-
-def region(shape: str, share: float, side: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw a region of a share of a square picture as a mask."""
-    y, x = np.mgrid[:side, :side]
-    if shape == "blob":
-        field = gaussian_filter(rng.normal(size=(side, side)), side / 6)
-        return field > np.quantile(field, 1 - share)
-    area = share * side * side
-    stretch = np.exp(rng.uniform(-0.3, 0.3))
-    if shape == "rectangle":
-        height = min(np.sqrt(area) * stretch, side)
-        width = min(area / height, side)
-        top, left = rng.uniform(0, side - height), rng.uniform(0, side - width)
-        return (y >= top) & (y < top + height) & (x >= left) & (x < left + width)
-    tall = min(np.sqrt(area / np.pi) * stretch, side / 2)
-    wide = area / np.pi / tall
-    row, column = (rng.uniform(min(r, side / 2), max(side - r, side / 2)) for r in (tall, wide))
-    return ((y - row) / tall) ** 2 + ((x - column) / wide) ** 2 <= 1
 
 
 @dataclass(frozen=True)
@@ -110,7 +91,7 @@ def scenes(
             host, guest = guest, host
         share = rng.uniform(0.15, 0.60)
         shape = SHAPES[number // 2 % len(SHAPES)]
-        mask = region(shape, share, host.shape[0], rng)
+        mask = region(shape, share, host.shape[:2], rng)
         # Moved to another place: by whole periods of every lattice, or by anything.
         by = rng.integers(0, 8, 2) * 32 if aligned else rng.integers(0, 256, 2)
         guest = np.roll(guest, tuple(by), (0, 1))
@@ -180,11 +161,14 @@ def maps(
     print(stamp(f"maps --cache .work/cache --seeds {seeds} --count {count}"))
     print(
         "| generator | training | pasted | at | pixel AUC, mean over scenes | 15-30 % | 30-60 % | "
-        "pixel AUC, scenes pooled | flagged inside | flagged outside |\n" + "| --- " * 10 + "|"
+        "pixel AUC, scenes pooled | flagged inside | flagged outside | scenes |\n"
+        + "| --- " * 11
+        + "|",
+        flush=True,
     )
     alarms = []
     for name in generators:
-        rows: dict[tuple[bool, bool], list[dict[str, float]]] = {}
+        rows: dict[tuple[bool, bool], dict[str, list[float]]] = {}
         told = [0, 0, 0, 0]
         used = training
         for seed in range(seeds):
@@ -198,9 +182,11 @@ def maps(
             )
             for aligned in (True, False):
                 for inside in (True, False):
-                    rows.setdefault((inside, aligned), []).append(
-                        _measured(fingerprint, photos, drawn, count, aligned, inside, seed, rate)
+                    found = _measured(
+                        fingerprint, photos, drawn, count, aligned, inside, seed, rate
                     )
+                    for key, each in found.items():
+                        rows.setdefault((inside, aligned), {}).setdefault(key, []).extend(each)
             for place, pictures in enumerate((photos, drawn)):
                 for pixels in pictures[:untouched]:
                     found = mapped(fingerprint, pixels, rate)
@@ -211,10 +197,11 @@ def maps(
         for (inside, aligned), found in rows.items():
             kind = "generated into photograph" if inside else "photograph into generated"
             at = "multiples of 32" if aligned else "any offset"
-            columns = [
-                interval([each[key] for each in found])
-                for key in ("mean", "small", "large", "pooled", "inside", "outside")
-            ]
+            share, auc = np.array(found["share"]), np.array(found["auc"])
+            small, large = auc[share < 0.30].tolist(), auc[share >= 0.30].tolist()
+            columns = [interval(found["auc"]), f"{np.mean(small):.3f}", f"{np.mean(large):.3f}"]
+            columns += [interval(found["pooled"]), interval(found["inside"])]
+            columns += [interval(found["outside"]), str(share.size)]
             print(f"| {name} | {used} | {kind} | {at} | {' | '.join(columns)} |", flush=True)
         alarms.append((name, told))
     print(
@@ -239,8 +226,8 @@ def _measured(
     inside: bool,
     seed: int,
     rate: float,
-) -> dict[str, float]:
-    """Measure the scenes of one kind."""
+) -> dict[str, list[float]]:
+    """Measure the scenes of one kind; all but the pooled figure are one number a scene."""
     aucs, shares, truth, values, hits, misses = [], [], [], [], [], []
     for scene in scenes(photos, drawn, count, aligned, seed):
         if scene.generated_inside != inside:
@@ -255,14 +242,13 @@ def _measured(
         if flagged is not None:
             hits.append(float(full(flagged)[scene.mask].mean()))
             misses.append(float(full(flagged)[~scene.mask].mean()))
-    auc, share = np.array(aucs), np.array(shares)
+    pooled = float(roc_auc_score(np.concatenate(truth), np.concatenate(values)))
     return {
-        "mean": float(auc.mean()),
-        "small": float(auc[share < 0.30].mean()),
-        "large": float(auc[share >= 0.30].mean()),
-        "pooled": float(roc_auc_score(np.concatenate(truth), np.concatenate(values))),
-        "inside": float(np.mean(hits)),
-        "outside": float(np.mean(misses)),
+        "auc": aucs,
+        "share": shares,
+        "pooled": [pooled],
+        "inside": hits,
+        "outside": misses,
     }
 
 
@@ -273,6 +259,7 @@ def _measured(
 @click.option("--plan", type=click.Choice(list(zoo.PLANS)), default="small", show_default=True)
 @click.option("--seed", default=100, show_default=True)
 @click.option("--training", default=100, show_default=True, help="Photographs that calibrate.")
+@click.option("--test", default=40, show_default=True, help="Photographs that are tested.")
 @click.option(
     "--condition", default="jpeg:50", show_default=True, help="What all pictures undergo."
 )
@@ -284,11 +271,12 @@ def sizes(
     plan: str,
     seed: int,
     training: int,
+    test: int,
     condition: str,
     figure: Path | None,
 ) -> None:
     """Measure accuracy from 64 x 64 to 1024 x 1024 pixels."""
-    drawn = _large_pictures(corpus, work, zoo.PLANS[plan], seed, training)
+    drawn = _large_pictures(corpus, work, zoo.PLANS[plan], seed, (training, test))
     degraded = Degradation(condition)
     with tempfile.TemporaryDirectory() as folder:
         files: dict[str, list[Path]] = {"real": [], "made": []}
@@ -321,8 +309,10 @@ def sizes(
     for row in rows:
         print(
             f"| {row['side']} | {row['windows']} | {row['effective']:.1f} | "
-            f"{100 * row['predicted']:.1f} | {100 * row['accuracy']:.1f} ({100 * row['low']:.1f} to "
-            f"{100 * row['high']:.1f}) | {row['auc']:.3f} | {row['sd_r']:.2f} / {row['sd_g']:.2f} | "
+            f"{100 * row['predicted']:.1f} | {100 * row['accuracy']:.1f} "
+            f"({100 * row['low']:.1f} to "
+            f"{100 * row['high']:.1f}) | {row['auc']:.3f} | "
+            f"{row['sd_r']:.2f} / {row['sd_g']:.2f} | "
             f"{row['seen_r']:.2f} / {row['seen_g']:.2f} | {100 * row['alarms']:.1f} |"
         )
     if figure is not None:
@@ -330,7 +320,7 @@ def sizes(
 
 
 def _large_pictures(
-    corpus: Path, work: Path, plan: zoo.Plan, seed: int, training: int
+    corpus: Path, work: Path, plan: zoo.Plan, seed: int, counts: tuple[int, int]
 ) -> dict[str, list[str]]:
     """Draw large pictures: photographs that the decoder has not seen, and the same redrawn."""
     import torch
@@ -351,7 +341,7 @@ def _large_pictures(
         save_file({k: v.contiguous() for k, v in net.state_dict().items()}, weights)
     net.load_state_dict(load_file(weights))
     val = zoo.photographs(corpus / "photos" / "val")
-    chosen = {"train": rest[:training], "test": sorted(val)}
+    chosen = {"train": rest[: counts[0]], "test": sorted(val)[: counts[1]]}
     for stem in [*chosen["train"], *chosen["test"]]:
         if (work / "made" / f"{stem}.png").exists():
             continue
@@ -376,44 +366,52 @@ def _large(work: Path, label: str, stem: str) -> np.ndarray:
 def _by_size(
     judge: WindowJudge, stems: list[str], work: Path, degraded: Degradation
 ) -> Iterator[dict[str, Any]]:
+    """Cut images of every size from the large ones: all that lie side by side at its multiples."""
     residual, weights = residual_for(judge.fingerprint.denoiser), weights_of(judge.fingerprint)
-    mu_r, mu_g = judge.calibration.mu_r, judge.calibration.mu_g
+    odds: dict[str, list[np.ndarray]] = {"real": [], "made": []}
+    for stem in stems:
+        for label, found in odds.items():
+            fields = fields_of(degraded.apply(_large(work, label, stem)), residual, weights)
+            found.append(judge.windows.odds(fields, judge.windows.size)[0])
     threshold = -judge.ratio.intercept / judge.ratio.slope
+    mu_r, mu_g = judge.calibration.mu_r, judge.calibration.mu_g
     one_r, one_g = (float(s.std()) for s in (judge.windows.real, judge.windows.generated))
     for side in (64, 128, 256, 512, 1024):
         count = side // judge.windows.size
-        found: dict[str, list[Any]] = {"real": [], "made": []}
-        for stem in stems:
-            for label, answers in found.items():
-                pixels = degraded.apply(_large(work, label, stem)[:side, :side])
-                fields = fields_of(pixels, residual, weights)
-                answers.append(judge.judge(fields, "conformal", 0.05, weak=False))
-        real, made = (np.array([a.score for a in found[k]]) for k in ("real", "made"))
-        right = np.concatenate([real < threshold, made > threshold])
-        low, high = binomtest(int(right.sum()), right.size).proportion_ci("exact")
+        means = {}
+        for label, found in odds.items():
+            grid = np.stack(found)
+            pieces = grid.shape[1] // count
+            means[label] = grid.reshape(len(grid), pieces, count, pieces, count).mean(axis=(2, 4))
+        real, made = means["real"], means["made"]
+        # Pieces of one picture depend on each other: the interval is over pictures.
+        right = np.stack([(real < threshold).mean((1, 2)), (made > threshold).mean((1, 2))])
+        each = right.mean(axis=0)
+        half = 1.96 * float(each.std(ddof=1)) / np.sqrt(each.size)
         sd_r, sd_g = (
             one * np.sqrt(d.variance_of_mean(count, count))
-            for one, d in (
-                (one_r, judge.windows.of_real),
-                (one_g, judge.windows.of_generated),
-            )
+            for one, d in ((one_r, judge.windows.of_real), (one_g, judge.windows.of_generated))
         )
         predicted = (ndtr((threshold - mu_r) / sd_r) + ndtr((mu_g - threshold) / sd_g)) / 2
-        labels = np.arange(right.size) >= real.size
+        labels = np.arange(2 * real.size) >= real.size
+        narrow, _ = judge.narrowing(count, count)
+        under_h1 = mu_r + (real - mu_r) / narrow
+        known = np.sort(judge.calibration.real)
+        p = (1 + known.size - np.searchsorted(known, under_h1, "left")) / (1 + known.size)
         yield {
             "side": side,
             "windows": count * count,
             "effective": judge.effective(count, count),
             "predicted": float(predicted),
-            "accuracy": float(right.mean()),
-            "low": low,
-            "high": high,
-            "auc": float(roc_auc_score(labels, np.concatenate([real, made]))),
+            "accuracy": float(each.mean()),
+            "low": float(each.mean()) - half,
+            "high": min(1.0, float(each.mean()) + half),
+            "auc": float(roc_auc_score(labels, np.concatenate([real.ravel(), made.ravel()]))),
             "sd_r": sd_r,
             "sd_g": sd_g,
             "seen_r": float(real.std()),
             "seen_g": float(made.std()),
-            "alarms": float(np.mean([a.answer.p_real <= 0.05 for a in found["real"]])),
+            "alarms": float(np.mean(p <= 0.05)),
         }
 
 

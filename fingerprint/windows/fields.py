@@ -1,8 +1,8 @@
 """What a window needs of an image, summed over cells of 16 x 16 pixels, a part at a time.
 
 All closed forms are sums over pixels: of the residual times a pattern (`tile`), of neighbours'
-products times weights (`cyclic`), of log periodograms times weights (`spectrum`). So an image of any
-size becomes a few numbers a cell, and every window that begins at a cell is a sum of these.
+products times weights (`cyclic`), of log periodograms times weights (`spectrum`). So an image of
+any size becomes a few numbers a cell, and a window that begins at a cell is a sum of these.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A map as a picture: evidence over the greyed image, flagged regions outlined, with a legend.
 
-Colours run from blue (like the reference images) over white to vermilion (like the generator), which
-can be told apart with any colour vision; the two kinds of outlines differ in dashes and width too.
+Colours run from blue (like the reference images) over white to vermilion (like the generator): they
+can be told apart with any colour vision. The two kinds of outlines differ in dashes and width.
 """
 
 from __future__ import annotations
