@@ -73,11 +73,11 @@ class Wavelet:
     @property
     def reach(self) -> int:
         """How many pixels away a pixel may still change the noise, at a multiple of 64."""
-        taps = pywt.Wavelet(self.wavelet).dec_len
+        taps = int(pywt.Wavelet(self.wavelet).dec_len)
         step = 2**self.levels
         # Once down all levels, half of the largest window there, and up again.
         far = 2 * (step - 1) * (taps - 1) + step * (max(self.windows) // 2)
-        return -(-far // max(64, step)) * max(64, step)
+        return int(-(-far // max(64, step)) * max(64, step))
 
     def noise(self, image_chw: FloatArray) -> FloatArray:
         """Estimate the noise of an image.

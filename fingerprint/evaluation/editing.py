@@ -16,7 +16,7 @@ from fp.denoisers.errors import InputError, UsageError
 from fp.denoisers.images import display_path, load_image
 from fp.denoisers.residual import Residual
 from fp.fingerprint.crossfit import shuffle_labels
-from fp.fingerprint.estimators import Array, Labels, Scores
+from fp.fingerprint.estimators import Array, Labels
 from fp.fingerprint.evaluation.adapter import FpLearned, FpMethod
 from fp.fingerprint.evaluation.bench import Bench, Detector, Numbers
 from fp.fingerprint.evaluation.cells import Cell, Found, Row
@@ -193,7 +193,7 @@ class _View:
         """Rank the pixels of a map: the chance that a generated one lies above a photographed."""
         fields = fields_of_residual(residual_chw, self._weights)
         drawn = draw_map(fields, windows, self._bench.fpr)
-        whole: Scores = np.kron(drawn.log10_lr, np.ones((CELL, CELL)))[::_EVERY, ::_EVERY]
+        whole = np.kron(drawn.log10_lr, np.ones((CELL, CELL)))[::_EVERY, ::_EVERY]
         return auc(generated[::_EVERY, ::_EVERY].ravel(), whole.ravel())
 
 

@@ -94,9 +94,16 @@ def draw_map(fields: Fields, windows: WindowSize, rate: float) -> EvidenceMap:
         owned = adjusted[_owner(dense.shape[1:], windows, tested.shape)]
         found[name] = owned
         flagged[name] = (owned < level) if separates and level > 0 else None
-    covered = [_covering(layer, windows.size // CELL) / _LN10 for layer in dense]
+    side = windows.size // CELL
     return EvidenceMap(
-        windows.size, *covered, found["real"], found["generated"], *flagged.values(), rate
+        size=windows.size,
+        log10_lr=_covering(dense[0], side) / _LN10,
+        log10_lr_specific=_covering(dense[1], side) / _LN10,
+        q_real=found["real"],
+        q_generated=found["generated"],
+        generated=flagged["real"],
+        reference=flagged["generated"],
+        rate=rate,
     )
 
 
