@@ -139,11 +139,11 @@ def examine(image: LoadedImage, bank: Sequence[Fingerprint], options: DetectOpti
         judge = judge_of(fingerprint)
         stacks = parts[key].of(judge.recipe)
         rows.append(judge.attribution(shown, stacks, options.rule, options.fpr, family.p))
-    if not parts:
-        assert too_small is not None
-        return not_examined(shown, too_small, image)
     reading = Reading(image, bank, options, residual_for)
     rows = reading.as_a_whole(rows)
+    if all(row.score is None for row in rows):
+        assert too_small is not None
+        return not_examined(shown, too_small, image)
     rows.sort(key=rank)
     best = next(f for f in bank if f.name == rows[0].fingerprint)
     row = over_bank(rows[0], _voices(rows), judge_of(best), options.rule)

@@ -320,6 +320,22 @@ def test_a_large_image_is_examined_as_a_whole(lab, tmp_path):
     assert row.examined == pytest.approx(3 * 6 * 64**2 / (200 * 384))
 
 
+def test_an_image_that_is_too_narrow_for_the_crop_is_examined_by_its_windows(lab, tmp_path):
+    _, plain, found = lab
+    image = load(STRONG.draw(905, 512)[:100], tmp_path / "low.png")
+    assert examine(image, [plain], DetectOptions()).detection.reasons == ("too_small",)
+    row = examine(image, [found], DetectOptions()).detection
+    assert row.windows == 8 and row.examined == pytest.approx(8 * 64**2 / (100 * 512))
+    assert row.p_real <= 0.05 < row.p_generated and row.log10_lr > 0
+    assert row.crop_decision == "not_examined" and row.crop_score is None
+    # Whether it is like the generator's other images was not measured.
+    assert row.decision == "inconclusive" and row.reasons == ("typicality_unknown",)
+    photo = load(photograph(906, 512)[:, :100], tmp_path / "narrow.png")
+    assert examine(photo, [found], DetectOptions()).detection.decision == "supports_reference"
+    tiny = load(photograph(907, 64)[:60], tmp_path / "tiny.png")
+    assert examine(tiny, [found], DetectOptions()).detection.reasons == ("too_small",)
+
+
 def test_a_small_image_keeps_its_answer(lab, tmp_path):
     _, plain, found = lab
     image = load(STRONG.draw(902, 128), tmp_path / "small.png")
@@ -370,7 +386,7 @@ def test_untouched_photographs_are_flagged_at_the_stated_rate():
     assert calibrated_level(windows, True, 0.004) == 0.0  # 1 / 201 is more
     for rate in (0.05, 0.2):
         flagged = []
-        for odds in correlated(rng, 1000, 7, strong):
+        for odds in correlated(rng, 400, 7, strong):
             # Every second cell carries a tested window; those between repeat their neighbours.
             given = Given(np.kron(odds, np.ones((2, 2)))[:13, :13])
             drawn = draw_map(given, windows, rate)
@@ -387,7 +403,7 @@ def test_maps_are_written_with_the_tables(lab, tmp_path):
     for name in ODD_NAMES[5:10]:
         raw = name if isinstance(name, bytes) else name.encode()
         save(pixels, str(inputs).encode() + b"/" + raw)
-    Image.fromarray(pixels[:100, :100]).save(inputs / "small.png")
+    Image.fromarray(pixels[:60, :60]).save(inputs / "small.png")
     output = tmp_path / "out"
     assert fp("detect", root / "g.h5", inputs, "-o", output, "--map").code == 3
     rows = [json.loads(line) for line in (output / "detections.jsonl").read_text().splitlines()]

@@ -65,7 +65,7 @@ class Reading:
     _answers: dict[str, Whole] = field(default_factory=dict, init=False, repr=False)
 
     def as_a_whole(self, rows: Sequence[Attribution]) -> list[Attribution]:
-        """Let all windows decide where the image is larger than what a crop sees of it.
+        """Let all windows decide where the image is larger than a crop, or too narrow for it.
 
         Parameters
         ----------
@@ -80,21 +80,28 @@ class Reading:
         """
         judges = [window_judge_of(f, self.options.window) for f in self.bank]
         found = [judge for judge in judges if judge is not None]
-        if not self.options.whole or len(found) < len(judges) or not any(map(self._larger, found)):
+        if not self.options.whole or len(found) < len(judges):
+            return list(rows)
+        if not any(map(self._larger, found)) and all(row.score is not None for row in rows):
             return list(rows)
         family = family_of_windows(tuple(self.bank), self.options.window)
         by_name = {judge.fingerprint.name: judge for judge in found}
         return [
-            row if row.score is None else self._whole(row, by_name[row.fingerprint], family)
+            self._whole(row, by_name[row.fingerprint], family)
+            if self._count(by_name[row.fingerprint])
+            else row
             for row in rows
         ]
 
-    def _larger(self, judge: WindowJudge) -> bool:
+    def _count(self, judge: WindowJudge) -> int:
         size = judge.windows.size
         rows, columns = (
             windows_across(length, size, size) for length in (self.image.height, self.image.width)
         )
-        return rows * columns > judge.grid[0] * judge.grid[1]
+        return rows * columns
+
+    def _larger(self, judge: WindowJudge) -> bool:
+        return self._count(judge) > judge.grid[0] * judge.grid[1]
 
     def _whole(self, row: Attribution, judge: WindowJudge, family: Family) -> Attribution:
         found = judge.judge(
@@ -106,6 +113,11 @@ class Reading:
             corrected=family.p,
         )
         self._answers[row.fingerprint] = found
+        decision, reasons = found.answer.decision, found.answer.reasons
+        joins = judge.fingerprint.joined is not None
+        if decision == "supports_generator" and joins and row.p_typical is None:
+            # What was not measured cannot have been passed.
+            decision, reasons = "inconclusive", ("typicality_unknown", *reasons)
         return replace(
             row,
             score=found.score,
@@ -118,9 +130,9 @@ class Reading:
             log10_lr=found.log10_lr,
             specific=found.specific,
             log10_lr_specific=found.log10_lr_specific,
-            decision=found.answer.decision,
+            decision=decision,
             nearest_mean=found.answer.nearest_mean,
-            reasons=found.answer.reasons,
+            reasons=reasons,
             windows=found.windows,
             windows_effective=found.effective,
             crop_score=row.score,
