@@ -193,8 +193,8 @@ class _View:
         """Rank the pixels of a map: the chance that a generated one lies above a photographed."""
         fields = fields_of_residual(residual_chw, self._weights)
         drawn = draw_map(fields, windows, self._bench.fpr)
-        whole = np.kron(drawn.log10_lr, np.ones((CELL, CELL)))[::_EVERY, ::_EVERY]
-        return auc(generated[::_EVERY, ::_EVERY].ravel(), whole.ravel())
+        whole = np.kron(drawn.log10_lr, np.ones((CELL, CELL))).astype(np.float64)
+        return auc(generated[::_EVERY, ::_EVERY].ravel(), whole[::_EVERY, ::_EVERY].ravel())
 
 
 def editable(method: FpMethod, bench: Bench) -> bool:
