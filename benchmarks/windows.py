@@ -143,7 +143,12 @@ def main() -> None:
 @click.option("--cache", type=PATH, required=True, help="Folder for residuals.")
 @click.option("--generator", "generators", multiple=True, default=GENERATORS, show_default=True)
 @click.option("--training", default=128, show_default=True, help="Images of each class, at most.")
-@click.option("--count", default=30, show_default=True, help="Scenes of each kind and seed.")
+@click.option(
+    "--count",
+    default=30,
+    show_default=True,
+    help="Scenes of each kind and seed; 0 for untouched pictures alone.",
+)
 @click.option("--seeds", default=3, show_default=True)
 @click.option("--untouched", default=80, show_default=True, help="Untouched pictures, at most.")
 @click.option("--rate", default=0.05, show_default=True, help="False-alarm rate of the maps.")
@@ -180,7 +185,7 @@ def maps(
             photos, drawn = (
                 [load_image(path).rgb_hwc for path in paths] for paths in (real_test, made_test)
             )
-            for aligned in (True, False):
+            for aligned in (True, False) if count else ():
                 for inside in (True, False):
                     found = _measured(
                         fingerprint, photos, drawn, count, aligned, inside, seed, rate
@@ -193,7 +198,7 @@ def maps(
                     flagged = (found.generated, found.reference)[place]
                     told[2 * place] += bool(flagged is not None and flagged.any())
                     told[2 * place + 1] += 1
-            print(f"{name} seed {seed} done", file=sys.stderr, flush=True)
+            print(f"{name} seed {seed} done, flagged {told}", file=sys.stderr, flush=True)
         for (inside, aligned), found in rows.items():
             kind = "generated into photograph" if inside else "photograph into generated"
             at = "multiples of 32" if aligned else "any offset"
@@ -212,7 +217,7 @@ def maps(
     for name, (a, b, c, d) in alarms:
         cells = []
         for hits, total in ((a, b), (c, d)):
-            low, high = binomtest(hits, total).proportion_ci("exact")
+            low, high = binomtest(hits, total).proportion_ci(method="exact")
             cells.append(f"{hits} of {total}: {hits / total:.3f} ({low:.3f} to {high:.3f})")
         print(f"| {name} | {cells[0]} | {cells[1]} |")
 

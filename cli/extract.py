@@ -343,6 +343,9 @@ def summary(fingerprint: Fingerprint) -> list[str]:
             lines.append(
                 "               other generators were not tried; --background DIR counts its claims"
             )
+    if fingerprint.windows is not None:
+        sizes = ", ".join(str(each.size) for each in fingerprint.windows.sizes)
+        lines.append(f"  windows      of {sizes} pixels are calibrated")
     if is_weak(fingerprint):
         lines.append("  WEAK         it separates no better than label shuffles may")
     return lines

@@ -107,8 +107,12 @@ def check_bank(bank: Bank, options: DetectOptions) -> None:
     if options.rule == "conformal":
         check_rate_of(options.fpr, bank.family)
     if options.mapped or options.window is not None:
-        members = bank.members if isinstance(bank, WholeBank) else ()
-        if not members or any(window_judge_of(f, options.window) is None for f in members):
+        if not isinstance(bank, WholeBank):
+            raise UsageError(
+                "A bank of that many fingerprints is examined by crops alone; leave --map and "
+                "--window out, or name fewer fingerprints."
+            )
+        if any(window_judge_of(f, options.window) is None for f in bank.members):
             size = "windows" if options.window is None else f"windows of {options.window} pixels"
             raise UsageError(
                 f"A fingerprint of the bank has no {size}; make it again with 'fp extract "
