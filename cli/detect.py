@@ -56,6 +56,23 @@ def _shard(ctx: click.Context, param: click.Parameter, value: str | None) -> tup
     help="False-discovery rate over all images of the run (Benjamini-Hochberg); claims that do not "
     "survive it become inconclusive.",
 )
+@click.option(
+    "--map",
+    "mapped",
+    is_flag=True,
+    help="Draw where in each image the evidence lies, into maps/; false alarms at --fpr. Needs "
+    "fingerprints made with --windows.",
+)
+@click.option(
+    "--crop-only",
+    is_flag=True,
+    help="Examine the crop alone also where a larger image could be examined as a whole.",
+)
+@click.option(
+    "--window",
+    type=click.Choice(["32", "64", "128"]),
+    help="Side of the windows in pixels [default: 64, or what there is].",
+)
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped.")
 @click.option(
     "--shard",
@@ -83,6 +100,9 @@ def command(
     fpr: float,
     rule: str,
     fdr: float | None,
+    mapped: bool,
+    crop_only: bool,
+    window: str | None,
     resume: bool,
     shard: tuple[int, int] | None,
     scheduler: str | None,
@@ -112,12 +132,17 @@ def command(
     invocation = invocation_of("detect")
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite contradict each other.")
+    if mapped and shard is not None:
+        raise click.UsageError("--map does not go with --shard; draw maps in a run of its own.")
     check_folder(output, inputs)
     options = DetectOptions(
         rule="nearest-mean" if rule == "nearest-mean" else "conformal",
         fpr=fpr,
         fdr=fdr,
         limits=Limits(pixels=max_pixels, seconds=max_seconds),
+        whole=not crop_only,
+        window=None if window is None else int(window),
+        mapped=mapped,
     )
 
     def name_refused(row: Detection) -> None:

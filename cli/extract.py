@@ -150,6 +150,11 @@ def _match(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     help="Folder of another generator's images, on which the fingerprint's claims are counted and "
     "stored as its specificity; may be repeated.",
 )
+@click.option(
+    "--windows",
+    is_flag=True,
+    help="Calibrate windows too: then 'fp detect' examines large images as a whole, and maps.",
+)
 @jobs_option
 @max_pixels_option
 @cache_options
@@ -172,6 +177,7 @@ def command(
     match: str | None,
     no_audit: bool,
     background: tuple[Path, ...],
+    windows: bool,
     jobs: int,
     max_pixels: int,
     cache_folder: Path | None,
@@ -216,6 +222,7 @@ def command(
         match=match,
         background=background,
         dif=None if with_dif is False else {},
+        windows=windows,
     )
     # Beside the output, so that the same command finds it again after an interruption.
     checkpoint = output.with_name(f".{output.name}.checkpoint")
@@ -316,6 +323,9 @@ def summary(fingerprint: Fingerprint) -> tuple[str, list[tuple[str, str]]]:
             ("at 0.05", f"the rate that {n} reference images certify (95 %) is {rate:.4f}")
         )
     facts += [*_against_chance(fingerprint), *_specificity(fingerprint)]
+    if fingerprint.windows is not None:
+        sizes = ", ".join(str(each.size) for each in fingerprint.windows.sizes)
+        facts.append(("windows", f"of {sizes} pixels are calibrated"))
     if is_weak(fingerprint):
         facts.append(("WEAK", "it separates no better than label shuffles may"))
     return title, facts

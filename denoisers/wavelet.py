@@ -70,6 +70,15 @@ class Wavelet:
         """Identity of this denoiser, less the mean residual."""
         return DenoiserIdentity(self.name, 1, {**asdict(self), "windows": list(self.windows)})
 
+    @property
+    def reach(self) -> int:
+        """How many pixels away a pixel may still change the noise, at a multiple of 64."""
+        taps = int(pywt.Wavelet(self.wavelet).dec_len)
+        step = 2**self.levels
+        # Once down all levels, half of the largest window there, and up again.
+        far = 2 * (step - 1) * (taps - 1) + step * (max(self.windows) // 2)
+        return int(-(-far // max(64, step)) * max(64, step))
+
     def noise(self, image_chw: FloatArray) -> FloatArray:
         """Estimate the noise of an image.
 

@@ -19,6 +19,7 @@ from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.judge import Features, judge_of
 from fp.fingerprint.rows import Finding
 from fp.fingerprint.scoring import score
+from fp.fingerprint.windows.combining import window_judge_of
 
 DEFAULT_MEMORY = 2 * 2**30
 """Bytes that a bank may hold in each process, unless another number is given."""
@@ -108,10 +109,22 @@ def check_bank(bank: Bank, options: DetectOptions) -> None:
     Raises
     ------
     UsageError
-        If the rate is out of reach.
+        If the rate is out of reach, or windows are asked for that are not there.
     """
     if options.rule == "conformal":
         check_rate_of(options.fpr, bank.family)
+    if options.mapped or options.window is not None:
+        if not isinstance(bank, WholeBank):
+            raise UsageError(
+                "A bank of that many fingerprints is examined by crops alone; leave --map and "
+                "--window out, or name fewer fingerprints."
+            )
+        if any(window_judge_of(f, options.window) is None for f in bank.members):
+            size = "windows" if options.window is None else f"windows of {options.window} pixels"
+            raise UsageError(
+                f"A fingerprint of the bank has no {size}; make it again with 'fp extract "
+                "--windows', from images of at least 64 pixels a side (twice the windows)."
+            )
 
 
 def check_member(fingerprint: Fingerprint) -> None:

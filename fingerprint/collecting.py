@@ -17,6 +17,7 @@ from fp.fingerprint.files import output_error
 from fp.fingerprint.journal import Journal, Row, open_journal
 from fp.fingerprint.rows import Detection
 from fp.fingerprint.unfinished import sweep
+from fp.fingerprint.windows.files import MAPS
 from fp.fingerprint.workers import run_in_order
 
 JOURNAL = "detections.journal"
@@ -101,7 +102,8 @@ def collected(
         done = total - len(todo)
         if progress is not None:
             progress(done, total)
-        examiner = Examiner(bank, work.identity, work.options, work.memory)
+        maps = folder / MAPS if work.options.mapped else None
+        examiner = Examiner(bank, work.identity, work.options, work.memory, maps)
         seconds = work.options.limits.seconds
         died = partial(worker_died, seconds=seconds)
         if pool is not None:

@@ -18,6 +18,7 @@ from fp.fingerprint.family import family_of
 from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.judge import Features, Judge, judge_of
 from fp.fingerprint.rows import Attribution, Detection, Finding, not_examined, with_file
+from fp.fingerprint.windows.reading import Reading
 from fp.fingerprint.workers import with_one_thread
 
 
@@ -36,12 +37,22 @@ class DetectOptions:
         survive it are inconclusive.
     limits : Limits
         Sizes beyond which a file is refused.
+    whole : bool
+        Whether an image larger than the crop is examined as a whole, where the fingerprints have
+        windows.
+    window : int, optional
+        Side of the windows in pixels; by default the usual one.
+    mapped : bool
+        Whether a map is drawn of each image.
     """
 
     rule: Rule = "conformal"
     fpr: float = 0.05
     fdr: float | None = None
     limits: Limits = field(default_factory=Limits)
+    whole: bool = True
+    window: int | None = None
+    mapped: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.fpr <= 0.5:
@@ -128,13 +139,16 @@ def examine(image: LoadedImage, bank: Sequence[Fingerprint], options: DetectOpti
         judge = judge_of(fingerprint)
         stacks = parts[key].of(judge.recipe)
         rows.append(judge.attribution(shown, stacks, options.rule, options.fpr, family.p))
-    if not parts:
+    reading = Reading(image, bank, options, residual_for)
+    rows = reading.as_a_whole(rows)
+    if all(row.score is None for row in rows):
         assert too_small is not None
         return not_examined(shown, too_small, image)
     rows.sort(key=rank)
     best = next(f for f in bank if f.name == rows[0].fingerprint)
     row = over_bank(rows[0], _voices(rows), judge_of(best), options.rule)
-    return Finding(with_file(row, image), tuple(rows))
+    row = reading.completed(with_file(row, image), rows[0])
+    return Finding(row, tuple(rows), reading.mapped(rows[0]) if options.mapped else None)
 
 
 @dataclass(frozen=True)

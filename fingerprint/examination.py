@@ -18,6 +18,7 @@ from fp.fingerprint.large_bank import SMALLEST, LargeBank
 from fp.fingerprint.rows import Finding, not_examined, with_claims
 from fp.fingerprint.store import bank_files, iter_bank, read_bank
 from fp.fingerprint.store.lazy import LazyBank, size_in_memory
+from fp.fingerprint.windows.files import with_map
 
 _Opened = TypeVar("_Opened")
 
@@ -203,12 +204,15 @@ class Examiner:
         Parameters.
     memory : int
         Bytes that the bank may hold in each process.
+    maps : Path, optional
+        Folder for maps, where the options ask for them.
     """
 
     bank: Path
     identity: BankIdentity
     options: DetectOptions
     memory: int = DEFAULT_MEMORY
+    maps: Path | None = None
 
     def __call__(self, item: Item) -> Finding:
         """Examine one file; every failure that a file can cause is a row."""
@@ -218,7 +222,8 @@ class Examiner:
         except ImageError as error:
             return not_examined(display_path(item.path), error)
         # Joined to the row when all is decided: what a file says of itself changes no figure.
-        return with_claims(bank.examine(image, self.options), claims)
+        found = with_claims(bank.examine(image, self.options), claims)
+        return found if self.maps is None else with_map(found, image, self.maps)
 
 
 def worker_died(item: Item, seconds: float | None = None) -> Finding:

@@ -47,6 +47,7 @@ from fp.fingerprint.population import (
 from fp.fingerprint.specificity import describe as describe_specificity
 from fp.fingerprint.specificity import foreign_claims
 from fp.fingerprint.store.record import check_name
+from fp.fingerprint.windows.learning import learn_windows, usable
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,9 @@ class ExtractOptions:
     dif : mapping, optional
         Parameters of the `dif` fingerprint that a joined method tries where its closed forms are
         weak, see `fp.fingerprint.second_look`; None tries none.
+    windows : bool
+        Whether windows are calibrated too, so that large images can be examined as a whole and
+        mapped.
     """
 
     method: str = learning.DEFAULT
@@ -106,6 +110,7 @@ class ExtractOptions:
     match: str | None = None
     background: tuple[Path, ...] = ()
     dif: Mapping[str, Any] | None = field(default_factory=dict)
+    windows: bool = False
 
     def __post_init__(self) -> None:
         if self.folds < 2:
@@ -186,6 +191,8 @@ def extract(
     require_folders(generated, real)
     reduction = _reduction(generated, options)
     method = _fitting(method, reduction.crop)
+    if options.windows:  # what cannot have any is told before the work is done
+        usable(method.parts, reduction.crop, method.name)
     reduction, audited = prepare(
         (generated, real), reduction, options.match, options.audit, jobs, progress
     )
@@ -219,6 +226,17 @@ def extract(
         if options.dif is not None and second_look.is_due(fingerprint, method):
             joined = learn(second_look.with_dif(method, {"seed": options.seed, **options.dif}))
             fingerprint = second_look.choose(fingerprint, joined)
+        if options.windows:
+            known = {
+                *fingerprint.calibration.real_sha256,
+                *fingerprint.calibration.generated_sha256,
+            }
+            chosen = np.array([n for n, image in enumerate(images) if image.sha256 in known])
+            seen = residuals([images[n] for n in chosen], reduction, store)
+            asked = (method.parts, reduction.crop, method.name, stacks, labels, groups)
+            told = (options.folds, options.seed, seen, chosen, _stage("windows", progress))
+            with threadpool_limits(1, user_api="blas"):
+                fingerprint = replace(fingerprint, windows=learn_windows(*asked, *told))
         if audited is not None:
             found = {**fingerprint.parameters, "audit": audited.summary()}
             fingerprint = replace(fingerprint, parameters=found)

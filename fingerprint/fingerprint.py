@@ -18,6 +18,7 @@ from fp.denoisers.crop import CropRule
 from fp.denoisers.degradations import Degradation
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.typicality import Typicality
+from fp.fingerprint.windows.calibration import Windows
 
 if TYPE_CHECKING:
     from fp.fingerprint.answers import Detections, Pictures
@@ -220,6 +221,8 @@ class Fingerprint:
     preparation : str
         What every cropped image went and goes through before its residual, as the text of a
         `fp.denoisers.degradations.Degradation`; ``"none"`` leaves images as they are.
+    windows : Windows, optional
+        Calibration of windows, where it was asked for.
     """
 
     name: str
@@ -239,6 +242,7 @@ class Fingerprint:
     tool_version: str = ""
     joined: Joined | None = None
     preparation: str = "none"
+    windows: Windows | None = None
 
     def __post_init__(self) -> None:
         if self.pattern.ndim != 3 or self.pattern.dtype != np.float32:
@@ -278,6 +282,9 @@ class Fingerprint:
             digest.update(np.ascontiguousarray(scores, "<f8").tobytes())
         for part in self.joined.parts if self.joined else ():
             digest.update(np.ascontiguousarray(part.pattern, "<f4").tobytes())
+        for each in self.windows.sizes if self.windows else ():
+            for scores in (each.real, each.generated):
+                digest.update(np.ascontiguousarray(scores, "<f8").tobytes())
         return str(uuid.uuid5(_NAMESPACE, digest.hexdigest()))
 
     def renamed(self, name: str) -> Fingerprint:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -177,7 +177,9 @@ class LargeBank:
         )
         best = self._lazy[self._calibrations.names.index(rows[0].fingerprint)]
         row = over_bank(rows[0], voices, judge_of(best), options.rule)
-        return Finding(with_file(row, image), tuple(rows))
+        seen = best.crop.height * best.crop.width / (image.height * image.width)
+        examined = None if row.score is None else seen
+        return Finding(replace(with_file(row, image), examined=examined), tuple(rows))
 
     def _asks(self, place: int) -> Preparation:
         return next(group.asks for group in self._groups if place in group.members)

@@ -40,6 +40,7 @@ from fp.fingerprint.reporting.detections import Reporting, Run, leave_report
 from fp.fingerprint.reporting.page import REPORT
 from fp.fingerprint.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS, Detection
 from fp.fingerprint.store import bank_files
+from fp.fingerprint.windows.files import maps_of, sweep_maps
 
 TABLES = ("detections.jsonl", "detections.csv", "attributions.csv")
 RESULTS = (MANIFEST, LISTING, *TABLES, REPORT)
@@ -167,11 +168,14 @@ def detect_into(
         rows = final_rows(lambda: journal.rows(paths), options.fdr)
         summary = write_tables(folder, rows(), len(opened))
         summary = replace(summary, **of_bank(opened, options))
+        maps = maps_of(folder, (row["detection"]["map"] for row in journal.rows(paths)))
+        if overwrite:
+            sweep_maps(folder, maps)
         place = {display_path(item.path): (item.path, item.root) for item in items}.__getitem__
         found = Run(folder, run, asdict(summary), rows, place, opened.members_of, reporting)
         recorder.finish(
             _inputs(bank, journal.rows(paths), items, options),
-            [*(folder / name for name in TABLES), *leave_report(found)],
+            [*(folder / name for name in TABLES), *maps, *leave_report(found)],
             {**run, "files": files_of(paths), "summary": asdict(summary)},
         )
     return summary

@@ -10,6 +10,7 @@ from fp.denoisers.claims import Claim
 from fp.denoisers.errors import ImageError
 from fp.denoisers.images import LoadedImage
 from fp.fingerprint.decision import Decision
+from fp.fingerprint.windows.maps import EvidenceMap
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,14 @@ class Attribution:
         ``generated`` or ``real`` by the paper's rule.
     reasons : tuple of str
         Reason codes.
+    windows : int or None
+        Number of windows that the row speaks of; None where it speaks of the crop.
+    windows_effective : float or None
+        Number of independent windows that are worth as much.
+    crop_score, crop_log10_lr : float or None
+        Score and ratio of the crop, where the row speaks of windows.
+    crop_decision : str or None
+        What the crop alone would have said, where the row speaks of windows.
     """
 
     path: str
@@ -71,6 +80,11 @@ class Attribution:
     decision: Decision
     nearest_mean: str | None
     reasons: tuple[str, ...] = ()
+    windows: int | None = None
+    windows_effective: float | None = None
+    crop_score: float | None = None
+    crop_log10_lr: float | None = None
+    crop_decision: Decision | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +128,15 @@ class Detection:
         The file; see `LoadedImage`.
     claimed : tuple of str
         What the file says about its own origin; see `fp.denoisers.claims`.
+    examined : float or None
+        Share of the image's area that the row speaks of.
+    windows, windows_effective, crop_score, crop_log10_lr, crop_decision
+        As in `Attribution`.
+    map : str or None
+        Name of the map in ``maps/``, without suffix.
+    map_generated, map_reference : float or None
+        Share of the mapped area that is too high for the reference images, and too low for the
+        generator; None where that cannot be said at the asked rate.
     """
 
     path: str
@@ -146,6 +169,15 @@ class Detection:
     converted: tuple[str, ...] = ()
     orientation: int | None = None
     claimed: tuple[str, ...] = ()
+    examined: float | None = None
+    windows: int | None = None
+    windows_effective: float | None = None
+    crop_score: float | None = None
+    crop_log10_lr: float | None = None
+    crop_decision: Decision | None = None
+    map: str | None = None
+    map_generated: float | None = None
+    map_reference: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Give the row as a dict of JSON types."""
@@ -171,10 +203,13 @@ class Finding:
         The row over the whole bank.
     attributions : tuple of Attribution
         A row for each fingerprint, the best first; empty where nothing was examined.
+    map : EvidenceMap or None
+        The map of the image, where one was asked for.
     """
 
     detection: Detection
     attributions: tuple[Attribution, ...] = ()
+    map: EvidenceMap | None = None
 
 
 def not_examined(path: str, error: ImageError, image: LoadedImage | None = None) -> Finding:

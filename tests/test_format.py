@@ -21,9 +21,11 @@ from fp.fingerprint.store import (
     record,
     schema,
     survey,
+    windowed,
     write_bank,
 )
 from fp.fingerprint.store.conformance import verify_bank
+from fp.fingerprint.windows.calibration import Dependence, Windows, WindowSize
 
 PAGE = (Path(__file__).parent.parent / "docs" / "format.md").read_text("utf-8")
 EXAMPLE: dict = {}
@@ -186,6 +188,10 @@ def uuid_right(act):
 F, I = FormatError, IntegrityError  # noqa: E741
 
 
+def lone_parts(file):
+    put(file[SECOND], "windows/parts", np.array([0]))
+
+
 def lone_part_offset(file):
     """Begin parts, and leave it at that."""
     file[SECOND].create_group("joined").attrs.create("specific_offset", np.array(1.0, "<f8"))
@@ -292,12 +298,13 @@ BROKEN = [
     ("M15", change("@created_utc", "2026-02-30T00:00:00Z"), "created_utc' must be", F),
     ("M15", change("@created_utc", "2026-01-01T00:00:00+01:00"), "created_utc' must be", F),
     ("M20", lone_part_offset, "joined.specific_real. is missing", F),
+    ("M21", lone_parts, "windows of the sizes .* are not possible", F),
     ("M16", change("@name", full().name), "named 'SD 1.4 / 图像 🦊'", F),
     ("M16", change("@name", ""), "000001@name' must have 1 to 4096 bytes", F),
     ("M18", change("@uuid", "00000000-0000-0000-0000-000000000000"), "000001@uuid' is 0", I),
     ("M18", change("@method", "dif"), "000001@uuid' is .* the content has", I),
-    ("M19", change("@note", "of mine"), "000001@note' is unknown to version 1.1", None),
-    ("M19", change("notes", np.ones(3)), "000001/notes' is unknown to version 1.1", None),
+    ("M19", change("@note", "of mine"), "000001@note' is unknown to version 1.2", None),
+    ("M19", change("notes", np.ones(3)), "000001/notes' is unknown to version 1.2", None),
     ("M19", change("@encoding-version", "1.0"), "preparation' is unknown to version 1.0", None),
     ("M19", change("pattern@unit", f8), "000001/pattern@unit' is unknown", None),
     ("M19", change("@note", f8, ROOT), "'@note' is unknown to version 1.0", None),
@@ -371,7 +378,7 @@ def test_a_broken_rule_is_found_whatever_the_hashes_say(bank, rule, act, told, e
 
 def test_every_rule_of_the_page_is_broken_here():
     rules = re.findall(r"^\* \*\*(M\d+)\*\* .*MUST", PAGE, re.MULTILINE)
-    assert rules == [f"M{number}" for number in range(1, 21)]
+    assert rules == [f"M{number}" for number in range(1, 22)]
     assert {rule for rule, *_ in BROKEN + UNSEALED} == set(rules)
 
 
@@ -425,6 +432,42 @@ def test_a_later_minor_version_is_read_with_what_is_new_in_it(bank):
         read_bank(bank)
 
 
+def windowed_bank(path):
+    scores = np.linspace(-2, 2, 4 * 9).reshape(4, 3, 3)
+    size = WindowSize(
+        64, np.ones((2, 1), np.float32), np.zeros(2), scores, scores[:3] + 1, scores[:, 0, 0],
+        scores[:3, 0, 0] + 1, Dependence(0.1, 0.2, 1.5), Dependence(0.0, 0.25, 0.5),
+    )  # fmt: skip
+    write_bank(path, [full(), replace(small(), method="tile", windows=Windows((0,), (size,)))])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (change("windows/064/real", np.zeros((3, 3, 3))), "windows/064/real' must have 4|fit"),
+        (change("windows/064/real", np.full((4, 3, 3), np.nan)), "not finite"),
+        (change("windows/064/specific_real", np.zeros(3)), "do not fit"),
+        (change("windows/064/weights", np.ones((2, 2), "<f4")), "weights of other parts"),
+        (change("windows/064/dependence", np.array([[0.9, 0.9, 1.0]] * 2)), "exceed 1"),
+        (change("windows/064/dependence", np.zeros((1, 3))), r"not \(2, 3\)"),
+        (change("windows/parts", np.array([1])), "names a part that is not there"),
+        (change("windows/048/offsets", np.zeros(2)), "048/weights' is missing"),
+        (remove("windows/064/offsets"), "offsets' is missing"),
+        (remove("windows/parts"), "windows/parts' is missing"),
+    ],
+)
+def test_broken_windows_are_found(tmp_path, harm, told):
+    path = windowed_bank(tmp_path / "bank.h5")
+    assert verify_bank(path) == []
+    with h5py.File(path, "r+") as file:
+        harm(file)
+        reseal(file)
+    assert any(re.search(told, fault.message) for fault in verify_bank(path))
+    with pytest.raises(FormatError, match=told):
+        read_bank(path)
+
+
 def test_other_chunks_are_read(bank):
     with h5py.File(bank, "r+") as file:
         values = file[FIRST]["pattern"][()]
@@ -453,6 +496,9 @@ def test_the_page_names_every_element_with_its_type():
             table[key] = (kind, shape.count(",") + 1 - shape.count(",)") if shape else 0)
     assert table.pop("history/<name>")[0] == "float64"
     of_parts = {key: table.pop(key) for key in list(table) if key.startswith("joined")}
+    of_windows = {key: table.pop(key) for key in list(table) if key.startswith("windows")}
+    sizes = {f"windows/SSS/{key}": rule for key, rule in windowed.OF_SIZE.items()}
+    assert of_windows == {windowed.PARTS: ("int64", 1), **sizes}
     known = {**joined.FIXED, **joined.NULL}
     known |= {f"joined/parts/NNN{key}": rule for key, rule in joined.OF_PART.items()}
     known |= {f"joined/typicality/VIEW{key}": rule for key, rule in joined.OF_VIEW.items()}

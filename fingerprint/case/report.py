@@ -26,6 +26,7 @@ from fp.fingerprint.manifest.entry import Entry
 from fp.fingerprint.manifest.hashing import hash_file
 from fp.fingerprint.manifest.run import read_manifest
 from fp.fingerprint.store import read_bank
+from fp.fingerprint.windows.combining import window_judge_of
 
 REPORT = "report.md"
 
@@ -188,7 +189,8 @@ def _finding(row: Row, name: str, bank: dict[str, Fingerprint]) -> Iterator[str]
     if withheld:
         yield f"No likelihood ratio is put into words here: {'; '.join(withheld)}."
     else:
-        ratio = judge_of(member).ratio
+        windows = window_judge_of(member) if row.get("windows") else None
+        ratio = judge_of(member).ratio if windows is None else windows.ratio
         told = sentence(row["log10_lr"], ratio.lower, ratio.upper)
         yield " ".join([told, *apart(row["log10_lr"], row["log10_lr_specific"])])
     yield ""
@@ -207,6 +209,9 @@ def _finding(row: Row, name: str, bank: dict[str, Fingerprint]) -> Iterator[str]
     ):
         if row[column] is not None:
             yield f"| {title} | {_figure(row[column])} |"
+    if row.get("windows"):
+        told = f"{row['windows']} windows, worth {row['windows_effective']:.1f} independent ones"
+        yield f"| examined as a whole | {told}; {row['examined']:.0%} of the area |"
     yield f"| size, format | {row['width']}x{row['height']}, {plain(row['format'])} |"
     yield ""
     for reason in row["reasons"]:

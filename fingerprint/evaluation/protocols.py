@@ -1,6 +1,6 @@
 """The protocols as data: what each varies, and the cells that it comes to.
 
-A protocol of a configuration is one of four families. Sizes that the data do not reach are left out
+A protocol of a configuration is one of five families. Sizes that the data do not reach are left out
 and reported.
 """
 
@@ -13,10 +13,12 @@ from typing import Any, ClassVar
 from fp.denoisers import registry
 from fp.denoisers.degradations import Degradation
 from fp.denoisers.errors import UsageError
+from fp.fingerprint.evaluation.adapter import FpMethod
 from fp.fingerprint.evaluation.bank_cell import TABLES, BankCell
 from fp.fingerprint.evaluation.bench import MIX, Bench
 from fp.fingerprint.evaluation.cells import AttributionCell, Cell, DetectionCell, SemanticCell
 from fp.fingerprint.evaluation.dataset import REAL
+from fp.fingerprint.evaluation.editing import EditingCell, editable
 from fp.fingerprint.evaluation.features import EDGES
 from fp.fingerprint.evaluation.methods import Choice
 from fp.fingerprint.evaluation.splits import divide
@@ -62,6 +64,8 @@ class Protocol:
 
     def __post_init__(self) -> None:
         for denoiser in self.denoisers:
+            if denoiser == EDGES and self.kind == "post_editing":
+                raise UsageError(f"Protocol {self.name!r}: a map needs residuals, not edges.")
             if denoiser != EDGES:
                 registry.check_name(denoiser)
         for size in self.sizes:
@@ -280,6 +284,48 @@ class Attribution(Protocol):
 
 
 @dataclass(frozen=True)
+class Editing(Protocol):
+    """Parts of test images replaced: whether they are still told, and where the map points.
+
+    Parameters
+    ----------
+    shares : tuple of (float, float)
+        Ranges of the replaced share of the area.
+    """
+
+    shares: tuple[tuple[float, float], ...] = ((0.0, 0.15), (0.15, 0.30), (0.30, 0.60))
+
+    kinds: ClassVar[tuple[str, ...]] = ("post_editing",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "shares", tuple(tuple(pair) for pair in self.shares))
+        for pair in self.shares:
+            if len(pair) != 2 or not 0 <= pair[0] < pair[1] < 1:
+                raise UsageError(
+                    f"Protocol {self.name!r}: {pair!r} is no range of shares between 0 and 1."
+                )
+
+    def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
+        """Give a cell for every method, generator, size and seed."""
+        real = len(bench.dataset.member(REAL).pictures)
+        for generator in self._generators(bench):
+            most = min(real, len(bench.dataset.member(generator).pictures))
+            for size in self.sizes:
+                if size >= most:
+                    left_out.append(f"{self.name}: {generator} has no {size} images to train on")
+                    continue
+                for run in self._runs(("none",), bench, left_out):
+                    made = run[0].make() if run[0].sees == "residual" else None
+                    if not isinstance(made, FpMethod) or not editable(made, bench):
+                        left_out.append(f"{self.name}: {run[0].name} has no windows here")
+                        continue
+                    yield EditingCell(
+                        self.name, run[0], run[1], (generator,), size, *run[2:], self.shares
+                    )
+
+
+@dataclass(frozen=True)
 class BankProtocol(Protocol):
     """A fingerprint for each generator: open set, specificity, growing bank, strangers.
 
@@ -338,7 +384,7 @@ def _reached(
 
 FAMILIES: dict[str, type[Protocol]] = {
     kind: family
-    for family in (Detection, Semantic, Attribution, BankProtocol)
+    for family in (Detection, Semantic, Attribution, Editing, BankProtocol)
     for kind in family.kinds
 }
 """Family of protocols by kind."""

@@ -27,7 +27,7 @@ PRESENTATIONS = frozenset({".md", ".html", ".png", ".svg", ".pdf", ".txt"})
 """Suffixes of files that show what tables hold; compared by their bytes only, without a fault."""
 
 _MOST_FAULTS = 20
-_COUNTED = ("p_", "q_")
+_COUNTED = ("p_", "q_", "map_")
 
 
 @dataclass(frozen=True)
@@ -231,10 +231,26 @@ def _compare_banks(
                 yield f"{one.name}: {title} differ by up to {np.abs(a - b).max():.3g}"
 
 
+def _compare_maps(
+    old: Path, new: Path, tolerance: Tolerance, roots: Sequence[tuple[str, str]]
+) -> Iterator[str]:
+    before, after = (np.load(path, allow_pickle=False) for path in (old, new))
+    if before.shape != after.shape or before.dtype != after.dtype:
+        yield f"{before.dtype} of shape {before.shape} before, {after.dtype} of {after.shape} now"
+        return
+    # Likelihood ratios first; what follows are counts of calibration scores.
+    apart = np.abs(before[:2] - after[:2])
+    if apart.size and apart.max() > tolerance.absolute + tolerance.relative * float(
+        np.abs(before[:2]).max()
+    ):
+        yield f"log10 likelihood ratios differ by up to {apart.max():.3g}"
+
+
 _Reader = Callable[[Path, Path, Tolerance, Sequence[tuple[str, str]]], Iterator[str]]
 _READERS: dict[str, _Reader] = {
     ".csv": _compare_table,
     ".jsonl": _compare_lines,
     ".json": _compare_json,
     ".h5": _compare_banks,
+    ".npy": _compare_maps,
 }

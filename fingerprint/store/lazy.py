@@ -161,6 +161,8 @@ def size_in_memory(fingerprint: Fingerprint) -> int:
     if fingerprint.joined is not None:
         arrays += [part.pattern for part in fingerprint.joined.parts]
         arrays += [view.basis for view in fingerprint.joined.typicality.views.values()]
+    for each in fingerprint.windows.sizes if fingerprint.windows else ():
+        arrays += [each.real, each.generated]
     texts = (*held.real_sha256, *held.generated_sha256, *held.real_source, *held.generated_source)
     return sum(array.nbytes for array in arrays) + sum(len(text) + 57 for text in texts)
 

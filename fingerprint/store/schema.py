@@ -1,4 +1,4 @@
-"""The elements of a fingerprint's group in version 1.1, and what each of them may say."""
+"""The elements of a fingerprint's group in version 1.2, and what each of them may say."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from fp.denoisers.errors import FormatError
 from fp.denoisers.files import display_path
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.fingerprint import Calibration, Joined, NullControl
-from fp.fingerprint.store import joined
+from fp.fingerprint.store import joined, windowed
 from fp.fingerprint.store.elements import Value
 from fp.fingerprint.store.hdf5 import Place
 from fp.fingerprint.store.survey import Entry
+from fp.fingerprint.windows.calibration import Windows
 
 Elements = Mapping[str, Value]
 
 ENCODING_TYPE = "fp-fingerprint"
-ENCODING_VERSION = "1.1"
-KNOWN_MINOR = 1
+ENCODING_VERSION = "1.2"
+KNOWN_MINOR = 2
 
 HASH_KEY = "@content-sha256"
 HISTORY = "history/"
@@ -168,7 +169,7 @@ def structure_faults(entries: Mapping[str, Entry]) -> Iterator[tuple[str, str]]:
                 f"is {entry.kind} with {len(entry.shape)} dimensions and must be "
                 f"{rule.kind} with {rule.rank}",
             )
-    for key, (kind, rank) in joined.schema(entries).items():
+    for key, (kind, rank) in (joined.schema(entries) | windowed.schema(entries)).items():
         entry = entries.get(key)
         if entry is None:
             yield key, "is missing"
@@ -226,6 +227,8 @@ def value_faults(elements: Elements) -> Iterator[tuple[str, str]]:
         else:
             if isinstance(part, Joined):
                 yield from _joined_faults(part, elements)
+            elif isinstance(part, Windows):
+                yield from _window_faults(part, elements)
 
 
 def _joined_faults(found: Joined, elements: Elements) -> Iterator[tuple[str, str]]:
@@ -236,6 +239,17 @@ def _joined_faults(found: Joined, elements: Elements) -> Iterator[tuple[str, str
         scores = np.asarray(elements[f"calibration/{label}"])
         if getattr(found, f"specific_{label}").size != scores.size:
             yield f"joined/specific_{label}", f"must have {scores.size} scores"
+
+
+def _window_faults(found: Windows, elements: Elements) -> Iterator[tuple[str, str]]:
+    shape = np.shape(elements["pattern"])
+    if found.parts[-1] >= (shape[2] if "joined@specific_offset" in elements else 1):
+        yield windowed.PARTS, "names a part that is not there"
+    for each in found.sizes:
+        for label in CLASSES:
+            count = np.asarray(elements[f"calibration/{label}"]).size
+            if len(getattr(each, label)) != count:
+                yield f"windows/{each.size:03d}/{label}", f"must have {count} images"
 
 
 def parts(elements: Elements) -> dict[str, Any]:
@@ -263,6 +277,8 @@ def is_known(key: str, minor: int = KNOWN_MINOR) -> bool:
     if minor < ADDED.get(key, 0):
         return False
     in_history = key.startswith(HISTORY) and "@" not in key
+    if minor >= windowed.SINCE and windowed.is_known(key):
+        return True
     return key in SCHEMA or in_history or (minor >= 1 and joined.is_known(key))
 
 
@@ -353,6 +369,7 @@ _PARTS: Mapping[str, tuple[str, Callable[[Elements], Any]]] = {
     "null": ("null@seed", _null),
     "joined": ("joined", joined.build),
     "preparation": ("@preparation", _preparation),
+    "windows": ("windows", windowed.build),
     "parameters": ("@parameters", lambda elements: _mapping(elements, "@parameters", object)),
     "native_sizes": ("@native_sizes", lambda elements: _mapping(elements, "@native_sizes", int)),
     "formats": ("@formats", lambda elements: _mapping(elements, "@formats", int)),

@@ -1,0 +1,1 @@
+"""Windows of an image as evidence: their calibration, their dependence, their map."""

@@ -1,0 +1,270 @@
+"""From the windows of an image to one answer, with their dependence accounted for.
+
+The evidence is the mean log odds of windows side by side. Its spread over images is known from the
+calibration images, which have n0 windows each; for an image of n windows the fitted dependence says
+how much narrower it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fp.fingerprint import likelihood
+from fp.fingerprint.decision import Answer, Rule, p_generated, p_real, verdict
+from fp.fingerprint.fingerprint import Calibration, Fingerprint
+from fp.fingerprint.likelihood import LikelihoodRatio, Resampled
+from fp.fingerprint.typicality import LEVEL
+from fp.fingerprint.windows.calibration import Dependence, WindowSize
+from fp.fingerprint.windows.fields import Fields, Weights
+
+Doubles = NDArray[np.float64]
+
+_JUDGES = "_window_judges"
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What all windows of an image say together.
+
+    Parameters
+    ----------
+    windows : int
+        Number of windows side by side.
+    effective : float
+        Number of independent windows that are worth as much, n_eff.
+    score, specific : float
+        Mean log odds of the windows: of all parts, and of those that speak of the generator.
+    answer : Answer
+        Decision, p-values and reasons.
+    p_bank : float
+        p-value under h1 corrected over the bank.
+    log10_lr, log10_lr_specific : float
+        log10 likelihood ratios, within their empirical bounds.
+    interval : tuple of float
+        95 % interval of the ratio without bounds.
+    """
+
+    windows: int
+    effective: float
+    score: float
+    specific: float
+    answer: Answer
+    p_bank: float
+    log10_lr: float
+    log10_lr_specific: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class WindowJudge:
+    """A fingerprint's windows of one size, with what follows from their calibration.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        The fingerprint.
+    windows : WindowSize
+        The calibration of the size.
+
+    Notes
+    -----
+    Let L be the mean log odds of n = R C windows side by side, and V_k(R, C) = 1 / n_eff the
+    variance of such a mean in variances of one window of class k (`Dependence.variance_of_mean`).
+    A calibration image has R0 x C0 windows. Under class k with mean m_k,
+    x_k = m_k + (L - m_k) sqrt(V_k(R0, C0) / V_k(R, C)) is spread as the mean of a calibration image
+    of that class, so its rank among these is the conformal p-value. The log likelihood ratio of a
+    normal model with common variance is proportional to n_eff (L - m), so
+    log10 LR = g (a L + b), where a L + b is the logistic ratio of the calibration images and g the
+    pooled n_eff of the image in units of theirs.
+    """
+
+    fingerprint: Fingerprint
+    windows: WindowSize
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """Mean log odds of the windows side by side of each calibration image."""
+        real, generated = (
+            scores[:, ::2, ::2].mean(axis=(1, 2))
+            for scores in (self.windows.real, self.windows.generated)
+        )
+        return replace(self.fingerprint.calibration, real=real, generated=generated)
+
+    @cached_property
+    def ratio(self) -> LikelihoodRatio:
+        """Likelihood ratio of a calibration image's mean."""
+        return likelihood.fit(self.calibration)
+
+    @cached_property
+    def specific_ratio(self) -> LikelihoodRatio:
+        """The same of the generator's evidence alone."""
+        found = self.windows
+        return likelihood.fit(
+            replace(self.calibration, real=found.specific_real, generated=found.specific_generated)
+        )
+
+    @cached_property
+    def resampled(self) -> Resampled:
+        """Likelihood ratios of resampled calibrations."""
+        return likelihood.resample(self.calibration)
+
+    @cached_property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of windows side by side in a calibration image."""
+        rows, columns = self.windows.real[0, ::2, ::2].shape
+        return rows, columns
+
+    def narrowing(self, rows: int, columns: int) -> tuple[float, float]:
+        """Give the standard deviation of a mean, in that of a calibration image.
+
+        Parameters
+        ----------
+        rows, columns : int
+            Windows side by side.
+
+        Returns
+        -------
+        tuple of float
+            For reference images, and for the generator's.
+        """
+        real, generated = (
+            float(np.sqrt(_variance(dependence, rows, columns) / _variance(dependence, *self.grid)))
+            for dependence in (self.windows.of_real, self.windows.of_generated)
+        )
+        return real, generated
+
+    def effective(self, rows: int, columns: int) -> float:
+        """Give the number n_eff of independent windows, pooled over the classes."""
+        spread = [float(scores.var()) for scores in (self.windows.real, self.windows.generated)]
+        total = sum(spread)
+        if total <= 0:
+            return 1.0
+        pooled = sum(
+            share * _variance(dependence, rows, columns)
+            for share, dependence in zip(
+                spread, (self.windows.of_real, self.windows.of_generated), strict=True
+            )
+        )
+        return total / pooled
+
+    def judge(
+        self,
+        fields: Fields,
+        rule: Rule,
+        fpr: float,
+        *,
+        weak: bool,
+        p_typical: float | None = None,
+        corrected: Callable[[float, float], float] | None = None,
+    ) -> Whole:
+        """Judge an image by all its windows.
+
+        Parameters
+        ----------
+        fields : Fields
+            Its fields, at least one window large.
+        rule : {"conformal", "nearest-mean"}
+            Rule of the decision.
+        fpr : float
+            Rate of the decision.
+        weak : bool
+            Whether the fingerprint is weak.
+        p_typical : float, optional
+            As in `fp.fingerprint.decision.decide`.
+        corrected : callable, optional
+            As in `fp.fingerprint.judge.Judge.attribution`.
+
+        Returns
+        -------
+        Whole
+            What the windows say.
+        """
+        odds = self.windows.odds(fields, self.windows.size)
+        score, specific = (float(row.mean()) for row in odds)
+        rows, columns = odds.shape[1:]
+        effective = self.effective(rows, columns)
+        gain = effective / self.effective(*self.grid)
+        mu_r, mu_g = self.calibration.mu_r, self.calibration.mu_g
+        narrow_r, narrow_g = self.narrowing(rows, columns)
+        under_h1 = mu_r + (score - mu_r) / narrow_r
+        alone = p_real(under_h1, self.calibration)
+        under_h2 = p_generated(mu_g + (score - mu_g) / narrow_g, self.calibration)
+        free = self.ratio.free(under_h1)
+        p_bank = alone if corrected is None else corrected(alone, free)
+        near = abs(score - mu_g) < abs(score - mu_r)
+        found = verdict(
+            rule,
+            separates=mu_g > mu_r,
+            generated_nearer=near,
+            against_h1=p_bank <= fpr,
+            against_h2=under_h2 <= fpr,
+            weak=weak,
+            typical=p_typical is None or p_typical > LEVEL,
+        )
+        low, high = self.resampled.interval(score)
+        return Whole(
+            rows * columns,
+            effective,
+            score,
+            specific,
+            Answer(
+                found.decision,
+                "generated" if near else "real",
+                alone,
+                under_h2,
+                found.reasons,
+            ),
+            p_bank,
+            _bounded(self.ratio, gain * self.ratio.free(score)),
+            _bounded(self.specific_ratio, gain * self.specific_ratio.free(specific)),
+            (gain * low, gain * high),
+        )
+
+
+def _variance(dependence: Dependence, rows: int, columns: int) -> float:
+    return max(dependence.variance_of_mean(rows, columns), 1e-12)
+
+
+def _bounded(ratio: LikelihoodRatio, value: float) -> float:
+    return float(min(max(value, ratio.lower), ratio.upper))
+
+
+def weights_of(fingerprint: Fingerprint) -> Weights:
+    """Give the patterns that a fingerprint's windows are scored by."""
+    windows = fingerprint.windows
+    assert windows is not None
+    if fingerprint.joined is None:
+        return Weights.of([(fingerprint.method, fingerprint.pattern)])
+    parts = [fingerprint.joined.parts[number] for number in windows.parts]
+    return Weights.of([(part.method, part.pattern) for part in parts])
+
+
+def window_judge_of(fingerprint: Fingerprint, size: int | None = None) -> WindowJudge | None:
+    """Give the judge of a fingerprint's windows, made once and gone with it.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        The fingerprint.
+    size : int, optional
+        Side of the windows; by default the usual one.
+
+    Returns
+    -------
+    WindowJudge or None
+        None where there are no such windows.
+    """
+    windows = None if fingerprint.windows is None else fingerprint.windows.of(size)
+    if windows is None:
+        return None
+    held: dict[str, Any] = vars(fingerprint)
+    judges: dict[int, WindowJudge] = held.setdefault(_JUDGES, {})
+    if windows.size not in judges:
+        judges[windows.size] = WindowJudge(fingerprint, windows)
+    return judges[windows.size]

@@ -1,0 +1,81 @@
+"""The loop behind the cyclic evidence of windows: weighted products of neighbours, cell by cell."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fp.denoisers.jit import compiled_reordered
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+
+@compiled_reordered
+def add_weighted_products(
+    planes: Floats,
+    lags: NDArray[np.int64],
+    weights: Floats,
+    inside: NDArray[np.int64],
+    core: NDArray[np.int64],
+    cell: int,
+    limit: np.float32,
+    sums: Doubles,
+    count: Doubles,
+) -> None:
+    """Sum weighted products of a residual with its shifted self over square cells.
+
+    Parameters
+    ----------
+    planes : ndarray of float32, shape (C, H, W)
+        Normalised residual of a part of an image that begins at a multiple of 8 in either
+        direction.
+    lags : ndarray of int64, shape (L, 2)
+        Shifts (dy, dx).
+    weights : ndarray of float32, shape (K, L * C, 8, 8)
+        Weight of each product at each phase.
+    inside : ndarray of int64, shape (4,)
+        First row, row behind the last, first column and column behind the last whose neighbours
+        are all there.
+    core : ndarray of int64, shape (4,)
+        The same of the pixels whose cells are asked for; begins at a cell.
+    cell : int
+        Side of a cell, a multiple of 8.
+    limit : float32
+        Products are limited to [-limit, limit].
+    sums : ndarray of float64, shape (K, rows, columns)
+        Receives the sums.
+    count : ndarray of float64, shape (rows, columns)
+        Receives the number of pixels.
+    """
+    channels = planes.shape[0]
+    top, bottom = max(inside[0], core[0]), min(inside[1], core[1])
+    left, right = max(inside[2], core[2]), min(inside[3], core[3])
+    # From a multiple of 8, so that the phase runs along with the place in a line.
+    start = left // 8 * 8
+    width = right - start
+    if bottom <= top or right <= left:
+        return
+    kinds = len(weights)
+    tiled = np.empty((kinds, len(lags) * channels, 8, width), np.float32)
+    for x in range(width):
+        tiled[:, :, :, x] = weights[:, :, :, x % 8]
+    line = np.empty((kinds, width), np.float32)
+    for y in range(top, bottom):
+        line[:] = 0.0
+        for lag in range(len(lags)):
+            down, across = lags[lag, 0], lags[lag, 1]
+            for c in range(channels):
+                here, there = planes[c, y], planes[c, y + down]
+                skip = left - start
+                for k in range(kinds):
+                    weight, total = tiled[k, lag * channels + c, y % 8], line[k]
+                    for x in range(skip, width):
+                        product = here[start + x] * there[start + x + across]
+                        total[x] += weight[x] * min(max(product, -limit), limit)
+        row = (y - core[0]) // cell
+        for x in range(left - start, width):
+            column = (start + x - core[2]) // cell
+            count[row, column] += 1.0
+            for k in range(kinds):
+                sums[k, row, column] += line[k, x]

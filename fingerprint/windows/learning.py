@@ -1,0 +1,196 @@
+"""The calibration of windows, from the folds that calibrate whole images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fp.denoisers.crop import CropRule
+from fp.denoisers.errors import UsageError
+from fp.fingerprint.crossfit import Groups, deal
+from fp.fingerprint.estimators import Array, Estimator, Labels
+from fp.fingerprint.fusion import Fusion, fuse
+from fp.fingerprint.windows.calibration import (
+    Dependence,
+    Windows,
+    WindowSize,
+    fit_dependence,
+    sizes_within,
+)
+from fp.fingerprint.windows.fields import READ, Weights, fields_of_residual
+
+Doubles = NDArray[np.float64]
+Tally = Callable[[int, int], None]
+
+SMALLEST_CROP = 64
+
+
+def usable(parts: Sequence[Estimator], crop: CropRule, method: str) -> tuple[int, ...]:
+    """Give the numbers of the parts that windows can be scored by.
+
+    Parameters
+    ----------
+    parts : sequence of Estimator
+        Parts of the method.
+    crop : CropRule
+        The examined part.
+    method : str
+        Name of the method.
+
+    Returns
+    -------
+    tuple of int
+        Their numbers.
+
+    Raises
+    ------
+    UsageError
+        If none of them speaks of the generator, or the crop is too small.
+    """
+    found = tuple(number for number, part in enumerate(parts) if part.name in READ)
+    if not any(parts[number].role == "generator-specific" for number in found):
+        raise UsageError(
+            f"Windows cannot be scored by method {method!r}; use auto, lattice, tile or cyclic."
+        )
+    if not sizes_within(crop.height, crop.width):
+        raise UsageError(
+            f"Windows need an examined part of at least {SMALLEST_CROP} x {SMALLEST_CROP} pixels, "
+            f"not {crop.width} x {crop.height}."
+        )
+    return found
+
+
+def learn_windows(
+    parts: Sequence[Estimator],
+    crop: CropRule,
+    method: str,
+    stacks: Mapping[str, Array],
+    labels: Labels,
+    groups: Groups,
+    folds: int,
+    seed: int,
+    residuals: Iterable[NDArray[np.float32]],
+    chosen: NDArray[np.intp],
+    progress: Tally | None = None,
+) -> Windows:
+    """Score windows of images by patterns that had not seen them, and join the parts.
+
+    Parameters
+    ----------
+    parts : sequence of Estimator
+        Parts of the method.
+    crop : CropRule
+        The examined part.
+    method : str
+        Name of the method.
+    stacks : mapping of str to ndarray, shape (N, ...)
+        Features of all images, by name.
+    labels : ndarray of bool, shape (N,)
+        True for the generator's images.
+    groups : ndarray of int, shape (N,)
+        Source group of each image.
+    folds, seed : int
+        As of the cross-fitted scores, so that the folds are the same.
+    residuals : iterable of ndarray of float32, shape (3, H, W)
+        Residuals of the chosen images, in their order.
+    chosen : ndarray of int, shape (M,)
+        Images that calibrate.
+    progress : callable, optional
+        Called with the number of images done and their total.
+
+    Returns
+    -------
+    Windows
+        Calibration of every size of which two windows fit beside each other.
+    """
+    numbers = usable(parts, crop, method)
+    used = [parts[number].settle(stacks[parts[number].reads], labels, groups) for number in numbers]
+    dealt = deal(groups, labels, folds, seed)
+    by_fold = {}
+    for fold in np.unique(dealt[chosen]):
+        inside = dealt != fold
+        fitted = [
+            (
+                part.name,
+                part.fit(stacks[part.reads][inside], labels[inside], groups[inside]).pattern,
+            )
+            for part in used
+        ]
+        by_fold[fold] = Weights.of(fitted)
+    scores: dict[int, list[Doubles]] = {size: [] for size in sizes_within(crop.height, crop.width)}
+    for done, (number, residual) in enumerate(zip(chosen, residuals, strict=True), start=1):
+        fields = fields_of_residual(residual, by_fold[dealt[number]])
+        for size, found in scores.items():
+            found.append(fields.scores(size, size // 2))
+        if progress is not None:
+            progress(done, chosen.size)
+    specific = np.array([part.role == "generator-specific" for part in used])
+    taught, grouped = labels[chosen], groups[chosen]
+    sizes = tuple(
+        _calibrated(size, np.stack(found), specific, taught, grouped, folds, seed)
+        for size, found in scores.items()
+    )
+    return Windows(numbers, sizes)
+
+
+def _calibrated(
+    size: int,
+    scores: Doubles,
+    specific: NDArray[np.bool_],
+    labels: Labels,
+    groups: Groups,
+    folds: int,
+    seed: int,
+) -> WindowSize:
+    """Join the parts' scores (M, K, rows, columns) by weights that had not seen the image."""
+    # A spectrum says nothing of windows below 64 pixels, and would only be weighed by chance.
+    own = np.asarray(scores.std(axis=(0, 2, 3)) > 0) | specific
+    odds = np.empty((len(scores), 2, *scores.shape[2:]))
+    dealt = deal(groups, labels, folds, seed)
+    for fold in np.unique(dealt):
+        inside, outside = dealt != fold, dealt == fold
+        found = _fused(scores[inside], own, specific, labels[inside], groups[inside])
+        odds[outside] = _applied(found, scores[outside])
+    whole = _fused(scores, own, specific, labels, groups)
+    alone = odds[:, :, ::2, ::2]
+    dependence: list[Dependence] = [fit_dependence(alone[labels == k, 0]) for k in (False, True)]
+    means = alone[:, 1].mean(axis=(1, 2))
+    return WindowSize(
+        size,
+        whole.weights,
+        whole.offsets,
+        odds[~labels, 0],
+        odds[labels, 0],
+        means[~labels],
+        means[labels],
+        *dependence,
+    )
+
+
+def _fused(
+    scores: Doubles,
+    own: NDArray[np.bool_],
+    specific: NDArray[np.bool_],
+    labels: Labels,
+    groups: Groups,
+) -> Fusion:
+    # Windows side by side: half of an overlapping one is counted already.
+    rows = scores[:, :, ::2, ::2].transpose(0, 2, 3, 1)
+    each = rows.shape[1] * rows.shape[2]
+    columns = rows.reshape(-1, rows.shape[3])
+    found = fuse(columns[:, own], specific[own], np.repeat(labels, each), np.repeat(groups, each))
+    weights = np.zeros((2, own.size), np.float32)
+    weights[:, own] = found.weights
+    return Fusion(weights, found.offsets)
+
+
+def _applied(fusion: Fusion, scores: Doubles) -> Doubles:
+    weights = fusion.weights.astype(np.float64)
+    found = np.zeros((len(scores), 2, *scores.shape[2:]))
+    for row in range(2):
+        for part in range(scores.shape[1]):
+            found[:, row] += weights[row, part] * scores[:, part]
+        found[:, row] -= fusion.offsets[row]
+    return found

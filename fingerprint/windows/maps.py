@@ -1,0 +1,213 @@
+"""Where in an image the evidence lies: a map with a controlled rate of false alarms.
+
+Every window is tested against the reference images' windows, and against the generator's. Windows
+of one picture resemble each other, so the level of Benjamini and Hochberg's step-up is itself
+calibrated, image by image: untouched reference pictures are flagged anywhere in at most the share
+that was asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from fp.fingerprint.windows.calibration import WindowSize
+from fp.fingerprint.windows.fields import CELL, Fields
+
+Doubles = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+_LN10 = float(np.log(10.0))
+
+LAYERS = ("log10_lr", "log10_lr_specific", "q_real", "q_generated")
+"""Layers of the array of a map."""
+
+
+@dataclass(frozen=True, eq=False)
+class EvidenceMap:
+    """Evidence by place.
+
+    Parameters
+    ----------
+    size : int
+        Side of the windows in pixels.
+    log10_lr, log10_lr_specific : ndarray of float64, shape (h, w)
+        Mean log10 likelihood ratio of the windows over each cell of 16 x 16 pixels: of all parts,
+        and of those that speak of the generator.
+    q_real, q_generated : ndarray of float64, shape (h, w)
+        Benjamini and Hochberg's adjusted p-value, under h1 and h2, of the window whose middle lies
+        nearest to the cell.
+    generated, reference : ndarray of bool, shape (h, w), or None
+        Flagged cells: too high for the reference images, and too low for the generator; None where
+        the calibration supports no flag at the rate.
+    rate : float
+        Rate that was asked for.
+    """
+
+    size: int
+    log10_lr: Doubles
+    log10_lr_specific: Doubles
+    q_real: Doubles
+    q_generated: Doubles
+    generated: Mask | None
+    reference: Mask | None
+    rate: float
+
+    @property
+    def array(self) -> NDArray[np.float32]:
+        """All layers, in the order of `LAYERS`, shape (4, h, w)."""
+        return np.stack([getattr(self, name) for name in LAYERS]).astype(np.float32)
+
+
+def draw_map(fields: Fields, windows: WindowSize, rate: float) -> EvidenceMap:
+    """Draw the map of an image.
+
+    Parameters
+    ----------
+    fields : Fields
+        Its fields.
+    windows : WindowSize
+        Calibration of the windows.
+    rate : float
+        False-alarm rate: the share of untouched reference pictures in which any window is flagged
+        as too high, and of the generator's in which any is flagged as too low; and the
+        false-discovery rate over windows.
+
+    Returns
+    -------
+    EvidenceMap
+        The map.
+    """
+    dense = windows.odds(fields, CELL)
+    every = windows.step // CELL
+    tested = dense[0, ::every, ::every]
+    found: dict[str, Doubles] = {}
+    flagged: dict[str, Mask | None] = {}
+    separates = windows.generated.mean() > windows.real.mean()
+    for name, scores, sign in (("real", windows.real, 1.0), ("generated", windows.generated, -1.0)):
+        adjusted = adjusted_p(sign * tested, np.sort((sign * scores).ravel()))
+        level = calibrated_level(windows, name == "real", rate)
+        owned = adjusted[_owner(dense.shape[1:], windows, tested.shape)]
+        found[name] = owned
+        flagged[name] = (owned < level) if separates and level > 0 else None
+    side = windows.size // CELL
+    return EvidenceMap(
+        size=windows.size,
+        log10_lr=_covering(dense[0], side) / _LN10,
+        log10_lr_specific=_covering(dense[1], side) / _LN10,
+        q_real=found["real"],
+        q_generated=found["generated"],
+        generated=flagged["real"],
+        reference=flagged["generated"],
+        rate=rate,
+    )
+
+
+def adjusted_p(scores: Doubles, null: Doubles) -> Doubles:
+    """Give Benjamini and Hochberg's adjusted p-values of an image's windows.
+
+    Parameters
+    ----------
+    scores : ndarray of float64, any shape
+        Scores, high where they speak against the null.
+    null : ndarray of float64, shape (M,)
+        Held-out scores of windows under the null, ascending.
+
+    Returns
+    -------
+    ndarray of float64, of the same shape
+        min over k >= rank of m p_(k) / k, with p = (1 + null scores at or above) / (M + 1).
+    """
+    p = (1 + null.size - np.searchsorted(null, scores.ravel(), "left")) / (1 + null.size)
+    order = np.argsort(p, kind="stable")
+    stepped = p[order] * p.size / np.arange(1, p.size + 1)
+    adjusted = np.empty(p.size)
+    adjusted[order] = np.minimum(1.0, np.minimum.accumulate(stepped[::-1])[::-1])
+    return adjusted.reshape(scores.shape)
+
+
+def calibrated_level(windows: WindowSize, real: bool, rate: float) -> float:
+    """Give the level below which an adjusted p-value is flagged.
+
+    Parameters
+    ----------
+    windows : WindowSize
+        Calibration of the windows.
+    real : bool
+        Whether reference images are the null; the generator's otherwise.
+    rate : float
+        Share of pictures of the null in which anything may be flagged.
+
+    Returns
+    -------
+    float
+        0.0 where n pictures of the null cannot support the rate.
+
+    Notes
+    -----
+    Q_j is the smallest adjusted p-value of calibration image j, against the windows of all other
+    images. A new image is flagged anywhere where its own Q is below the r-th smallest of them,
+    r = floor(rate (n + 1)): the conformal p-value (1 + #{Q_j <= Q}) / (n + 1) is then at most the
+    rate, whatever the dependence of windows within an image. The level is never above the rate
+    itself, so that within a picture Benjamini and Hochberg's false-discovery rate stays below it
+    where the windows depend positively on each other.
+    """
+    smallest = _smallest(windows)[0 if real else 1]
+    rank = int(np.floor(rate * (smallest.size + 1) + 1e-9))
+    if rank < 1:
+        return 0.0
+    return float(min(np.nextafter(rate, 1.0), smallest[rank - 1]))
+
+
+@lru_cache(maxsize=16)
+def _smallest(windows: WindowSize) -> tuple[Doubles, Doubles]:
+    """Give, for either class, the smallest adjusted p-value of each image, ascending."""
+    found = []
+    for scores in (windows.real, -windows.generated):
+        flat = np.sort(scores.ravel())
+        each = scores[0].size
+        smallest = []
+        for own in scores:
+            values, mine = own.ravel(), np.sort(own.ravel())
+            above = flat.size - np.searchsorted(flat, values, "left")
+            above = above - (each - np.searchsorted(mine, values, "left"))
+            p = np.sort((1 + above) / (1 + flat.size - each))
+            smallest.append(float((p * each / np.arange(1, each + 1)).min()))
+        found.append(np.sort(np.array(smallest)))
+    return found[0], found[1]
+
+
+def _owner(
+    dense: tuple[int, ...], windows: WindowSize, tested: tuple[int, ...]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Give, for each cell, the tested window whose middle lies nearest."""
+    numbers = []
+    for starts, count in zip(dense, tested, strict=True):
+        cells = starts + windows.size // CELL - 1
+        middle = (np.arange(cells) + 0.5) * CELL
+        nearest = np.floor((middle - windows.size / 2) / windows.step + 0.5).astype(np.intp)
+        numbers.append(np.clip(nearest, 0, count - 1))
+    rows, columns = np.ix_(numbers[0], numbers[1])
+    return rows, columns
+
+
+def _covering(odds: Doubles, side: int) -> Doubles:
+    """Average, over each cell, all windows that cover it."""
+    found, counted = (
+        _boxes(np.pad(values, side - 1), side) for values in (odds, np.ones_like(odds))
+    )
+    return found / counted
+
+
+def _boxes(field: Doubles, side: int) -> Doubles:
+    rows = sliding_window_view(field, side, axis=0).sum(axis=-1)
+    return np.asarray(sliding_window_view(rows, side, axis=1).sum(axis=-1))
+
+
+def share(flagged: Mask | None) -> float | None:
+    """Give the share of flagged cells; None where nothing can be flagged."""
+    return None if flagged is None else float(flagged.mean())

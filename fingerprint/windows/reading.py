@@ -1,0 +1,251 @@
+"""One image by its windows, for all fingerprints of a bank that have some."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Protocol
+
+from fp.denoisers.degradations import Degradation
+from fp.denoisers.images import LoadedImage
+from fp.denoisers.residual import DenoiserIdentity, Residual
+from fp.fingerprint.decision import Rule
+from fp.fingerprint.family import Family, Gathering
+from fp.fingerprint.fingerprint import Fingerprint
+from fp.fingerprint.judge import judge_of
+from fp.fingerprint.rows import Attribution, Detection
+from fp.fingerprint.windows.calibration import windows_across
+from fp.fingerprint.windows.combining import Whole, WindowJudge, weights_of, window_judge_of
+from fp.fingerprint.windows.fields import Fields, Weights, fields_of
+from fp.fingerprint.windows.maps import EvidenceMap, draw_map
+
+
+class Options(Protocol):
+    """What is asked of windows; see `fp.fingerprint.detection.DetectOptions`."""
+
+    @property
+    def rule(self) -> Rule:
+        """Rule of the decision."""
+
+    @property
+    def fpr(self) -> float:
+        """Rate of the decision."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether large images are examined as a whole."""
+
+    @property
+    def window(self) -> int | None:
+        """Side of the windows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """The windows of an image, computed when they are first asked for.
+
+    Parameters
+    ----------
+    image : LoadedImage
+        The image.
+    bank : sequence of Fingerprint
+        The fingerprints.
+    options : Options
+        What is asked.
+    residual_for : callable
+        Makes the denoiser of an identity.
+    """
+
+    image: LoadedImage
+    bank: Sequence[Fingerprint]
+    options: Options
+    residual_for: Callable[[DenoiserIdentity], Residual]
+    _fields: dict[str, Fields] = field(default_factory=dict, init=False, repr=False)
+    _answers: dict[str, Whole] = field(default_factory=dict, init=False, repr=False)
+
+    def as_a_whole(self, rows: Sequence[Attribution]) -> list[Attribution]:
+        """Let all windows decide where the image is larger than a crop, or too narrow for it.
+
+        Parameters
+        ----------
+        rows : sequence of Attribution
+            What the crops say, a row for each fingerprint of the bank.
+
+        Returns
+        -------
+        list of Attribution
+            The same, or what the windows say, with the crop's answer beside. Windows decide only
+            where every fingerprint of the bank has them, so that the bank is calibrated alike.
+        """
+        judges = [window_judge_of(f, self.options.window) for f in self.bank]
+        found = [judge for judge in judges if judge is not None]
+        if not self.options.whole or len(found) < len(judges):
+            return list(rows)
+        if not any(map(self._larger, found)) and all(row.score is not None for row in rows):
+            return list(rows)
+        family = family_of_windows(tuple(self.bank), self.options.window)
+        by_name = {judge.fingerprint.name: judge for judge in found}
+        return [
+            self._whole(row, by_name[row.fingerprint], family)
+            if self._count(by_name[row.fingerprint])
+            else row
+            for row in rows
+        ]
+
+    def _count(self, judge: WindowJudge) -> int:
+        size = judge.windows.size
+        rows, columns = (
+            windows_across(length, size, size) for length in (self.image.height, self.image.width)
+        )
+        return rows * columns
+
+    def _larger(self, judge: WindowJudge) -> bool:
+        return self._count(judge) > judge.grid[0] * judge.grid[1]
+
+    def _whole(self, row: Attribution, judge: WindowJudge, family: Family) -> Attribution:
+        found = judge.judge(
+            self._fields_of(judge.fingerprint),
+            self.options.rule,
+            self.options.fpr,
+            weak=judge_of(judge.fingerprint).weak,
+            p_typical=row.p_typical,
+            corrected=family.p,
+        )
+        self._answers[row.fingerprint] = found
+        decision, reasons = found.answer.decision, found.answer.reasons
+        joins = judge.fingerprint.joined is not None
+        if decision == "supports_generator" and joins and row.p_typical is None:
+            # What was not measured cannot have been passed.
+            decision, reasons = "inconclusive", ("typicality_unknown", *reasons)
+        return replace(
+            row,
+            score=found.score,
+            rho=None,
+            mu_r=judge.calibration.mu_r,
+            mu_g=judge.calibration.mu_g,
+            p_real=found.answer.p_real,
+            p_bank=found.p_bank,
+            p_generated=found.answer.p_generated,
+            log10_lr=found.log10_lr,
+            specific=found.specific,
+            log10_lr_specific=found.log10_lr_specific,
+            decision=decision,
+            nearest_mean=found.answer.nearest_mean,
+            reasons=reasons,
+            windows=found.windows,
+            windows_effective=found.effective,
+            crop_score=row.score,
+            crop_log10_lr=row.log10_lr,
+            crop_decision=row.decision,
+        )
+
+    def completed(self, row: Detection, best: Attribution) -> Detection:
+        """Give the row of the image with what windows add to it.
+
+        Parameters
+        ----------
+        row : Detection
+            The row over the bank.
+        best : Attribution
+            The row of the fingerprint that ranks first.
+
+        Returns
+        -------
+        Detection
+            The row.
+        """
+        fingerprint = self._named(best.fingerprint)
+        area = self.image.height * self.image.width
+        whole = self._answers.get(best.fingerprint)
+        if whole is None:
+            seen = fingerprint.crop.height * fingerprint.crop.width
+            return replace(row, examined=None if row.score is None else seen / area)
+        judge = window_judge_of(fingerprint, self.options.window)
+        assert judge is not None
+        return replace(
+            row,
+            log10_lr_low=whole.interval[0],
+            log10_lr_high=whole.interval[1],
+            examined=whole.windows * judge.windows.size**2 / area,
+            windows=best.windows,
+            windows_effective=best.windows_effective,
+            crop_score=best.crop_score,
+            crop_log10_lr=best.crop_log10_lr,
+            crop_decision=best.crop_decision,
+        )
+
+    def mapped(self, best: Attribution) -> EvidenceMap | None:
+        """Draw the map of the fingerprint that ranks first; None where it has no windows here.
+
+        Parameters
+        ----------
+        best : Attribution
+            Its row.
+
+        Returns
+        -------
+        EvidenceMap or None
+            The map; the best of K fingerprints has one K-th of the rate.
+        """
+        judge = window_judge_of(self._named(best.fingerprint), self.options.window)
+        if judge is None or best.score is None:
+            return None
+        rate = self.options.fpr / len(self.bank)
+        return draw_map(self._fields_of(judge.fingerprint), judge.windows, rate)
+
+    def _named(self, name: str) -> Fingerprint:
+        return next(f for f in self.bank if f.name == name)
+
+    def _fields_of(self, fingerprint: Fingerprint) -> Fields:
+        if fingerprint.name not in self._fields:
+            self._read_all(fingerprint)
+        return self._fields[fingerprint.name]
+
+    def _read_all(self, asked: Fingerprint) -> None:
+        """Read the image once for all fingerprints that see the same residual."""
+        alike = [
+            f
+            for f in self.bank
+            if f.windows is not None
+            and f.preparation == asked.preparation
+            and f.denoiser.digest == asked.denoiser.digest
+        ]
+        each = [weights_of(f) for f in alike]
+        together = Weights(
+            tuple(kind for w in each for kind in w.kinds),
+            tuple(pattern for w in each for pattern in w.patterns),
+        )
+        pixels = Degradation(asked.preparation).apply(self.image.rgb_hwc)
+        found = fields_of(pixels, self.residual_for(asked.denoiser), together)
+        start = 0
+        for fingerprint, weights in zip(alike, each, strict=True):
+            end = start + len(weights.kinds)
+            self._fields[fingerprint.name] = replace(
+                found, kinds=weights.kinds, sums=found.sums[start:end]
+            )
+            start = end
+
+
+@lru_cache(maxsize=8)
+def family_of_windows(bank: tuple[Fingerprint, ...], size: int | None) -> Family:
+    """Calibrate a bank as a whole by the windows of its calibration images.
+
+    Parameters
+    ----------
+    bank : tuple of Fingerprint
+        The fingerprints, all with windows of that size.
+    size : int or None
+        Side of the windows; None for the usual one.
+
+    Returns
+    -------
+    Family
+        As `fp.fingerprint.family.family_of`.
+    """
+    gathered = Gathering()
+    for fingerprint in bank:
+        judge = window_judge_of(fingerprint, size)
+        assert judge is not None
+        gathered.add(judge.calibration, judge.ratio)
+    return gathered.family()
