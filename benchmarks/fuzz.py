@@ -453,6 +453,7 @@ def command_command(count: int, seed: int, work: Path) -> None:
     sys.path.insert(0, str(PROJECT / "tests"))
     from commands import laboratory_in
 
+    work = work.absolute()  # the command runs in a folder of it
     place = work / f"command-{seed}"
     shutil.rmtree(place, ignore_errors=True)
     lab = laboratory_in(place / "laboratory")
