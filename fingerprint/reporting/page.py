@@ -45,7 +45,7 @@ def pieces(template: str, **values: Any) -> Iterator[str]:
         .generate(
             css=Markup(css),
             javascript=Markup(javascript),
-            policy=policy(css, javascript),
+            policy=Markup(policy(css, javascript)),
             version=tool_version(),
             **values,
         )
