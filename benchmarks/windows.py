@@ -296,7 +296,8 @@ def sizes(
     judge = window_judge_of(fingerprint)
     assert judge is not None
     rows = list(_by_size(judge, drawn["test"], work, degraded))
-    print(stamp(f"sizes --cache .work/cache --plan {plan} --seed {seed} --condition {condition}"))
+    told = f"--plan {plan} --seed {seed} --training {training} --test {test}"
+    print(stamp(f"sizes --cache .work/cache {told} --condition {condition}"))
     for label, found in (
         ("reference", judge.windows.of_real),
         ("generated", judge.windows.of_generated),
