@@ -205,7 +205,7 @@ def maps(
             share, auc = np.array(found["share"]), np.array(found["auc"])
             small, large = auc[share < 0.30].tolist(), auc[share >= 0.30].tolist()
             columns = [interval(found["auc"]), f"{np.mean(small):.3f}", f"{np.mean(large):.3f}"]
-            columns += [interval(found["pooled"]), interval(found["inside"])]
+            columns += [f"{np.mean(found['pooled']):.3f}", interval(found["inside"])]
             columns += [interval(found["outside"]), str(share.size)]
             print(f"| {name} | {used} | {kind} | {at} | {' | '.join(columns)} |", flush=True)
         alarms.append((name, told))

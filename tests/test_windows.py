@@ -21,8 +21,10 @@ from fp.fingerprint.detection import DetectOptions, examine
 from fp.fingerprint.estimators.cyclic import cyclic_covariance
 from fp.fingerprint.estimators.spectrum import log_power_spectrum
 from fp.fingerprint.estimators.tile import Tile
+from fp.fingerprint.examination import list_items
 from fp.fingerprint.extraction import ExtractOptions, extract
 from fp.fingerprint.fingerprint import Calibration, Fingerprint
+from fp.fingerprint.results import detect_into
 from fp.fingerprint.store import read_bank, write_bank
 from fp.fingerprint.windows.calibration import (
     ALIKE,
@@ -430,6 +432,30 @@ def test_maps_are_written_with_the_tables(lab, tmp_path):
     # A later run without maps leaves none behind.
     assert fp("detect", root / "g.h5", inputs, "-o", output, "--overwrite").code == 3
     assert not (output / "maps").exists()
+
+
+def test_maps_of_an_interrupted_run_are_those_of_an_unhindered_one(lab, tmp_path):
+    root, _, _ = lab
+    inputs = tmp_path / "in"
+    inputs.mkdir()
+    for number in range(3):
+        save(STRONG.draw(960 + number, 128), inputs / f"{number}.png")
+    items, options = list_items([inputs]), DetectOptions(mapped=True)
+    detect_into(tmp_path / "whole", root / "g.h5", items, options)
+
+    def stop(done, total):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        detect_into(tmp_path / "o", root / "g.h5", items, options, progress=stop)
+    detect_into(tmp_path / "o", root / "g.h5", items, options, resume=True)
+    names = sorted(path.name for path in (tmp_path / "whole" / "maps").iterdir())
+    assert len(names) == 6
+    assert sorted(path.name for path in (tmp_path / "o" / "maps").iterdir()) == names
+    for name in (*names, "../detections.csv"):
+        one, two = (tmp_path / folder / "maps" / name for folder in ("whole", "o"))
+        assert one.read_bytes() == two.read_bytes()
 
 
 def test_a_map_needs_windows(lab):
