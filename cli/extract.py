@@ -23,6 +23,7 @@ from fp.cli.recording import invocation_of
 
 if TYPE_CHECKING:
     from fp.denoisers.cache import ResidualCache
+    from fp.fingerprint.conditions.ladder import Augmentation
     from fp.fingerprint.fingerprint import Fingerprint, NullControl
 
 
@@ -54,6 +55,19 @@ def _match(ctx: click.Context, param: click.Parameter, value: str | None) -> str
 
     try:
         check_match(value)
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
+
+
+def _augment(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is None or value == "ladder":
+        return value
+    from fp.denoisers.errors import UsageError
+    from fp.fingerprint.conditions.ladder import Augmentation
+
+    try:
+        Augmentation(tuple(value.split(",")))
     except UsageError as error:
         raise click.BadParameter(str(error)) from None
     return value
@@ -135,6 +149,16 @@ def _match(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     "given, such as jpeg:75, or as JPEG at the lowest quality of either class.",
 )
 @click.option(
+    "--augment",
+    is_flag=False,
+    flag_value="ladder",
+    metavar="[CONDITIONS]",
+    callback=_augment,
+    help="Learn and calibrate the fingerprint for images as they come too: every image goes "
+    "through every condition of a ladder of recompression, resizing and blur, or of a list "
+    "of your own, such as none,jpeg:75,resize:0.5. Takes minutes.",
+)
+@click.option(
     "--no-audit",
     is_flag=True,
     help="Do not look for differences between the folders that are not the generator.",
@@ -166,6 +190,7 @@ def command(
     folds: int,
     seed: int,
     match: str | None,
+    augment: str | None,
     no_audit: bool,
     background: tuple[Path, ...],
     jobs: int,
@@ -212,6 +237,7 @@ def command(
         match=match,
         background=background,
         dif=None if with_dif is False else {},
+        augment=_augmentation(augment),
     )
     # Beside the output, so that the same command finds it again after an interruption.
     checkpoint = output.with_name(f".{output.name}.checkpoint")
@@ -237,6 +263,14 @@ def command(
         click.echo(line)
     if result.skipped:
         click.get_current_context().exit(EXIT_SOME_NOT_EXAMINED)
+
+
+def _augmentation(augment: str | None) -> Augmentation | None:
+    from fp.fingerprint.conditions.ladder import Augmentation
+
+    if augment is None:
+        return None
+    return Augmentation() if augment == "ladder" else Augmentation(tuple(augment.split(",")))
 
 
 def _parameters(
@@ -282,6 +316,7 @@ def summary(fingerprint: Fingerprint) -> list[str]:
     list of str
         Lines of text.
     """
+    from fp.fingerprint.conditions.describing import describe
     from fp.fingerprint.likelihood import certified_rate
     from fp.fingerprint.strength import is_weak, permutation_p
 
@@ -336,6 +371,9 @@ def summary(fingerprint: Fingerprint) -> list[str]:
             lines.append(
                 "               other generators were not tried; --background DIR counts its claims"
             )
+    if fingerprint.conditions is not None:
+        lines.append("  conditions   held-out accuracy, AUC and permutation p of each expert")
+        lines += [f"               {found.line}" for found in describe(fingerprint)]
     if is_weak(fingerprint):
         lines.append("  WEAK         it separates no better than label shuffles may")
     return lines

@@ -25,6 +25,10 @@ REASONS = {
     "nearer_to_another": "the image lies nearer to a generator whose fingerprint claims nothing",
     "unlike_generator": "the score claims the generator, and the image is unlike its own images",
     "weak_fingerprint": "the fingerprint separates no better than label shuffles may",
+    "outside_calibrated_range": "the image is in no condition that the fingerprint was calibrated "
+    "for",
+    "condition_hides_generator": "in the image's condition the fingerprint separates no better "
+    "than shuffled scores may",
     "beyond_false_discovery_rate": "the claim does not survive the correction over the folder",
 }
 """Reason codes of an answer, with what each means."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from fp.denoisers.images import Limits, display_path
 from fp.fingerprint import learning, permutation, second_look
 from fp.fingerprint.audit.findings import Audit
 from fp.fingerprint.audit.preparation import check_match, prepare
+from fp.fingerprint.conditions.describing import describe as describe_conditions
+from fp.fingerprint.conditions.ladder import Augmentation, with_pixels
+from fp.fingerprint.conditions.versions import Taught, learn_versions
 from fp.fingerprint.crossfit import (
     FEWEST_SOURCES,
     Groups,
@@ -90,6 +93,9 @@ class ExtractOptions:
     dif : mapping, optional
         Parameters of the `dif` fingerprint that a joined method tries where its closed forms are
         weak, see `fp.fingerprint.second_look`; None tries none.
+    augment : Augmentation, optional
+        Conditions for which experts are learned and calibrated as well, see
+        `fp.fingerprint.conditions`; the fingerprint itself is the same with and without.
     """
 
     method: str = learning.DEFAULT
@@ -106,8 +112,14 @@ class ExtractOptions:
     match: str | None = None
     background: tuple[Path, ...] = ()
     dif: Mapping[str, Any] | None = field(default_factory=dict)
+    augment: Augmentation | None = None
 
     def __post_init__(self) -> None:
+        if self.augment is not None and self.match is not None:
+            raise UsageError(
+                "Matching re-encodes every image, so there is no condition left to learn; leave "
+                "out --match or --augment."
+            )
         if self.folds < 2:
             raise UsageError(f"Held-out scores need at least 2 folds, not {self.folds}.")
         if self.null is not None and self.null < 0:
@@ -181,6 +193,8 @@ def extract(
     require_folders(generated, real)
     reduction = _reduction(generated, options)
     method = _fitting(method, reduction.crop)
+    if options.augment is not None:
+        with_pixels(method)  # refuses what no expert can join, before images are read
     reduction, audited = prepare(
         (generated, real), reduction, options.match, options.audit, jobs, progress
     )
@@ -217,6 +231,20 @@ def extract(
         if audited is not None:
             found = {**fingerprint.parameters, "audit": audited.summary()}
             fingerprint = replace(fingerprint, parameters=found)
+        if options.augment is not None:
+            conditions = learn_versions(
+                Taught(images, labels, groups, reduction),
+                method,
+                options.augment,
+                options.folds,
+                options.seed,
+                jobs,
+                progress,
+            )
+            fingerprint = replace(fingerprint, conditions=conditions)
+            told = {found.condition: asdict(found) for found in describe_conditions(fingerprint)}
+            described = {**fingerprint.parameters, "conditions": told}
+            fingerprint = replace(fingerprint, parameters=described)
         foreign = foreign_claims(fingerprint, options.background, reduction, store, jobs, progress)
     described = {"specificity": describe_specificity(fingerprint, foreign)}
     fingerprint = replace(fingerprint, parameters={**fingerprint.parameters, **described})
@@ -410,4 +438,5 @@ def _resolved(options: ExtractOptions, learned: Learned, nulls: Nulls | None) ->
         "null": 0 if nulls is None else nulls.whole.shuffled.size,
         "seed": options.seed,
         "limits": {"pixels": options.limits.pixels, "file_bytes": options.limits.file_bytes},
+        **({} if options.augment is None else {"augment": options.augment.parameters()}),
     } | chosen

@@ -7,7 +7,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from fp.denoisers.crop import CropRule
 from fp.denoisers.degradations import Degradation
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.typicality import Typicality
+
+if TYPE_CHECKING:
+    from fp.fingerprint.conditions.experts import Conditions
 
 FloatArray = NDArray[np.float32]
 Scores = NDArray[np.float64]
@@ -215,6 +218,9 @@ class Fingerprint:
     preparation : str
         What every cropped image went and goes through before its residual, as the text of a
         `fp.denoisers.degradations.Degradation`; ``"none"`` leaves images as they are.
+    conditions : Conditions, optional
+        Experts for images as they come, where the fingerprint was extracted with them; without it,
+        images are tested as if they came from the generator directly.
     """
 
     name: str
@@ -234,6 +240,7 @@ class Fingerprint:
     tool_version: str = ""
     joined: Joined | None = None
     preparation: str = "none"
+    conditions: Conditions | None = None
 
     def __post_init__(self) -> None:
         if self.pattern.ndim != 3 or self.pattern.dtype != np.float32:
@@ -249,6 +256,12 @@ class Fingerprint:
                 f"not {self.pattern.shape}."
             )
         Degradation(self.preparation)  # refuses what it does not know
+        for expert in self.conditions.experts if self.conditions else ():
+            if (expert.real.shape, expert.generated.shape) != (
+                self.calibration.real.shape,
+                self.calibration.generated.shape,
+            ):
+                raise ValueError(f"Expert {expert.condition!r} has another number of scores.")
 
     @property
     def mu_r(self) -> float:
@@ -273,6 +286,10 @@ class Fingerprint:
             digest.update(np.ascontiguousarray(scores, "<f8").tobytes())
         for part in self.joined.parts if self.joined else ():
             digest.update(np.ascontiguousarray(part.pattern, "<f4").tobytes())
+        for expert in self.conditions.experts if self.conditions else ():
+            digest.update(expert.condition.encode())
+            for part in expert.joined.parts:
+                digest.update(np.ascontiguousarray(part.pattern, "<f4").tobytes())
         return str(uuid.uuid5(_NAMESPACE, digest.hexdigest()))
 
     def renamed(self, name: str) -> Fingerprint:

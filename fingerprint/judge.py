@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.fingerprint import likelihood
+from fp.fingerprint import estimators, likelihood
 from fp.fingerprint.decision import Rule, decide, p_real
-from fp.fingerprint.estimators import Array
+from fp.fingerprint.estimators import Array, Estimator, SeesPixels
 from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.learning import Recipe
 from fp.fingerprint.likelihood import LikelihoodRatio, Resampled
@@ -30,18 +30,35 @@ class Features:
     ----------
     residual_chw : ndarray of float32, shape (3, H, W)
         The residual.
+    image_hwc : ndarray of uint8, shape (H, W, 3), optional
+        What it was made of, for methods with parts that look at pixels.
     """
 
-    def __init__(self, residual_chw: NDArray[np.float32]) -> None:
+    def __init__(
+        self, residual_chw: NDArray[np.float32], image_hwc: NDArray[np.uint8] | None = None
+    ) -> None:
         self._residual = residual_chw
+        self._image = image_hwc
         self._found: dict[str, Array] = {}
 
     def of(self, recipe: Recipe) -> dict[str, Array]:
         """Give the features that a method reads, as stacks of one image, by name."""
         for part in recipe.parts:
             if part.reads not in self._found:
-                self._found[part.reads] = part.features(self._residual)[None]
+                self._found[part.reads] = self._make(part)[None]
         return {part.reads: self._found[part.reads] for part in recipe.parts}
+
+    def named(self, part: str) -> Array:
+        """Give the features of a part that takes no parameters, as a stack of one image."""
+        estimator = estimators.get(part)
+        if estimator.reads not in self._found:
+            self._found[estimator.reads] = self._make(estimator)[None]
+        return self._found[estimator.reads]
+
+    def _make(self, part: Estimator) -> Array:
+        if isinstance(part, SeesPixels) and self._image is not None:
+            return part.pixel_features(self._image)
+        return part.features(self._residual)
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,6 +51,14 @@ class Attribution:
         ``generated`` or ``real`` by the paper's rule.
     reasons : tuple of str
         Reason codes.
+    condition : str or None
+        Condition whose expert judged the image, where the fingerprint has experts.
+    p_condition : float or None
+        Conformal p-value of the image's distance from that condition.
+    phase : str or None
+        Row and column at which a period of the lattice was found to begin, where it was searched.
+    factor : float or None
+        Factor by which the image was taken to have been resampled.
     """
 
     path: str
@@ -71,6 +79,10 @@ class Attribution:
     decision: Decision
     nearest_mean: str | None
     reasons: tuple[str, ...] = ()
+    condition: str | None = None
+    p_condition: float | None = None
+    phase: str | None = None
+    factor: float | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +118,14 @@ class Detection:
         false-discovery rate was asked for.
     nearest_mean : str or None
         ``generated`` or ``real`` by the paper's rule.
+    condition : str or None
+        Condition whose expert judged the image, where the fingerprint has experts.
+    p_condition : float or None
+        Conformal p-value of the image's distance from that condition.
+    phase : str or None
+        Row and column at which a period of the lattice was found to begin, where it was searched.
+    factor : float or None
+        Factor by which the image was taken to have been resampled.
     reasons : tuple of str
         Reason codes.
     message : str
@@ -135,6 +155,10 @@ class Detection:
     log10_lr_specific: float | None = None
     q_real: float | None = None
     nearest_mean: str | None = None
+    condition: str | None = None
+    p_condition: float | None = None
+    phase: str | None = None
+    factor: float | None = None
     reasons: tuple[str, ...] = ()
     message: str = ""
     sha256: str | None = None

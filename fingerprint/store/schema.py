@@ -1,4 +1,4 @@
-"""The elements of a fingerprint's group in version 1.1, and what each of them may say."""
+"""The elements of a fingerprint's group in version 1.2, and what each of them may say."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from fp.denoisers.degradations import Degradation
 from fp.denoisers.errors import FormatError
 from fp.denoisers.files import display_path
 from fp.denoisers.residual import DenoiserIdentity
+from fp.fingerprint.conditions.experts import Conditions
 from fp.fingerprint.fingerprint import Calibration, Joined, NullControl
-from fp.fingerprint.store import joined
+from fp.fingerprint.store import conditions, joined
 from fp.fingerprint.store.elements import Value
 from fp.fingerprint.store.hdf5 import Place
 from fp.fingerprint.store.survey import Entry
@@ -26,8 +27,8 @@ from fp.fingerprint.store.survey import Entry
 Elements = Mapping[str, Value]
 
 ENCODING_TYPE = "fp-fingerprint"
-ENCODING_VERSION = "1.1"
-KNOWN_MINOR = 1
+ENCODING_VERSION = "1.2"
+KNOWN_MINOR = 2
 
 HASH_KEY = "@content-sha256"
 HISTORY = "history/"
@@ -168,7 +169,7 @@ def structure_faults(entries: Mapping[str, Entry]) -> Iterator[tuple[str, str]]:
                 f"is {entry.kind} with {len(entry.shape)} dimensions and must be "
                 f"{rule.kind} with {rule.rank}",
             )
-    for key, (kind, rank) in joined.schema(entries).items():
+    for key, (kind, rank) in (joined.schema(entries) | conditions.schema(entries)).items():
         entry = entries.get(key)
         if entry is None:
             yield key, "is missing"
@@ -226,6 +227,8 @@ def value_faults(elements: Elements) -> Iterator[tuple[str, str]]:
         else:
             if isinstance(part, Joined):
                 yield from _joined_faults(part, elements)
+            if isinstance(part, Conditions):
+                yield from _expert_faults(part, elements)
 
 
 def _joined_faults(found: Joined, elements: Elements) -> Iterator[tuple[str, str]]:
@@ -236,6 +239,14 @@ def _joined_faults(found: Joined, elements: Elements) -> Iterator[tuple[str, str
         scores = np.asarray(elements[f"calibration/{label}"])
         if getattr(found, f"specific_{label}").size != scores.size:
             yield f"joined/specific_{label}", f"must have {scores.size} scores"
+
+
+def _expert_faults(found: Conditions, elements: Elements) -> Iterator[tuple[str, str]]:
+    for index, expert in enumerate(found.experts):
+        for label in CLASSES:
+            size = np.asarray(elements[f"calibration/{label}"]).size
+            if getattr(expert, label).size != size:
+                yield f"conditions/{index:03d}/{label}", f"must have {size} scores"
 
 
 def parts(elements: Elements) -> dict[str, Any]:
@@ -263,6 +274,8 @@ def is_known(key: str, minor: int = KNOWN_MINOR) -> bool:
     if minor < ADDED.get(key, 0):
         return False
     in_history = key.startswith(HISTORY) and "@" not in key
+    if minor >= 2 and conditions.is_known(key):
+        return True
     return key in SCHEMA or in_history or (minor >= 1 and joined.is_known(key))
 
 
@@ -352,6 +365,7 @@ _PARTS: Mapping[str, tuple[str, Callable[[Elements], Any]]] = {
     "offset": ("@offset", _offset),
     "null": ("null@seed", _null),
     "joined": ("joined", joined.build),
+    "conditions": ("conditions", conditions.build),
     "preparation": ("@preparation", _preparation),
     "parameters": ("@parameters", lambda elements: _mapping(elements, "@parameters", object)),
     "native_sizes": ("@native_sizes", lambda elements: _mapping(elements, "@native_sizes", int)),
