@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -114,6 +114,7 @@ class Judge:
         rule: Rule,
         fpr: float,
         corrected: Callable[[float, float], float] | None = None,
+        near: Sequence[dict[str, Array]] = (),
     ) -> Attribution:
         """Judge one image.
 
@@ -130,6 +131,8 @@ class Judge:
         corrected : callable, optional
             From p_real and the log10 likelihood ratio without bounds to the p-value over the bank
             that the fingerprint belongs to; without it, it stands alone.
+        near : sequence of dict
+            Features of other readings of the image: it is as typical as the most typical of all.
 
         Returns
         -------
@@ -141,8 +144,13 @@ class Judge:
         p_typical = log10_lr_specific = specific = distance = None
         joined = self.fingerprint.joined
         if joined is not None and found.distances is not None and found.specific is not None:
-            distance = float(found.distances.total[0])
-            p_typical = joined.typicality.p(float(found.distances.statistic[0]))
+            nearest = found.distances
+            for other in near:
+                there = score(self.fingerprint, other, self.recipe).distances
+                if there is not None and there.statistic[0] < nearest.statistic[0]:
+                    nearest = there
+            distance = float(nearest.total[0])
+            p_typical = joined.typicality.p(float(nearest.statistic[0]))
             specific = float(found.specific[0])
             assert self.specific_ratio is not None
             log10_lr_specific = self.specific_ratio(specific)

@@ -13,6 +13,7 @@ from golden_bank import GOLDEN, calibration, full, small
 from fp.denoisers.errors import FormatError, IntegrityError
 from fp.fingerprint import store
 from fp.fingerprint.store import (
+    conditions,
     elements,
     hdf5,
     joined,
@@ -129,7 +130,7 @@ def bomb(file):
 
 
 def nest(file):
-    file[SECOND].create_group("a/b/c/d/e")
+    file[SECOND].create_group("a/b/c/d/e/f/g")
 
 
 def circle(file):
@@ -222,8 +223,8 @@ BROKEN = [
     ("M6", links(unlimited_virtual), "000001/pattern' keeps its values in other files", F),
     ("M6", links(external), "000001/pattern' keeps its values in other files", F),
     ("M6", links(lambda g: g.__setitem__("pattern", np.dtype("<f4"))), "neither a group nor", F),
-    ("M6", nest, "000001/a/b/c/d' lies more than 4 groups deep", F),
-    ("M6", circle, "more than 4 groups deep", F),
+    ("M6", nest, "000001/a/b/c/d/e/f' lies more than 6 groups deep", F),
+    ("M6", circle, "more than 6 groups deep", F),
     ("M6", change("@a b", i8), "'000001@a b' has a name", F),
     ("M6", lambda file: file[SECOND].create_group("ü"), r"\\xfc.* has a name", F),
     ("M7", restored(), "000001/pattern' must be stored with gzip", None),
@@ -292,6 +293,7 @@ BROKEN = [
     ("M15", change("@created_utc", "2026-02-30T00:00:00Z"), "created_utc' must be", F),
     ("M15", change("@created_utc", "2026-01-01T00:00:00+01:00"), "created_utc' must be", F),
     ("M20", lone_part_offset, "joined.specific_real. is missing", F),
+    ("M21", change("conditions@outside", f8), "conditions/gate/centre' is missing", F),
     ("M16", change("@name", full().name), "named 'SD 1.4 / 图像 🦊'", F),
     ("M16", change("@name", ""), "000001@name' must have 1 to 4096 bytes", F),
     ("M18", change("@uuid", "00000000-0000-0000-0000-000000000000"), "000001@uuid' is 0", I),
@@ -371,7 +373,7 @@ def test_a_broken_rule_is_found_whatever_the_hashes_say(bank, rule, act, told, e
 
 def test_every_rule_of_the_page_is_broken_here():
     rules = re.findall(r"^\* \*\*(M\d+)\*\* .*MUST", PAGE, re.MULTILINE)
-    assert rules == [f"M{number}" for number in range(1, 21)]
+    assert rules == [f"M{number}" for number in range(1, 22)]
     assert {rule for rule, *_ in BROKEN + UNSEALED} == set(rules)
 
 
@@ -453,6 +455,10 @@ def test_the_page_names_every_element_with_its_type():
             table[key] = (kind, shape.count(",") + 1 - shape.count(",)") if shape else 0)
     assert table.pop("history/<name>")[0] == "float64"
     of_parts = {key: table.pop(key) for key in list(table) if key.startswith("joined")}
+    of_experts = {key: table.pop(key) for key in list(table) if key.startswith("conditions")}
+    assert of_experts.pop("conditions/EEE/joined...") == ("", 0)
+    expected = {f"conditions/EEE{key}": rule for key, rule in conditions.OF_EXPERT.items()}
+    assert of_experts == conditions.FIXED | expected
     known = {**joined.FIXED, **joined.NULL}
     known |= {f"joined/parts/NNN{key}": rule for key, rule in joined.OF_PART.items()}
     known |= {f"joined/typicality/VIEW{key}": rule for key, rule in joined.OF_VIEW.items()}

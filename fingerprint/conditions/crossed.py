@@ -235,8 +235,27 @@ def _norm(part: CrossedPart) -> float:
     return part.period * float(np.sqrt(3.0))  # the weights have norm 1
 
 
-def moved(crossed: Crossed, stacks: Stacks, folds: NDArray[np.intp]) -> Doubles:
-    """Give the largest joined score over all phases of each image, by what had not seen it.
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """Scores of M images whose phase is unknown, by what had not seen them.
+
+    Parameters
+    ----------
+    still : ndarray of float64, shape (M,)
+        Joined score of the parts that do not move with the image.
+    moving : ndarray of float64, shape (M,)
+        That of the others, the largest over all phases.
+    specific : ndarray of float64, shape (M,)
+        The generator's evidence alone at that phase.
+    """
+
+    still: Doubles
+    moving: Doubles
+    specific: Doubles
+
+
+def moved(crossed: Crossed, stacks: Stacks, folds: NDArray[np.intp]) -> Moved:
+    """Score images at all phases of the lattice, by what had not seen them.
 
     Parameters
     ----------
@@ -249,22 +268,29 @@ def moved(crossed: Crossed, stacks: Stacks, folds: NDArray[np.intp]) -> Doubles:
 
     Returns
     -------
-    ndarray of float64, shape (M, 2)
-        The largest score of all parts, and the generator's evidence alone at that phase.
+    Moved
+        The scores at the best phase of each image.
     """
-    found = np.empty((folds.size, 2))
+    found = Moved(*np.zeros((3, folds.size)))
+    moving = [place for place, part in enumerate(crossed.parts) if part.period > 1]
     for fold in np.unique(folds):
         inside = np.flatnonzero(folds == fold)
+        mine = {name: stack[inside] for name, stack in stacks.items()}
+        fusion = crossed.fusions[fold]
+        weights = fusion.weights.astype(np.float64)
         planes: list[Doubles] = []
-        for part in crossed.parts:
-            rows = part.rows({name: stack[inside] for name, stack in stacks.items()})
-            weights = part.weights[fold].reshape(rows.shape[1:])
-            correlated = correlate_phases(rows, weights) if part.period > 1 else None
-            if correlated is None:
-                flat = rows.reshape(len(rows), -1) @ weights.ravel()
-                correlated = flat[:, None, None]
-            planes.append((correlated - part.offsets[fold]) / _norm(part))
-        found[inside] = best_phase(planes, crossed.fusions[fold])[0]
+        for place, part in enumerate(crossed.parts):
+            if part.period == 1:
+                own = _scores(part, mine, np.full(inside.size, fold))
+                found.still[inside] += weights[0, place] * own
+                continue
+            rows = part.rows(mine)
+            shaped = part.weights[fold].reshape(rows.shape[1:])
+            planes.append((correlate_phases(rows, shaped) - part.offsets[fold]) / _norm(part))
+        best = best_phase(planes, fusion.weights[:, moving])
+        found.still[inside] -= fusion.offsets[0]
+        found.moving[inside] = best.whole
+        found.specific[inside] = best.specific - fusion.offsets[1]
     return found
 
 
@@ -290,32 +316,47 @@ def correlate_phases(rows: Array, weights: Array) -> Doubles:
     return np.asarray(np.fft.irfft2(product, s=rows.shape[-2:]))
 
 
-def best_phase(planes: Sequence[Doubles], fusion: Fusion) -> tuple[Doubles, NDArray[np.intp]]:
-    """Join the parts' scores at every phase, and take the largest.
+@dataclass(frozen=True, eq=False)
+class BestPhase:
+    """Where the joined score of N images is largest.
+
+    Parameters
+    ----------
+    whole, specific : ndarray of float64, shape (N,)
+        Weighted sums of all moving parts and of those that speak of the generator, less offsets.
+    phase : ndarray of int, shape (N, 2)
+        Row and column of that phase, the first of equals.
+    """
+
+    whole: Doubles
+    specific: Doubles
+    phase: NDArray[np.intp]
+
+
+def best_phase(planes: Sequence[Doubles], weights: Array) -> BestPhase:
+    """Join the moving parts' scores at every phase, and take the largest.
 
     Parameters
     ----------
     planes : sequence of ndarray of float64, shape (N, P, P)
         Scores of each part at its phases; each P divides the largest.
-    fusion : Fusion
-        Weights of the parts.
+    weights : ndarray, shape (2, K)
+        Weights of these parts, as those of a `Fusion`.
 
     Returns
     -------
-    ndarray of float64, shape (N, 2)
-        The largest joined score, and the generator's evidence alone at its phase.
-    ndarray of int, shape (N, 2)
-        That phase (y, x), the first of equals.
+    BestPhase
+        The sums at the best phase of each image.
     """
     period = max(plane.shape[-1] for plane in planes)
-    tiled = [np.tile(p, (1, period // p.shape[-1], period // p.shape[-1])) for p in planes]
-    whole, specific = (
-        np.tensordot(fusion.weights[row].astype(np.float64), np.stack(tiled), 1)
-        - fusion.offsets[row]
-        for row in (0, 1)
+    tiled = np.stack(
+        [np.tile(p, (1, period // p.shape[-1], period // p.shape[-1])) for p in planes]
     )
-    flat = whole.reshape(len(whole), -1)
-    best = flat.argmax(axis=1)
-    each = np.arange(len(flat))
-    scores = np.column_stack([flat[each, best], specific.reshape(len(flat), -1)[each, best]])
-    return scores, np.column_stack(np.unravel_index(best, (period, period))).astype(np.intp)
+    whole, specific = (
+        np.tensordot(row, tiled, 1).reshape(tiled.shape[1], -1)
+        for row in weights.astype(np.float64)
+    )
+    best = whole.argmax(axis=1)
+    each = np.arange(len(whole))
+    phase = np.column_stack(np.unravel_index(best, (period, period))).astype(np.intp)
+    return BestPhase(whole[each, best], specific[each, best], phase)

@@ -19,7 +19,6 @@ from fp.fingerprint.decision import Rule
 from fp.fingerprint.estimators.cyclic import Cyclic
 from fp.fingerprint.estimators.tile import Tile, template
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.fusion import Fusion
 from fp.fingerprint.judge import Features, Judge
 from fp.fingerprint.rows import Attribution
 
@@ -187,10 +186,13 @@ def _judged(
     judge = expert_judge(fingerprint, reading.expert, searched)
     stacks = reading.account.features.of(judge.recipe)
     phase = None
+    near: list[dict[str, Array]] = []
     if searched:
         y, x = find_phase(judge, stacks)
+        # The covariances of typicality have a period of two, and need not agree with the score.
+        near = [rolled(judge, stacks, y + dy, x + dx) for dy, dx in ((0, 1), (1, 0), (1, 1))]
         stacks, phase = rolled(judge, stacks, y, x), f"{y},{x}"
-    row = judge.attribution(path, stacks, rule, fpr, corrected)
+    row = judge.attribution(path, stacks, rule, fpr, corrected, near)
     row = replace(
         row,
         condition=conditions.experts[reading.expert].condition,
@@ -228,15 +230,14 @@ def find_phase(judge: Judge, stacks: dict[str, Array]) -> tuple[int, int]:
     Returns
     -------
     tuple of int
-        Row and column of the first pixel of a period, (0, 0) where nothing moves.
+        Row and column of the first pixel of a period.
     """
     joined = judge.fingerprint.joined
     assert joined is not None
     planes: list[NDArray[np.float64]] = []
-    for estimator, part in zip(judge.recipe.parts, joined.parts, strict=True):
+    moving = []
+    for place, (estimator, part) in enumerate(zip(judge.recipe.parts, joined.parts, strict=True)):
         if not isinstance(estimator, Tile | Cyclic):
-            found = estimator.score(stacks[estimator.reads], part.pattern, part.offset)
-            planes.append(found[:, None, None])
             continue
         rows = rows_of(estimator, stacks, part.pattern.shape[-1])
         norm, weights = 1.0, part.pattern.astype(np.float64)
@@ -244,9 +245,9 @@ def find_phase(judge: Judge, stacks: dict[str, Array]) -> tuple[int, int]:
             made = template(part.pattern)
             norm, weights = made.norm, made.weights.reshape(part.pattern.shape)
         planes.append(correlate_phases(rows, weights) / norm - part.offset)
-    offsets = np.array([judge.fingerprint.offset, joined.specific_offset])
-    _, phase = best_phase(planes, Fusion(judge.fingerprint.pattern[0], offsets))
-    return int(phase[0, 0]), int(phase[0, 1])
+        moving.append(place)
+    y, x = best_phase(planes, judge.fingerprint.pattern[0][:, moving]).phase[0]
+    return int(y), int(x)
 
 
 def rolled(judge: Judge, stacks: dict[str, Array], y: int, x: int) -> dict[str, Array]:

@@ -20,16 +20,25 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Searched:
-    """Held-out scores as the largest over all phases of the lattice.
+    """The same expert for images whose phase is unknown.
+
+    Where the largest of many scores is taken, the parts that are searched say less, so they are
+    weighed anew against the others.
 
     Parameters
     ----------
+    pattern : ndarray of float32, shape (1, 2, K)
+        Weights of the parts, as `Fingerprint.pattern`.
+    offset : float
+        As `Fingerprint.offset`.
     real, generated : ndarray of float64, shape (n_r,) and (n_g,)
-        The largest joined score of each image.
+        Held-out score of each image, at the phase where it is largest.
     specific_real, specific_generated : ndarray of float64, shape (n_r,) and (n_g,)
         The generator's evidence alone at that phase.
     """
 
+    pattern: FloatArray
+    offset: float
     real: Scores
     generated: Scores
     specific_real: Scores
@@ -54,7 +63,7 @@ class Expert:
     joined : Joined
         The parts.
     searched : Searched
-        The same scores as the largest over all phases.
+        The same for images whose phase is unknown.
 
     Raises
     ------
@@ -72,7 +81,8 @@ class Expert:
 
     def __post_init__(self) -> None:
         Degradation(self.condition)
-        if self.pattern.shape != (1, 2, len(self.joined.parts)):
+        shape = (1, 2, len(self.joined.parts))
+        if self.pattern.shape != shape or self.searched.pattern.shape != shape:
             raise ValueError(f"the pattern of expert {self.condition!r} has another shape")
         for label in ("real", "generated"):
             scores = getattr(self, label)
@@ -142,9 +152,11 @@ def view(fingerprint: Fingerprint, index: int, searched: bool) -> Fingerprint:
     assert fingerprint.conditions is not None
     expert = fingerprint.conditions.experts[index]
     joined, real, generated = expert.joined, expert.real, expert.generated
+    pattern, offset = expert.pattern, expert.offset
     if searched:
         found = expert.searched
         real, generated = found.real, found.generated
+        pattern, offset = found.pattern, found.offset
         joined = replace(
             joined,
             specific_real=found.specific_real,
@@ -152,8 +164,8 @@ def view(fingerprint: Fingerprint, index: int, searched: bool) -> Fingerprint:
         )
     return replace(
         fingerprint,
-        pattern=expert.pattern,
-        offset=expert.offset,
+        pattern=pattern,
+        offset=offset,
         calibration=replace(fingerprint.calibration, real=real, generated=generated),
         null=None,
         joined=joined,

@@ -149,7 +149,8 @@ def _fit(rows: Sequence[Doubles]) -> Gate:
     scale = np.sqrt(within + 1e-3 * within.mean() + 1e-12)
     standard = (whole - centre) / scale
     _, vectors = np.linalg.eigh(standard.T @ standard)
-    basis = vectors[:, ::-1][:, :_RANK].T
+    # What lies across must be something: of few features half are kept.
+    basis = vectors[:, ::-1][:, : min(_RANK, centre.size // 2)].T
     reduced = [_reduced(row, centre, scale, basis) for row in rows]
     means = np.stack([z.mean(axis=0) for z in reduced])
     own = np.stack([np.cov(z.T, bias=True) for z in reduced])

@@ -32,7 +32,8 @@ class Augmentation:
         Texts of `Degradation`, ``none`` the first; every training image goes through every one.
     outside : float
         Level of the test of the range: an image whose conformal p of the distance from the nearest
-        condition is at most this lies outside.
+        condition is at most this lies outside. Where the images are too few for such a p-value, it
+        is the smallest that they can give.
 
     Raises
     ------

@@ -15,6 +15,7 @@ from fp.fingerprint.conditions.ladder import Augmentation, with_pixels
 from fp.fingerprint.crossfit import Groups, deal
 from fp.fingerprint.estimators import Labels
 from fp.fingerprint.fingerprint import Joined, Part
+from fp.fingerprint.fusion import Columns, newton
 from fp.fingerprint.learning import Recipe
 
 Indices = NDArray[np.intp]
@@ -76,7 +77,9 @@ def learn(
         experts.append(_expert(condition, recipe, learned, own, versions, labels, dealt))
         if progress is not None:
             progress(k + 1, len(augmentation.conditions))
-    return Conditions(tuple(experts), found, augmentation.outside)
+    # Of fewer than 1 / level - 1 images, what is farther than all of them lies outside.
+    level = max(augmentation.outside, 1 / (1 + labels.size))
+    return Conditions(tuple(experts), found, level)
 
 
 def _drawn(where: Indices, k: int, rng: np.random.Generator) -> Indices:
@@ -104,8 +107,10 @@ def _expert(
     dealt: Indices,
 ) -> Expert:
     scores = learned.score(versions, dealt)
-    largest = crossed.moved(learned, versions, dealt)
-    views = {name: own[name] for name in typicality.VIEWS if name in own}
+    views, measured = (
+        {name: stacks[name] for name in typicality.VIEWS if name in stacks}
+        for stacks in (own, versions)
+    )
     parts = tuple(
         Part(
             estimator.name,
@@ -122,7 +127,7 @@ def _expert(
         float(learned.fusion.offsets[1]),
         scores[~labels, 1],
         scores[labels, 1],
-        typicality.learn(views, labels, dealt),
+        typicality.learn(views, labels, dealt, measured),
     )
     return Expert(
         condition,
@@ -131,5 +136,37 @@ def _expert(
         scores[~labels, 0],
         scores[labels, 0],
         joined,
-        Searched(largest[~labels, 0], largest[labels, 0], largest[~labels, 1], largest[labels, 1]),
+        _search(learned, versions, labels, dealt),
     )
+
+
+def _search(learned: Crossed, versions: Stacks, labels: Labels, dealt: Indices) -> Searched:
+    """Weigh the parts that are searched against those that do not move, and hold that out too."""
+    found = crossed.moved(learned, versions, dealt)
+    columns = np.column_stack([found.still, found.moving])
+    scores = np.empty(labels.size)
+    for fold in np.unique(dealt):
+        inside, outside = dealt != fold, dealt == fold
+        weights, offset = _rising(columns[inside], labels[inside])
+        scores[outside] = columns[outside] @ weights - offset
+    weights, offset = _rising(columns, labels)
+    moving = np.array([part.period > 1 for part in learned.parts])
+    joint = learned.fusion.weights.copy()
+    joint[0] *= np.where(moving, weights[1], weights[0])
+    return Searched(
+        joint[None],
+        float(offset + weights[0] * learned.fusion.offsets[0]),
+        scores[~labels],
+        scores[labels],
+        found.specific[~labels],
+        found.specific[labels],
+    )
+
+
+def _rising(columns: Columns, labels: Labels) -> tuple[Columns, float]:
+    """Fit a logistic regression in which the second column, a maximum, is never held against."""
+    weights, offset = newton(columns, labels)
+    if weights[1] > 0:
+        return weights, offset
+    alone, offset = newton(columns[:, :1], labels)
+    return np.array([alone[0], 1e-9]), offset

@@ -36,11 +36,15 @@ OF_EXPERT = {
     "/pattern": ("float32", 3),
     "/real": ("float64", 1),
     "/generated": ("float64", 1),
+    "/searched@offset": ("float64", 0),
+    "/searched/pattern": ("float32", 3),
     "/searched/real": ("float64", 1),
     "/searched/generated": ("float64", 1),
     "/searched/specific_real": ("float64", 1),
     "/searched/specific_generated": ("float64", 1),
 }
+
+_SEARCHED = ("real", "generated", "specific_real", "specific_generated")
 
 
 def schema(keys: Iterable[str]) -> dict[str, tuple[str, int]]:
@@ -107,11 +111,11 @@ def elements(conditions: Conditions) -> Iterator[tuple[str, Value]]:
         yield f"{head}/pattern", np.ascontiguousarray(expert.pattern, "<f4")
         for label in ("real", "generated"):
             yield f"{head}/{label}", np.ascontiguousarray(getattr(expert, label), "<f8")
-        for name in ("real", "generated", "specific_real", "specific_generated"):
-            yield (
-                f"{head}/searched/{name}",
-                np.ascontiguousarray(getattr(expert.searched, name), "<f8"),
-            )
+        searched = expert.searched
+        yield f"{head}/searched@offset", np.array(searched.offset, "<f8")
+        yield f"{head}/searched/pattern", np.ascontiguousarray(searched.pattern, "<f4")
+        for name in _SEARCHED:
+            yield f"{head}/searched/{name}", np.ascontiguousarray(getattr(searched, name), "<f8")
         for key, value in joined.elements(expert.joined):
             yield _outer(head, key), value
 
@@ -172,10 +176,9 @@ def _expert(found: Mapping[str, Value], head: str) -> Expert:
     if made is None:
         raise ValueError(f"{head} joins no parts")
     searched = Searched(
-        *(
-            _finite(found, f"{head}/searched/{name}")
-            for name in ("real", "generated", "specific_real", "specific_generated")
-        )
+        np.asarray(_finite(found, f"{head}/searched/pattern"), dtype=np.float32),
+        float(_finite(found, f"{head}/searched@offset")),
+        *(_finite(found, f"{head}/searched/{name}") for name in _SEARCHED),
     )
     return Expert(
         str(found[f"{head}@condition"]),
