@@ -33,9 +33,9 @@ from fp.fingerprint.learning import recipe
 
 IAB = ("resize:0.5", "resize:0.25", "jpeg:65", "jpeg:30", "blur:3", "blur:5")
 DIF = ("jpeg:75", "jpeg:50", "nearest:0.5", "blur:3")
-BETWEEN = ("jpeg:95", "jpeg:85", "jpeg:40", "webp:80", "webp:50", "resize:0.75", "resize:1.25")
+BETWEEN = ("jpeg:95", "jpeg:40", "webp:80", "resize:0.75", "resize:1.25")
 TESTED = tuple(dict.fromkeys(("none", *IAB, *DIF, *BETWEEN)))
-OUTSIDE = ("jpeg:10", "noise:5", "noise:15", "resize:0.33")
+OUTSIDE = ("jpeg:5", "noise:15", "resize:0.33")
 FACTORS = (0.75, 1.25, 1.5)
 SHORT = ("none", "jpeg:75")
 SMALL = 192

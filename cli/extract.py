@@ -155,7 +155,7 @@ def _augment(ctx: click.Context, param: click.Parameter, value: str | None) -> s
     metavar="[CONDITIONS]",
     callback=_augment,
     help="Learn and calibrate the fingerprint for images as they come too: every image goes "
-    "through every condition of a ladder of recompression, resizing and blur, or of a list "
+    "through every condition of a ladder of recompression, resizing, blur and noise, or of a list "
     "of your own, such as none,jpeg:75,resize:0.5. Takes minutes.",
 )
 @click.option(

@@ -11,10 +11,11 @@ from fp.fingerprint import estimators
 from fp.fingerprint.learning import Recipe
 
 LADDER = (
-    *("none", "jpeg:95", "jpeg:85", "jpeg:75", "jpeg:65", "jpeg:50", "jpeg:30", "jpeg:15"),
+    *("none", "jpeg:95", "jpeg:85", "jpeg:75", "jpeg:65"),
+    *("jpeg:50", "jpeg:30", "jpeg:15", "jpeg:10"),
     *("webp:80", "webp:50"),
     *("resize:0.25", "resize:0.5", "resize:0.75", "resize:1.5", "nearest:0.5"),
-    *("blur:0.5", "blur:1", "blur:2", "blur:3", "blur:5"),
+    *("blur:0.5", "blur:1", "blur:2", "blur:3", "blur:5", "noise:5"),
 )
 """Conditions of the experts, unless others are named."""
 
@@ -42,7 +43,7 @@ class Augmentation:
     """
 
     conditions: tuple[str, ...] = LADDER
-    outside: float = 0.01
+    outside: float = 0.03
 
     def __post_init__(self) -> None:
         for condition in self.conditions:
