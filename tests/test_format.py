@@ -192,6 +192,11 @@ def lone_part_offset(file):
     file[SECOND].create_group("joined").attrs.create("specific_offset", np.array(1.0, "<f8"))
 
 
+def lone_level(file):
+    """Begin conditions, and leave it at that."""
+    file[SECOND].create_group("conditions").attrs.create("outside", np.array(0.03, "<f8"))
+
+
 i8, f8 = np.array(1, "<i8"), np.array(1.0, "<f8")
 hashes = np.array([b"a" * 64] * 4)
 
@@ -293,7 +298,7 @@ BROKEN = [
     ("M15", change("@created_utc", "2026-02-30T00:00:00Z"), "created_utc' must be", F),
     ("M15", change("@created_utc", "2026-01-01T00:00:00+01:00"), "created_utc' must be", F),
     ("M20", lone_part_offset, "joined.specific_real. is missing", F),
-    ("M21", change("conditions@outside", f8), "conditions/gate/centre' is missing", F),
+    ("M21", lone_level, "conditions.gate.centre. is missing", F),
     ("M16", change("@name", full().name), "named 'SD 1.4 / 图像 🦊'", F),
     ("M16", change("@name", ""), "000001@name' must have 1 to 4096 bytes", F),
     ("M18", change("@uuid", "00000000-0000-0000-0000-000000000000"), "000001@uuid' is 0", I),

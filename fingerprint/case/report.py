@@ -33,6 +33,8 @@ WITHHELD = frozenset(
         "no_separation",
         "weak_fingerprint",
         "several_candidates",
+        "outside_calibrated_range",
+        "condition_hides_generator",
     }
 )
 """Reasons with which no likelihood ratio is put into words: neither proposition fits."""
@@ -257,7 +259,9 @@ def _outside(row: Row, member: Fingerprint) -> list[str]:
     """Say why a ratio would speak about images that the calibration knows nothing of."""
     found = [REASONS[reason] for reason in row["reasons"] if reason in WITHHELD]
     size = f"{row['width']}x{row['height']}"
-    if member.native_sizes and size not in member.native_sizes:
+    # What came of another size with the fingerprint's experts was calibrated for that.
+    measured = row.get("condition") is not None
+    if member.native_sizes and size not in member.native_sizes and not measured:
         found.append(f"the image has {size} pixels, a size outside the fingerprint's domain")
     return found
 
