@@ -252,9 +252,9 @@ def table(cells, key, rows, means=()):
                 for s in sorted({s for _, s in cells})
             ]
             found = mean_of(by_seed)
-            entries.append(
-                f"{100 * found.value:.1f} ({100 * found.low:.1f} to {100 * found.high:.1f})"
-            )
+            low, high = f"{100 * found.low:.1f}", f"{100 * found.high:.1f}"
+            interval = f" ({low} to {high})" if found.n > 1 else ""
+            entries.append(f"{100 * found.value:.1f}{interval}")
         lines.append(f"| {title} | " + " | ".join(entries) + " |")
     return "\n".join(lines)
 
