@@ -26,6 +26,7 @@ from fp.cli.telling import tell_table
 
 if TYPE_CHECKING:
     from fp.denoisers.cache import ResidualCache
+    from fp.fingerprint.conditions.ladder import Augmentation
     from fp.fingerprint.fingerprint import Fingerprint, NullControl
 
 
@@ -57,6 +58,19 @@ def _match(ctx: click.Context, param: click.Parameter, value: str | None) -> str
 
     try:
         check_match(value)
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
+
+
+def _augment(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is None or value == "ladder":
+        return value
+    from fp.denoisers.errors import UsageError
+    from fp.fingerprint.conditions.ladder import Augmentation
+
+    try:
+        Augmentation(tuple(value.split(",")))
     except UsageError as error:
         raise click.BadParameter(str(error)) from None
     return value
@@ -139,6 +153,16 @@ def _match(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     "given, such as jpeg:75, or as JPEG at the lowest quality of either class.",
 )
 @click.option(
+    "--augment",
+    is_flag=False,
+    flag_value="ladder",
+    metavar="[CONDITIONS]",
+    callback=_augment,
+    help="Learn and calibrate the fingerprint for images as they come too: every image goes "
+    "through every condition of a ladder of recompression, resizing, blur and noise, or of a list "
+    "of your own, such as none,jpeg:75,resize:0.5. Takes minutes.",
+)
+@click.option(
     "--no-audit",
     is_flag=True,
     help="Do not look for differences between the folders that are not the generator.",
@@ -175,6 +199,7 @@ def command(
     folds: int,
     seed: int,
     match: str | None,
+    augment: str | None,
     no_audit: bool,
     background: tuple[Path, ...],
     windows: bool,
@@ -223,6 +248,7 @@ def command(
         background=background,
         dif=None if with_dif is False else {},
         windows=windows,
+        augment=_augmentation(augment),
     )
     # Beside the output, so that the same command finds it again after an interruption.
     checkpoint = output.with_name(f".{output.name}.checkpoint")
@@ -249,6 +275,14 @@ def command(
     tell_table((), facts, (f"  {label:<12} {text}" for label, text in facts))
     if result.skipped:
         click.get_current_context().exit(EXIT_SOME_NOT_EXAMINED)
+
+
+def _augmentation(augment: str | None) -> Augmentation | None:
+    from fp.fingerprint.conditions.ladder import Augmentation
+
+    if augment is None:
+        return None
+    return Augmentation() if augment == "ladder" else Augmentation(tuple(augment.split(",")))
 
 
 def _parameters(
@@ -294,6 +328,7 @@ def summary(fingerprint: Fingerprint) -> tuple[str, list[tuple[str, str]]]:
     tuple of str and list of (str, str)
         What it is, and facts with their labels; one that goes on has no label.
     """
+    from fp.fingerprint.conditions.describing import describe
     from fp.fingerprint.likelihood import certified_rate
     from fp.fingerprint.strength import is_weak
 
@@ -326,6 +361,9 @@ def summary(fingerprint: Fingerprint) -> tuple[str, list[tuple[str, str]]]:
     if fingerprint.windows is not None:
         sizes = ", ".join(str(each.size) for each in fingerprint.windows.sizes)
         facts.append(("windows", f"of {sizes} pixels are calibrated"))
+    if fingerprint.conditions is not None:
+        facts.append(("conditions", "held-out accuracy, AUC and permutation p of each expert"))
+        facts += [("", found.line) for found in describe(fingerprint)]
     if is_weak(fingerprint):
         facts.append(("WEAK", "it separates no better than label shuffles may"))
     return title, facts

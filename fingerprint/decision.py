@@ -26,6 +26,10 @@ REASONS = {
     "unlike_generator": "the score claims the generator, and the image is unlike its own images",
     "typicality_unknown": "the windows claim the generator; the image is too small for the crop",
     "weak_fingerprint": "the fingerprint separates no better than label shuffles may",
+    "outside_calibrated_range": "the image is in no condition that the fingerprint was calibrated "
+    "for",
+    "condition_hides_generator": "in the image's condition the fingerprint separates no better "
+    "than shuffled scores may",
     "beyond_false_discovery_rate": "the claim does not survive the correction over the folder",
 }
 """Reason codes of an answer, with what each means."""

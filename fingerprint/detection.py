@@ -13,8 +13,9 @@ from fp.denoisers.degradations import Degradation
 from fp.denoisers.errors import DenoiserError, ImageError, UsageError
 from fp.denoisers.images import Limits, LoadedImage, display_path
 from fp.denoisers.residual import DenoiserIdentity, Residual
+from fp.fingerprint.conditions.examining import attribution, expert_judge
 from fp.fingerprint.decision import Rule, Verdict
-from fp.fingerprint.family import family_of
+from fp.fingerprint.family import Family, family_of
 from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.judge import Features, Judge, judge_of
 from fp.fingerprint.rows import Attribution, Detection, Finding, not_examined, with_file
@@ -130,6 +131,9 @@ def examine(image: LoadedImage, bank: Sequence[Fingerprint], options: DetectOpti
     for fingerprint in bank:
         key = Preparation.of(fingerprint)
         try:
+            if fingerprint.conditions is not None:
+                rows.append(_as_it_comes(image, fingerprint, options, family))
+                continue
             if key not in parts:
                 parts[key] = key.features(image)
         except ImageError as error:
@@ -146,9 +150,31 @@ def examine(image: LoadedImage, bank: Sequence[Fingerprint], options: DetectOpti
         return not_examined(shown, too_small, image)
     rows.sort(key=rank)
     best = next(f for f in bank if f.name == rows[0].fingerprint)
-    row = over_bank(rows[0], _voices(rows), judge_of(best), options.rule)
+    row = over_bank(rows[0], _voices(rows), _judge_of_row(best, rows[0]), options.rule)
     row = reading.completed(with_file(row, image), rows[0])
     return Finding(row, tuple(rows), reading.mapped(rows[0]) if options.mapped else None)
+
+
+def _as_it_comes(
+    image: LoadedImage, fingerprint: Fingerprint, options: DetectOptions, family: Family
+) -> Attribution:
+    return attribution(
+        display_path(image.path),
+        image.rgb_hwc,
+        fingerprint,
+        residual_for(fingerprint.denoiser),
+        options.rule,
+        options.fpr,
+        family.p,
+    )
+
+
+def _judge_of_row(fingerprint: Fingerprint, row: Attribution) -> Judge:
+    """Give what judged a row: the fingerprint, or the expert for the image's condition."""
+    if fingerprint.conditions is None or row.condition is None:
+        return judge_of(fingerprint)
+    index = fingerprint.conditions.names.index(row.condition)
+    return expert_judge(fingerprint, index, row.phase is not None)
 
 
 @dataclass(frozen=True)
@@ -274,6 +300,10 @@ def over_bank(best: Attribution, voices: Voices, judge: Judge, rule: Rule) -> De
         specific=best.specific,
         log10_lr_specific=best.log10_lr_specific,
         nearest_mean=best.nearest_mean,
+        condition=best.condition,
+        p_condition=best.p_condition,
+        phase=best.phase,
+        factor=best.factor,
         reasons=reasons,
     )
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,21 @@ from fp.denoisers.crop import SIDE, Anchor, CropRule
 from fp.denoisers.errors import InputError, UsageError
 from fp.denoisers.images import Limits, display_path
 from fp.fingerprint import learning, permutation, second_look
+from fp.fingerprint.assembling import assemble
 from fp.fingerprint.audit.findings import Audit
 from fp.fingerprint.audit.preparation import check_match, prepare
+from fp.fingerprint.conditions.describing import describe as describe_conditions
+from fp.fingerprint.conditions.ladder import Augmentation, with_pixels
+from fp.fingerprint.conditions.versions import Taught, learn_versions
 from fp.fingerprint.crossfit import (
     FEWEST_SOURCES,
     Groups,
-    HeldOut,
     group,
     null_control,
     separation,
 )
-from fp.fingerprint.environment import describe, now_utc, tool_version
-from fp.fingerprint.estimators import Array, Course, Labels, Scores
-from fp.fingerprint.fingerprint import Calibration, Fingerprint, Joined, Part
+from fp.fingerprint.estimators import Array, Course, Labels
+from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.learning import Learned, Recipe
 from fp.fingerprint.permutation import Nulls, permutation_control
 from fp.fingerprint.population import (
@@ -47,6 +49,7 @@ from fp.fingerprint.population import (
 from fp.fingerprint.specificity import describe as describe_specificity
 from fp.fingerprint.specificity import foreign_claims
 from fp.fingerprint.store.record import check_name
+from fp.fingerprint.windows.calibration import Windows
 from fp.fingerprint.windows.learning import learn_windows, usable
 
 
@@ -94,6 +97,9 @@ class ExtractOptions:
     windows : bool
         Whether windows are calibrated too, so that large images can be examined as a whole and
         mapped.
+    augment : Augmentation, optional
+        Conditions for which experts are learned and calibrated as well, see
+        `fp.fingerprint.conditions`; the fingerprint itself is the same with and without.
     """
 
     method: str = learning.DEFAULT
@@ -111,8 +117,14 @@ class ExtractOptions:
     background: tuple[Path, ...] = ()
     dif: Mapping[str, Any] | None = field(default_factory=dict)
     windows: bool = False
+    augment: Augmentation | None = None
 
     def __post_init__(self) -> None:
+        if self.augment is not None and self.match is not None:
+            raise UsageError(
+                "Matching re-encodes every image, so there is no condition left to learn; leave "
+                "out --match or --augment."
+            )
         if self.folds < 2:
             raise UsageError(f"Held-out scores need at least 2 folds, not {self.folds}.")
         if self.null is not None and self.null < 0:
@@ -193,6 +205,8 @@ def extract(
     method = _fitting(method, reduction.crop)
     if options.windows:  # what cannot have any is told before the work is done
         usable(method.parts, reduction.crop, method.name)
+    if options.augment is not None:
+        with_pixels(method)  # refuses what no expert can join, before images are read
     reduction, audited = prepare(
         (generated, real), reduction, options.match, options.audit, jobs, progress
     )
@@ -220,26 +234,23 @@ def extract(
             with threadpool_limits(1, user_api="blas"):
                 learned = method.learn(stacks, labels, groups, options.folds, options.seed, course)
                 nulls = _nulls(options, learned, stacks, labels, groups)
-                return _fingerprint(name, options, reduction, images, labels, learned, nulls)
+                settings = _resolved(options, learned, nulls)
+                return assemble(name, settings, reduction, images, labels, learned, nulls)
 
         fingerprint = learn(method)
         if options.dif is not None and second_look.is_due(fingerprint, method):
             joined = learn(second_look.with_dif(method, {"seed": options.seed, **options.dif}))
             fingerprint = second_look.choose(fingerprint, joined)
         if options.windows:
-            known = {
-                *fingerprint.calibration.real_sha256,
-                *fingerprint.calibration.generated_sha256,
-            }
-            chosen = np.array([n for n, image in enumerate(images) if image.sha256 in known])
-            seen = residuals([images[n] for n in chosen], reduction, store)
-            asked = (method.parts, reduction.crop, method.name, stacks, labels, groups)
-            told = (options.folds, options.seed, seen, chosen, _stage("windows", progress))
-            with threadpool_limits(1, user_api="blas"):
-                fingerprint = replace(fingerprint, windows=learn_windows(*asked, *told))
+            sample = Taught(images, labels, groups, reduction)
+            found = _windows(fingerprint, sample, method, stacks, options, store, progress)
+            fingerprint = replace(fingerprint, windows=found)
         if audited is not None:
-            found = {**fingerprint.parameters, "audit": audited.summary()}
-            fingerprint = replace(fingerprint, parameters=found)
+            audit = {**fingerprint.parameters, "audit": audited.summary()}
+            fingerprint = replace(fingerprint, parameters=audit)
+        if options.augment is not None:
+            sample = Taught(images, labels, groups, reduction)
+            fingerprint = _with_conditions(fingerprint, sample, method, options, jobs, progress)
         foreign = foreign_claims(fingerprint, options.background, reduction, store, jobs, progress)
     described = {"specificity": describe_specificity(fingerprint, foreign)}
     fingerprint = replace(fingerprint, parameters={**fingerprint.parameters, **described})
@@ -248,6 +259,46 @@ def extract(
         tuple(skipped for population in populations for skipped in population.skipped),
         audited,
     )
+
+
+def _windows(
+    fingerprint: Fingerprint,
+    sample: Taught,
+    method: Recipe,
+    stacks: Mapping[str, Array],
+    options: ExtractOptions,
+    store: ResidualCache,
+    progress: Progress | None,
+) -> Windows:
+    """Calibrate windows of the images whose scores the fingerprint holds."""
+    held = fingerprint.calibration
+    known = {*held.real_sha256, *held.generated_sha256}
+    chosen = np.array([n for n, image in enumerate(sample.images) if image.sha256 in known])
+    crop = sample.reduction.crop
+    asked = (method.parts, crop, method.name, stacks, sample.labels, sample.groups)
+    seen = residuals([sample.images[n] for n in chosen], sample.reduction, store)
+    with threadpool_limits(1, user_api="blas"):
+        return learn_windows(
+            *asked, options.folds, options.seed, seen, chosen, _stage("windows", progress)
+        )
+
+
+def _with_conditions(
+    fingerprint: Fingerprint,
+    sample: Taught,
+    method: Recipe,
+    options: ExtractOptions,
+    jobs: int,
+    progress: Progress | None,
+) -> Fingerprint:
+    """Add the experts for images as they come, and how well each of them separates."""
+    assert options.augment is not None
+    learned = learn_versions(
+        sample, method, options.augment, options.folds, options.seed, jobs, progress
+    )
+    fingerprint = replace(fingerprint, conditions=learned)
+    told = {found.condition: asdict(found) for found in describe_conditions(fingerprint)}
+    return replace(fingerprint, parameters={**fingerprint.parameters, "conditions": told})
 
 
 def _stage(stage: str, progress: Progress | None) -> Callable[[int, int], None] | None:
@@ -324,100 +375,6 @@ def _nulls(
     return Nulls(null_control(*arguments, observed, options.null, options.seed), None)
 
 
-def _fingerprint(
-    name: str,
-    options: ExtractOptions,
-    reduction: Reduction,
-    images: list[Examined],
-    labels: Labels,
-    learned: Learned,
-    nulls: Nulls | None,
-) -> Fingerprint:
-    held, fitted = learned.held, learned.held.fitted
-    fusion = learned.fusion
-    generated = [image for image, label in zip(images, labels, strict=True) if label]
-    return Fingerprint(
-        name=name,
-        method=learned.recipe.name,
-        pattern=fitted.pattern if fusion is None else fusion.weights[None],
-        offset=fitted.offset if fusion is None else float(fusion.offsets[0]),
-        crop=reduction.crop,
-        preparation=reduction.preparation,
-        denoiser=reduction.residual().identity,
-        calibration=calibration([images[i] for i in held.index], labels[held.index], held),
-        null=None if nulls is None else nulls.whole,
-        parameters=_resolved(options, learned, nulls),
-        native_sizes=dict(sorted(Counter(image.size for image in generated).items())),
-        formats=dict(sorted(Counter(image.format for image in generated).items())),
-        history=_history(learned),
-        environment=describe(),
-        created_utc=now_utc(),
-        tool_version=tool_version(),
-        joined=_joined(learned, labels, nulls),
-    )
-
-
-def _history(learned: Learned) -> dict[str, Scores]:
-    return {name: v for part in learned.parts for name, v in part.fitted.history.items()}
-
-
-def _joined(learned: Learned, labels: Labels, nulls: Nulls | None) -> Joined | None:
-    if learned.fusion is None or learned.specific is None or learned.typicality is None:
-        return None
-    is_generated = labels[learned.held.index]
-    parts = [
-        Part(
-            estimator.name,
-            held.fitted.pattern,
-            held.fitted.offset,
-            held.scores[~is_generated],
-            held.scores[is_generated],
-            {"method": estimator.parameters()} | held.fitted.chosen,
-        )
-        for estimator, held in zip(learned.recipe.parts, learned.parts, strict=True)
-    ]
-    return Joined(
-        tuple(parts),
-        float(learned.fusion.offsets[1]),
-        learned.specific.scores[~is_generated],
-        learned.specific.scores[is_generated],
-        learned.typicality,
-        None if nulls is None else nulls.specific,
-    )
-
-
-def calibration(images: Sequence[Examined], labels: Labels, held: HeldOut) -> Calibration:
-    """Sort held-out scores by class.
-
-    Parameters
-    ----------
-    images : sequence of Examined
-        The images that were held out, of both classes.
-    labels : ndarray of bool, shape (M,)
-        True for the generator's images.
-    held : HeldOut
-        Their scores.
-
-    Returns
-    -------
-    Calibration
-        Scores, hashes and sources of both classes.
-    """
-    real, generated = (
-        [image for image, label in zip(images, labels, strict=True) if label == wanted]
-        for wanted in (False, True)
-    )
-    return Calibration(
-        real=held.scores[~labels],
-        generated=held.scores[labels],
-        real_sha256=tuple(image.sha256 for image in real),
-        generated_sha256=tuple(image.sha256 for image in generated),
-        real_source=tuple(image.source for image in real),
-        generated_source=tuple(image.source for image in generated),
-        scheme=held.scheme,
-    )
-
-
 def _resolved(options: ExtractOptions, learned: Learned, nulls: Nulls | None) -> dict[str, Any]:
     method = learned.recipe
     if method.joins:
@@ -433,4 +390,5 @@ def _resolved(options: ExtractOptions, learned: Learned, nulls: Nulls | None) ->
         "null": 0 if nulls is None else nulls.whole.shuffled.size,
         "seed": options.seed,
         "limits": {"pixels": options.limits.pixels, "file_bytes": options.limits.file_bytes},
+        **({} if options.augment is None else {"augment": options.augment.parameters()}),
     } | chosen

@@ -119,8 +119,11 @@ def family_of(bank: tuple[Fingerprint, ...]) -> Family:
     -------
     Family
         By the reference images that all fingerprints were calibrated with, where these are at least
-        half of each one's; by Bonferroni otherwise.
+        half of each one's; by Bonferroni otherwise, and where one has experts for conditions.
     """
+    if any(fingerprint.conditions is not None for fingerprint in bank):
+        # Which expert speaks is known only with the image, so the references share no null.
+        return Family(len(bank), min(f.calibration.real.size for f in bank), None)
     gathered = Gathering()
     for fingerprint in bank:
         gathered.add(fingerprint.calibration, judge_of(fingerprint).ratio)

@@ -22,6 +22,7 @@ from fp.fingerprint.windows.calibration import Windows
 
 if TYPE_CHECKING:
     from fp.fingerprint.answers import Detections, Pictures
+    from fp.fingerprint.conditions.experts import Conditions
 
 FloatArray = NDArray[np.float32]
 Scores = NDArray[np.float64]
@@ -223,6 +224,9 @@ class Fingerprint:
         `fp.denoisers.degradations.Degradation`; ``"none"`` leaves images as they are.
     windows : Windows, optional
         Calibration of windows, where it was asked for.
+    conditions : Conditions, optional
+        Experts for images as they come, where the fingerprint was extracted with them; without it,
+        images are tested as if they came from the generator directly.
     """
 
     name: str
@@ -243,6 +247,7 @@ class Fingerprint:
     joined: Joined | None = None
     preparation: str = "none"
     windows: Windows | None = None
+    conditions: Conditions | None = None
 
     def __post_init__(self) -> None:
         if self.pattern.ndim != 3 or self.pattern.dtype != np.float32:
@@ -258,6 +263,12 @@ class Fingerprint:
                 f"not {self.pattern.shape}."
             )
         Degradation(self.preparation)  # refuses what it does not know
+        for expert in self.conditions.experts if self.conditions else ():
+            if (expert.real.shape, expert.generated.shape) != (
+                self.calibration.real.shape,
+                self.calibration.generated.shape,
+            ):
+                raise ValueError(f"Expert {expert.condition!r} has another number of scores.")
 
     @property
     def mu_r(self) -> float:
@@ -285,6 +296,10 @@ class Fingerprint:
         for each in self.windows.sizes if self.windows else ():
             for scores in (each.real, each.generated):
                 digest.update(np.ascontiguousarray(scores, "<f8").tobytes())
+        for expert in self.conditions.experts if self.conditions else ():
+            digest.update(expert.condition.encode())
+            for part in expert.joined.parts:
+                digest.update(np.ascontiguousarray(part.pattern, "<f4").tobytes())
         return str(uuid.uuid5(_NAMESPACE, digest.hexdigest()))
 
     def renamed(self, name: str) -> Fingerprint:

@@ -6,6 +6,7 @@ sums are linear in the parts' scores, so a fingerprint stores two rows of weight
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from fp.fingerprint.crossfit import Groups, deal
 from fp.fingerprint.estimators import Labels
 
 Columns = NDArray[np.float64]
+Regress = Callable[[Columns, Labels], tuple[Columns, float]]
 
 _FOLDS = 10
 
@@ -41,7 +43,13 @@ class Fusion:
         return np.array([weights @ row for row in parts]).reshape(-1, 2) - self.offsets
 
 
-def fuse(parts: Columns, specific: NDArray[np.bool_], labels: Labels, groups: Groups) -> Fusion:
+def fuse(
+    parts: Columns,
+    specific: NDArray[np.bool_],
+    labels: Labels,
+    groups: Groups,
+    regress: Regress | None = None,
+) -> Fusion:
     """Learn the weights from held-out scores of the parts.
 
     Parameters
@@ -54,6 +62,8 @@ def fuse(parts: Columns, specific: NDArray[np.bool_], labels: Labels, groups: Gr
         True for the generator's images.
     groups : ndarray of int, shape (N,)
         Source group of each image.
+    regress : callable, optional
+        What fits a logistic regression; `newton` where there are hundreds to fit.
 
     Returns
     -------
@@ -66,7 +76,8 @@ def fuse(parts: Columns, specific: NDArray[np.bool_], labels: Labels, groups: Gr
     parts), where a of each image comes from a stage 1 that had not seen its source. Both are
     logistic regressions with an L2 penalty of one standardised weight, classes weighed alike.
     """
-    inner = _logistic(parts[:, specific], labels)
+    regress = regress or _logistic
+    inner = regress(parts[:, specific], labels)
     first = np.zeros(parts.shape[1])
     first[specific] = inner[0]
     if specific.all():
@@ -76,9 +87,9 @@ def fuse(parts: Columns, specific: NDArray[np.bool_], labels: Labels, groups: Gr
         dealt = deal(groups, labels, _FOLDS)
         for fold in np.unique(dealt):
             inside, outside = dealt != fold, dealt == fold
-            weights, bias = _logistic(parts[np.ix_(inside, specific)], labels[inside])
+            weights, bias = regress(parts[np.ix_(inside, specific)], labels[inside])
             held[outside] = parts[np.ix_(outside, specific)] @ weights - bias
-        outer = _logistic(np.column_stack([held, parts[:, ~specific]]), labels)
+        outer = regress(np.column_stack([held, parts[:, ~specific]]), labels)
         whole = outer[0][0] * first
         whole[~specific] = outer[0][1:]
         offset = outer[1] + outer[0][0] * inner[1]
@@ -121,3 +132,44 @@ def _logistic(columns: Columns, labels: Labels) -> tuple[Columns, float]:
     model.fit((columns - centre) / spread, labels)
     weights = model.coef_[0] / spread
     return weights, float(weights @ centre - model.intercept_[0])
+
+
+def newton(columns: Columns, labels: Labels) -> tuple[Columns, float]:
+    """Fit the logistic regression of `fuse` by Newton's method: the same minimum, far sooner.
+
+    Parameters
+    ----------
+    columns : ndarray of float64, shape (N, K)
+        Scores.
+    labels : ndarray of bool, shape (N,)
+        True for the generator's images.
+
+    Returns
+    -------
+    ndarray of float64, shape (K,)
+        Weights w of the log odds <w, columns> - offset.
+    float
+        The offset.
+
+    Notes
+    -----
+    Minimises |v|^2 / 2 + sum_i c_i log(1 + exp(-y_i (<v, z_i> + b))) over standardised columns z,
+    with y = +-1 and class weights c that are inverse to the class sizes and N in sum.
+    """
+    centre, spread = columns.mean(axis=0), columns.std(axis=0)
+    spread = np.where(spread > 0, spread, 1.0)
+    z = np.column_stack([(columns - centre) / spread, np.ones(len(columns))])
+    heavy = np.where(labels, labels.size / (2 * labels.sum()), labels.size / (2 * (~labels).sum()))
+    penalty = np.diag([*np.ones(columns.shape[1]), 0.0])
+    v = np.zeros(z.shape[1])
+    for _ in range(50):
+        chance = 1 / (1 + np.exp(-np.clip(z @ v, -500, 500)))
+        slope = z.T @ (heavy * (chance - labels)) + penalty @ v
+        curvature = (z.T * (heavy * np.maximum(chance * (1 - chance), 1e-9))) @ z + penalty
+        step = np.linalg.solve(curvature, slope)
+        # Damped: far from the minimum a full step may overshoot.
+        v -= step / max(1.0, float(np.abs(step).max()) / 4)
+        if float(np.abs(step).max()) < 1e-8:
+            break
+    weights = v[:-1] / spread
+    return weights, float(weights @ centre - v[-1])

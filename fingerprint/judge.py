@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.fingerprint import likelihood
+from fp.fingerprint import estimators, likelihood
 from fp.fingerprint.decision import Rule, decide, p_real
-from fp.fingerprint.estimators import Array
+from fp.fingerprint.estimators import Array, Estimator, SeesPixels
 from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.learning import Recipe
 from fp.fingerprint.likelihood import LikelihoodRatio, Resampled
@@ -30,18 +30,35 @@ class Features:
     ----------
     residual_chw : ndarray of float32, shape (3, H, W)
         The residual.
+    image_hwc : ndarray of uint8, shape (H, W, 3), optional
+        What it was made of, for methods with parts that look at pixels.
     """
 
-    def __init__(self, residual_chw: NDArray[np.float32]) -> None:
+    def __init__(
+        self, residual_chw: NDArray[np.float32], image_hwc: NDArray[np.uint8] | None = None
+    ) -> None:
         self._residual = residual_chw
+        self._image = image_hwc
         self._found: dict[str, Array] = {}
 
     def of(self, recipe: Recipe) -> dict[str, Array]:
         """Give the features that a method reads, as stacks of one image, by name."""
         for part in recipe.parts:
             if part.reads not in self._found:
-                self._found[part.reads] = part.features(self._residual)[None]
+                self._found[part.reads] = self._make(part)[None]
         return {part.reads: self._found[part.reads] for part in recipe.parts}
+
+    def named(self, part: str) -> Array:
+        """Give the features of a part that takes no parameters, as a stack of one image."""
+        estimator = estimators.get(part)
+        if estimator.reads not in self._found:
+            self._found[estimator.reads] = self._make(estimator)[None]
+        return self._found[estimator.reads]
+
+    def _make(self, part: Estimator) -> Array:
+        if isinstance(part, SeesPixels) and self._image is not None:
+            return part.pixel_features(self._image)
+        return part.features(self._residual)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +114,7 @@ class Judge:
         rule: Rule,
         fpr: float,
         corrected: Callable[[float, float], float] | None = None,
+        near: Sequence[dict[str, Array]] = (),
     ) -> Attribution:
         """Judge one image.
 
@@ -113,6 +131,8 @@ class Judge:
         corrected : callable, optional
             From p_real and the log10 likelihood ratio without bounds to the p-value over the bank
             that the fingerprint belongs to; without it, it stands alone.
+        near : sequence of dict
+            Features of other readings of the image: it is as typical as the most typical of all.
 
         Returns
         -------
@@ -124,8 +144,13 @@ class Judge:
         p_typical = log10_lr_specific = specific = distance = None
         joined = self.fingerprint.joined
         if joined is not None and found.distances is not None and found.specific is not None:
-            distance = float(found.distances.total[0])
-            p_typical = joined.typicality.p(float(found.distances.statistic[0]))
+            nearest = found.distances
+            for other in near:
+                there = score(self.fingerprint, other, self.recipe).distances
+                if there is not None and there.statistic[0] < nearest.statistic[0]:
+                    nearest = there
+            distance = float(nearest.total[0])
+            p_typical = joined.typicality.p(float(nearest.statistic[0]))
             specific = float(found.specific[0])
             assert self.specific_ratio is not None
             log10_lr_specific = self.specific_ratio(specific)

@@ -60,6 +60,14 @@ class Attribution:
         Score and ratio of the crop, where the row speaks of windows.
     crop_decision : str or None
         What the crop alone would have said, where the row speaks of windows.
+    condition : str or None
+        Condition whose expert judged the image, where the fingerprint has experts.
+    p_condition : float or None
+        Conformal p-value of the image's distance from that condition.
+    phase : str or None
+        Row and column at which a period of the lattice was found to begin, where it was searched.
+    factor : float or None
+        Factor by which the image was taken to have been resampled.
     """
 
     path: str
@@ -85,6 +93,10 @@ class Attribution:
     crop_score: float | None = None
     crop_log10_lr: float | None = None
     crop_decision: Decision | None = None
+    condition: str | None = None
+    p_condition: float | None = None
+    phase: str | None = None
+    factor: float | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +132,14 @@ class Detection:
         false-discovery rate was asked for.
     nearest_mean : str or None
         ``generated`` or ``real`` by the paper's rule.
+    condition : str or None
+        Condition whose expert judged the image, where the fingerprint has experts.
+    p_condition : float or None
+        Conformal p-value of the image's distance from that condition.
+    phase : str or None
+        Row and column at which a period of the lattice was found to begin, where it was searched.
+    factor : float or None
+        Factor by which the image was taken to have been resampled.
     reasons : tuple of str
         Reason codes.
     message : str
@@ -158,6 +178,10 @@ class Detection:
     log10_lr_specific: float | None = None
     q_real: float | None = None
     nearest_mean: str | None = None
+    condition: str | None = None
+    p_condition: float | None = None
+    phase: str | None = None
+    factor: float | None = None
     reasons: tuple[str, ...] = ()
     message: str = ""
     sha256: str | None = None

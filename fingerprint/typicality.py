@@ -176,7 +176,12 @@ def tested(views: Mapping[str, View]) -> list[str]:
     return [name for name in TESTED if name in views] or list(views)
 
 
-def learn(stacks: Mapping[str, Array], labels: Labels, folds: NDArray[np.intp]) -> Typicality:
+def learn(
+    stacks: Mapping[str, Array],
+    labels: Labels,
+    folds: NDArray[np.intp],
+    versions: Mapping[str, Array] | None = None,
+) -> Typicality:
     """Learn what is ordinary for a generator.
 
     Parameters
@@ -187,6 +192,8 @@ def learn(stacks: Mapping[str, Array], labels: Labels, folds: NDArray[np.intp]) 
         True for the generator's images.
     folds : ndarray of int, shape (N,)
         Fold of each image; its distance comes from views that had not seen its fold.
+    versions : mapping of str to ndarray, shape (N, ...), optional
+        The same images as they are measured, where that is not as they are learned.
 
     Returns
     -------
@@ -196,10 +203,11 @@ def learn(stacks: Mapping[str, Array], labels: Labels, folds: NDArray[np.intp]) 
     views, held = {}, {}
     for name in stacks:
         rows = VIEWS[name](stacks[name])
+        measured = rows if versions is None else VIEWS[name](versions[name])
         distances = np.empty(labels.size)
         for fold in np.unique(folds):
             inside, outside = folds != fold, folds == fold
-            distances[outside] = _view(rows[inside], labels[inside]).distance(rows[outside])
+            distances[outside] = _view(rows[inside], labels[inside]).distance(measured[outside])
         own = distances[labels]
         centre, spread = float(own.mean()), float(own.std()) or 1.0
         found = _view(rows, labels)

@@ -13,6 +13,7 @@ from golden_bank import GOLDEN, calibration, full, small
 from fp.denoisers.errors import FormatError, IntegrityError
 from fp.fingerprint import store
 from fp.fingerprint.store import (
+    conditions,
     elements,
     hdf5,
     joined,
@@ -131,7 +132,7 @@ def bomb(file):
 
 
 def nest(file):
-    file[SECOND].create_group("a/b/c/d/e")
+    file[SECOND].create_group("a/b/c/d/e/f/g")
 
 
 def circle(file):
@@ -197,6 +198,11 @@ def lone_part_offset(file):
     file[SECOND].create_group("joined").attrs.create("specific_offset", np.array(1.0, "<f8"))
 
 
+def lone_level(file):
+    """Begin conditions, and leave it at that."""
+    file[SECOND].create_group("conditions").attrs.create("outside", np.array(0.03, "<f8"))
+
+
 i8, f8 = np.array(1, "<i8"), np.array(1.0, "<f8")
 hashes = np.array([b"a" * 64] * 4)
 
@@ -228,8 +234,8 @@ BROKEN = [
     ("M6", links(unlimited_virtual), "000001/pattern' keeps its values in other files", F),
     ("M6", links(external), "000001/pattern' keeps its values in other files", F),
     ("M6", links(lambda g: g.__setitem__("pattern", np.dtype("<f4"))), "neither a group nor", F),
-    ("M6", nest, "000001/a/b/c/d' lies more than 4 groups deep", F),
-    ("M6", circle, "more than 4 groups deep", F),
+    ("M6", nest, "000001/a/b/c/d/e/f' lies more than 6 groups deep", F),
+    ("M6", circle, "more than 6 groups deep", F),
     ("M6", change("@a b", i8), "'000001@a b' has a name", F),
     ("M6", lambda file: file[SECOND].create_group("ü"), r"\\xfc.* has a name", F),
     ("M7", restored(), "000001/pattern' must be stored with gzip", None),
@@ -299,6 +305,7 @@ BROKEN = [
     ("M15", change("@created_utc", "2026-01-01T00:00:00+01:00"), "created_utc' must be", F),
     ("M20", lone_part_offset, "joined.specific_real. is missing", F),
     ("M21", lone_parts, "windows of the sizes .* are not possible", F),
+    ("M22", lone_level, "conditions.gate.centre. is missing", F),
     ("M16", change("@name", full().name), "named 'SD 1.4 / 图像 🦊'", F),
     ("M16", change("@name", ""), "000001@name' must have 1 to 4096 bytes", F),
     ("M18", change("@uuid", "00000000-0000-0000-0000-000000000000"), "000001@uuid' is 0", I),
@@ -499,6 +506,10 @@ def test_the_page_names_every_element_with_its_type():
     of_windows = {key: table.pop(key) for key in list(table) if key.startswith("windows")}
     sizes = {f"windows/SSS/{key}": rule for key, rule in windowed.OF_SIZE.items()}
     assert of_windows == {windowed.PARTS: ("int64", 1), **sizes}
+    of_experts = {key: table.pop(key) for key in list(table) if key.startswith("conditions")}
+    assert of_experts.pop("conditions/EEE/joined...") == ("", 0)
+    expected = {f"conditions/EEE{key}": rule for key, rule in conditions.OF_EXPERT.items()}
+    assert of_experts == conditions.FIXED | expected
     known = {**joined.FIXED, **joined.NULL}
     known |= {f"joined/parts/NNN{key}": rule for key, rule in joined.OF_PART.items()}
     known |= {f"joined/typicality/VIEW{key}": rule for key, rule in joined.OF_VIEW.items()}

@@ -102,6 +102,9 @@ def outside(row: Row, member: Fingerprint) -> list[str]:
     """
     found = [REASONS[reason] for reason in row["reasons"] if reason in WITHHELD]
     size = f"{row['width']}x{row['height']}"
+    # What came of another size or coding with the fingerprint's experts was calibrated for that.
+    if row.get("condition") is not None:
+        return found
     if member.native_sizes and size not in member.native_sizes:
         found.append(f"the image has {size} pixels, a size outside the fingerprint's domain")
     if member.preparation == "none" and _coded_otherwise(row["format"], set(member.formats)):

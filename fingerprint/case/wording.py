@@ -10,6 +10,8 @@ WITHHELD = frozenset(
         "no_separation",
         "weak_fingerprint",
         "several_candidates",
+        "outside_calibrated_range",
+        "condition_hides_generator",
     }
 )
 """Reasons with which no likelihood ratio is put into words: neither proposition fits."""

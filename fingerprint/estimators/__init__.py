@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,6 +122,14 @@ class Estimator(Protocol):
         """Score images, shape (N,), by a pattern and its offset."""
 
 
+@runtime_checkable
+class SeesPixels(Protocol):
+    """An estimator that looks at the examined part itself, not at its residual."""
+
+    def pixel_features(self, image_hwc: NDArray[np.uint8]) -> Array:
+        """Reduce an image of shape (H, W, 3) to what this estimator needs of it."""
+
+
 def _mean(**parameters: Any) -> Estimator:
     from fp.fingerprint.estimators.mean import Mean
 
@@ -158,6 +166,21 @@ def _fourier(**parameters: Any) -> Estimator:
 
     return Fourier(**parameters)
 
+
+def _cosine(**parameters: Any) -> Estimator:
+    from fp.fingerprint.estimators.pixels import Cosine
+
+    return Cosine(**parameters)
+
+
+def _blocks(**parameters: Any) -> Estimator:
+    from fp.fingerprint.estimators.pixels import Blocks
+
+    return Blocks(**parameters)
+
+
+_OF_PIXELS: dict[str, Callable[..., Estimator]] = {"blocks": _blocks, "cosine": _cosine}
+"""Parts that look at pixels: no methods by themselves, so `available` does not name them."""
 
 _REGISTRY: dict[str, tuple[Callable[..., Estimator], str]] = {
     "cyclic": (_cyclic, "discriminant of covariances folded to the lattice; outlives JPEG"),
@@ -216,9 +239,10 @@ def get(name: str, **parameters: Any) -> Estimator:
     UsageError
         If the name or a parameter is unknown.
     """
-    if name not in _REGISTRY:
+    makers = {**_OF_PIXELS, **{known: make for known, (make, _) in _REGISTRY.items()}}
+    if name not in makers:
         raise UsageError(f"Unknown method {name!r}; there are {', '.join(available())}.")
     try:
-        return _REGISTRY[name][0](**parameters)
+        return makers[name](**parameters)
     except TypeError as error:
         raise UsageError(f"Method {name!r} does not take these parameters: {error}.") from None

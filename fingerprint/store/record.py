@@ -14,7 +14,7 @@ from fp.denoisers.crop import CropRule
 from fp.denoisers.errors import FpError, OutputError, UsageError
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.fingerprint import Calibration, Fingerprint, NullControl
-from fp.fingerprint.store import joined, windowed
+from fp.fingerprint.store import conditions, joined, windowed
 from fp.fingerprint.store.elements import Value, content_sha256, put
 from fp.fingerprint.store.hdf5 import Place
 from fp.fingerprint.store.schema import (
@@ -193,7 +193,11 @@ def read_summary(group: h5py.Group, place: Place) -> tuple[Summary, str]:
         uuid=str(elements["@uuid"]),
         pattern_shape=entries["pattern"].shape,
         history=tuple(key.removeprefix(HISTORY) for key in entries if key.startswith(HISTORY)),
-        **{n: value for n, value in parts(elements).items() if n not in ("joined", "windows")},
+        **{
+            name: value
+            for name, value in parts(elements).items()
+            if name not in ("joined", "windows", "conditions")
+        },
     )
     return summary, str(elements[HASH_KEY])
 
@@ -238,9 +242,15 @@ def _entries(group: h5py.Group, place: Place) -> dict[str, Entry]:
     return entries
 
 
+def _version(fingerprint: Fingerprint) -> str:
+    newer = fingerprint.windows is not None or fingerprint.conditions is not None
+    return ENCODING_VERSION if newer else "1.1"
+
+
 def _elements(fingerprint: Fingerprint) -> Iterator[tuple[str, Value]]:
     yield "@encoding-type", ENCODING_TYPE
-    yield "@encoding-version", ENCODING_VERSION
+    # What an older fp can read in full says so.
+    yield "@encoding-version", _version(fingerprint)
     for name in ("uuid", "name", "method", "created_utc", "tool_version"):
         yield f"@{name}", getattr(fingerprint, name)
     for name in ("parameters", "native_sizes", "formats", "environment"):
@@ -266,6 +276,8 @@ def _elements(fingerprint: Fingerprint) -> Iterator[tuple[str, Value]]:
         yield from joined.elements(fingerprint.joined)
     if fingerprint.windows is not None:
         yield from windowed.elements(fingerprint.windows)
+    if fingerprint.conditions is not None:
+        yield from conditions.elements(fingerprint.conditions)
     if fingerprint.null is not None:
         yield "null/shuffled", np.ascontiguousarray(fingerprint.null.shuffled, "<f8")
         yield "null@observed", np.array(fingerprint.null.observed, "<f8")

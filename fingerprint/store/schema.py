@@ -17,8 +17,9 @@ from fp.denoisers.degradations import Degradation
 from fp.denoisers.errors import FormatError
 from fp.denoisers.files import display_path
 from fp.denoisers.residual import DenoiserIdentity
+from fp.fingerprint.conditions.experts import Conditions
 from fp.fingerprint.fingerprint import Calibration, Joined, NullControl
-from fp.fingerprint.store import joined, windowed
+from fp.fingerprint.store import conditions, joined, windowed
 from fp.fingerprint.store.elements import Value
 from fp.fingerprint.store.hdf5 import Place
 from fp.fingerprint.store.survey import Entry
@@ -169,7 +170,8 @@ def structure_faults(entries: Mapping[str, Entry]) -> Iterator[tuple[str, str]]:
                 f"is {entry.kind} with {len(entry.shape)} dimensions and must be "
                 f"{rule.kind} with {rule.rank}",
             )
-    for key, (kind, rank) in (joined.schema(entries) | windowed.schema(entries)).items():
+    optional = joined.schema(entries) | windowed.schema(entries) | conditions.schema(entries)
+    for key, (kind, rank) in optional.items():
         entry = entries.get(key)
         if entry is None:
             yield key, "is missing"
@@ -229,6 +231,8 @@ def value_faults(elements: Elements) -> Iterator[tuple[str, str]]:
                 yield from _joined_faults(part, elements)
             elif isinstance(part, Windows):
                 yield from _window_faults(part, elements)
+            elif isinstance(part, Conditions):
+                yield from _expert_faults(part, elements)
 
 
 def _joined_faults(found: Joined, elements: Elements) -> Iterator[tuple[str, str]]:
@@ -250,6 +254,14 @@ def _window_faults(found: Windows, elements: Elements) -> Iterator[tuple[str, st
             count = np.asarray(elements[f"calibration/{label}"]).size
             if len(getattr(each, label)) != count:
                 yield f"windows/{each.size:03d}/{label}", f"must have {count} images"
+
+
+def _expert_faults(found: Conditions, elements: Elements) -> Iterator[tuple[str, str]]:
+    for index, expert in enumerate(found.experts):
+        for label in CLASSES:
+            size = np.asarray(elements[f"calibration/{label}"]).size
+            if getattr(expert, label).size != size:
+                yield f"conditions/{index:03d}/{label}", f"must have {size} scores"
 
 
 def parts(elements: Elements) -> dict[str, Any]:
@@ -278,6 +290,8 @@ def is_known(key: str, minor: int = KNOWN_MINOR) -> bool:
         return False
     in_history = key.startswith(HISTORY) and "@" not in key
     if minor >= windowed.SINCE and windowed.is_known(key):
+        return True
+    if minor >= 2 and conditions.is_known(key):
         return True
     return key in SCHEMA or in_history or (minor >= 1 and joined.is_known(key))
 
@@ -368,6 +382,7 @@ _PARTS: Mapping[str, tuple[str, Callable[[Elements], Any]]] = {
     "offset": ("@offset", _offset),
     "null": ("null@seed", _null),
     "joined": ("joined", joined.build),
+    "conditions": ("conditions", conditions.build),
     "preparation": ("@preparation", _preparation),
     "windows": ("windows", windowed.build),
     "parameters": ("@parameters", lambda elements: _mapping(elements, "@parameters", object)),

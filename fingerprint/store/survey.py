@@ -29,7 +29,7 @@ from fp.fingerprint.store.hdf5 import Complaint, Place, library_errors, raise_it
 MAX_CHUNKS = 2**16
 """Most chunks of an array."""
 
-MAX_DEPTH = 4
+MAX_DEPTH = 6
 """Most groups inside each other."""
 
 MAX_ELEMENTS = 10_000

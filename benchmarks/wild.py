@@ -1,0 +1,310 @@
+"""Images as they come: what `fp extract --augment` reaches under every degradation, crop and scale.
+
+    python benchmarks/wild.py --splits 3 --section wild
+
+needs the corpus (FP_CORPUS, by default ../shared/corpus beside the project). Features and results
+are kept in the work folder, so that an interrupted run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import click
+import numpy as np
+from held_out import CORPUS, GENERATORS, PROJECT, put_section, stamp
+from PIL import Image
+
+from fp.denoisers import registry
+from fp.denoisers.crop import CropRule
+from fp.denoisers.degradations import Degradation
+from fp.fingerprint.conditions import examining, learning
+from fp.fingerprint.conditions.hypotheses import hypotheses
+from fp.fingerprint.conditions.ladder import LADDER, Augmentation, with_pixels
+from fp.fingerprint.conditions.versions import features_of
+from fp.fingerprint.crossfit import shuffle_labels
+from fp.fingerprint.evaluation import mean_of
+from fp.fingerprint.fingerprint import Calibration, Fingerprint
+from fp.fingerprint.judge import Features
+from fp.fingerprint.learning import recipe
+
+IAB = ("resize:0.5", "resize:0.25", "jpeg:65", "jpeg:30", "blur:3", "blur:5")
+DIF = ("jpeg:75", "jpeg:50", "nearest:0.5", "blur:3")
+BETWEEN = ("jpeg:95", "jpeg:40", "webp:80", "resize:0.75", "resize:1.25")
+TESTED = tuple(dict.fromkeys(("none", *IAB, *DIF, *BETWEEN)))
+OUTSIDE = ("jpeg:5", "noise:15", "resize:0.33")
+FACTORS = (0.75, 1.25, 1.5)
+SHORT = ("none", "jpeg:75")
+SMALL = 192
+TRAINING, FPR = 128, 0.05
+METHOD = recipe("auto")
+EXPERTS = with_pixels(METHOD)
+
+
+class Known(Features):
+    """Features that were computed before, as an image's own."""
+
+    def __init__(self, stacks):
+        self._found = stacks
+
+
+def pictures(name):
+    folder = CORPUS / ("real" if name == "real" else f"generated/{name}")
+    return [np.asarray(Image.open(path).convert("RGB")) for path in sorted(folder.iterdir())]
+
+
+def stacks_of(work, name, label, change):
+    """Give the features of a class under a change of its images, from the work folder."""
+    kept = work / f"{name}__{label.replace(':', '_')}.npz"
+    if not kept.exists():
+        made: dict[str, list] = {}
+        residual = registry.get("wavelet")
+        for index, image in enumerate(pictures(name)):
+            for key, feature in features_of(change(image, index), residual, EXPERTS).items():
+                made.setdefault(key, []).append(feature)
+        partial = work / f"{kept.stem}.part.npz"
+        np.savez(partial, **{key: np.stack(rows) for key, rows in made.items()})
+        partial.rename(kept)
+    with np.load(kept) as held:
+        return {key: held[key] for key in held.files}
+
+
+def split(counts, seed):
+    """Deal each class into training and test images; the classes share no photograph."""
+    rng = np.random.default_rng(seed)
+    dealt = [rng.permutation(count) for count in counts]
+    return [order[:TRAINING] for order in dealt], [order[TRAINING:] for order in dealt]
+
+
+def both(work, generator, label, change, places):
+    found = [stacks_of(work, name, label, change) for name in ("real", generator)]
+    return {
+        key: np.concatenate(
+            [stacks[key][place] for stacks, place in zip(found, places, strict=True)]
+        )
+        for key in found[0]
+    }
+
+
+def degraded(condition):
+    return lambda image, index: Degradation(condition).apply(image)
+
+
+def fingerprint_of(conditions, side, labels):
+    """Make a fingerprint of experts alone; its own calibration is that of clean images."""
+    clean = conditions.experts[0]
+    names = [tuple(f"{kind}{i:063d}" for i in range(TRAINING)) for kind in "01"]
+    calibration = Calibration(clean.real, clean.generated, *names, *names, "cross-fitted")
+    return Fingerprint(
+        "G",
+        "auto",
+        clean.pattern,
+        CropRule(side, side),
+        registry.get("wavelet").identity,
+        calibration,
+        clean.offset,
+        joined=clean.joined,
+        native_sizes={"256x256": TRAINING},
+        conditions=conditions,
+    )
+
+
+def learn(work, generator, ladder, prefix, change, side, seed, shuffled=False):
+    train, _ = split((300, 200), seed)
+    labels = np.repeat([False, True], TRAINING)
+    groups = np.arange(2 * TRAINING)
+    if shuffled:
+        labels = shuffle_labels(labels, groups, np.random.default_rng([seed, 7]))
+    stacks = [both(work, generator, prefix + c, change(c), train) for c in ladder]
+    found = learning.learn(METHOD, stacks, labels, groups, Augmentation(ladder), seed=seed)
+    return fingerprint_of(found, side, labels)
+
+
+def judged(fingerprint, accounts):
+    row = examining.judge_accounts(
+        "", accounts, fingerprint, "conformal", FPR, lambda p, evidence: p
+    )
+    index = fingerprint.conditions.names.index(row.condition)
+    judge = examining.expert_judge(fingerprint, index, row.phase is not None)
+    return judge.ratio.free(row.score) > 0, row.decision, row.reasons
+
+
+def figures(rows, is_generated):
+    forced = np.array([row[0] for row in rows])
+    said = np.array([row[1] for row in rows])
+    real, made = ~is_generated, is_generated
+    return {
+        "accuracy": (forced[made].mean() + (~forced[real]).mean()) / 2,
+        "false claims": (said[real] == "supports_generator").mean(),
+        "false references": (said[made] == "supports_reference").mean(),
+        "claims": (said[made] == "supports_generator").mean(),
+        "inconclusive": (said == "inconclusive").mean(),
+        "outside": np.mean(["outside_calibrated_range" in row[2] for row in rows]),
+    }
+
+
+def measure(fingerprint, stacks, is_generated, searched=False):
+    rows = []
+    for place in range(len(is_generated)):
+        own = {key: stack[place : place + 1] for key, stack in stacks.items()}
+        account = examining.Account(1.0, searched, Known(own))
+        rows.append(judged(fingerprint, [account]))
+    return figures(rows, is_generated)
+
+
+def degradations(work, generator, seed, shuffled=False):
+    """Train once on the ladder, test on every degradation and outside."""
+    fingerprint = learn(work, generator, LADDER, "", degraded, 256, seed, shuffled)
+    _, test = split((300, 200), seed)
+    is_generated = np.repeat([False, True], [len(test[0]), len(test[1])])
+    found = {}
+    for condition in TESTED if shuffled else (*TESTED, *OUTSIDE):
+        stacks = both(work, generator, condition, degraded(condition), test)
+        found[condition] = measure(fingerprint, stacks, is_generated)
+    hidden = [
+        condition
+        for index, condition in enumerate(LADDER)
+        if examining.expert_judge(fingerprint, index, False).weak
+    ]
+    return {"figures": found, "hidden": hidden}
+
+
+def factors(work, generator, seed):
+    """Whole images in another scale, through every account of their size."""
+    fingerprint = learn(work, generator, LADDER, "", degraded, 256, seed)
+    _, test = split((300, 200), seed)
+    is_generated = np.repeat([False, True], [len(test[0]), len(test[1])])
+    residual, crop, found = registry.get("wavelet"), CropRule(256, 256), {}
+    whole = [*(pictures("real")[i] for i in test[0]), *(pictures(generator)[i] for i in test[1])]
+    for factor in FACTORS:
+        rows = []
+        for image in whole:
+            side = round(256 * factor)
+            scaled = np.asarray(
+                Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
+            )
+            accounts = [
+                examining.Account(h.factor, h.searched, Features(residual(h.part), h.part))
+                for h in hypotheses(scaled, crop, ["256x256"])
+            ]
+            rows.append(judged(fingerprint, accounts))
+        found[f"x{factor}"] = figures(rows, is_generated)
+    return {"figures": found}
+
+
+def crops(work, generator, seed):
+    """Crops at the lattice's own phase against crops at any."""
+
+    def aligned(condition):
+        return lambda image, index: Degradation(condition).apply(image[:SMALL, :SMALL])
+
+    def anywhere(condition):
+        def cut(image, index):
+            y, x = np.random.default_rng([5, index]).integers(0, 256 - SMALL + 1, 2)
+            return np.ascontiguousarray(
+                Degradation(condition).apply(image)[y : y + SMALL, x : x + SMALL]
+            )
+
+        return cut
+
+    fingerprint = learn(work, generator, SHORT, f"{SMALL}-", aligned, SMALL, seed)
+    _, test = split((300, 200), seed)
+    is_generated = np.repeat([False, True], [len(test[0]), len(test[1])])
+    found = {}
+    for condition in SHORT:
+        for name, change, searched in (
+            ("aligned", aligned(condition), False),
+            ("anywhere", anywhere(condition), True),
+        ):
+            label = f"{SMALL}-{condition}" if name == "aligned" else f"{SMALL}-any-{condition}"
+            stacks = both(work, generator, label, change, test)
+            found[f"{condition}, {name}"] = measure(fingerprint, stacks, is_generated, searched)
+    return {"figures": found}
+
+
+PARTS = {"degradations": degradations, "crops": crops, "factors": factors}
+
+
+def cell(work, part, generator, seed, shuffled=False):
+    kept = work / f"{part}-{generator}-{seed}{'-shuffled' if shuffled else ''}.json"
+    if not kept.exists():
+        given = {"shuffled": True} if shuffled else {}
+        result = PARTS[part](work, generator, seed, **given)
+        kept.write_text(json.dumps(result, default=float), "utf-8")
+        print(kept.name, file=sys.stderr, flush=True)
+    return json.loads(kept.read_text("utf-8"))
+
+
+def table(cells, key, rows, means=()):
+    """Write a figure by condition and generator, averaged over splits, with its interval."""
+    lines = [
+        f"| condition | {' | '.join(GENERATORS)} | (mean) |",
+        "| --- | " + " | ".join("---" for _ in (*GENERATORS, 0)) + " |",
+    ]
+    for title, members in [*((row, (row,)) for row in rows), *means]:
+        entries = []
+        for generators in (*((g,) for g in GENERATORS), GENERATORS):
+            by_seed = [
+                np.mean([cells[g, s]["figures"][m][key] for g in generators for m in members])
+                for s in sorted({s for _, s in cells})
+            ]
+            found = mean_of(by_seed)
+            low, high = f"{100 * found.low:.1f}", f"{100 * found.high:.1f}"
+            interval = f" ({low} to {high})" if found.n > 1 else ""
+            entries.append(f"{100 * found.value:.1f}{interval}")
+        lines.append(f"| {title} | " + " | ".join(entries) + " |")
+    return "\n".join(lines)
+
+
+@click.command()
+@click.option("--splits", default=3, show_default=True)
+@click.option("--nulls", default=1, show_default=True, help="Splits with shuffled labels too.")
+@click.option("--part", "parts", multiple=True, default=tuple(PARTS), show_default=True)
+@click.option("--work", type=click.Path(path_type=Path), default=PROJECT / ".work" / "wild")
+@click.option("--section", help="Section of RESULTS.md to replace.")
+def main(splits, nulls, parts, work, section):
+    """Measure and print the tables, or put them into RESULTS.md."""
+    work.mkdir(parents=True, exist_ok=True)
+    told = [stamp(shlex.join(["python", "benchmarks/wild.py", *sys.argv[1:]]))]
+    means = (
+        ("resize:0.5, jpeg:65, jpeg:30", ("resize:0.5", "jpeg:65", "jpeg:30")),
+        ("IAB's six", IAB),
+        ("DIF 4.5's four", DIF),
+    )
+    for part in parts:
+        cells = {(g, s): cell(work, part, g, s) for s in range(splits) for g in GENERATORS}
+        rows = list(cells[GENERATORS[0], 0]["figures"])
+        inside = [row for row in rows if row not in OUTSIDE]
+        more = means if part == "degradations" else ()
+        told += [f"### {part}", "Forced decision, balanced accuracy in per cent:"]
+        told.append(table(cells, "accuracy", inside, more))
+        if part == "degradations" and nulls:
+            null = {(g, s): cell(work, part, g, s, True) for s in range(nulls) for g in GENERATORS}
+            told += ["The same with shuffled labels:", table(null, "accuracy", ["none"], more)]
+        for key, title in (
+            ("false claims", "Photographs called supports_generator at rate 0.05, in per cent:"),
+            ("false references", "Images of G called supports_reference, in per cent:"),
+            ("claims", "Images of G called supports_generator, in per cent:"),
+            ("inconclusive", "Inconclusive, both classes, in per cent:"),
+            ("outside", "Outside the calibrated range, both classes, in per cent:"),
+        ):
+            told += [title, table(cells, key, rows)]
+        if part == "degradations":
+            hidden = [
+                f"{g}, split {s}: {', '.join(c['hidden']) or 'none'}" for (g, s), c in cells.items()
+            ]
+            told += [
+                "Conditions that hide the generator:",
+                "\n".join(f"* {line}" for line in hidden),
+            ]
+    text = "\n\n".join(told)
+    if section:
+        put_section(PROJECT / "RESULTS.md", section, text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,362 @@
+"""A joined method whose folds can be asked: scores of any version of an image that none had seen.
+
+A cross-fit gives each image one held-out score. Here the image is there many times: in other
+conditions, at other phases. So the weights of every fold are kept until all are scored. All parts
+are linear, and their folds share one Gram matrix, so this costs no more than the plain cross-fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fp.fingerprint.crossfit import Groups
+from fp.fingerprint.estimators import Estimator, Fitted, Labels
+from fp.fingerprint.estimators.cyclic import Cyclic
+from fp.fingerprint.estimators.cyclic import refold as refold_cyclic
+from fp.fingerprint.estimators.discriminant import discriminant_coefficients
+from fp.fingerprint.estimators.tile import Tile
+from fp.fingerprint.estimators.tile import refold as refold_tile
+from fp.fingerprint.fusion import Columns, Fusion, fuse, newton
+from fp.fingerprint.learning import Recipe
+
+Array = NDArray[Any]
+Doubles = NDArray[np.float64]
+Stacks = Mapping[str, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class CrossedPart:
+    """One part with the weights of every fold.
+
+    Parameters
+    ----------
+    estimator : Estimator
+        The part, with what its folds share settled.
+    fitted : Fitted
+        What it learned from all images.
+    weights : ndarray of float64, shape (F, p)
+        Weights of each fold: learned without its images.
+    offsets : ndarray of float64, shape (F,)
+        What is subtracted from their inner products.
+    """
+
+    estimator: Estimator
+    fitted: Fitted
+    weights: Doubles
+    offsets: Doubles
+
+    @property
+    def period(self) -> int:
+        """Pixels after which its weights repeat; 1 where they do not move with the image."""
+        moves = isinstance(self.estimator, Tile | Cyclic)
+        return int(self.fitted.pattern.shape[-1]) if moves else 1
+
+    def rows(self, stacks: Stacks) -> Array:
+        """Give what the weights are multiplied with, shape (N, ...)."""
+        return rows_of(self.estimator, stacks, self.fitted.pattern.shape[-1])
+
+
+@dataclass(frozen=True, eq=False)
+class Crossed:
+    """A joined method with the weights of every fold.
+
+    Parameters
+    ----------
+    parts : tuple of CrossedPart
+        Its parts.
+    fusion : Fusion
+        Weights of the parts, from all images.
+    fusions : tuple of Fusion
+        The same without the images of each fold.
+    held : ndarray of float64, shape (N, K)
+        Held-out score of each image by each part.
+    """
+
+    parts: tuple[CrossedPart, ...]
+    fusion: Fusion
+    fusions: tuple[Fusion, ...]
+    held: Columns
+
+    def score(self, stacks: Stacks, folds: NDArray[np.intp]) -> Doubles:
+        """Score versions of images by what had not seen them.
+
+        Parameters
+        ----------
+        stacks : mapping of str to ndarray, shape (M, ...)
+            Features of the versions.
+        folds : ndarray of int, shape (M,)
+            Fold that the source of each lies in.
+
+        Returns
+        -------
+        ndarray of float64, shape (M, 2)
+            Joined scores: all parts, and the generator's evidence alone.
+        """
+        parts = np.column_stack([_scores(part, stacks, folds) for part in self.parts])
+        return self._join(parts, folds)
+
+    def _join(self, parts: Columns, folds: NDArray[np.intp]) -> Doubles:
+        joined = np.empty((len(parts), 2))
+        for fold in np.unique(folds):
+            inside = folds == fold
+            joined[inside] = self.fusions[fold].apply(parts[inside])
+        return joined
+
+
+def rows_of(estimator: Estimator, stacks: Stacks, period: int) -> Array:
+    """Give the features of a part as its weights want them, shape (N, C, H, W)."""
+    features = stacks[estimator.reads]
+    if isinstance(estimator, Tile):
+        return refold_tile(features, period)
+    if isinstance(estimator, Cyclic):
+        return refold_cyclic(features, period)
+    return features
+
+
+def learn(
+    recipe: Recipe,
+    stacks: Stacks,
+    labels: Labels,
+    groups: Groups,
+    folds: NDArray[np.intp],
+) -> Crossed:
+    """Learn a joined method of closed forms, and keep the weights of its folds.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The method; all parts linear closed forms.
+    stacks : mapping of str to ndarray, shape (N, ...)
+        Features of each image, by name.
+    labels : ndarray of bool, shape (N,)
+        True for the generator's images.
+    groups : ndarray of int, shape (N,)
+        Source group of each image.
+    folds : ndarray of int, shape (N,)
+        Fold of each image, from 0; no group in two.
+
+    Returns
+    -------
+    Crossed
+        The method; its parts are those that `Recipe.learn` gives, up to rounding.
+    """
+    parts = tuple(_cross(part, stacks, labels, groups, folds) for part in recipe.parts)
+    held = np.column_stack([_scores(part, stacks, folds) for part in parts])
+    specific = np.array([part.role == "generator-specific" for part in recipe.parts])
+    fusions = tuple(
+        fuse(held[folds != fold], specific, labels[folds != fold], groups[folds != fold], newton)
+        for fold in range(int(folds.max()) + 1)
+    )
+    return Crossed(parts, fuse(held, specific, labels, groups, newton), fusions, held)
+
+
+def _cross(
+    estimator: Estimator,
+    stacks: Stacks,
+    labels: Labels,
+    groups: Groups,
+    folds: NDArray[np.intp],
+) -> CrossedPart:
+    settled = estimator.settle(stacks[estimator.reads], labels, groups)
+    period = settled.periods[0] if isinstance(settled, Tile) else getattr(settled, "period", 1)
+    shaped = rows_of(settled, stacks, period)
+    rows = shaped.reshape(len(shaped), -1).astype(np.float64)
+    centred = rows - rows.mean(axis=0)  # keeps the Gram matrix small beside its differences
+    gram = centred @ centred.T
+    masks = [folds != fold for fold in range(int(folds.max()) + 1)] + [np.ones(len(rows), bool)]
+    learned = [_weights(settled, rows, centred, gram, labels, mask) for mask in masks]
+    weights = np.stack([w for w, _ in learned])
+    offsets = np.array([offset for _, offset in learned])
+    chosen: dict[str, Any] = {}
+    if isinstance(settled, Tile):
+        chosen = {
+            "period": period,
+            "separation_by_period": {str(p): float(d) for p, d in settled.separations},
+        }
+    pattern = weights[-1].reshape(shaped.shape[1:]).astype(np.float32)
+    return CrossedPart(
+        settled,
+        Fitted(pattern, float(offsets[-1]), chosen),
+        weights[:-1],
+        offsets[:-1],
+    )
+
+
+def _weights(
+    estimator: Estimator,
+    rows: Doubles,
+    centred: Doubles,
+    gram: Doubles,
+    labels: Labels,
+    mask: NDArray[np.bool_],
+) -> tuple[Doubles, float]:
+    """Give weights and offset of a part, learned from some of the rows."""
+    taught = labels[mask]
+    if isinstance(estimator, Tile) and estimator.covariance == "diagonal":
+        tiles = rows[mask].reshape(int(mask.sum()), 3, *_square(rows))
+        found = estimator.fit(tiles, taught, np.arange(taught.size))
+        return found.pattern.astype(np.float64).ravel(), 0.0
+    inside = gram[np.ix_(mask, mask)]
+    coefficients = discriminant_coefficients(inside, taught, rows.shape[1])
+    if isinstance(estimator, Tile):
+        weights = rows[mask].T @ coefficients
+        weights -= weights.mean()
+        return weights / (np.linalg.norm(weights) or 1.0), 0.0
+    difference = np.where(taught, 1.0 / taught.sum(), -1.0 / (~taught).sum())
+    scale = np.sqrt(max(float(coefficients @ inside @ difference), 1e-300))
+    weights = centred[mask].T @ (coefficients / scale)
+    return weights, float((rows[mask][~taught] @ weights).mean())
+
+
+def _square(rows: Doubles) -> tuple[int, int]:
+    side = round(float(np.sqrt(rows.shape[1] / 3)))
+    return side, side
+
+
+def _scores(part: CrossedPart, stacks: Stacks, folds: NDArray[np.intp]) -> Doubles:
+    shaped = part.rows(stacks)
+    rows = shaped.reshape(len(shaped), -1)
+    scores = np.empty(len(rows))
+    for fold in np.unique(folds):
+        inside = folds == fold
+        scores[inside] = rows[inside] @ part.weights[fold] - part.offsets[fold]
+    return scores / _norm(part)
+
+
+def _norm(part: CrossedPart) -> float:
+    """Give what an inner product is divided by: a tile's score is a correlation."""
+    if not isinstance(part.estimator, Tile):
+        return 1.0
+    return part.period * float(np.sqrt(3.0))  # the weights have norm 1
+
+
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """Scores of M images whose phase is unknown, by what had not seen them.
+
+    Parameters
+    ----------
+    still : ndarray of float64, shape (M,)
+        Joined score of the parts that do not move with the image.
+    moving : ndarray of float64, shape (M,)
+        That of the others, the largest over all phases.
+    specific : ndarray of float64, shape (M,)
+        The generator's evidence alone at that phase.
+    """
+
+    still: Doubles
+    moving: Doubles
+    specific: Doubles
+
+
+def moved(crossed: Crossed, stacks: Stacks, folds: NDArray[np.intp]) -> Moved:
+    """Score images at all phases of the lattice, by what had not seen them.
+
+    Parameters
+    ----------
+    crossed : Crossed
+        The method.
+    stacks : mapping of str to ndarray, shape (M, ...)
+        Features of the images.
+    folds : ndarray of int, shape (M,)
+        Fold that the source of each lies in.
+
+    Returns
+    -------
+    Moved
+        The scores at the best phase of each image.
+    """
+    found = Moved(*np.zeros((3, folds.size)))
+    moving = [place for place, part in enumerate(crossed.parts) if part.period > 1]
+    for fold in np.unique(folds):
+        inside = np.flatnonzero(folds == fold)
+        mine = {name: stack[inside] for name, stack in stacks.items()}
+        fusion = crossed.fusions[fold]
+        weights = fusion.weights.astype(np.float64)
+        planes: list[Doubles] = []
+        for place, part in enumerate(crossed.parts):
+            if part.period == 1:
+                own = _scores(part, mine, np.full(inside.size, fold))
+                found.still[inside] += weights[0, place] * own
+                continue
+            rows = part.rows(mine)
+            shaped = part.weights[fold].reshape(rows.shape[1:])
+            planes.append((correlate_phases(rows, shaped) - part.offsets[fold]) / _norm(part))
+        best = best_phase(planes, fusion.weights[:, moving])
+        found.still[inside] -= fusion.offsets[0]
+        found.moving[inside] = best.whole
+        found.specific[inside] = best.specific - fusion.offsets[1]
+    return found
+
+
+def correlate_phases(rows: Array, weights: Array) -> Doubles:
+    """Correlate folded features with weights at every phase.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (N, C, P, P)
+        Folded features.
+    weights : ndarray, shape (C, P, P)
+        Weights.
+
+    Returns
+    -------
+    ndarray of float64, shape (N, P, P)
+        At [n, y, x] the inner product with the features rolled by (-y, -x): the image read as if
+        its lattice began at pixel (y, x).
+    """
+    spectra = np.fft.rfft2(rows.astype(np.float64))
+    other = np.fft.rfft2(weights.astype(np.float64))
+    product = np.einsum("ncyx,cyx->nyx", spectra, other.conj())
+    return np.asarray(np.fft.irfft2(product, s=rows.shape[-2:]))
+
+
+@dataclass(frozen=True, eq=False)
+class BestPhase:
+    """Where the joined score of N images is largest.
+
+    Parameters
+    ----------
+    whole, specific : ndarray of float64, shape (N,)
+        Weighted sums of all moving parts and of those that speak of the generator, less offsets.
+    phase : ndarray of int, shape (N, 2)
+        Row and column of that phase, the first of equals.
+    """
+
+    whole: Doubles
+    specific: Doubles
+    phase: NDArray[np.intp]
+
+
+def best_phase(planes: Sequence[Doubles], weights: Array) -> BestPhase:
+    """Join the moving parts' scores at every phase, and take the largest.
+
+    Parameters
+    ----------
+    planes : sequence of ndarray of float64, shape (N, P, P)
+        Scores of each part at its phases; each P divides the largest.
+    weights : ndarray, shape (2, K)
+        Weights of these parts, as those of a `Fusion`.
+
+    Returns
+    -------
+    BestPhase
+        The sums at the best phase of each image.
+    """
+    period = max(plane.shape[-1] for plane in planes)
+    tiled = np.stack(
+        [np.tile(p, (1, period // p.shape[-1], period // p.shape[-1])) for p in planes]
+    )
+    whole, specific = (
+        np.tensordot(row, tiled, 1).reshape(tiled.shape[1], -1)
+        for row in weights.astype(np.float64)
+    )
+    best = whole.argmax(axis=1)
+    each = np.arange(len(whole))
+    phase = np.column_stack(np.unravel_index(best, (period, period))).astype(np.intp)
+    return BestPhase(whole[each, best], specific[each, best], phase)

@@ -1,0 +1,173 @@
+"""What a fingerprint has for images as they come: an expert for each condition, and the gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fp.denoisers.degradations import Degradation
+from fp.fingerprint.conditions.gate import Gate
+
+if TYPE_CHECKING:
+    from fp.fingerprint.fingerprint import Fingerprint, Joined
+
+FloatArray = NDArray[np.float32]
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Searched:
+    """The same expert for images whose phase is unknown.
+
+    Where the largest of many scores is taken, the parts that are searched say less, so they are
+    weighed anew against the others.
+
+    Parameters
+    ----------
+    pattern : ndarray of float32, shape (1, 2, K)
+        Weights of the parts, as `Fingerprint.pattern`.
+    offset : float
+        As `Fingerprint.offset`.
+    real, generated : ndarray of float64, shape (n_r,) and (n_g,)
+        Held-out score of each image, at the phase where it is largest.
+    specific_real, specific_generated : ndarray of float64, shape (n_r,) and (n_g,)
+        The generator's evidence alone at that phase.
+    """
+
+    pattern: FloatArray
+    offset: float
+    real: Scores
+    generated: Scores
+    specific_real: Scores
+    specific_generated: Scores
+
+
+@dataclass(frozen=True, eq=False)
+class Expert:
+    """A fingerprint of the same generator in one condition.
+
+    Parameters
+    ----------
+    condition : str
+        Text of a `Degradation`.
+    pattern : ndarray of float32, shape (1, 2, K)
+        Weights of its parts, as `Fingerprint.pattern`.
+    offset : float
+        As `Fingerprint.offset`.
+    real, generated : ndarray of float64, shape (n_r,) and (n_g,)
+        Held-out scores of images that a gate sent here, one of each source image of the
+        fingerprint's calibration and in its order.
+    joined : Joined
+        The parts.
+    searched : Searched
+        The same for images whose phase is unknown.
+
+    Raises
+    ------
+    ValueError
+        If a number of scores does not fit the others, or the condition is unknown.
+    """
+
+    condition: str
+    pattern: FloatArray
+    offset: float
+    real: Scores
+    generated: Scores
+    joined: Joined
+    searched: Searched
+
+    def __post_init__(self) -> None:
+        Degradation(self.condition)
+        shape = (1, 2, len(self.joined.parts))
+        if self.pattern.shape != shape or self.searched.pattern.shape != shape:
+            raise ValueError(f"the pattern of expert {self.condition!r} has another shape")
+        for label in ("real", "generated"):
+            scores = getattr(self, label)
+            others = (
+                getattr(self.searched, label),
+                getattr(self.searched, f"specific_{label}"),
+                getattr(self.joined, f"specific_{label}"),
+            )
+            if any(other.shape != scores.shape for other in others):
+                raise ValueError(f"expert {self.condition!r} has another number of scores")
+            if not all(np.isfinite(values).all() for values in (scores, *others)):
+                raise ValueError(f"a score of expert {self.condition!r} is not finite")
+
+
+@dataclass(frozen=True, eq=False)
+class Conditions:
+    """All experts of a fingerprint with the gate that sends to them.
+
+    Parameters
+    ----------
+    experts : tuple of Expert
+        One for each condition; the first is that of images as the generator drew them.
+    gate : Gate
+        Which condition an image is in.
+    outside : float
+        Conformal p of the distance up to which an image lies outside the calibrated range.
+
+    Raises
+    ------
+    ValueError
+        If the gate knows another number of conditions.
+    """
+
+    experts: tuple[Expert, ...]
+    gate: Gate
+    outside: float
+
+    def __post_init__(self) -> None:
+        if not self.experts or len(self.experts) != len(self.gate.means):
+            raise ValueError("a gate knows as many conditions as there are experts")
+        if not 0 < self.outside < 0.5:
+            raise ValueError(f"a level of {self.outside} is not possible")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Conditions in their order."""
+        return tuple(expert.condition for expert in self.experts)
+
+
+def view(fingerprint: Fingerprint, index: int, searched: bool) -> Fingerprint:
+    """Give an expert as a fingerprint of its own, so that it judges as any other does.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        A fingerprint with conditions.
+    index : int
+        Number of the expert.
+    searched : bool
+        Whether its score is the largest over all phases.
+
+    Returns
+    -------
+    Fingerprint
+        With the expert's parts and calibration.
+    """
+    assert fingerprint.conditions is not None
+    expert = fingerprint.conditions.experts[index]
+    joined, real, generated = expert.joined, expert.real, expert.generated
+    pattern, offset = expert.pattern, expert.offset
+    if searched:
+        found = expert.searched
+        real, generated = found.real, found.generated
+        pattern, offset = found.pattern, found.offset
+        joined = replace(
+            joined,
+            specific_real=found.specific_real,
+            specific_generated=found.specific_generated,
+        )
+    return replace(
+        fingerprint,
+        pattern=pattern,
+        offset=offset,
+        calibration=replace(fingerprint.calibration, real=real, generated=generated),
+        null=None,
+        joined=joined,
+        conditions=None,
+    )

@@ -1,0 +1,178 @@
+"""Which condition is an image in, and is it in any that was calibrated? Asked of pixels alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+Array = NDArray[Any]
+Doubles = NDArray[np.float64]
+Floats = NDArray[np.float32]
+
+READS = "blocks"
+"""Features that the gate reads: they do not move with the place of a crop."""
+
+_RANK = 64
+_OWN = 0.5  # share of a condition's own covariance; the rest is pooled over all
+_RIDGE = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What the gate says of N images.
+
+    Parameters
+    ----------
+    nearest : ndarray of int, shape (N,)
+        The condition that explains each best.
+    distance : ndarray of float64, shape (N,)
+        Squared distance from it.
+    misfit : ndarray of float64, shape (N,)
+        What `nearest` is the smallest of: twice the negative log likelihood, up to a constant.
+    """
+
+    nearest: NDArray[np.intp]
+    distance: Doubles
+    misfit: Doubles
+
+
+@dataclass(frozen=True, eq=False)
+class Gate:
+    """A cloud for each condition, of both classes alike.
+
+    Parameters
+    ----------
+    centre, scale : ndarray of float32, shape (p,)
+        What features are standardised by.
+    basis : ndarray of float32, shape (r, p)
+        Orthonormal directions of the largest variance.
+    means : ndarray of float32, shape (K, r + 1)
+        Mean of each condition along them, and of the logarithm of what lies across.
+    roots : ndarray of float32, shape (K, r + 1, r + 1)
+        Lower triangular factor L of each precision, L L^T = S^-1.
+    calibration : ndarray of float64, shape (K, n)
+        Held-out distances of each condition's images, ascending.
+    """
+
+    centre: Floats
+    scale: Floats
+    basis: Floats
+    means: Floats
+    roots: Floats
+    calibration: Doubles
+
+    def measure(self, stack: Array) -> Measured:
+        """Measure images by their features (N, ...); those of one do not depend on the others.
+
+        Notes
+        -----
+        z = B (x - centre) / scale and e = log of the squared length across B; for each condition
+        d_k = |L_k^T ((z, e) - m_k)|^2, and the misfit is d_k - 2 log det L_k.
+        """
+        nearest, distance, misfit = [], [], []
+        weight = 2 * np.log(np.abs(np.diagonal(self.roots, axis1=1, axis2=2))).sum(axis=1)
+        for row in stack.reshape(len(stack), -1):  # one by one: the same bits alone and together
+            z = _reduced(row[None], self.centre, self.scale, self.basis)[0]
+            along = np.einsum("kji,kj->ki", self.roots.astype(np.float64), z - self.means)
+            found = np.square(along).sum(axis=1)
+            best = int(np.argmin(found - weight))
+            nearest.append(best)
+            distance.append(found[best])
+            misfit.append(found[best] - weight[best])
+        return Measured(np.array(nearest, np.intp), np.array(distance), np.array(misfit))
+
+    def p(self, condition: int, distance: float) -> float:
+        """Give the conformal p-value: small where an image is unlike all of a condition."""
+        held = self.calibration[condition]
+        beyond = held.size - int(np.searchsorted(held, distance))
+        return float((1 + beyond) / (1 + held.size))
+
+
+def learn(
+    stacks: Sequence[Array], folds: NDArray[np.intp]
+) -> tuple[Gate, list[NDArray[np.intp]], list[Doubles]]:
+    """Learn the gate, and measure all images by one that had not seen them.
+
+    Parameters
+    ----------
+    stacks : sequence of ndarray, shape (N, ...)
+        Features of the same images in each condition.
+    folds : ndarray of int, shape (N,)
+        Fold of each image; all its conditions lie in one fold.
+
+    Returns
+    -------
+    Gate
+        The gate of all images.
+    list of ndarray of int, shape (N,)
+        For each condition, the condition that a gate without the image sends it to.
+    list of ndarray of float64, shape (N,)
+        Its distance there.
+    """
+    rows = [stack.reshape(len(stack), -1).astype(np.float64) for stack in stacks]
+    sent = [np.empty(folds.size, np.intp) for _ in rows]
+    distances = [np.empty(folds.size) for _ in rows]
+    for fold in np.unique(folds):
+        part = _fit([row[folds != fold] for row in rows])
+        for k, row in enumerate(rows):
+            found = part.measure(row[folds == fold])
+            sent[k][folds == fold] = found.nearest
+            distances[k][folds == fold] = found.distance
+    gate = _fit(rows)
+    # An image is placed among those that were sent where it was sent, whatever they are.
+    held = [
+        np.concatenate([d[s == k] for s, d in zip(sent, distances, strict=True)])
+        for k in range(len(rows))
+    ]
+    calibration = np.stack([_spread(h, folds.size) for h in held])
+    whole = Gate(gate.centre, gate.scale, gate.basis, gate.means, gate.roots, calibration)
+    return whole, sent, distances
+
+
+def _spread(values: Doubles, size: int) -> Doubles:
+    """Give so many ascending order statistics of values, so that all conditions have as many."""
+    if not values.size:
+        return np.zeros(size)  # nothing is ever sent there; whatever is, lies outside
+    ranks = np.ceil((np.arange(size) + 1) / (size + 1) * (values.size + 1)).astype(int)
+    return np.asarray(np.sort(values)[np.clip(ranks - 1, 0, values.size - 1)])
+
+
+def _fit(rows: Sequence[Doubles]) -> Gate:
+    whole = np.concatenate(rows)
+    centre = whole.mean(axis=0)
+    within = np.mean([row.var(axis=0) for row in rows], axis=0)
+    scale = np.sqrt(within + 1e-3 * within.mean() + 1e-12)
+    standard = (whole - centre) / scale
+    _, vectors = np.linalg.eigh(standard.T @ standard)
+    # What lies across must be something: of few features half are kept.
+    basis = vectors[:, ::-1][:, : min(_RANK, centre.size // 2)].T
+    reduced = [_reduced(row, centre, scale, basis) for row in rows]
+    means = np.stack([z.mean(axis=0) for z in reduced])
+    own = np.stack([np.cov(z.T, bias=True) for z in reduced])
+    pooled = own.mean(axis=0)
+    roots = np.empty_like(own)
+    for k, covariance in enumerate(own):
+        mixed = _OWN * covariance + (1 - _OWN) * pooled
+        mixed += _RIDGE * np.diag(np.diagonal(mixed)) + 1e-9 * np.eye(len(mixed))
+        precision = cho_solve(cho_factor(mixed, lower=True), np.eye(len(mixed)))
+        roots[k] = np.linalg.cholesky((precision + precision.T) / 2)
+    return Gate(
+        centre.astype(np.float32),
+        scale.astype(np.float32),
+        basis.astype(np.float32),
+        means.astype(np.float32),
+        roots.astype(np.float32),
+        np.zeros((len(rows), 1)),
+    )
+
+
+def _reduced(rows: Array, centre: Array, scale: Array, basis: Array) -> Doubles:
+    standard = (rows.astype(np.float64) - centre) / scale
+    along = standard @ basis.T.astype(np.float64)
+    across = np.square(standard).sum(axis=1) - np.square(along).sum(axis=1)
+    return np.column_stack([along, np.log(np.maximum(across, 1e-12))])

@@ -1,0 +1,107 @@
+"""What may have happened to an image's size on its way: nothing, a crop, or a change of scale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from fp.denoisers.crop import CropRule
+from fp.denoisers.degradations import Pixels
+from fp.denoisers.errors import ImageError
+
+FACTORS = (2 / 3, 0.75, 0.8, 0.9, 1.1, 1.25, 4 / 3, 1.5)
+"""Resampling factors that are tried where the size of an image says nothing."""
+
+LOWEST, HIGHEST = 0.6, 1.7
+"""Factors that a size may speak for."""
+
+_MARGIN = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Hypothesis:
+    """One account of how an image came to its size, with the part to examine.
+
+    Parameters
+    ----------
+    factor : float
+        Factor by which it was resampled; 1.0 for none.
+    searched : bool
+        Whether the phase of its lattice is unknown.
+    part : ndarray of uint8, shape (height, width, 3)
+        The examined part at the native scale.
+    """
+
+    factor: float
+    searched: bool
+    part: Pixels
+
+
+def hypotheses(
+    image_hwc: Pixels, crop: CropRule, native_sizes: Iterable[str]
+) -> Iterator[Hypothesis]:
+    """Give the accounts that the size of an image leaves open.
+
+    Parameters
+    ----------
+    image_hwc : ndarray of uint8, shape (H, W, 3)
+        The image.
+    crop : CropRule
+        The examined part at the native scale.
+    native_sizes : iterable of str
+        Sizes ``"WIDTHxHEIGHT"`` at which the generator draws.
+
+    Yields
+    ------
+    Hypothesis
+        For an image of a native size one: nothing happened. For others: a crop, of unknown phase;
+        the whole image in another scale, where its sides say so; and else the factors of the list,
+        with unknown phase. What is too small for the crop is left out.
+    """
+    height, width = image_hwc.shape[:2]
+    sizes = [tuple(map(int, size.split("x"))) for size in native_sizes]
+    if (width, height) in sizes:
+        yield Hypothesis(1.0, False, crop.apply(image_hwc))
+        return
+    if crop.height <= height and crop.width <= width:
+        yield Hypothesis(1.0, True, crop.apply(image_hwc))
+    whole = False
+    for native_width, native_height in sizes:
+        factor = width / native_width
+        fits = abs(height - native_height * factor) <= 1 and LOWEST <= factor <= HIGHEST
+        if fits and crop.height <= native_height and crop.width <= native_width:
+            whole = True
+            yield Hypothesis(
+                factor, False, crop.apply(_resized(image_hwc, native_height, native_width))
+            )
+    for factor in FACTORS if not whole else ():
+        # No more than the crop needs, so that the size of an image costs nothing.
+        seen = [
+            min(side, int(np.ceil(wanted * factor)) + _MARGIN)
+            for side, wanted in ((height, crop.height), (width, crop.width))
+        ]
+        back = [round(side / factor) for side in seen]
+        if back[0] >= crop.height and back[1] >= crop.width:
+            picture = _resized(image_hwc[: seen[0], : seen[1]], *back)
+            part = picture[: crop.height, : crop.width]
+            yield Hypothesis(factor, True, np.ascontiguousarray(part))
+
+
+def _resized(image_hwc: Pixels, height: int, width: int) -> Pixels:
+    picture = Image.fromarray(np.ascontiguousarray(image_hwc))
+    return np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def check_any(found: list[Hypothesis], image_hwc: Pixels, crop: CropRule) -> None:
+    """Raise `ImageError` where an image is too small under every account."""
+    if found:
+        return
+    height, width = image_hwc.shape[:2]
+    raise ImageError(
+        "too_small",
+        f"The image has {width} x {height} pixels and the fingerprint needs {crop.width} x "
+        f"{crop.height}, or {FACTORS[0]:.2f} of that; it is not padded.",
+    )

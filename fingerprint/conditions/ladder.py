@@ -1,0 +1,87 @@
+"""What images go through on their way, as the list that `fp extract --augment` learns."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fp.denoisers.degradations import Degradation
+from fp.denoisers.errors import UsageError
+from fp.fingerprint import estimators
+from fp.fingerprint.learning import Recipe
+
+LADDER = (
+    *("none", "jpeg:95", "jpeg:85", "jpeg:75", "jpeg:65"),
+    *("jpeg:50", "jpeg:30", "jpeg:15", "jpeg:10"),
+    *("webp:80", "webp:50"),
+    *("resize:0.25", "resize:0.5", "resize:0.75", "resize:1.5", "nearest:0.5"),
+    *("blur:0.5", "blur:1", "blur:2", "blur:3", "blur:5", "noise:5"),
+)
+"""Conditions of the experts, unless others are named."""
+
+PIXEL_PARTS = ("cosine", "blocks")
+"""Parts that every expert of a joined method has beside those of its method."""
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How a fingerprint is learned and calibrated for images as they come.
+
+    Parameters
+    ----------
+    conditions : tuple of str
+        Texts of `Degradation`, ``none`` the first; every training image goes through every one.
+    outside : float
+        Level of the test of the range: an image whose conformal p of the distance from the nearest
+        condition is at most this lies outside. Where the images are too few for such a p-value, it
+        is the smallest that they can give.
+
+    Raises
+    ------
+    UsageError
+        If there is no ``none``, a condition is unknown or named twice, or the level is impossible.
+    """
+
+    conditions: tuple[str, ...] = LADDER
+    outside: float = 0.03
+
+    def __post_init__(self) -> None:
+        for condition in self.conditions:
+            Degradation(condition)
+        if len(set(self.conditions)) < max(2, len(self.conditions)):
+            raise UsageError("A ladder has two conditions or more, each of them once.")
+        if self.conditions[0] != "none":
+            raise UsageError("A ladder begins with none: images as the generator drew them.")
+        if not 0 < self.outside < 0.5:
+            raise UsageError(f"A level of {self.outside} is not possible; use 0 < level < 0.5.")
+
+    def parameters(self) -> dict[str, Any]:
+        """Give all parameters; JSON types only."""
+        return asdict(self) | {"conditions": list(self.conditions)}
+
+
+def with_pixels(method: Recipe) -> Recipe:
+    """Give the method of the experts: the method with the parts that look at pixels.
+
+    Parameters
+    ----------
+    method : Recipe
+        A method that joins closed forms.
+
+    Returns
+    -------
+    Recipe
+        The same with `PIXEL_PARTS` behind.
+
+    Raises
+    ------
+    UsageError
+        If it joins nothing, or has a part that is learned once only.
+    """
+    if not method.joins or not method.is_closed_form:
+        raise UsageError(
+            "--augment goes with --method auto or lattice without dif; the experts join closed "
+            "forms."
+        )
+    added = tuple(estimators.get(name) for name in PIXEL_PARTS)
+    return Recipe(method.name, (*method.parts, *added))

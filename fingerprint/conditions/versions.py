@@ -1,0 +1,194 @@
+"""Features of every training image in every condition, on disk until the experts have learned."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from fp.denoisers.degradations import Degradation, Pixels
+from fp.denoisers.errors import ImageError, InputError
+from fp.denoisers.images import display_path, load_image
+from fp.denoisers.residual import Residual
+from fp.fingerprint.conditions.experts import Conditions
+from fp.fingerprint.conditions.ladder import Augmentation, with_pixels
+from fp.fingerprint.conditions.learning import learn
+from fp.fingerprint.crossfit import Groups
+from fp.fingerprint.estimators import Labels
+from fp.fingerprint.judge import Features
+from fp.fingerprint.learning import Recipe
+from fp.fingerprint.population import Examined, Progress, Reduction
+from fp.fingerprint.workers import run_in_order
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Taught:
+    """The images that a fingerprint is learned from.
+
+    Parameters
+    ----------
+    images : sequence of Examined
+        Images of both classes.
+    labels : ndarray of bool, shape (N,)
+        True for the generator's images.
+    groups : ndarray of int, shape (N,)
+        Source group of each image.
+    reduction : Reduction
+        How files become residuals.
+    """
+
+    images: Sequence[Examined]
+    labels: Labels
+    groups: Groups
+    reduction: Reduction
+
+
+def learn_versions(
+    taught: Taught,
+    method: Recipe,
+    augmentation: Augmentation,
+    folds: int,
+    seed: int,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Conditions:
+    """Put images through all conditions, and learn experts and gate.
+
+    Parameters
+    ----------
+    taught : Taught
+        The images.
+    method : Recipe
+        The method of the fingerprint.
+    augmentation : Augmentation
+        The conditions.
+    folds, seed : int
+        As in `fp.fingerprint.conditions.learning.learn`.
+    jobs : int
+        Number of processes; the result does not depend on it.
+    progress : callable, optional
+        Called after every image and every expert.
+
+    Returns
+    -------
+    Conditions
+        Experts and gate.
+    """
+    recipe = with_pixels(method)
+    with tempfile.TemporaryDirectory(prefix="fp-") as folder:
+        stacks = gather(
+            taught.images,
+            taught.reduction,
+            recipe,
+            augmentation.conditions,
+            Path(folder),
+            jobs,
+            progress,
+        )
+        told = None if progress is None else partial(progress, "experts")
+        # One thread: its sums have the same bits on every machine.
+        with threadpool_limits(1, user_api="blas"):
+            return learn(
+                method, stacks, taught.labels, taught.groups, augmentation, folds, seed, told
+            )
+
+
+def features_of(part: Pixels, residual: Residual, recipe: Recipe) -> dict[str, Array]:
+    """Give the features of an examined part that a method reads, by name, in float32."""
+    found = Features(residual(part), part).of(recipe)
+    return {name: stack[0].astype(np.float32) for name, stack in found.items()}
+
+
+def gather(
+    images: Sequence[Examined],
+    reduction: Reduction,
+    recipe: Recipe,
+    conditions: Sequence[str],
+    folder: Path,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> list[dict[str, Array]]:
+    """Put every image through every condition.
+
+    Parameters
+    ----------
+    images : sequence of Examined
+        Images of both classes.
+    reduction : Reduction
+        How files become residuals.
+    recipe : Recipe
+        Method whose features are wanted.
+    conditions : sequence of str
+        Texts of `Degradation`, applied to the examined part.
+    folder : Path
+        Where the features lie, as arrays on disk; they are a few hundred kB an image.
+    jobs : int
+        Number of processes; the result does not depend on it.
+    progress : callable, optional
+        Called after every image.
+
+    Returns
+    -------
+    list of dict of str to ndarray, shape (N, ...)
+        For each condition, the features by name.
+
+    Raises
+    ------
+    InputError
+        If a file changed since it was examined, or is gone.
+    """
+    task = _Degrade(reduction, recipe, tuple(conditions))
+    stacks: list[dict[str, Array]] = [{} for _ in conditions]
+    results = run_in_order(task, list(images), _worker_died, jobs)
+    for index, versions in enumerate(results):
+        if isinstance(versions, str):
+            raise InputError(versions)
+        for number, version in enumerate(versions):
+            for name, feature in version.items():
+                if name not in stacks[number]:
+                    stacks[number][name] = np.lib.format.open_memmap(
+                        folder / f"{number:03d}-{name}.npy",
+                        "w+",
+                        np.float32,
+                        (len(images), *feature.shape),
+                    )
+                stacks[number][name][index] = feature
+        if progress is not None:
+            progress("conditions", index + 1, len(images))
+    return stacks
+
+
+@dataclass(frozen=True)
+class _Degrade:
+    reduction: Reduction
+    recipe: Recipe
+    conditions: tuple[str, ...]
+
+    def __call__(self, image: Examined) -> list[dict[str, Array]] | str:
+        try:
+            loaded = load_image(image.path, None, self.reduction.limits)
+        except ImageError:
+            loaded = None
+        if loaded is None or loaded.sha256 != image.sha256:
+            return (
+                f"{display_path(image.path)} changed while it was in use; run again when nothing "
+                "writes to its folder."
+            )
+        part, residual = self.reduction.part(loaded.rgb_hwc), self.reduction.residual()
+        return [
+            features_of(Degradation(condition).apply(part), residual, self.recipe)
+            for condition in self.conditions
+        ]
+
+
+def _worker_died(image: Examined) -> str:
+    return f"{display_path(image.path)} ended the process that examined it; remove it."

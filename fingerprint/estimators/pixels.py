@@ -1,0 +1,157 @@
+"""Spectra of the pixels themselves: what a residual loses of a compressed or resized image.
+
+A denoiser takes quantised frequencies for picture, so a residual of a compressed image says little
+about them. These two look at the image, do not move with the place of a crop, and see processing
+only; they are parts of the experts of `fp extract --augment`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from scipy.fft import dctn
+
+from fp.denoisers.errors import UsageError
+from fp.fingerprint.estimators import Array, Course, Fitted, Labels, Role, Scheme, Scores
+from fp.fingerprint.estimators.discriminant import linear_score
+
+Pixels = NDArray[np.uint8]
+Spectra = NDArray[np.float32]
+
+_CELLS = 128
+_BLOCK = 8
+_STRIDE = 5  # coprime with 8, so that blocks lie at every phase of a JPEG grid alike
+_TO_YCC = np.array(
+    [
+        [0.299, 0.587, 0.114],
+        [-0.168736, -0.331264, 0.5],
+        [0.5, -0.418688, -0.081312],
+    ],
+    np.float32,
+)
+
+
+def cosine_spectrum(image_hwc: Pixels) -> Spectra:
+    """Give the logarithm of an image's cosine spectrum.
+
+    Parameters
+    ----------
+    image_hwc : ndarray of uint8, shape (H, W, 3)
+        The examined part.
+
+    Returns
+    -------
+    ndarray of float32, shape (1, min(128, H), min(128, W))
+        log10 of the mean squared DCT-II coefficients of the grey image, in cells.
+
+    References
+    ----------
+    J. Frank et al., "Leveraging Frequency Analysis for Deep Fake Image Recognition", ICML 2020,
+    arXiv 2003.08685.
+    """
+    power = dctn(image_hwc.astype(np.float32).mean(axis=2), norm="ortho") ** 2
+    for axis in (0, 1):
+        block = max(1, power.shape[axis] // _CELLS)
+        whole = power.shape[axis] // block
+        power = np.take(power, np.arange(whole * block), axis)
+        shape = (whole, block, -1) if axis == 0 else (power.shape[0], whole, block)
+        power = power.reshape(shape).mean(axis=1 if axis == 0 else 2)
+    # A grey level squared is far above it; flat images have zeros.
+    return np.asarray(np.log10(power + 1e-6), dtype=np.float32)[None]
+
+
+def block_statistics(image_hwc: Pixels) -> Spectra:
+    """Give statistics of 8 x 8 cosine transforms at all phases of the grid.
+
+    Parameters
+    ----------
+    image_hwc : ndarray of uint8, shape (H, W, 3)
+        The examined part.
+
+    Returns
+    -------
+    ndarray of float32, shape (12, 8, 8)
+        For the absolute coefficients a of luminance and the two chrominances, in grey levels:
+        log10 of their mean, the mean of log10(a + 1/2), the share below 1/2, and the mean of
+        min(a, 2); four statistics of three planes.
+    """
+    planes = (image_hwc.astype(np.float32) @ _TO_YCC.T).transpose(2, 0, 1)
+    blocks = sliding_window_view(planes, (_BLOCK, _BLOCK), axis=(1, 2))[:, ::_STRIDE, ::_STRIDE]
+    found = np.abs(dctn(blocks.reshape(len(planes), -1, _BLOCK, _BLOCK), axes=(2, 3), norm="ortho"))
+    statistics = [
+        np.log10(found.mean(axis=1) + 1e-3),
+        np.log10(found + 0.5).mean(axis=1),
+        (found < 0.5).mean(axis=1),
+        np.minimum(found, 2).mean(axis=1),
+    ]
+    return np.concatenate(statistics).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class _OfPixels:
+    """Shrunk linear discriminant of a spectrum of the pixels."""
+
+    role: ClassVar[Role] = "processing"
+    calibration: ClassVar[Scheme] = "cross-fitted"
+    correlates: ClassVar[bool] = False
+
+    def parameters(self) -> dict[str, Any]:
+        """Give all parameters; JSON types only."""
+        return {}
+
+    def features(self, residual_chw: NDArray[np.float32]) -> Array:
+        """Refuse: a residual is not what this looks at."""
+        raise UsageError("A spectrum of the pixels is a part of 'fp extract --augment' alone.")
+
+    def fit(
+        self,
+        features: Spectra,
+        labels: Labels,
+        groups: NDArray[np.intp],
+        course: Course | None = None,
+    ) -> Fitted:
+        """Learn the weights; see `Estimator.fit`."""
+        found = linear_score(features, labels)
+        return Fitted(found.weights, offset=found.offset)
+
+    def score(self, features: Spectra, pattern: NDArray[np.float32], offset: float = 0.0) -> Scores:
+        """Apply the weights to spectra (N, C, H, W)."""
+        weights = pattern.astype(np.float64).ravel()
+        # One image at a time: the bits must not depend on how many are scored together.
+        return np.array([float(row.ravel() @ weights) for row in features]) - offset
+
+
+@dataclass(frozen=True)
+class Cosine(_OfPixels):
+    """Shrunk linear discriminant of the image's log cosine spectrum."""
+
+    name: ClassVar[str] = "cosine"
+    reads: ClassVar[str] = "cosine"
+
+    def pixel_features(self, image_hwc: Pixels) -> Spectra:
+        """Give the log cosine spectrum; see `cosine_spectrum`."""
+        return cosine_spectrum(image_hwc)
+
+    def settle(self, features: Spectra, labels: Labels, groups: NDArray[np.intp]) -> Cosine:
+        """Give itself; see `Estimator.settle`."""
+        return self
+
+
+@dataclass(frozen=True)
+class Blocks(_OfPixels):
+    """Shrunk linear discriminant of statistics of 8 x 8 cosine transforms."""
+
+    name: ClassVar[str] = "blocks"
+    reads: ClassVar[str] = "blocks"
+
+    def pixel_features(self, image_hwc: Pixels) -> Spectra:
+        """Give the statistics; see `block_statistics`."""
+        return block_statistics(image_hwc)
+
+    def settle(self, features: Spectra, labels: Labels, groups: NDArray[np.intp]) -> Blocks:
+        """Give itself; see `Estimator.settle`."""
+        return self

@@ -1,0 +1,352 @@
+"""Images as they come: experts, gate, phases and factors, against oracles and end to end."""
+
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from synthetic import Generator, photograph, save, write_generated, write_photographs
+
+from fp.denoisers.crop import CropRule
+from fp.denoisers.degradations import Degradation
+from fp.denoisers.errors import ImageError, UsageError
+from fp.denoisers.images import load_image
+from fp.fingerprint.conditions import crossed, gate, learning
+from fp.fingerprint.conditions.describing import describe
+from fp.fingerprint.conditions.hypotheses import check_any, hypotheses
+from fp.fingerprint.conditions.ladder import LADDER, Augmentation, with_pixels
+from fp.fingerprint.crossfit import deal
+from fp.fingerprint.detection import DetectOptions, examine
+from fp.fingerprint.estimators.pixels import block_statistics, cosine_spectrum
+from fp.fingerprint.evaluation.baselines.dct import CosineSpectrum
+from fp.fingerprint.extraction import ExtractOptions, extract
+from fp.fingerprint.fusion import newton
+from fp.fingerprint.learning import recipe
+from fp.fingerprint.store import read_bank, read_summaries, write_bank
+from fp.fingerprint.store.conformance import verify_bank
+
+CONDITIONS = ("none", "jpeg:60", "blur:4")
+GENERATOR = Generator(strength=0.03)
+COUNT = 40
+
+
+def fake_stacks(rng, n=48, shift=0.0):
+    """Draw features of the names and shapes of `lattice` with pixels, separated by `shift`."""
+    shapes = {
+        "tile": (3, 32, 32),
+        "cyclic": (68, 8, 8),
+        "cosine": (1, 16, 16),
+        "blocks": (12, 8, 8),
+    }
+    labels = np.arange(n) < n // 2
+    moves = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    return labels, {
+        name: (rng.normal(size=(n, *shape)) + shift * labels[:, None, None, None] * moves[name])
+        for name, shape in shapes.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp("conditions")
+    write_generated(root / "generated", COUNT, GENERATOR)
+    write_photographs(root / "real", COUNT)
+    return root
+
+
+@pytest.fixture(scope="module")
+def options():
+    return ExtractOptions(null=0, audit=False, dif=None, augment=Augmentation(CONDITIONS))
+
+
+@pytest.fixture(scope="module")
+def fingerprint(folders, options):
+    return extract(folders / "generated", folders / "real", "G", options).fingerprint
+
+
+def asked(pixels, fingerprint, tmp_path, **given):
+    path = tmp_path / "asked.png"
+    save(pixels, path)
+    found = examine(load_image(path), [fingerprint], DetectOptions(**given))
+    return found.detection
+
+
+# The parts that look at pixels
+
+
+def test_the_cosine_part_sees_what_the_baseline_sees():
+    image = photograph(1, 128)
+    np.testing.assert_allclose(
+        cosine_spectrum(image)[0], CosineSpectrum().features(image)[0], atol=1e-6
+    )
+
+
+def test_block_statistics_do_not_move_with_a_crop():
+    image = Degradation("jpeg:50").apply(photograph(2, 512))
+    found = [block_statistics(image[y : y + 448, x : x + 448]) for y, x in ((0, 0), (3, 6))]
+    other = block_statistics(photograph(2, 512)[:448, :448])
+    assert np.abs(found[0] - found[1]).mean() < 0.1 * np.abs(found[0] - other).mean()
+
+
+# Learning
+
+
+def test_newton_finds_the_minimum_of_the_logistic_regression():
+    rng = np.random.default_rng(0)
+    labels = rng.random(200) < 0.3
+    columns = rng.normal(size=(200, 4)) * (1, 5, 0.1, 2) + labels[:, None] * (1, 0, 0.2, 1)
+    weights, offset = newton(columns, labels)
+    standard = (columns - columns.mean(axis=0)) / columns.std(axis=0)
+    model = LogisticRegression(class_weight="balanced", tol=1e-10, max_iter=1000)
+    model.fit(standard, labels)
+    np.testing.assert_allclose(
+        columns @ weights - offset, model.decision_function(standard), atol=1e-4
+    )
+
+
+def test_folds_that_can_be_asked_learn_what_a_plain_cross_fit_learns():
+    labels, stacks = fake_stacks(np.random.default_rng(1), shift=0.05)
+    groups = np.arange(labels.size)
+    method = with_pixels(recipe("lattice"))
+    plain = method.learn(stacks, labels, groups, folds=6, seed=3)
+    found = crossed.learn(method, stacks, labels, groups, deal(groups, labels, 6, 3))
+    for place, (part, held) in enumerate(zip(found.parts, plain.parts, strict=True)):
+        np.testing.assert_allclose(part.fitted.pattern, held.fitted.pattern, rtol=1e-3, atol=1e-6)
+        spread = held.scores.std()
+        np.testing.assert_allclose(found.held[:, place], held.scores, atol=1e-3 * spread)
+
+
+def test_a_score_is_by_what_had_not_seen_the_image():
+    """With nothing to learn, training scores separate and held-out scores do not."""
+    labels, stacks = fake_stacks(np.random.default_rng(2), n=80)
+    groups = np.arange(80)
+    folds = deal(groups, labels, 8, 0)
+    method = with_pixels(recipe("lattice"))
+    found = crossed.learn(method, stacks, labels, groups, folds)
+    held = found.score(stacks, folds)[:, 0]
+    seen = found.score(stacks, (folds + 1) % 8)[:, 0]  # by weights that saw each image
+    assert (seen[labels].mean() - seen[~labels].mean()) > 5 * seen.std() / np.sqrt(80)
+    assert abs(held[labels].mean() - held[~labels].mean()) < 4 * held.std() / np.sqrt(40)
+
+
+def test_phases_are_inner_products_with_rolled_features():
+    rng = np.random.default_rng(3)
+    rows, weights = rng.normal(size=(2, 3, 8, 8)), rng.normal(size=(3, 8, 8))
+    found = crossed.correlate_phases(rows, weights)
+    for y, x in ((0, 0), (1, 5), (7, 3)):
+        rolled = np.roll(rows, (-y, -x), axis=(2, 3))
+        np.testing.assert_allclose(found[:, y, x], (rolled * weights).sum(axis=(1, 2, 3)))
+
+
+def test_the_largest_over_phases_does_not_depend_on_the_phase():
+    labels, stacks = fake_stacks(np.random.default_rng(4), shift=0.05)
+    groups = np.arange(labels.size)
+    folds = deal(groups, labels, 6, 0)
+    found = crossed.learn(with_pixels(recipe("lattice")), stacks, labels, groups, folds)
+    at_home = found.score(stacks, folds)[:, 0]
+    largest = crossed.moved(found, stacks, folds)
+    excess = largest.still + largest.moving - at_home
+    assert (excess >= -1e-6).all() and (excess > 1e-3).any()
+    shifted = {
+        name: np.roll(s, (3, 5), (2, 3)) if name in ("tile", "cyclic") else s
+        for name, s in stacks.items()
+    }
+    again = crossed.moved(found, shifted, folds)
+    np.testing.assert_allclose(again.moving, largest.moving, atol=1e-6)
+    np.testing.assert_allclose(again.still, largest.still, atol=1e-6)
+
+
+def test_an_expert_is_calibrated_with_what_the_gate_sends_to_it():
+    where = np.array([[0, 1, 1, 2], [0, 0, 2, 2], [2, 0, 0, 2]])
+    drawn = np.stack([learning._drawn(where, 0, np.random.default_rng(s)) for s in range(50)])
+    assert set(drawn[:, 0]) == {0, 1} and set(drawn[:, 1]) == {1, 2}
+    assert set(drawn[:, 2]) == {2}
+    assert set(drawn[:, 3]) == {0}  # nothing was sent: its own version
+
+
+# The gate
+
+
+@pytest.fixture(scope="module")
+def clouds():
+    rng = np.random.default_rng(5)
+    centres = 3 * rng.normal(size=(3, 40))
+    stacks = [centre + rng.normal(size=(120, 40)) for centre in centres]
+    found, sent, distances = gate.learn(stacks, np.arange(120) % 10)
+    return centres, found, sent, distances
+
+
+def test_the_gate_sends_images_where_they_belong(clouds):
+    centres, found, sent, _ = clouds
+    for k, where in enumerate(sent):
+        assert (where == k).mean() > 0.98
+    fresh = np.random.default_rng(6).normal(size=(50, 40)) + centres[1]
+    assert (found.measure(fresh).nearest == 1).mean() > 0.95
+
+
+def test_the_distance_is_mahalanobis(clouds):
+    centres, found, _, _ = clouds
+    x = centres[2] + np.random.default_rng(7).normal(size=40)
+    measured = found.measure(x[None])
+    k = int(measured.nearest[0])
+    z = (x - found.centre) / found.scale
+    along = found.basis @ z
+    y = np.append(along, np.log(max(float(z @ z - along @ along), 1e-12))) - found.means[k]
+    covariance = np.linalg.inv(found.roots[k].astype(float) @ found.roots[k].astype(float).T)
+    assert measured.distance[0] == pytest.approx(y @ np.linalg.solve(covariance, y), rel=1e-3)
+
+
+def test_the_range_ends_at_its_level_and_not_before(clouds):
+    centres, found, _, _ = clouds
+    rng = np.random.default_rng(8)
+    inside = found.measure(centres[0] + rng.normal(size=(400, 40)))
+    p = [found.p(k, d) for k, d in zip(inside.nearest, inside.distance, strict=True)]
+    assert np.mean(np.array(p) <= 0.1) < 0.16  # 0.1 and three standard deviations
+    outside = found.measure(centres[0] + 6 + rng.normal(size=(50, 40)))
+    p = [found.p(k, d) for k, d in zip(outside.nearest, outside.distance, strict=True)]
+    assert max(p) <= 0.01
+
+
+def test_measuring_alone_and_together_gives_the_same_bits(clouds):
+    centres, found, _, _ = clouds
+    rows = np.random.default_rng(9).normal(size=(5, 40)) + centres[0]
+    together = found.measure(rows).distance
+    assert together.tolist() == [found.measure(row[None]).distance[0] for row in rows]
+
+
+# Sizes
+
+
+def test_the_accounts_of_a_size():
+    image = photograph(0, 128)
+    crop, sizes = CropRule(64, 64), ["96x96", "128x128"]
+    (native,) = hypotheses(image, crop, sizes)
+    assert (native.factor, native.searched) == (1.0, False)
+    assert np.array_equal(native.part, image[:64, :64])
+    cut, *others = hypotheses(image, crop, ["96x96"])
+    assert (cut.factor, cut.searched) == (1.0, True)
+    assert [(h.factor, h.searched) for h in others] == [(128 / 96, False)]
+    assert all(h.part.shape == (64, 64, 3) for h in others)
+    factors = [h.factor for h in hypotheses(image[:, :100], crop, ["96x96"])]
+    assert factors[0] == 1.0 and {0.75, 1.25, 1.5} <= set(factors)
+    small = image[:32, :32]
+    with pytest.raises(ImageError, match="32 x 32 pixels and the fingerprint needs 64 x 64"):
+        check_any(list(hypotheses(small, crop, ["96x96"])), small, crop)
+
+
+def test_a_scaled_image_is_brought_back():
+    image = photograph(0, 128)
+    scaled = np.asarray(Image.fromarray(image).resize((96, 96), Image.Resampling.BICUBIC))
+    (found,) = hypotheses(scaled, CropRule(128, 128), ["128x128"])
+    assert np.array_equal(found.part, Degradation("resize:0.75").apply(image))
+
+
+# Options
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("jpeg:75", "none"), "begins with none"),
+        (("none",), "two conditions or more"),
+        (("none", "jpeg:75", "jpeg:75"), "each of them once"),
+        (("none", "gouache:3"), "Unknown degradation 'gouache'"),
+    ],
+)
+def test_an_impossible_ladder_is_refused(given, told):
+    with pytest.raises(UsageError, match=told):
+        Augmentation(given)
+
+
+def test_augmenting_goes_with_joined_closed_forms_alone():
+    assert Augmentation().conditions == LADDER and LADDER[0] == "none"
+    names = [part.name for part in with_pixels(recipe("auto")).parts]
+    assert names[-2:] == ["cosine", "blocks"]
+    with pytest.raises(UsageError, match="--method auto or lattice"):
+        with_pixels(recipe("tile"))
+    with pytest.raises(UsageError, match="leave out --match or --augment"):
+        ExtractOptions(match="jpeg:75", augment=Augmentation(CONDITIONS))
+
+
+# From folders to answers
+
+
+def test_the_fingerprint_itself_is_the_same_with_and_without(folders, options, fingerprint):
+    plain = extract(
+        folders / "generated", folders / "real", "G", replace(options, augment=None)
+    ).fingerprint
+    assert plain.conditions is None and fingerprint.conditions is not None
+    assert plain.pattern.tobytes() == fingerprint.pattern.tobytes()
+    assert plain.calibration.real.tobytes() == fingerprint.calibration.real.tobytes()
+    assert replace(fingerprint, conditions=None).uuid == plain.uuid != fingerprint.uuid
+
+
+def test_experts_say_how_well_they_separate(fingerprint):
+    found = {line.condition: line for line in describe(fingerprint)}
+    assert tuple(found) == CONDITIONS
+    assert found["none"].auc > 0.95 and found["none"].p == 0.001 and not found["none"].hidden
+    assert fingerprint.parameters["augment"]["conditions"] == list(CONDITIONS)
+    assert fingerprint.parameters["conditions"]["none"]["auc"] == found["none"].auc
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_an_image_is_judged_by_the_expert_for_its_condition(fingerprint, tmp_path, condition):
+    change = Degradation(condition)
+    rows = [asked(change.apply(GENERATOR.draw(900 + i)), fingerprint, tmp_path) for i in range(8)]
+    assert sum(row.condition == condition for row in rows) >= 7
+    assert all(row.factor == 1.0 and row.phase is None for row in rows)
+    real = [asked(change.apply(photograph(900 + i)), fingerprint, tmp_path) for i in range(8)]
+    assert sum(row.decision == "supports_generator" for row in real) <= 2
+
+
+def test_an_image_in_no_known_condition_gets_no_answer(fingerprint, tmp_path):
+    noisy = Degradation("noise:60")
+    rows = [asked(noisy.apply(GENERATOR.draw(950 + i)), fingerprint, tmp_path) for i in range(4)]
+    assert {row.decision for row in rows} == {"inconclusive"}
+    assert all("outside_calibrated_range" in row.reasons for row in rows)
+    assert all(row.p_condition <= fingerprint.conditions.outside for row in rows)
+    forced = asked(noisy.apply(GENERATOR.draw(950)), fingerprint, tmp_path, rule="nearest-mean")
+    assert forced.decision != "inconclusive"
+
+
+def test_the_phase_of_a_crop_is_found(fingerprint, tmp_path):
+    found = []
+    for index in range(6):
+        whole = GENERATOR.draw(980 + index, 128)
+        row = asked(whole[3 : 3 + 72, 5 : 5 + 72], fingerprint, tmp_path)
+        if row.factor == 1.0:
+            found.append(row.phase)
+    # Cut at (3, 5): a period of eight begins at (5, 3).
+    periods = [tuple(int(part) % 8 for part in phase.split(",")) for phase in found]
+    assert len(periods) >= 4 and periods.count((5, 3)) >= len(periods) - 1
+
+
+def test_experts_survive_the_file(fingerprint, tmp_path):
+    path = tmp_path / "fp.h5"
+    write_bank(path, [fingerprint])
+    assert verify_bank(path) == []
+    (back,) = read_bank(path)
+    assert back.uuid == fingerprint.uuid
+    assert back.conditions.names == CONDITIONS
+    image = GENERATOR.draw(990)
+    assert asked(image, back, tmp_path) == asked(image, fingerprint, tmp_path)
+    with h5py.File(path) as file:
+        assert file["000000"].attrs["encoding-version"] == b"1.2"
+    (summary,) = read_summaries(path)
+    assert set(summary.parameters["conditions"]) == set(CONDITIONS)
+
+
+def test_a_damaged_expert_is_refused(fingerprint, tmp_path):
+    conditions = fingerprint.conditions
+    expert = conditions.experts[0]
+    with pytest.raises(ValueError, match="another number of scores"):
+        replace(expert, real=expert.real[1:])
+    with pytest.raises(ValueError, match="as many conditions as there are experts"):
+        replace(conditions, experts=conditions.experts[1:])
+    path = tmp_path / "fp.h5"
+    write_bank(path, [fingerprint])
+    with h5py.File(path, "r+") as file:
+        file["000000/conditions/gate/scale"][...] = 0
+    assert any("hash" in f.message or "changed" in f.message for f in verify_bank(path))
