@@ -247,11 +247,15 @@
     }
 
     views(get) {
-      const found = [["preview", "Preview"], ["map", "Evidence map"]].filter(([name]) => get(name));
+      const found = [
+        ["preview", "Preview", ""],
+        ["map", "Evidence map", ": blue is like the reference images, vermilion like the generator; a solid line "
+          + "surrounds what is too high for the reference images, a dotted one what is too low for the generator"],
+      ].filter(([name]) => get(name));
       if (!found.length) return [];
-      return [make("div", { className: "views" }, ...found.map(([name, title]) =>
+      return [make("div", { className: "views" }, ...found.map(([name, title, more]) =>
         make("figure", {}, make("img", { src: get(name), alt: `${title} of ${get("path")}` }),
-          make("figcaption", {}, title))))];
+          make("figcaption", {}, title + more))))];
     }
 
     scores(get) {
