@@ -13,6 +13,8 @@ import numpy as np
 
 from fp.denoisers.crop import CropRule
 from fp.denoisers.residual import DenoiserIdentity
+from fp.fingerprint.conditions.experts import Conditions, Expert, Searched
+from fp.fingerprint.conditions.gate import Gate
 from fp.fingerprint.fingerprint import Calibration, Fingerprint, Joined, NullControl, Part
 from fp.fingerprint.typicality import Typicality, View
 
@@ -131,3 +133,30 @@ def together(name: str = "of parts") -> Fingerprint:
     )
     pattern = np.array([[[0.5, 0.25], [1.5, 0.0]]], dtype=np.float32)
     return replace(full(name), method="auto", pattern=pattern, joined=joined)
+
+
+def as_they_come(name: str = "as they come") -> Fingerprint:
+    """Give a fingerprint with experts for two conditions."""
+    made = together(name)
+    joined = replace(made.joined, specific_null=None)
+    searched = Searched(
+        made.pattern * 2,
+        0.75,
+        wave(4, 21),
+        wave(3, 23, 1.0),
+        wave(4, 25),
+        wave(3, 27, 1.0),
+    )
+    experts = tuple(
+        Expert(condition, made.pattern, offset, wave(4, 29), wave(3, 33, 1.0), joined, searched)
+        for condition, offset in (("none", 0.5), ("resize:0.5+jpeg:75", 0.25))
+    )
+    gate = Gate(
+        wave(6, 3).astype(np.float32),
+        wave(6, 5, 1.0).astype(np.float32),
+        wave(12, 7).reshape(2, 6).astype(np.float32),
+        wave(6, 9).reshape(2, 3).astype(np.float32),
+        np.stack([np.eye(3, dtype=np.float32), 2 * np.eye(3, dtype=np.float32)]),
+        np.array([[0.5, 1.0], [0.25, 2.0]]),
+    )
+    return replace(made, conditions=Conditions(experts, gate, 0.03))

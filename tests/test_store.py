@@ -12,7 +12,7 @@ from dataclasses import MISSING, fields, is_dataclass, replace
 import h5py
 import numpy as np
 import pytest
-from golden_bank import GOLDEN, calibration, full, full_1_0, small, together, wave
+from golden_bank import GOLDEN, as_they_come, calibration, full, full_1_0, small, together, wave
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -171,20 +171,17 @@ def test_everything_comes_back_as_it_was(tmp_path, members):
 
 def test_no_part_of_a_fingerprint_can_be_forgotten_here():
     made = full()
-    joined = together().joined
-    for kind in (made, made.calibration, made.null, joined, *joined.parts[:1]):
+    joined, conditions = together().joined, as_they_come().conditions
+    kinds = (made, made.calibration, made.null, joined, *joined.parts[:1])
+    for kind in (*kinds, conditions, conditions.gate, conditions.experts[0].searched):
         for field in fields(kind):
-            if kind is made and field.name in ("joined", "windows"):
+            if kind is made and field.name in ("joined", "windows", "conditions"):
                 continue
             value = getattr(kind, field.name)
             default = field.default if field.default_factory is MISSING else field.default_factory()
             assert not same(value, default), f"golden_bank.full() has no {field.name} of its own"
-    found = {field.name for field in fields(Fingerprint)} - {
-        "pattern",
-        "history",
-        "joined",
-        "windows",
-    }
+    left = {"pattern", "history", "joined", "windows", "conditions"}
+    found = {field.name for field in fields(Fingerprint)} - left
     assert found <= {field.name for field in fields(Summary)}
 
 
@@ -196,6 +193,15 @@ def test_parts_come_back_as_they_were(tmp_path):
     assert found.uuid == together().uuid
     assert verify_bank(path) == []
     assert [summary.method for summary in read_summaries(path)] == ["mean", "auto", "tile"]
+
+
+def test_experts_come_back_as_they_were(tmp_path):
+    path = tmp_path / "bank.h5"
+    write_bank(path, [small(), as_they_come()])
+    found = read_bank(path)[1]
+    assert same(found, as_they_come())
+    assert found.uuid == as_they_come().uuid != together("as they come").uuid
+    assert verify_bank(path) == []
 
 
 def test_uuid_covers_the_parts():

@@ -158,9 +158,11 @@ def size_in_memory(fingerprint: Fingerprint) -> int:
         held.generated,
         *fingerprint.history.values(),
     ]
-    if fingerprint.joined is not None:
-        arrays += [part.pattern for part in fingerprint.joined.parts]
-        arrays += [view.basis for view in fingerprint.joined.typicality.views.values()]
+    experts = fingerprint.conditions.experts if fingerprint.conditions is not None else ()
+    for joined in (fingerprint.joined, *(expert.joined for expert in experts)):
+        if joined is not None:
+            arrays += [part.pattern for part in joined.parts]
+            arrays += [view.basis for view in joined.typicality.views.values()]
     for each in fingerprint.windows.sizes if fingerprint.windows else ():
         arrays += [each.real, each.generated]
     texts = (*held.real_sha256, *held.generated_sha256, *held.real_source, *held.generated_source)
