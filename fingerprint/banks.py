@@ -19,6 +19,7 @@ from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.judge import Features, judge_of
 from fp.fingerprint.rows import Finding
 from fp.fingerprint.scoring import score
+from fp.fingerprint.windows.calibration import SIZES
 from fp.fingerprint.windows.combining import window_judge_of
 
 DEFAULT_MEMORY = 2 * 2**30
@@ -121,9 +122,10 @@ def check_bank(bank: Bank, options: DetectOptions) -> None:
             )
         if any(window_judge_of(f, options.window) is None for f in bank.members):
             size = "windows" if options.window is None else f"windows of {options.window} pixels"
+            least = 2 * (options.window or SIZES[0])
             raise UsageError(
                 f"A fingerprint of the bank has no {size}; make it again with 'fp extract "
-                "--windows', from images of at least 64 pixels a side (twice the windows)."
+                f"--windows', from images of at least {least} pixels a side (twice the windows)."
             )
 
 

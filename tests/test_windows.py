@@ -462,7 +462,7 @@ def test_a_map_needs_windows(lab):
     root, plain, found = lab
     with pytest.raises(UsageError, match="--windows"):
         check_bank(WholeBank([plain]), DetectOptions(mapped=True))
-    with pytest.raises(UsageError, match="128 pixels"):
+    with pytest.raises(UsageError, match=r"128 pixels.*at least 256 pixels"):
         check_bank(WholeBank([found]), DetectOptions(window=128))
     refused = fp("detect", root / "g.h5", root, "-o", "x", "--map", "--shard", "1/2")
     assert refused.code == 2 and "--shard" in refused.err
