@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,12 +13,13 @@ from fp.denoisers.degradations import Degradation
 from fp.denoisers.errors import DenoiserError, ImageError, UsageError
 from fp.denoisers.images import Limits, LoadedImage, display_path
 from fp.denoisers.residual import DenoiserIdentity, Residual
-from fp.fingerprint.conditions.examining import attribution, expert_judge
+from fp.fingerprint.conditions.examining import attribution, judge_of_condition
 from fp.fingerprint.decision import Rule, Verdict
 from fp.fingerprint.family import Family, family_of
 from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.judge import Features, Judge, judge_of
 from fp.fingerprint.rows import Attribution, Detection, Finding, not_examined, with_file
+from fp.fingerprint.windows.maps import share
 from fp.fingerprint.windows.reading import Reading
 from fp.fingerprint.workers import with_one_thread
 
@@ -152,7 +153,11 @@ def examine(image: LoadedImage, bank: Sequence[Fingerprint], options: DetectOpti
     best = next(f for f in bank if f.name == rows[0].fingerprint)
     row = over_bank(rows[0], _voices(rows), _judge_of_row(best, rows[0]), options.rule)
     row = reading.completed(with_file(row, image), rows[0])
-    return Finding(row, tuple(rows), reading.mapped(rows[0]) if options.mapped else None)
+    drawn = reading.mapped(rows[0]) if options.mapped else None
+    if drawn is not None:
+        generated, reference = share(drawn.generated), share(drawn.reference)
+        row = replace(row, map_generated=generated, map_reference=reference)
+    return Finding(row, tuple(rows), drawn)
 
 
 def _as_it_comes(
@@ -170,11 +175,7 @@ def _as_it_comes(
 
 
 def _judge_of_row(fingerprint: Fingerprint, row: Attribution) -> Judge:
-    """Give what judged a row: the fingerprint, or the expert for the image's condition."""
-    if fingerprint.conditions is None or row.condition is None:
-        return judge_of(fingerprint)
-    index = fingerprint.conditions.names.index(row.condition)
-    return expert_judge(fingerprint, index, row.phase is not None)
+    return judge_of_condition(fingerprint, row.condition, row.phase is not None)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
+from commands import fp, json_rows
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from synthetic import Generator, photograph, save, write_generated, write_photographs
@@ -13,17 +14,22 @@ from fp.denoisers.crop import CropRule
 from fp.denoisers.degradations import Degradation
 from fp.denoisers.errors import ImageError, UsageError
 from fp.denoisers.images import load_image
+from fp.fingerprint.api import Bank
 from fp.fingerprint.conditions import crossed, gate, learning
 from fp.fingerprint.conditions.describing import describe
+from fp.fingerprint.conditions.examining import expert_judge
 from fp.fingerprint.conditions.hypotheses import check_any, hypotheses
 from fp.fingerprint.conditions.ladder import LADDER, Augmentation, with_pixels
 from fp.fingerprint.crossfit import deal
 from fp.fingerprint.detection import DetectOptions, examine
 from fp.fingerprint.estimators.pixels import block_statistics, cosine_spectrum
 from fp.fingerprint.evaluation.baselines.dct import CosineSpectrum
+from fp.fingerprint.examination import list_items
 from fp.fingerprint.extraction import ExtractOptions, extract
 from fp.fingerprint.fusion import newton
+from fp.fingerprint.judge import judge_of
 from fp.fingerprint.learning import recipe
+from fp.fingerprint.results import detect_into
 from fp.fingerprint.store import read_bank, read_summaries, write_bank
 from fp.fingerprint.store.conformance import verify_bank
 
@@ -58,7 +64,9 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def options():
-    return ExtractOptions(null=0, audit=False, dif=None, augment=Augmentation(CONDITIONS))
+    return ExtractOptions(
+        null=0, audit=False, dif=None, augment=Augmentation(CONDITIONS), windows=True
+    )
 
 
 @pytest.fixture(scope="module")
@@ -321,6 +329,57 @@ def test_the_phase_of_a_crop_is_found(fingerprint, tmp_path):
     # Cut at (3, 5): a period of eight begins at (5, 3).
     periods = [tuple(int(part) % 8 for part in phase.split(",")) for phase in found]
     assert len(periods) >= 4 and periods.count((5, 3)) >= len(periods) - 1
+
+
+def test_the_examined_share_is_of_the_image_that_was_asked_about(fingerprint, tmp_path):
+    row = asked(
+        Degradation("resize:0.75").apply(GENERATOR.draw(960))[:48, :48], fingerprint, tmp_path
+    )
+    assert (row.factor, row.examined) == (0.75, 1.0)
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_a_map_flags_nothing_where_windows_are_not_calibrated(fingerprint, tmp_path, condition):
+    change = Degradation(condition)
+    for index in range(4):
+        image = change.apply(GENERATOR.draw(970 + index))
+        row = asked(image, fingerprint, tmp_path, mapped=True)
+        outside = "outside_calibrated_range" in row.reasons
+        assert (row.map_generated is not None) == (row.condition == "none" and not outside)
+        assert (row.map_generated is None) == (row.map_reference is None)
+
+
+def test_a_program_gets_the_shares_of_a_map_that_the_tables_have(fingerprint, tmp_path):
+    save(GENERATOR.draw(974), tmp_path / "asked.png")
+    write_bank(tmp_path / "fp.h5", [fingerprint])
+    items = list_items([tmp_path / "asked.png"])
+    detect_into(tmp_path / "o", tmp_path / "fp.h5", items, DetectOptions(mapped=True))
+    (wanted,) = json_rows(tmp_path / "o")
+    (row,) = Bank([fingerprint]).detect(GENERATOR.draw(974), mapped=True)
+    assert wanted["map_generated"] is not None
+    assert (row.map_generated, row.map_reference) == (
+        wanted["map_generated"],
+        wanted["map_reference"],
+    )
+
+
+def test_a_case_speaks_by_the_calibration_of_the_expert(fingerprint, tmp_path):
+    write_bank(tmp_path / "fp.h5", [fingerprint])
+    expert = expert_judge(fingerprint, CONDITIONS.index("jpeg:60"), False).ratio
+    assert expert.upper < judge_of(fingerprint).ratio.upper
+    Image.fromarray(GENERATOR.draw(975)).save(tmp_path / "asked.jpg", quality=60)
+    case = tmp_path / "case"
+    assert fp("case", "init", case, "--title", "T").code == 0
+    assert fp("case", "add", case, tmp_path / "asked.jpg").code == 0
+    assert fp("case", "run", case, tmp_path / "fp.h5", "--jobs", 1).code == 0
+    assert fp("case", "export", case, "-o", tmp_path / "case.zip").code == 0
+    (row,) = json_rows(case / "runs" / "R01")
+    text = (case / "report.md").read_text("utf-8")
+    assert row["condition"] == "jpeg:60" and row["log10_lr"] == expert.upper
+    assert "stands at the bound of the calibration" in text
+    assert "| judged as an image in the condition | `jpeg:60`" in text
+    assert "experts for images in the conditions `none`, `jpeg:60`, `blur:4`" in text
+    assert "Windows of 32 pixels are calibrated" in text
 
 
 def test_experts_survive_the_file(fingerprint, tmp_path):

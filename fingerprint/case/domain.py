@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fp.fingerprint.case.escaping import plain
 from fp.fingerprint.case.verbal import rounded, words
 from fp.fingerprint.case.wording import WITHHELD
+from fp.fingerprint.conditions.describing import describe
 from fp.fingerprint.decision import REASONS
 from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.journal import Row
@@ -47,6 +48,7 @@ def domain(member: Fingerprint) -> Iterator[str]:
         f"* Examined part: {member.crop.width} x {member.crop.height} pixels, "
         f"{member.crop.anchor}; preparation: {plain(member.preparation)}."
     )
+    yield from _beyond(member)
     foreign = member.parameters.get("specificity", {}).get("foreign", [])
     for claims in foreign:
         yield (
@@ -62,6 +64,24 @@ def domain(member: Fingerprint) -> Iterator[str]:
             "ground."
         )
     yield ""
+
+
+def _beyond(member: Fingerprint) -> Iterator[str]:
+    """Say what a fingerprint is calibrated for beside images as the generator drew them."""
+    if member.windows is not None:
+        sides = ", ".join(str(each.size) for each in member.windows.sizes)
+        yield f"* Windows of {sides} pixels are calibrated."
+    if member.conditions is None:
+        return
+    found = describe(member)
+    told = ", ".join(f"`{each.condition}`" for each in found)
+    yield (
+        f"* It has experts for images in the conditions {told}, also cropped or resampled, each "
+        "with a calibration and bounds of its own. What is in no such condition lies outside of "
+        "its domain."
+    )
+    if hidden := [f"`{each.condition}`" for each in found if each.hidden]:
+        yield f"* In the conditions {', '.join(hidden)} it separates nothing."
 
 
 def _audited(member: Fingerprint) -> Iterator[str]:

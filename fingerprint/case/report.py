@@ -16,12 +16,12 @@ from fp.fingerprint.case.escaping import plain
 from fp.fingerprint.case.folder import Case
 from fp.fingerprint.case.verbal import apart, sentence, words
 from fp.fingerprint.case.wording import FOR_H1, FOR_H2, FOR_NEITHER, LIMITS
+from fp.fingerprint.conditions.examining import judge_of_condition
 from fp.fingerprint.decision import REASONS
 from fp.fingerprint.environment import tool_version
 from fp.fingerprint.files import write_bytes_atomic
 from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.journal import Row
-from fp.fingerprint.judge import judge_of
 from fp.fingerprint.manifest.entry import Entry
 from fp.fingerprint.manifest.hashing import hash_file
 from fp.fingerprint.manifest.run import read_manifest
@@ -190,7 +190,8 @@ def _finding(row: Row, name: str, bank: dict[str, Fingerprint]) -> Iterator[str]
         yield f"No likelihood ratio is put into words here: {'; '.join(withheld)}."
     else:
         windows = window_judge_of(member) if row.get("windows") else None
-        ratio = judge_of(member).ratio if windows is None else windows.ratio
+        judge = judge_of_condition(member, row.get("condition"), row.get("phase") is not None)
+        ratio = judge.ratio if windows is None else windows.ratio
         told = sentence(row["log10_lr"], ratio.lower, ratio.upper)
         yield " ".join([told, *apart(row["log10_lr"], row["log10_lr_specific"])])
     yield ""
@@ -212,6 +213,7 @@ def _finding(row: Row, name: str, bank: dict[str, Fingerprint]) -> Iterator[str]
     if row.get("windows"):
         told = f"{row['windows']} windows, worth {row['windows_effective']:.1f} independent ones"
         yield f"| examined as a whole | {told}; {row['examined']:.0%} of the area |"
+    yield from _condition(row)
     yield f"| size, format | {row['width']}x{row['height']}, {plain(row['format'])} |"
     yield ""
     for reason in row["reasons"]:
@@ -221,6 +223,18 @@ def _finding(row: Row, name: str, bank: dict[str, Fingerprint]) -> Iterator[str]
     if row["reasons"] or row["converted"]:
         yield ""
     yield from _claimed(row)
+
+
+def _condition(row: Row) -> Iterator[str]:
+    """Say which expert judged an image, and how it was taken to have come to its size."""
+    if row.get("condition") is None:
+        return
+    p = _figure(row["p_condition"])
+    yield f"| judged as an image in the condition | `{row['condition']}`, p of that condition {p} |"
+    if row["phase"] is not None:
+        yield f"| phase of the lattice, searched (row, column) | {row['phase']} |"
+    if row["factor"] != 1.0:
+        yield f"| taken to be resampled by the factor | {_figure(row['factor'])} |"
 
 
 def _claimed(row: Row) -> Iterator[str]:

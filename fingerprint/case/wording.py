@@ -12,9 +12,10 @@ WITHHELD = frozenset(
         "several_candidates",
         "outside_calibrated_range",
         "condition_hides_generator",
+        "typicality_unknown",
     }
 )
-"""Reasons with which no likelihood ratio is put into words: neither proposition fits."""
+"""Reasons with which no likelihood ratio is put into words: neither proposition is known to fit."""
 
 FOR_H2 = (
     "another generator of the same architecture or training line, which may well set the "

@@ -19,7 +19,7 @@ from fp.fingerprint.decision import Rule
 from fp.fingerprint.estimators.cyclic import Cyclic
 from fp.fingerprint.estimators.tile import Tile, template
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.judge import Features, Judge
+from fp.fingerprint.judge import Features, Judge, judge_of
 from fp.fingerprint.rows import Attribution
 
 Corrected = Callable[[float, float], float]
@@ -215,6 +215,28 @@ def expert_judge(fingerprint: Fingerprint, index: int, searched: bool) -> Judge:
     if (index, searched) not in held:
         held[index, searched] = Judge(view(fingerprint, index, searched))
     return held[index, searched]
+
+
+def judge_of_condition(fingerprint: Fingerprint, condition: str | None, searched: bool) -> Judge:
+    """Give what judged a row: the expert for its condition, or the fingerprint where it has none.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        The fingerprint that the figures of the row belong to.
+    condition : str or None
+        Column ``condition`` of the row.
+    searched : bool
+        Whether its column ``phase`` says something.
+
+    Returns
+    -------
+    Judge
+        With the calibration that the figures come from.
+    """
+    if fingerprint.conditions is None or condition is None:
+        return judge_of(fingerprint)
+    return expert_judge(fingerprint, fingerprint.conditions.names.index(condition), searched)
 
 
 def find_phase(judge: Judge, stacks: dict[str, Array]) -> tuple[int, int]:

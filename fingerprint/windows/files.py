@@ -13,7 +13,6 @@ import numpy as np
 from fp.denoisers.images import LoadedImage
 from fp.fingerprint.files import atomic_path, output_error
 from fp.fingerprint.rows import Finding
-from fp.fingerprint.windows.maps import share
 
 MAPS = "maps"
 """Folder of the maps, below that of the tables."""
@@ -63,13 +62,7 @@ def with_map(finding: Finding, image: LoadedImage, folder: Path) -> Finding:
         np.save(file, found.array, allow_pickle=False)
     with atomic_path(folder / f"{name}.png", overwrite=True) as temporary:
         draw_overlay(temporary, image.rgb_hwc, found, row.fingerprint or "")
-    detection = replace(
-        row,
-        map=name,
-        map_generated=share(found.generated),
-        map_reference=share(found.reference),
-    )
-    return Finding(detection, finding.attributions)
+    return Finding(replace(row, map=name), finding.attributions)
 
 
 def maps_of(folder: Path, names: Iterable[str | None]) -> list[Path]:

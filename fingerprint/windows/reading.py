@@ -163,8 +163,11 @@ class Reading:
         area = self.image.height * self.image.width
         whole = self._answers.get(best.fingerprint)
         if whole is None:
-            seen = fingerprint.crop.height * fingerprint.crop.width
-            return replace(row, examined=None if row.score is None else seen / area)
+            # In pixels of the image: of one that was brought back to its size, those it came from.
+            factor = best.factor or 1.0
+            seen = fingerprint.crop.height * fingerprint.crop.width * factor**2
+            share = min(1.0, seen / area)
+            return replace(row, examined=None if row.score is None else share)
         judge = window_judge_of(fingerprint, self.options.window)
         assert judge is not None
         return replace(
@@ -190,13 +193,18 @@ class Reading:
         Returns
         -------
         EvidenceMap or None
-            The map; the best of K fingerprints has one K-th of the rate.
+            The map; the best of K fingerprints has one K-th of the rate. Nothing is flagged where
+            the fingerprint's experts find the image otherwise than the generator drew it: windows
+            are not calibrated for that.
         """
         judge = window_judge_of(self._named(best.fingerprint), self.options.window)
         if judge is None or best.score is None:
             return None
         rate = self.options.fpr / len(self.bank)
-        return draw_map(self._fields_of(judge.fingerprint), judge.windows, rate)
+        found = draw_map(self._fields_of(judge.fingerprint), judge.windows, rate)
+        if _as_drawn(judge.fingerprint, best):
+            return found
+        return replace(found, generated=None, reference=None)
 
     def _named(self, name: str) -> Fingerprint:
         return next(f for f in self.bank if f.name == name)
@@ -229,6 +237,18 @@ class Reading:
                 found, kinds=weights.kinds, sums=found.sums[start:end]
             )
             start = end
+
+
+def _as_drawn(fingerprint: Fingerprint, row: Attribution) -> bool:
+    """Say whether an image is as windows are calibrated, as far as that is known."""
+    conditions = fingerprint.conditions
+    if conditions is None or row.condition is None:
+        return True
+    return (
+        row.condition == conditions.names[0]
+        and row.factor == 1.0
+        and "outside_calibrated_range" not in row.reasons
+    )
 
 
 @lru_cache(maxsize=8)
