@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -183,6 +184,25 @@ def test_only_files_that_are_what_they_were_are_pictured(lab, tmp_path):
     rows = rows_of(tmp_path / "o" / REPORT)
     assert [row["path"] for row in rows if row["preview"] is None] == [str(gone), str(changed)]
     assert len(rows) == 24
+
+
+def test_what_experts_and_windows_say_is_told_and_not_drawn_among_other_scores(tmp_path):
+    run = synthetic_run(tmp_path, 40)
+    plain = write_report(run).read_text("utf-8")
+    assert '<path class="images"' in plain and "scores are not drawn" not in plain
+    told = {"condition": "jpeg:75", "p_condition": 0.25, "phase": "3,4", "factor": 0.75}
+    rows = list(run.rows())
+    for row in rows:
+        for one in (row["detection"], *row["attributions"]):
+            if row["detection"]["status"] == "examined":
+                one |= told
+    report = write_report(replace(run, rows=lambda: iter(rows)))
+    examined = [row for row in rows_of(report) if row["score"] is not None]
+    assert len(examined) == 40
+    assert all(told.items() <= row.items() for row in examined)
+    text = report.read_text("utf-8")
+    assert '<path class="images"' not in text and "120 scores are not drawn" in text
+    assert "A fingerprint with experts is calibrated for the conditions" in text
 
 
 def test_evidence_maps_stand_beside_the_pictures(lab, tmp_path):

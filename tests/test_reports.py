@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -284,6 +285,24 @@ def test_a_score_has_its_place_among_the_calibration(browser, reports):
         place = float(re.match(r"M([\d.]+) ", svg.locator(".here").get_attribute("d"))[1])
         share = min(1, max(0, (score - low) / (high - low)))
         assert place == pytest.approx(left + share * (right - left), abs=0.1)
+
+
+def test_what_an_expert_judged_is_told_and_not_placed_among_other_scores(browser, tmp_path):
+    run = synthetic_run(tmp_path, 1)
+    told = {"condition": "jpeg:75", "p_condition": 0.25, "phase": "3,4", "factor": 0.75}
+    rows = list(run.rows())
+    for one in (rows[0]["detection"], *rows[0]["attributions"]):
+        one |= told
+    path = write_report(replace(run, rows=lambda: iter(rows)))
+    with opened(browser, path) as found:
+        found.page.locator(".open").first.click()
+        shown = found.page.locator("#detail").inner_text()
+        assert "the expert for its condition, jpeg:75" in shown
+        for label, value in (("condition", "jpeg:75"), ("p of that condition", "0.25")):
+            assert f"{label}\n{value}" in shown
+        assert "3,4" in shown and "0.75" in shown
+        assert found.page.locator("#detail svg").count() == 0
+        assert found.said == []
 
 
 def test_the_theme_can_be_chosen(browser, reports):

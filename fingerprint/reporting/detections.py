@@ -64,7 +64,20 @@ _NEAREST = {
     )
 }
 
-_OPTIONAL = ("examined", "windows", "map_generated", "map_reference")  # where a run has them
+_OPTIONAL = (
+    "condition",
+    "p_condition",
+    "phase",
+    "factor",
+    "examined",
+    "windows",
+    "windows_effective",
+    "crop_decision",
+    "crop_log10_lr",
+    "map_generated",
+    "map_reference",
+)
+"""Columns that only some runs have."""
 
 _FIELDS = (
     "path",
@@ -263,6 +276,8 @@ def report(found: Run) -> Iterator[str]:
         best=counted.best,
         claims=counted.claims.most_common(MOST_FINGERPRINTS),
         claimants=len(counted.claims),
+        elsewhere=sum(counted.elsewhere[member.name] for member in members),
+        conditions=bool(counted.conditions),
         table=table,
         left_out=found.summary["images"] - table.total,
         pictures=pictured,
@@ -277,11 +292,13 @@ class _Counted:
     reasons: Counter[str]
     best: Counter[str]
     claims: Counter[str]
+    elsewhere: Counter[str]
     names: dict[str, int]
+    conditions: set[str]
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]]) -> _Counted:
-        found = cls(Counter(), Counter(), Counter(), {})
+        found = cls(Counter(), Counter(), Counter(), Counter(), {}, set())
         for row in rows:
             detection = row["detection"]
             if detection["status"] != "examined":
@@ -290,6 +307,10 @@ class _Counted:
             found.best[detection["fingerprint"]] += 1
             if detection["decision"] == "supports_generator":
                 found.claims[detection["fingerprint"]] += 1
+            for attribution in row["attributions"]:
+                found.elsewhere[attribution["fingerprint"]] += of_another_scale(attribution)
+                if attribution.get("condition") is not None:
+                    found.conditions.add(attribution["condition"])
             for attribution in row["attributions"][:_LISTED]:
                 found.names.setdefault(attribution["fingerprint"], len(found.names))
         return found
@@ -311,9 +332,26 @@ def _shown(found: Run, counted: _Counted) -> list[Shown]:
     for row in found.rows() if bins else ():
         for attribution in row["attributions"]:
             name, score = attribution["fingerprint"], attribution["score"]
-            if name in bins and score is not None:
+            if name in bins and score is not None and not of_another_scale(attribution):
                 images[name][bins[name].place(score)] += 1
     return [shown(member, images[member.name]) for member in members]
+
+
+def of_another_scale(row: Mapping[str, Any]) -> bool:
+    """Say whether a score was ranked among others than the fingerprint's own held-out scores.
+
+    Parameters
+    ----------
+    row : mapping
+        Row of an image and a fingerprint.
+
+    Returns
+    -------
+    bool
+        True where it is of windows, or of the expert for a condition: each has a scale and a
+        calibration of its own.
+    """
+    return row.get("windows") is not None or row.get("condition") is not None
 
 
 def _columns(counted: _Counted) -> tuple[Column, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fp.fingerprint.conditions.describing import Described, describe
 from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.judge import judge_of
 from fp.fingerprint.reporting.charts import Distribution, distribution
@@ -107,6 +108,11 @@ def _facts(fingerprint: Fingerprint) -> list[tuple[str, str]]:
         ("native sizes", _counted(fingerprint.native_sizes)),
         ("formats", _counted(fingerprint.formats)),
     ]
+    if fingerprint.windows is not None:
+        sides = ", ".join(str(each.size) for each in fingerprint.windows.sizes)
+        found.append(("windows", f"of {sides} pixels"))
+    if fingerprint.conditions is not None:
+        found.append(("experts for conditions", "; ".join(map(_expert, describe(fingerprint)))))
     null = fingerprint.null
     if null is not None and null.shuffled.size:
         found.append(
@@ -125,6 +131,11 @@ def _facts(fingerprint: Fingerprint) -> list[tuple[str, str]]:
     )
     found.append(("other generators", told or "not measured"))
     return found
+
+
+def _expert(found: Described) -> str:
+    told = "hides the generator" if found.hidden else f"accuracy {percent(found.accuracy, 1)}"
+    return f"{found.condition} ({told})"
 
 
 def _counted(counts: object) -> str:

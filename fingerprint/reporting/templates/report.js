@@ -247,10 +247,15 @@
     }
 
     views(get) {
+      // Windows are calibrated on pictures as the generator drew them.
+      const elsewhere = get("condition") && (get("condition") !== "none" || get("factor") !== 1
+        || get("reasons").includes("outside_calibrated_range"));
       const found = [
         ["preview", "Preview", ""],
         ["map", "Evidence map", ": blue is like the reference images, vermilion like the generator; a solid line "
-          + "surrounds what is too high for the reference images, a dotted one what is too low for the generator"],
+          + "surrounds what is too high for the reference images, a dotted one what is too low for the generator"
+          + (elsewhere ? ". Windows are not calibrated for this picture's condition: nothing is flagged, and the colours "
+            + "are no evidence" : "")],
       ].filter(([name]) => get(name));
       if (!found.length) return [];
       return [make("div", { className: "views" }, ...found.map(([name, title, more]) =>
@@ -264,7 +269,11 @@
       if (place < 0 || score === null) return [];
       const known = this.meta.fingerprints[place];
       const parts = [make("h3", {}, `Its score among those of ${known.name}`)];
-      const source = document.querySelector(`[data-scores="${place}"] svg`);
+      const whose = get("windows") ? "its windows" : get("condition")
+        ? `the expert for its condition, ${get("condition")}` : "";
+      const source = whose ? null : document.querySelector(`[data-scores="${place}"] svg`);
+      if (whose) parts.push(make("p", {}, `The score is that of ${whose}, with a scale and a calibration of `
+        + "their own; it is not drawn among the scores of the fingerprint."));
       if (source) {
         const svg = source.cloneNode(true);
         const box = { low: +svg.dataset.low, high: +svg.dataset.high, left: +svg.dataset.left, right: +svg.dataset.right };
@@ -319,6 +328,13 @@
         ["by the nearest mean", get("nearest_mean")],
         ["share of the picture examined", share(get("examined"))],
         ["windows side by side", get("windows")],
+        ["worth independent windows", p(get("windows_effective"))],
+        ["the crop alone", get("crop_decision") && this.meta.decisions[get("crop_decision")][0]],
+        ["log10 ratio of the crop alone", ratio(get("crop_log10_lr"))],
+        ["condition", get("condition")],
+        ["p of that condition", p(get("p_condition"))],
+        ["phase of the lattice (row, column)", get("phase")],
+        ["taken to be resampled by", p(get("factor"))],
         ["mapped area too high for h1", share(get("map_generated"))],
         ["mapped area too low for h2", share(get("map_reference"))],
       ])];
