@@ -186,6 +186,7 @@ def _details(summary: Summary) -> dict[str, Any]:
         "pattern_shape": list(summary.pattern_shape),
         "crop": asdict(summary.crop),
         "preparation": summary.preparation,
+        "windows": list(summary.windows),
         "denoiser": asdict(summary.denoiser),
         "calibration": {
             "scheme": found.scheme,

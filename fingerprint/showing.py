@@ -115,11 +115,17 @@ def facts_of(fingerprint: Fingerprint) -> dict[str, object]:
     from fp.fingerprint.strength import is_weak
 
     found, null = fingerprint.calibration, fingerprint.null
+    beyond: dict[str, object] = {}
+    if fingerprint.windows is not None:
+        beyond["windows"] = ", ".join(str(each.size) for each in fingerprint.windows.sizes)
+    if fingerprint.conditions is not None:
+        beyond["conditions"] = ", ".join(fingerprint.conditions.names)
     return {
         "method": f"{fingerprint.method} on {fingerprint.denoiser.name} residuals",
         "examined part": f"{fingerprint.crop.width} x {fingerprint.crop.height} pixels",
         "native sizes": ", ".join(fingerprint.native_sizes) or None,
         "preparation": fingerprint.preparation,
+        **beyond,
         "held-out scores": f"{found.generated.size} generated, {found.real.size} reference images",
         "mu_g": fingerprint.mu_g,
         "mu_r": fingerprint.mu_r,

@@ -25,7 +25,7 @@ from fp.fingerprint.examination import list_items
 from fp.fingerprint.extraction import ExtractOptions, extract
 from fp.fingerprint.fingerprint import Calibration, Fingerprint
 from fp.fingerprint.results import detect_into
-from fp.fingerprint.store import read_bank, write_bank
+from fp.fingerprint.store import read_bank, read_summaries, write_bank
 from fp.fingerprint.windows.calibration import (
     ALIKE,
     Dependence,
@@ -274,7 +274,11 @@ def test_windows_change_nothing_else(lab):
 def test_windows_come_back_from_the_file(lab):
     root, _, found = lab
     (read,) = read_bank(root / "g.h5")
+    (summary,) = read_summaries(root / "g.h5")
     assert read.uuid == found.uuid
+    assert summary.windows == tuple(each.size for each in found.windows.sizes) == (32, 64)
+    assert json.loads(fp("bank", "show", root / "g.h5", "--json").out)[0]["windows"] == [32, 64]
+    assert "32, 64" in found._repr_html_()
     assert read.windows.parts == found.windows.parts
     for one, two in zip(read.windows.sizes, found.windows.sizes, strict=True):
         for field in fields(WindowSize):

@@ -64,6 +64,8 @@ class Summary:
         When and by which fp.
     preparation : str
         What images go through before their residual.
+    windows : tuple of int
+        Sides of the calibrated windows in pixels; empty where there are none.
     """
 
     uuid: str
@@ -83,6 +85,7 @@ class Summary:
     created_utc: str
     tool_version: str
     preparation: str
+    windows: tuple[int, ...]
 
 
 def check_name(name: str) -> None:
@@ -193,6 +196,7 @@ def read_summary(group: h5py.Group, place: Place) -> tuple[Summary, str]:
         uuid=str(elements["@uuid"]),
         pattern_shape=entries["pattern"].shape,
         history=tuple(key.removeprefix(HISTORY) for key in entries if key.startswith(HISTORY)),
+        windows=windowed.sides(entries),
         **{
             name: value
             for name, value in parts(elements).items()

@@ -49,9 +49,14 @@ def schema(keys: Iterable[str]) -> dict[str, tuple[str, int]]:
     if not found:
         return {}
     wanted = {PARTS: ("int64", 1)}
-    for size in sorted({match[1] for key in found if (match := _SIZE.match(key))}):
-        wanted |= {f"windows/{size}/{key}": rule for key, rule in OF_SIZE.items()}
+    for size in sides(found):
+        wanted |= {f"windows/{size:03d}/{key}": rule for key, rule in OF_SIZE.items()}
     return wanted
+
+
+def sides(keys: Iterable[str]) -> tuple[int, ...]:
+    """Give the sides of the windows that a group's keys name, ascending, in pixels."""
+    return tuple(sorted({int(match[1]) for key in keys if (match := _SIZE.match(key))}))
 
 
 def is_known(key: str) -> bool:
