@@ -26,6 +26,7 @@ from fp.fingerprint.estimators.pixels import block_statistics, cosine_spectrum
 from fp.fingerprint.evaluation.baselines.dct import CosineSpectrum
 from fp.fingerprint.examination import list_items
 from fp.fingerprint.extraction import ExtractOptions, extract
+from fp.fingerprint.fingerprint import NullControl
 from fp.fingerprint.fusion import newton
 from fp.fingerprint.judge import judge_of
 from fp.fingerprint.learning import recipe
@@ -329,6 +330,21 @@ def test_the_phase_of_a_crop_is_found(fingerprint, tmp_path):
     # Cut at (3, 5): a period of eight begins at (5, 3).
     periods = [tuple(int(part) % 8 for part in phase.split(",")) for phase in found]
     assert len(periods) >= 4 and periods.count((5, 3)) >= len(periods) - 1
+
+
+def test_weak_is_said_of_the_fingerprint_and_hidden_of_a_condition(fingerprint, tmp_path):
+    rng = np.random.default_rng(4)
+    first, second, third = fingerprint.conditions.experts
+    shape = second.real.shape
+    blind = replace(second, real=rng.normal(size=shape), generated=rng.normal(size=shape))
+    conditions = replace(fingerprint.conditions, experts=(first, blind, third))
+    image = Degradation("jpeg:60").apply(GENERATOR.draw(961))
+    row = asked(image, replace(fingerprint, conditions=conditions), tmp_path)
+    assert row.decision == "inconclusive" and row.reasons[0] == "condition_hides_generator"
+    assert "weak_fingerprint" not in row.reasons
+    null = NullControl(0.1, np.linspace(1, 2, 200), 0)
+    row = asked(image, replace(fingerprint, null=null), tmp_path)
+    assert "weak_fingerprint" in row.reasons and "condition_hides_generator" not in row.reasons
 
 
 def test_the_examined_share_is_of_the_image_that_was_asked_about(fingerprint, tmp_path):

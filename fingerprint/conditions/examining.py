@@ -199,8 +199,15 @@ def _judged(
         p_condition=reading.p,
         phase=phase,
         factor=reading.account.factor,
+        reasons=_about_itself(row.reasons, judge_of(fingerprint).weak),
     )
     return without_answer(row, "condition_hides_generator", rule) if judge.weak else row
+
+
+def _about_itself(reasons: tuple[str, ...], weak: bool) -> tuple[str, ...]:
+    """Let ``weak_fingerprint`` speak of the fingerprint, not of the expert for one condition."""
+    others = tuple(reason for reason in reasons if reason != "weak_fingerprint")
+    return (*others, "weak_fingerprint") if weak else others
 
 
 def without_answer(row: Attribution, reason: str, rule: Rule) -> Attribution:
