@@ -319,7 +319,8 @@ def main(
         f"pictures, processor seconds on one thread, load {load:.1f} to {os.getloadavg()[0]:.1f}, "
         f"{describe()['machine']}."
     )
-    put_section(PAGE, "compare", told + "\n\n" + "\n".join(lines))
+    section = "compare-extraction" if only_extraction else "compare"
+    put_section(PAGE, section, told + "\n\n" + "\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -237,6 +237,15 @@ def test_one_flipped_bit_in_a_run_is_found(project):
         assert verify(manifest, "--no-inputs").code in (4, 5), f"{place}, {bit}"
 
 
+def test_a_manifest_without_its_own_hash_is_damaged(project):
+    manifest = project / "out" / "manifest.json"
+    entry = json.loads(manifest.read_bytes())
+    for damaged in ({**entry, "sha256": None}, {k: v for k, v in entry.items() if k != "sha256"}):
+        manifest.write_text(json.dumps(damaged), "utf-8")
+        outcome = verify(manifest, "--no-inputs")
+        assert outcome.code == 5 and "not as fp writes a manifest" in outcome.err
+
+
 def test_inputs_elsewhere_are_named_by_root(lab, tmp_path):
     """Absolute paths, and the pictures on another disk since."""
     shutil.copytree(lab.unknown, tmp_path / "first")

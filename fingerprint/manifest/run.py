@@ -199,7 +199,8 @@ def _well_formed(entry: Entry) -> bool:
     try:
         listing, outputs, history = entry["inputs"], entry["outputs"], entry["history"]
         return (
-            isinstance(entry["command"], str)
+            _is_hash(entry["sha256"])
+            and isinstance(entry["command"], str)
             and isinstance(entry["base"], str)
             and isinstance(entry["parameters"], dict | None)
             and "\0" not in entry["base"]
