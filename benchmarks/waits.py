@@ -69,7 +69,7 @@ def tell(ctx: click.Context, lines: list[str], load: float, note: str = "") -> N
     if not ctx.obj:
         click.echo(text)
         return
-    arguments = [Path(a).name if "/" in a else a for a in sys.argv[1:] if a != "--write"]
+    arguments = [Path(a).name if Path(a).exists() else a for a in sys.argv[1:] if a != "--write"]
     told = stamp(shlex.join(["python", "benchmarks/waits.py", *arguments]))
     where = f"Load {load:.1f} to {os.getloadavg()[0]:.1f}, {describe()['machine']}."
     put_section(PAGE, f"waits-{ctx.info_name}", f"{told} {note}{where}\n\n{text}")
