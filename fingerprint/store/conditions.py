@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fp.fingerprint.conditions.experts import Conditions, Expert, Searched
 from fp.fingerprint.conditions.gate import Gate
 from fp.fingerprint.store import joined
-from fp.fingerprint.store.elements import Value
+from fp.fingerprint.store.elements import Value, finite
 
 Array = NDArray[Any]
 
@@ -71,7 +71,7 @@ def schema(keys: Iterable[str]) -> dict[str, tuple[str, int]]:
         inner = joined.schema(_inside(found, head))
         # An expert joins parts: a group that says nothing of any lacks all of them.
         inner = inner or joined.schema(["joined@specific_offset"])
-        wanted |= {_outer(head, key): rule for key, rule in inner.items()}
+        wanted |= {f"{head}/{key}": rule for key, rule in inner.items()}
     return wanted
 
 
@@ -117,7 +117,7 @@ def elements(conditions: Conditions) -> Iterator[tuple[str, Value]]:
         for name in _SEARCHED:
             yield f"{head}/searched/{name}", np.ascontiguousarray(getattr(searched, name), "<f8")
         for key, value in joined.elements(expert.joined):
-            yield _outer(head, key), value
+            yield f"{head}/{key}", value
 
 
 def build(found: Mapping[str, Value]) -> Conditions | None:
@@ -147,15 +147,15 @@ def build(found: Mapping[str, Value]) -> Conditions | None:
     experts = tuple(_expert(found, f"conditions/{index:03d}") for index in range(count))
     if len({expert.condition for expert in experts}) < count:
         raise ValueError("two experts have one condition")
-    return Conditions(experts, gate, float(_finite(found, "conditions@outside")))
+    return Conditions(experts, gate, float(finite(found, "conditions@outside")))
 
 
 def _gate(found: Mapping[str, Value], count: int) -> Gate:
     centre, scale, basis, means, roots = (
-        np.asarray(_finite(found, f"conditions/gate/{name}"), dtype=np.float32)
+        np.asarray(finite(found, f"conditions/gate/{name}"), dtype=np.float32)
         for name in ("centre", "scale", "basis", "means", "roots")
     )
-    calibration = np.asarray(_finite(found, "conditions/gate/calibration"), dtype=np.float64)
+    calibration = np.asarray(finite(found, "conditions/gate/calibration"), dtype=np.float64)
     rank, features = basis.shape
     shapes = (centre.shape, scale.shape, means.shape, roots.shape)
     if shapes != ((features,), (features,), (count, rank + 1), (count, rank + 1, rank + 1)):
@@ -176,16 +176,16 @@ def _expert(found: Mapping[str, Value], head: str) -> Expert:
     if made is None:
         raise ValueError(f"{head} joins no parts")
     searched = Searched(
-        np.asarray(_finite(found, f"{head}/searched/pattern"), dtype=np.float32),
-        float(_finite(found, f"{head}/searched@offset")),
-        *(_finite(found, f"{head}/searched/{name}") for name in _SEARCHED),
+        np.asarray(finite(found, f"{head}/searched/pattern"), dtype=np.float32),
+        float(finite(found, f"{head}/searched@offset")),
+        *(finite(found, f"{head}/searched/{name}") for name in _SEARCHED),
     )
     return Expert(
         str(found[f"{head}@condition"]),
-        np.asarray(_finite(found, f"{head}/pattern"), dtype=np.float32),
-        float(_finite(found, f"{head}@offset")),
-        _finite(found, f"{head}/real"),
-        _finite(found, f"{head}/generated"),
+        np.asarray(finite(found, f"{head}/pattern"), dtype=np.float32),
+        float(finite(found, f"{head}@offset")),
+        finite(found, f"{head}/real"),
+        finite(found, f"{head}/generated"),
         made,
         searched,
     )
@@ -195,14 +195,3 @@ def _inside(keys: Iterable[str], head: str) -> list[str]:
     """Give the keys of an expert's parts as they would be at a fingerprint."""
     start = f"{head}/"
     return [key[len(start) :] for key in keys if key.startswith(f"{start}joined")]
-
-
-def _outer(head: str, key: str) -> str:
-    return f"{head}/{key}"
-
-
-def _finite(found: Mapping[str, Value], key: str) -> Array:
-    values = np.asarray(found[key])
-    if not np.isfinite(values).all():
-        raise ValueError(f"{key} has values that are not finite")
-    return values

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fp.fingerprint.fingerprint import Joined, NullControl, Part
-from fp.fingerprint.store.elements import Value
+from fp.fingerprint.store.elements import Value, finite
 from fp.fingerprint.typicality import VIEWS, Typicality, View
 
 Array = NDArray[Any]
@@ -157,15 +157,15 @@ def build(found: Mapping[str, Value]) -> Joined | None:
         raise ValueError(f"there is no view {min(names - set(VIEWS))!r}")
     null = None
     if "joined/null/shuffled" in found:
-        shuffled = _finite(found, "joined/null/shuffled")
-        observed = float(_finite(found, "joined/null@observed"))
+        shuffled = finite(found, "joined/null/shuffled")
+        observed = float(finite(found, "joined/null@observed"))
         null = NullControl(observed, shuffled, int(np.asarray(found["joined/null@seed"])))
     return Joined(
         tuple(_part(found, f"joined/parts/{index:03d}") for index in range(count)),
-        float(_finite(found, "joined@specific_offset")),
-        _finite(found, "joined/specific_real"),
-        _finite(found, "joined/specific_generated"),
-        Typicality(views, _finite(found, "joined/typicality/calibration")),
+        float(finite(found, "joined@specific_offset")),
+        finite(found, "joined/specific_real"),
+        finite(found, "joined/specific_generated"),
+        Typicality(views, finite(found, "joined/typicality/calibration")),
         null,
     )
 
@@ -176,32 +176,25 @@ def _part(found: Mapping[str, Value], key: str) -> Part:
         raise TypeError(f"the parameters of {key} must be a JSON object")
     return Part(
         str(found[f"{key}@method"]),
-        np.asarray(_finite(found, f"{key}/pattern"), dtype=np.float32),
-        float(_finite(found, f"{key}@offset")),
-        _finite(found, f"{key}/real"),
-        _finite(found, f"{key}/generated"),
+        np.asarray(finite(found, f"{key}/pattern"), dtype=np.float32),
+        float(finite(found, f"{key}@offset")),
+        finite(found, f"{key}/real"),
+        finite(found, f"{key}/generated"),
         parameters,
     )
 
 
 def _view(found: Mapping[str, Value], key: str) -> View:
-    mean, basis = _finite(found, f"{key}/mean"), _finite(found, f"{key}/basis")
-    variance = _finite(found, f"{key}/variance")
+    mean, basis = finite(found, f"{key}/mean"), finite(found, f"{key}/basis")
+    variance = finite(found, f"{key}/variance")
     floor, centre, spread = (
-        float(_finite(found, f"{key}@{name}")) for name in ("floor", "centre", "spread")
+        float(finite(found, f"{key}@{name}")) for name in ("floor", "centre", "spread")
     )
     if basis.shape != (variance.size, mean.size):
         raise ValueError(f"the basis of {key} has shape {basis.shape}")
     if floor <= 0 or spread <= 0 or (variance <= 0).any():
         raise ValueError(f"a variance of {key} is not positive")
     return View(mean.astype(np.float32), basis.astype(np.float32), variance, floor, centre, spread)
-
-
-def _finite(found: Mapping[str, Value], key: str) -> Array:
-    values = np.asarray(found[key])
-    if not np.isfinite(values).all():
-        raise ValueError(f"{key} has values that are not finite")
-    return values
 
 
 def _doubles(values: Array) -> Array:
