@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from scipy.fft import dctn
 
 from fp.denoisers.errors import UsageError
-from fp.fingerprint.estimators import Array, Course, Fitted, Labels, Role, Scheme, Scores
-from fp.fingerprint.estimators.discriminant import linear_score
+from fp.fingerprint.estimators import Array
+from fp.fingerprint.estimators.processing import Processing
 
 Pixels = NDArray[np.uint8]
 Spectra = NDArray[np.float32]
@@ -92,12 +92,8 @@ def block_statistics(image_hwc: Pixels) -> Spectra:
 
 
 @dataclass(frozen=True)
-class _OfPixels:
+class _OfPixels(Processing):
     """Shrunk linear discriminant of a spectrum of the pixels."""
-
-    role: ClassVar[Role] = "processing"
-    calibration: ClassVar[Scheme] = "cross-fitted"
-    correlates: ClassVar[bool] = False
 
     def parameters(self) -> dict[str, Any]:
         """Give all parameters; JSON types only."""
@@ -106,23 +102,6 @@ class _OfPixels:
     def features(self, residual_chw: NDArray[np.float32]) -> Array:
         """Refuse: a residual is not what this looks at."""
         raise UsageError("A spectrum of the pixels is a part of 'fp extract --augment' alone.")
-
-    def fit(
-        self,
-        features: Spectra,
-        labels: Labels,
-        groups: NDArray[np.intp],
-        course: Course | None = None,
-    ) -> Fitted:
-        """Learn the weights; see `Estimator.fit`."""
-        found = linear_score(features, labels)
-        return Fitted(found.weights, offset=found.offset)
-
-    def score(self, features: Spectra, pattern: NDArray[np.float32], offset: float = 0.0) -> Scores:
-        """Apply the weights to spectra (N, C, H, W)."""
-        weights = pattern.astype(np.float64).ravel()
-        # One image at a time: the bits must not depend on how many are scored together.
-        return np.array([float(row.ravel() @ weights) for row in features]) - offset
 
 
 @dataclass(frozen=True)
@@ -136,10 +115,6 @@ class Cosine(_OfPixels):
         """Give the log cosine spectrum; see `cosine_spectrum`."""
         return cosine_spectrum(image_hwc)
 
-    def settle(self, features: Spectra, labels: Labels, groups: NDArray[np.intp]) -> Cosine:
-        """Give itself; see `Estimator.settle`."""
-        return self
-
 
 @dataclass(frozen=True)
 class Blocks(_OfPixels):
@@ -151,7 +126,3 @@ class Blocks(_OfPixels):
     def pixel_features(self, image_hwc: Pixels) -> Spectra:
         """Give the statistics; see `block_statistics`."""
         return block_statistics(image_hwc)
-
-    def settle(self, features: Spectra, labels: Labels, groups: NDArray[np.intp]) -> Blocks:
-        """Give itself; see `Estimator.settle`."""
-        return self

@@ -12,8 +12,7 @@ from scipy.fft import rfft2
 
 from fp.denoisers.errors import InputError
 from fp.fingerprint.compiled_spectrum import COLUMNS, window_power
-from fp.fingerprint.estimators import Course, Fitted, Labels, Role, Scheme, Scores
-from fp.fingerprint.estimators.discriminant import linear_score
+from fp.fingerprint.estimators.processing import Processing
 
 Spectra = NDArray[np.float64]
 
@@ -96,7 +95,7 @@ def _add_power(residual_chw: NDArray[np.float32], taper: Spectra, total: Spectra
 
 
 @dataclass(frozen=True)
-class Spectrum:
+class Spectrum(Processing):
     """Shrunk linear discriminant of log power spectra.
 
     Parameters
@@ -114,9 +113,6 @@ class Spectrum:
     window: int = 64
 
     name: ClassVar[str] = "spectrum"
-    role: ClassVar[Role] = "processing"
-    calibration: ClassVar[Scheme] = "cross-fitted"
-    correlates: ClassVar[bool] = False
 
     @property
     def reads(self) -> str:
@@ -130,24 +126,3 @@ class Spectrum:
     def features(self, residual_chw: NDArray[np.float32]) -> Spectra:
         """Give the log power spectrum, shape (3, window, window // 2 + 1)."""
         return log_power_spectrum(residual_chw, self.window)
-
-    def settle(self, features: Spectra, labels: Labels, groups: NDArray[np.intp]) -> Spectrum:
-        """Give itself; see `Estimator.settle`."""
-        return self
-
-    def fit(
-        self,
-        features: Spectra,
-        labels: Labels,
-        groups: NDArray[np.intp],
-        course: Course | None = None,
-    ) -> Fitted:
-        """Learn the weights; see `Estimator.fit`."""
-        found = linear_score(features, labels)
-        return Fitted(found.weights, offset=found.offset)
-
-    def score(self, features: Spectra, pattern: NDArray[np.float32], offset: float = 0.0) -> Scores:
-        """Apply the weights to log spectra (N, 3, window, window // 2 + 1)."""
-        weights = pattern.astype(np.float64).ravel()
-        # One image at a time: the bits must not depend on how many are scored together.
-        return np.array([float(row.ravel() @ weights) for row in features]) - offset
