@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.fft import dct, dctn
 from scipy.stats import norm
 from synthetic import Generator, photograph, save, write_generated, write_photographs
 
@@ -25,6 +26,7 @@ from fp.fingerprint.audit.comparing import (
     compare_numbers,
     wilson,
 )
+from fp.fingerprint.audit.compiled import count_vanishing
 from fp.fingerprint.audit.duplicates import Look, equal_pairs, look_of, near_pairs
 from fp.fingerprint.audit.findings import CODES, LEAST_AREA, severity_of
 from fp.fingerprint.audit.measuring import Folder, Measure, Properties, measure_folder
@@ -153,6 +155,24 @@ def test_no_grid_is_found_where_there_was_no_jpeg(side):
     assert not jpeg_grid(luminance_window(flat)).present
 
 
+@pytest.mark.parametrize("size", [(32, 32), (45, 71), (64, 33)])
+def test_vanishing_coefficients_are_counted_as_a_plain_transform_counts_them(size):
+    rng = np.random.default_rng(size)
+    luminance = (20 * rng.standard_normal(size)).cumsum(axis=1).astype(np.float32)
+    luminance = np.round(luminance / 8)  # many coefficients on either side of one half
+    rows = np.array([1, 3, 5, 7])
+    expected = np.zeros((8, 8), int)
+    for top in range(size[0] - 7):
+        for left in range(size[1] - 7):
+            block = dctn(luminance[top : top + 8, left : left + 8].astype(float), norm="ortho")
+            expected[top % 8, left % 8] += np.count_nonzero(np.abs(block[rows]) < 0.5)
+    found = np.empty((8, 8), np.int64)
+    basis = dct(np.eye(8, dtype=np.float32), norm="ortho", axis=0)
+    count_vanishing(luminance, basis, rows, found)
+    assert expected.min() > 0
+    assert np.abs(found - expected).max() <= 1  # one may lie within rounding of one half
+
+
 @pytest.mark.parametrize(("factor", "frequency"), [(1.25, 0.2), (1.5, 1 / 3), (1.1, 1 / 11)])
 def test_enlarging_leaves_a_period(factor, frequency):
     found = [resampling_trace(luminance_window(resized(textured(s, 256), factor))) for s in (1, 2)]
@@ -259,6 +279,30 @@ def test_the_dip_is_small_for_one_mode_and_large_for_two():
     two = dip_statistic(np.concatenate([rng.normal(-4, 1, 100), rng.normal(4, 1, 100)]))
     assert max(one) < 0.05 < 0.12 < two
     assert dip_statistic(np.array([0.0] * 100 + [1.0] * 100)) == pytest.approx(0.25, abs=0.01)
+
+
+def plain_gap(ordered, total):
+    """Give half the largest gap between the steps and the chords below them, chord by chord."""
+    steps = np.arange(ordered.size)
+    lowest = steps.astype(float)
+    for a in range(ordered.size):
+        for b in range(a + 1, ordered.size):
+            inside = np.arange(a, b)
+            chord = a + (b - a) * (ordered[inside] - ordered[a]) / (ordered[b] - ordered[a])
+            lowest[inside] = np.minimum(lowest[inside], chord)
+    return (steps + 1 - lowest).max() / total / 2
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_dip_is_the_smallest_gap_over_all_modes(seed):
+    rng = np.random.default_rng(seed)
+    sample = np.sort(rng.normal(3 * (rng.random(23) < 0.5), 1))
+    mirrored = -sample[::-1]
+    modes = range(sample.size)
+    expected = min(
+        max(plain_gap(sample[: m + 1], 23), plain_gap(mirrored[: 23 - m], 23)) for m in modes
+    )
+    assert dip_statistic(rng.permutation(sample)) == pytest.approx(expected, rel=1e-12)
 
 
 def test_one_population_is_not_split_whatever_its_shape():

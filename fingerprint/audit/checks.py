@@ -6,7 +6,6 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
 from fp.denoisers.files import display_path
 from fp.fingerprint.audit.comparing import Comparison, compare_categories, compare_numbers
@@ -145,6 +144,8 @@ def compare_classes(generated: Images, real: Images, prepared: str = "none") -> 
     compared += [c for check in NUMBERS if (c := _numbers(check, generated, real))]
     if not compared:
         return []
+    from scipy.stats import false_discovery_control  # takes a second, which no worker needs
+
     corrected = false_discovery_control([c.found.p for c in compared])
     return [_finding(c, float(p), prepared) for c, p in zip(compared, corrected, strict=True)]
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.stats import fisher_exact, mannwhitneyu
 
 _Z = 1.959963984540054  # of a two-sided 95 % interval
 
@@ -70,6 +68,8 @@ def compare_numbers(generated: NDArray[np.float64], real: NDArray[np.float64]) -
     sizes = generated.size, real.size
     if np.ptp(np.concatenate([generated, real])) == 0:
         return Comparison(0.5, 0.5, 0.5, 1.0, None, *medians, *sizes)
+    from scipy.stats import mannwhitneyu  # takes a second to import, which no worker needs
+
     test = mannwhitneyu(generated, real, alternative="two-sided")
     area = float(test.statistic) / (generated.size * real.size)
     area = max(area, 1 - area)
@@ -92,6 +92,8 @@ def area_interval(area: float, n: int, m: int) -> tuple[float, float]:
     tuple of float
         Both ends.
     """
+    from scipy.optimize import brentq  # like scipy.stats: no worker waits for it
+
     star = (n + m) / 2 - 1
 
     def excess(a: float, side: int) -> float:
@@ -129,6 +131,8 @@ def compare_categories(
     n, m = len(generated), len(real)
     if not n or not m:
         return None
+    from scipy.stats import fisher_exact  # as above
+
     ours, theirs = Counter(generated), Counter(real)
     # Of equal differences that of "yes", then by the text: no order of the files decides.
     levels = sorted({*ours, *theirs}, key=lambda level: (level is not True, str(level)))

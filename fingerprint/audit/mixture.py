@@ -7,7 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
+
+from fp.fingerprint.audit.compiled import dip
 
 Rows = NDArray[np.float64]
 
@@ -119,6 +120,8 @@ def _cut(tiles: Rows) -> tuple[Rows, NDArray[np.bool_]]:
     centred = tiles - tiles.mean(axis=0)
     components = np.linalg.svd(centred, full_matrices=False)[2][:_COMPONENTS]
     scores = centred @ components.T
+    from sklearn.cluster import KMeans  # takes a second to import, which no worker needs
+
     labels = KMeans(2, n_init=10, random_state=0).fit(scores).labels_.astype(bool)
     if min(labels.sum(), (~labels).sum()) < 4:  # outliers, not a cluster
         return components[0], labels
@@ -143,35 +146,7 @@ def dip_statistic(scores: Rows) -> float:
         Half of the largest gap between the empirical distribution function and its greatest convex
         minorant up to the mode, or its least concave majorant after it, at the best mode.
     """
-    ordered = np.sort(scores)
-    low, high = 0, ordered.size - 1
-    # The gap before the mode grows with the mode, the gap after it falls.
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _gap(ordered[: middle + 1], ordered.size) >= _gap(-ordered[middle:][::-1], ordered.size):
-            high = middle
-        else:
-            low = middle
-    return min(
-        max(_gap(ordered[: mode + 1], ordered.size), _gap(-ordered[mode:][::-1], ordered.size))
-        for mode in (low, high)
-    )
-
-
-def _gap(ordered: Rows, total: int) -> float:
-    """Give half the gap between steps of 1/total at ordered places and their convex minorant."""
-    before = np.arange(ordered.size) / total
-    hull = [0]
-    for place in range(1, ordered.size):
-        while len(hull) > 1:
-            a, b = hull[-2], hull[-1]
-            run, rise = ordered[place] - ordered[a], before[place] - before[a]
-            if (before[b] - before[a]) * run < rise * (ordered[b] - ordered[a]):
-                break
-            hull.pop()
-        hull.append(place)
-    minorant = np.interp(ordered, ordered[hull], before[hull])
-    return float((before + 1 / total - minorant).max()) / 2
+    return float(dip(np.sort(scores)))
 
 
 @lru_cache(maxsize=4)

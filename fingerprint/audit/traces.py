@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.fft import dct, rfft
 from scipy.ndimage import median_filter
+
+from fp.fingerprint.audit.compiled import count_vanishing
 
 Luminance = NDArray[np.float32]
 
@@ -129,17 +130,12 @@ def jpeg_grid(luminance: Luminance) -> Grid:
     height, width = luminance.shape
     if min(height, width) < 4 * _BLOCK:
         return Grid(0.0, 0, 0, False)
-    basis = dct(np.eye(_BLOCK, dtype=np.float32), norm="ortho", axis=0).T
-    columns = sliding_window_view(luminance, _BLOCK, axis=0) @ basis[:, _ROWS]
-    shares = np.zeros((_BLOCK, _BLOCK))
-    for index in range(len(_ROWS)):
-        plane = np.ascontiguousarray(columns[:, :, index])
-        zeros = np.abs(sliding_window_view(plane, _BLOCK, axis=1) @ basis) < 0.5
-        counts = zeros.sum(axis=-1, dtype=np.uint8)
-        for row in range(_BLOCK):
-            for column in range(_BLOCK):
-                shares[row, column] += counts[row::_BLOCK, column::_BLOCK].mean()
-    shares /= len(_ROWS) * _BLOCK
+    basis = dct(np.eye(_BLOCK, dtype=np.float32), norm="ortho", axis=0)
+    counts = np.empty((_BLOCK, _BLOCK), dtype=np.int64)
+    count_vanishing(np.ascontiguousarray(luminance), basis, np.array(_ROWS), counts)
+    # Blocks that begin at each phase, of all that fit.
+    down, across = ((side - _BLOCK - np.arange(_BLOCK)) // _BLOCK + 1 for side in luminance.shape)
+    shares = counts / np.outer(down, across) / (len(_ROWS) * _BLOCK)
     second, best = np.sort(shares, axis=None)[-2:]
     row, column = divmod(int(shares.argmax()), _BLOCK)
     blocks = (height // _BLOCK - 1) * (width // _BLOCK - 1)
