@@ -245,7 +245,8 @@ def shuffle_labels(labels: Labels, groups: Groups, rng: np.random.Generator) -> 
         Shuffled labels.
     """
     shuffled = labels.copy()
-    members = [np.flatnonzero(groups == g) for g in np.unique(groups)]
+    _, counts = np.unique(groups, return_counts=True)
+    members = np.split(np.argsort(groups, kind="stable"), np.cumsum(counts)[:-1])
     pure = [m for m in members if labels[m].all() or not labels[m].any()]
     for place, origin in zip(pure, rng.permutation(len(pure)), strict=True):
         shuffled[place] = labels[pure[int(origin)][0]]

@@ -19,6 +19,7 @@ from fp.fingerprint.crossfit import Groups, HeldOut, deal, learn_and_hold_out
 from fp.fingerprint.estimators import Array, Course, Estimator, Fitted, Labels, Scores
 from fp.fingerprint.fusion import Columns, Fusion, fuse, hold_out
 from fp.fingerprint.typicality import Distances, Typicality
+from fp.fingerprint.workers import side_by_side
 
 Stacks = Mapping[str, Array]
 """Features of images by name; rows are images."""
@@ -88,6 +89,7 @@ class Recipe:
         folds: int = 10,
         seed: int = 0,
         course: Course | None = None,
+        jobs: int = 1,
     ) -> Learned:
         """Learn from images, and score them by what had not seen them.
 
@@ -105,16 +107,21 @@ class Recipe:
             Seed of the folds.
         course : Course, optional
             Progress and checkpoint of a long fit.
+        jobs : int
+            Number of parts that are learned at once; the result does not depend on it.
 
         Returns
         -------
         Learned
             Patterns, weights and held-out scores.
         """
-        held = tuple(
-            learn_and_hold_out(part, stacks[part.reads], labels, groups, folds, seed, course)
-            for part in self.parts
-        )
+
+        def hold(part: Estimator) -> HeldOut:
+            stack = stacks[part.reads]
+            return learn_and_hold_out(part, stack, labels, groups, folds, seed, course)
+
+        # A long fit stays in the main thread, where an interrupt reaches it.
+        held = tuple(side_by_side(hold, self.parts, jobs if self.is_closed_form else 1))
         if not self.joins:
             return Learned(self, held, held[0])
         # A part that holds back a quarter scores that quarter alone; the fusion learns there.

@@ -20,6 +20,7 @@ from fp.fingerprint.estimators.tile import Tile
 from fp.fingerprint.estimators.tile import refold as refold_tile
 from fp.fingerprint.fingerprint import NullControl
 from fp.fingerprint.learning import Recipe, Stacks
+from fp.fingerprint.workers import side_by_side
 
 Doubles = NDArray[np.float64]
 
@@ -55,6 +56,7 @@ def permutation_control(
     groups: Groups,
     shuffles: int = SHUFFLES,
     seed: int = 0,
+    jobs: int = 1,
 ) -> Nulls:
     """Compare the separation of held-out scores with that under shuffled labels.
 
@@ -72,6 +74,8 @@ def permutation_control(
         Number of shuffles.
     seed : int
         Seed of folds and shuffles.
+    jobs : int
+        Number of parts that are scored at once; the result does not depend on it.
 
     Returns
     -------
@@ -93,7 +97,11 @@ def permutation_control(
             inside = dealt == fold
             columns[inside, index] = shuffle_labels(labels[inside], groups[inside], rng)
     parts = [part for part in recipe.parts if _is_shrunk(part)]
-    scores = {part: _standardised(part, stacks, columns, dealt) for part in parts}
+
+    def standardised(part: Estimator) -> Doubles:
+        return _standardised(part, stacks, columns, dealt)
+
+    scores = dict(zip(parts, side_by_side(standardised, parts, jobs), strict=True))
     specific = [part for part in parts if part.role == "generator-specific"]
     whole = _control(sum(scores.values()), columns, seed)
     if not specific or len(specific) == len(parts):

@@ -29,7 +29,7 @@ from worker_tasks import (
 
 from fp.denoisers.errors import ImageError, InputError
 from fp.fingerprint import workers
-from fp.fingerprint.workers import run_in_order
+from fp.fingerprint.workers import run_in_order, side_by_side
 
 MANY = 3 * workers.FEWEST_FOR_WORKERS
 
@@ -63,6 +63,13 @@ def test_few_items_or_one_job_stay_in_this_process():
     assert set(run_in_order(process_of, range(MANY), lost, 1)) == {os.getpid()}
     few = workers.FEWEST_FOR_WORKERS - 1
     assert set(run_in_order(process_of, range(few), lost, 2)) == {os.getpid()}
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 9])
+def test_threads_give_results_in_order_and_raise_what_was_raised(jobs):
+    assert side_by_side(square, range(5), jobs) == [0, 1, 4, 9, 16]
+    with pytest.raises(ZeroDivisionError):
+        side_by_side(lambda n: 1 // n, [1, 0], jobs)
 
 
 def test_work_is_spread_over_as_many_processes_as_asked():
