@@ -45,7 +45,7 @@ class ResidualCache:
     folder : Path
         Made where missing.
     limit_bytes : int
-        Size beyond which the entries unused for longest are deleted.
+        Size beyond which the entries unused for longest are deleted; with 0 nothing is kept.
     """
 
     folder: Path
@@ -67,6 +67,8 @@ class ResidualCache:
         ndarray of float32, shape (3, H, W)
             The same values either way.
         """
+        if not self.limit_bytes:
+            return residual(image_hwc)
         path = self._path(image_hwc, residual.identity.digest)
         shape = (3, *image_hwc.shape[:2])
         found = _read(path, shape)

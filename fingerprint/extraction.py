@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from fp.fingerprint.crossfit import (
 from fp.fingerprint.estimators import Array, Course, Labels
 from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.learning import Learned, Recipe
+from fp.fingerprint.one_pass import Take, audit_of, stacked
 from fp.fingerprint.permutation import Nulls, permutation_control
 from fp.fingerprint.population import (
     Examined,
@@ -44,7 +45,7 @@ from fp.fingerprint.population import (
     require_folders,
     residual_store,
     residuals,
-    survey,
+    survey_all,
 )
 from fp.fingerprint.specificity import describe as describe_specificity
 from fp.fingerprint.specificity import foreign_claims
@@ -207,15 +208,15 @@ def extract(
         usable(method.parts, reduction.crop, method.name)
     if options.augment is not None:
         with_pixels(method)  # refuses what no expert can join, before images are read
-    reduction, audited = prepare(
-        (generated, real), reduction, options.match, options.audit, jobs, progress
-    )
-    with residual_store(cache) as store:
-        populations = [
-            survey(folder, reduction, store, jobs, progress) for folder in (generated, real)
-        ]
+    reduction = prepare((generated, real), reduction, options.match)
+    denoiser = reduction.residual().identity
+    take = Take(method, denoiser if options.audit else None)
+    # Every residual is read once, but for windows and a second look.
+    with residual_store(cache, dear=bool(denoiser.weights_sha256)) as store:
+        populations = survey_all((generated, real), reduction, store, jobs, progress, take)
         for folder, population in zip((generated, real), populations, strict=True):
             _require_enough(folder, population)
+        audited = audit_of(populations, reduction.preparation) if options.audit else None
         images = [image for population in populations for image in population.images]
         labels = np.array(
             [True] * len(populations[0].images) + [False] * len(populations[1].images)
@@ -223,7 +224,8 @@ def extract(
         groups = group([i.source for i in images], [i.sha256 for i in images])
         course = Course(_stage("optimisation", progress), checkpoint)
 
-        stacks: dict[str, Array] = {}
+        rows = (taken.features for population in populations for taken in population.taken)
+        stacks = stacked(rows, len(images))
 
         def learn(method: Recipe) -> Fingerprint:
             missing = tuple(part for part in method.parts if part.reads not in stacks)
@@ -232,8 +234,9 @@ def extract(
                 stacks.update(_features(images, unread, reduction, store, progress))
             # One thread: the matrices are small, and its sums have the same bits on every machine.
             with threadpool_limits(1, user_api="blas"):
-                learned = method.learn(stacks, labels, groups, options.folds, options.seed, course)
-                nulls = _nulls(options, learned, stacks, labels, groups)
+                asked = options.folds, options.seed, course, jobs
+                learned = method.learn(stacks, labels, groups, *asked)
+                nulls = _nulls(options, learned, stacks, labels, groups, jobs)
                 settings = _resolved(options, learned, nulls)
                 return assemble(name, settings, reduction, images, labels, learned, nulls)
 
@@ -341,15 +344,13 @@ def _features(
     store: ResidualCache,
     progress: Progress | None,
 ) -> dict[str, Array]:
-    stacks: dict[str, Array] = {}
-    for index, residual in enumerate(residuals(images, reduction, store)):
-        for name, feature in method.features(residual).items():
-            if name not in stacks:
-                stacks[name] = np.empty((len(images), *feature.shape), dtype=feature.dtype)
-            stacks[name][index] = feature
-        if progress is not None:
-            progress("residuals", index + 1, len(images))
-    return stacks
+    def rows() -> Iterator[dict[str, Array]]:
+        for done, residual in enumerate(residuals(images, reduction, store), start=1):
+            yield method.features(residual)
+            if progress is not None:
+                progress("residuals", done, len(images))
+
+    return stacked(rows(), len(images))
 
 
 def _nulls(
@@ -358,6 +359,7 @@ def _nulls(
     stacks: dict[str, Array],
     labels: Labels,
     groups: Groups,
+    jobs: int,
 ) -> Nulls | None:
     method = learned.recipe
     if method.joins and not method.is_closed_form:
@@ -366,7 +368,7 @@ def _nulls(
         shuffles = permutation.SHUFFLES if options.null is None else options.null
         if not shuffles:
             return None
-        return permutation_control(method, stacks, labels, groups, shuffles, options.seed)
+        return permutation_control(method, stacks, labels, groups, shuffles, options.seed, jobs)
     if not options.null:
         return None
     observed = separation(learned.held.scores, labels[learned.held.index])

@@ -15,10 +15,19 @@ from typing import Any
 
 from fp.denoisers import registry
 from fp.denoisers.cache import ResidualCache
+from fp.denoisers.container import Container
 from fp.denoisers.crop import CropRule
 from fp.denoisers.degradations import Degradation, Pixels
 from fp.denoisers.errors import ImageError, InputError
-from fp.denoisers.images import Limits, display_path, find_images, image_size, load_image
+from fp.denoisers.images import (
+    Limits,
+    LoadedImage,
+    display_path,
+    find_images,
+    image_size,
+    load_image,
+    load_with_container,
+)
 from fp.denoisers.residual import FloatArray, Residual
 from fp.fingerprint.crossfit import sources_of
 from fp.fingerprint.workers import run_in_order, with_one_thread
@@ -72,6 +81,32 @@ class Examined:
     size: str
     format: str
     converted: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A file while its pixels are in memory, for whoever wants more of it than the residual.
+
+    Parameters
+    ----------
+    image : LoadedImage
+        The whole image.
+    stored : Container
+        How it is stored.
+    part : ndarray of uint8, shape (height, width, 3)
+        The examined part.
+    residual : ndarray of float32, shape (3, height, width)
+        Its residual.
+    """
+
+    image: LoadedImage
+    stored: Container
+    part: Pixels
+    residual: FloatArray
+
+
+Look = Callable[[Seen], Any]
+"""What is taken of a file while it is in memory; picklable, as is what it gives."""
 
 
 @dataclass(frozen=True)
@@ -141,20 +176,37 @@ class Population:
         In the order of their hashes, so that names and order of the files change nothing.
     skipped : tuple of Skipped
         Files that were not examined.
+    taken : tuple
+        What the look that was asked for gave of each image, in the same order.
     """
 
     images: tuple[Examined, ...]
     skipped: tuple[Skipped, ...]
+    taken: tuple[Any, ...] = ()
 
 
 @contextmanager
-def residual_store(cache: ResidualCache | None) -> Iterator[ResidualCache]:
-    """Give the user's cache, or one that lasts as long as the block."""
+def residual_store(cache: ResidualCache | None, dear: bool = True) -> Iterator[ResidualCache]:
+    """Give the user's cache, or one that lasts as long as the block.
+
+    Parameters
+    ----------
+    cache : ResidualCache or None
+        The user's cache.
+    dear : bool
+        Whether a residual costs more than to write and to delete it; else the block's own cache
+        keeps nothing.
+
+    Yields
+    ------
+    ResidualCache
+        Where residuals are looked for and kept.
+    """
     if cache is not None:
         yield cache
         return
     with tempfile.TemporaryDirectory(prefix="fp-") as folder:
-        yield ResidualCache(Path(folder), limit_bytes=2**62)
+        yield ResidualCache(Path(folder), limit_bytes=2**62 if dear else 0)
 
 
 def require_folders(generated: Path, real: Path) -> None:
@@ -227,12 +279,24 @@ def survey(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Population:
-    """Examine every file of a folder and see to it that its residual is in the store.
+    """Examine every file of a folder; see `survey_all`."""
+    return survey_all([folder], reduction, store, jobs, progress)[0]
+
+
+def survey_all(
+    folders: Sequence[Path],
+    reduction: Reduction,
+    store: ResidualCache,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    look: Look | None = None,
+) -> list[Population]:
+    """Examine every file of some folders and see to it that its residual is in the store.
 
     Parameters
     ----------
-    folder : Path
-        Folder of one class, searched recursively.
+    folders : sequence of Path
+        A folder of each class, searched recursively.
     reduction : Reduction
         How files become residuals.
     store : ResidualCache
@@ -241,47 +305,65 @@ def survey(
         Number of processes.
     progress : callable, optional
         Called after every image.
+    look : callable, optional
+        What else is taken of each image while it is in memory.
 
     Returns
     -------
-    Population
-        Images in the order of their hashes, and what was skipped.
+    list of Population
+        One a folder: images in the order of their hashes, and what was skipped.
     """
-    paths = find_images([folder])
-    task = _Examine(folder, reduction, store.folder, store.limit_bytes)
-    images, skipped = [], []
-    results = run_in_order(task, paths, _worker_died, jobs, seconds=reduction.limits.seconds)
-    for done, result in enumerate(results, start=1):
-        if isinstance(result, Examined):
-            images.append(result)
+    found = [find_images([folder]) for folder in folders]
+    items = [(folder, path) for folder, paths in zip(folders, found, strict=True) for path in paths]
+    task = _Examine(reduction, store.folder, store.limit_bytes, look)
+    results = run_in_order(task, items, _worker_died, jobs, seconds=reduction.limits.seconds)
+    rows: list[list[tuple[Examined, Any]]] = [[] for _ in folders]
+    skipped: list[list[Skipped]] = [[] for _ in folders]
+    places = [place for place, paths in enumerate(found) for _ in paths]
+    for place, result in zip(places, results, strict=True):
+        if isinstance(result, Skipped):
+            skipped[place].append(result)
         else:
-            skipped.append(result)
+            rows[place].append(result)
         if progress is not None:
-            progress(display_path(folder), done, len(paths))
+            done = len(rows[place]) + len(skipped[place])
+            progress(display_path(folders[place]), done, len(found[place]))
+    return [_population(*each) for each in zip(folders, rows, skipped, strict=True)]
+
+
+def _population(
+    folder: Path, rows: list[tuple[Examined, Any]], skipped: list[Skipped]
+) -> Population:
     # Named when it is known which files count: what was skipped must not change the rest.
-    sources = sources_of([image.path.relative_to(folder) for image in images])
-    images = [replace(image, source=name) for image, name in zip(images, sources, strict=True)]
-    images.sort(key=lambda image: (image.sha256, image.path.as_posix()))
-    return Population(tuple(images), tuple(skipped))
+    sources = sources_of([image.path.relative_to(folder) for image, _ in rows])
+    named = [
+        (replace(image, source=name), taken)
+        for (image, taken), name in zip(rows, sources, strict=True)
+    ]
+    named.sort(key=lambda row: (row[0].sha256, row[0].path.as_posix()))
+    images, taken = tuple(image for image, _ in named), tuple(taken for _, taken in named)
+    return Population(images, tuple(skipped), taken)
 
 
 @dataclass(frozen=True)
 class _Examine:
-    root: Path
     reduction: Reduction
     cache_folder: Path
     cache_limit: int
+    look: Look | None
 
-    def __call__(self, path: Path) -> Examined | Skipped:
+    def __call__(self, item: tuple[Path, Path]) -> tuple[Examined, Any] | Skipped:
+        root, path = item
         try:
-            image = load_image(path, self.root, self.reduction.limits)
+            image, stored = load_with_container(path, root, self.reduction.limits)
             part = self.reduction.part(image.rgb_hwc)
             store = _store(self.cache_folder, self.cache_limit)
-            store.residual(part, self.reduction.residual())
+            residual = store.residual(part, self.reduction.residual())
         except ImageError as error:
             return Skipped(path, error.reason, str(error))
+        taken = None if self.look is None else self.look(Seen(image, stored, part, residual))
         size = f"{image.width}x{image.height}"
-        return Examined(path, image.sha256, "", size, image.format, image.converted)
+        return Examined(path, image.sha256, "", size, image.format, image.converted), taken
 
 
 @lru_cache(maxsize=4)
@@ -289,7 +371,8 @@ def _store(folder: Path, limit_bytes: int) -> ResidualCache:
     return ResidualCache(folder, limit_bytes)
 
 
-def _worker_died(path: Path) -> Skipped:
+def _worker_died(item: tuple[Path, Path]) -> Skipped:
+    _, path = item
     message = f"{display_path(path)} ended the process that examined it."
     return Skipped(path, "worker_died", message)
 

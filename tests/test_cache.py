@@ -79,6 +79,14 @@ def test_a_hit_is_the_miss_bit_for_bit(tmp_path: Path) -> None:
     assert cache.residual(image(0), Residual(denoiser)).tobytes() == miss.tobytes()
 
 
+def test_without_room_nothing_is_kept(tmp_path: Path) -> None:
+    denoiser, cache = Counting(), ResidualCache(tmp_path / "cache", limit_bytes=0)
+    for _ in range(2):
+        cache.residual(image(1), Residual(denoiser))
+    assert len(denoiser.calls) == 2
+    assert not (tmp_path / "cache").exists()
+
+
 def test_memory_layout_does_not_matter(tmp_path: Path) -> None:
     check(tmp_path, image(0), calls=1)
     wide = np.zeros((50, 90, 3), np.uint8)

@@ -16,9 +16,11 @@ from commands import EPOCH, environment, fp, fp_process, laboratory, start, stat
 from synthetic import photograph, save, write_photographs
 
 from fp.denoisers.cache import ResidualCache
+from fp.denoisers.crop import CropRule
 from fp.denoisers.errors import InputError
 from fp.denoisers.images import display_path, find_images
 from fp.fingerprint.extraction import ExtractOptions, extract
+from fp.fingerprint.population import Reduction, residuals, survey
 from fp.fingerprint.store import read_bank
 
 # What a test about something else needs not wait for.
@@ -145,19 +147,35 @@ def folders_of(generated: Path, real: Path) -> tuple[object, ...]:
     return ("--generated", generated, "--real", real, "--name", "g", "--denoiser", "wavelet")
 
 
-def test_a_changed_or_vanished_file_is_one_clear_error(lab, tmp_path):
-    for index, harm in enumerate((Path.unlink, lambda path: save(photograph(99), path))):
-        folder = tmp_path / f"made {index}"
-        shutil.copytree(lab.made(0), folder)
-        victim = folder / "made0 0000.png"
+HARMS = (Path.unlink, lambda path: save(photograph(99), path))
 
-        def progress(stage, done, total, harm=harm, victim=victim):
-            if stage == display_path(lab.real) and done == total:
-                harm(victim)
 
-        options = ExtractOptions(method="mean", folds=2, size=(32, 32), denoiser="wavelet")
-        with pytest.raises(InputError, match=r"made0 0000\.png changed while it was in use; run"):
-            extract(folder, lab.real, "g", options, ResidualCache(lab.cache), 1, progress)
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_file_that_changes_after_it_was_read_changes_nothing(harm, lab, tmp_path):
+    folder = tmp_path / "made"
+    shutil.copytree(lab.made(0), folder)
+    victim = folder / "made0 0000.png"
+
+    def progress(stage, done, total):
+        if stage == display_path(lab.real) and done == total:
+            harm(victim)
+
+    options = ExtractOptions(method="mean", folds=2, size=(32, 32), denoiser="wavelet")
+    found = extract(folder, lab.real, "g", options, None, 1, progress).fingerprint
+    whole = extract(lab.made(0), lab.real, "g", options).fingerprint
+    assert found.pattern.tobytes() == whole.pattern.tobytes()
+    assert not victim.exists() or victim.read_bytes() != (lab.made(0) / victim.name).read_bytes()
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_file_that_changed_before_it_is_read_again_is_one_clear_error(harm, lab, tmp_path):
+    folder = tmp_path / "made"
+    shutil.copytree(lab.made(0), folder)
+    reduction, store = Reduction("wavelet", CropRule(32, 32)), ResidualCache(lab.cache)
+    images = survey(folder, reduction, store).images
+    harm(folder / "made0 0000.png")
+    with pytest.raises(InputError, match=r"made0 0000\.png changed while it was in use; run"):
+        list(residuals(images, reduction, store))
 
 
 def test_a_file_that_vanishes_before_it_is_read_is_skipped(lab, tmp_path, monkeypatch):
@@ -298,9 +316,9 @@ def test_killed_at_any_moment_it_leaves_nothing_half_written_and_ends_the_same(l
     output.parent.mkdir()
     chance = random.Random(8)
     # While residuals are made, then at whatever comes after them.
-    for residuals in (1, 12, 30, 48, 48):
+    for made in (1, 12, 30, 48, 48):
         with start(*arguments, output, FP_CACHE=cache) as process:
-            wait_for(lambda n=residuals: len(list(cache.glob("*/*.residual"))) >= n, process)
+            wait_for(lambda n=made: len(list(cache.glob("*/*.residual"))) >= n, process)
             time.sleep(chance.uniform(0, 0.3 if residuals == 48 else 0.02))
             process.kill()
         assert not output.exists() or output.read_bytes() == (tmp_path / "whole.h5").read_bytes()

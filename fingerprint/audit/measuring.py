@@ -23,7 +23,7 @@ from fp.denoisers.images import (
     find_images,
     load_with_container,
 )
-from fp.denoisers.residual import Residual
+from fp.denoisers.residual import DenoiserIdentity, Residual
 from fp.fingerprint.audit.duplicates import Look, look_of
 from fp.fingerprint.audit.mixture import tile_of
 from fp.fingerprint.audit.traces import (
@@ -167,7 +167,7 @@ class Measure:
             part = image.rgb_hwc if self.crop is None else self.crop.apply(image.rgb_hwc)
         except ImageError as error:
             return Skipped(path, error.reason, str(error))
-        return _measure(image, stored, Degradation(self.preparation).apply(part))
+        return measure_part(image, stored, Degradation(self.preparation).apply(part))
 
 
 def measure_folder(
@@ -225,15 +225,39 @@ def _residual() -> Residual:
     return with_one_thread(registry.get(RESIDUALS))
 
 
-def _measure(image: LoadedImage, stored: Container, part: NDArray[np.uint8]) -> Properties:
+def measure_part(
+    image: LoadedImage,
+    stored: Container,
+    part: NDArray[np.uint8],
+    known: tuple[DenoiserIdentity, NDArray[np.float32]] | None = None,
+) -> Properties:
+    """Measure an image that is in memory.
+
+    Parameters
+    ----------
+    image : LoadedImage
+        The whole image.
+    stored : Container
+        How it is stored.
+    part : ndarray of uint8, shape (H, W, 3)
+        The part whose pixels are measured, as it was prepared.
+    known : tuple of DenoiserIdentity and ndarray of float32, shape (3, H, W), optional
+        Residual of the part by some denoiser; taken where the audit would compute the same.
+
+    Returns
+    -------
+    Properties
+        What was measured.
+    """
     luminance = luminance_window(part)
     grid, period = jpeg_grid(luminance), resampling_trace(luminance)
     middle = luminance[1:-1, 1:-1]
     around = luminance[:-2, 1:-1] + luminance[2:, 1:-1] + luminance[1:-1, :-2] + luminance[1:-1, 2:]
     laplacian = 4 * middle - around if middle.size else np.zeros(1, np.float32)
-    # From the first pixel, so that a lattice has one phase in all images.
-    residual = _residual()(np.ascontiguousarray(part[:_SIDE, :_SIDE])) if _large(part) else None
     channels, window = image.rgb_hwc, window_of(part)
+    red, green, blue = (window[..., channel] for channel in range(3))
+    largest = np.maximum(np.maximum(red, green), blue)
+    smallest = np.minimum(np.minimum(red, green), blue)
     return Properties(
         path=image.path,
         sha256=image.sha256,
@@ -253,19 +277,26 @@ def _measure(image: LoadedImage, stored: Container, part: NDArray[np.uint8]) -> 
         brightness=float(luminance.mean()),
         sharpness=float(np.log10(np.square(laplacian).mean() + 0.01)),
         clipped=float(((window == 0) | (window == 255)).mean()),
-        colourfulness=float((window.max(axis=2) - window.min(axis=2)).mean()),
+        colourfulness=float((largest - smallest).mean()),
         look=look_of(channels),
-        tile=None if residual is None else tile_of(residual),
+        tile=_tile(part, known),
     )
+
+
+def _tile(
+    part: NDArray[np.uint8], known: tuple[DenoiserIdentity, NDArray[np.float32]] | None
+) -> NDArray[np.float32] | None:
+    height, width = part.shape[:2]
+    if min(height, width) < 32:
+        return None
+    if known is not None and max(height, width) <= _SIDE and known[0] == _residual().identity:
+        return tile_of(known[1])
+    # From the first pixel, so that a lattice has one phase in all images.
+    return tile_of(_residual()(np.ascontiguousarray(part[:_SIDE, :_SIDE])))
 
 
 def _is_grey(image_hwc: NDArray[np.uint8]) -> bool:
     return bool((image_hwc == image_hwc[..., :1]).all())
-
-
-def _large(part: NDArray[np.uint8]) -> bool:
-    height, width = part.shape[:2]
-    return bool(height >= 32 and width >= 32)
 
 
 def _pixels_hash(image_hwc: NDArray[np.uint8]) -> str:

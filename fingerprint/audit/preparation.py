@@ -1,4 +1,4 @@
-"""Audit and matching as extraction does them: before anything is learned."""
+"""Matching: both classes re-encoded alike, before anything is learned."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ import numpy as np
 from fp.denoisers.degradations import Degradation
 from fp.denoisers.errors import ImageError
 from fp.denoisers.images import Limits, find_images, read_container
-from fp.fingerprint.audit import audit
-from fp.fingerprint.audit.findings import Audit
-from fp.fingerprint.audit.measuring import Measure, measure_folder
-from fp.fingerprint.population import Progress, Reduction
+from fp.fingerprint.population import Reduction
 
 LOWEST = "lowest"
 """Asks for JPEG at the quality that `matching_quality` finds."""
@@ -72,15 +69,8 @@ def check_match(match: str | None) -> None:
         Degradation(match)
 
 
-def prepare(
-    folders: tuple[Path, Path],
-    reduction: Reduction,
-    match: str | None,
-    wanted: bool,
-    jobs: int = 1,
-    progress: Progress | None = None,
-) -> tuple[Reduction, Audit | None]:
-    """Find out how both classes are prepared, and audit them as their residuals will see them.
+def prepare(folders: tuple[Path, Path], reduction: Reduction, match: str | None) -> Reduction:
+    """Find out how both classes are prepared.
 
     Parameters
     ----------
@@ -90,32 +80,12 @@ def prepare(
         How files become residuals.
     match : str or None
         What both classes go through, as in `check_match`.
-    wanted : bool
-        Whether an audit is wanted.
-    jobs : int
-        Number of processes; the result does not depend on it.
-    progress : callable, optional
-        Called with a stage, the number done and the total.
 
     Returns
     -------
-    tuple of Reduction and Audit or None
-        The reduction with its preparation, and what was found where it was asked for.
+    Reduction
+        The reduction with its preparation.
     """
-
     if match == LOWEST:
         match = f"jpeg:{matching_quality(folders, reduction.limits)}"
-    if match is not None:
-        reduction = replace(reduction, preparation=match)
-    if not wanted:
-        return reduction, None
-    generated, real = (
-        measure_folder(
-            folder,
-            Measure(folder, reduction.crop, reduction.preparation, reduction.limits),
-            jobs,
-            progress,
-        )
-        for folder in folders
-    )
-    return reduction, audit(generated, real, prepared=reduction.preparation)
+    return reduction if match is None else replace(reduction, preparation=match)
