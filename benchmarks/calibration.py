@@ -18,15 +18,15 @@ from sklearn.metrics import roc_auc_score
 
 from fp.denoisers.cache import ResidualCache, default_folder
 from fp.denoisers.crop import CropRule
-from fp.fingerprint import likelihood
-from fp.fingerprint.crossfit import group, shuffle_labels
-from fp.fingerprint.decision import p_real
+from fp.fingerprint.deciding import likelihood
+from fp.fingerprint.deciding.decision import p_real
 from fp.fingerprint.evaluation import mean_of, split
 from fp.fingerprint.evaluation.statistics import cllr, cllr_min
 from fp.fingerprint.fingerprint import Calibration
-from fp.fingerprint.learning import recipe
-from fp.fingerprint.population import Reduction, residuals, survey
-from fp.fingerprint.typicality import LEVEL
+from fp.fingerprint.fitting.crossfit import group, shuffle_labels
+from fp.fingerprint.fitting.learning import recipe
+from fp.fingerprint.fitting.population import Reduction, residuals, survey
+from fp.fingerprint.fitting.typicality import LEVEL
 
 
 def load(method, reduction, generator, store):

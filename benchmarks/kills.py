@@ -135,7 +135,7 @@ def journal_rows(journal: Path) -> list[bytes]:
 
 def check_tables(output: Path, rows: list[bytes]) -> list[bytes]:
     """Check rows of a journal, or tables that are whole."""
-    from fp.fingerprint.collecting import JOURNAL
+    from fp.fingerprint.examining.collecting import JOURNAL
 
     found = journal_rows(output / JOURNAL)
     if (output / JOURNAL).exists():
@@ -323,7 +323,7 @@ def written(subject: Subject, folder: Path) -> set[str]:
 
 def is_result(name: str) -> bool:
     """Say whether a file is a result: neither hidden nor the journal of a run that goes on."""
-    from fp.fingerprint.collecting import JOURNAL
+    from fp.fingerprint.examining.collecting import JOURNAL
 
     return name[0] != "." and name != JOURNAL
 

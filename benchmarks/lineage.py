@@ -26,7 +26,7 @@ from held_out import PROJECT, put_section, stamp
 
 from fp.denoisers.cache import ResidualCache, default_folder
 from fp.denoisers.crop import CropRule
-from fp.fingerprint.population import Reduction
+from fp.fingerprint.fitting.population import Reduction
 from fp.lineage.analysis import LineageOptions, analyse
 from fp.lineage.collection import Collection, collect, generator_folders
 from fp.lineage.cross_detection import feature_rows

@@ -31,11 +31,11 @@ from PIL import Image
 from fp.denoisers import find_images, load_image, registry
 from fp.denoisers.crop import CropRule
 from fp.denoisers.images import LoadedImage
-from fp.fingerprint.detection import DetectOptions, Preparation, examine, residual_for
-from fp.fingerprint.examination import bank_identity, open_for_examination
+from fp.fingerprint.deciding.judge import judge_of
+from fp.fingerprint.examining.detection import DetectOptions, Preparation, examine, residual_for
+from fp.fingerprint.examining.examination import bank_identity, open_for_examination
 from fp.fingerprint.fingerprint import Calibration, Fingerprint, NullControl
-from fp.fingerprint.judge import judge_of
-from fp.fingerprint.learning import recipe
+from fp.fingerprint.fitting.learning import recipe
 from fp.fingerprint.store import read_bank, write_bank
 
 PATH = click.Path(path_type=Path, exists=True)

@@ -25,11 +25,11 @@ from fp.fingerprint.conditions import examining, learning
 from fp.fingerprint.conditions.hypotheses import hypotheses
 from fp.fingerprint.conditions.ladder import LADDER, Augmentation, with_pixels
 from fp.fingerprint.conditions.versions import features_of
-from fp.fingerprint.crossfit import shuffle_labels
+from fp.fingerprint.deciding.judge import Features
 from fp.fingerprint.evaluation import mean_of
 from fp.fingerprint.fingerprint import Calibration, Fingerprint
-from fp.fingerprint.judge import Features
-from fp.fingerprint.learning import recipe
+from fp.fingerprint.fitting.crossfit import shuffle_labels
+from fp.fingerprint.fitting.learning import recipe
 
 IAB = ("resize:0.5", "resize:0.25", "jpeg:65", "jpeg:30", "blur:3", "blur:5")
 DIF = ("jpeg:75", "jpeg:50", "nearest:0.5", "blur:3")

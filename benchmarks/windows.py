@@ -37,8 +37,8 @@ from sklearn.metrics import roc_auc_score
 from fp.denoisers import load_image
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.degradations import Degradation
-from fp.fingerprint.detection import residual_for
 from fp.fingerprint.evaluation.editing import SHAPES, region
+from fp.fingerprint.examining.detection import residual_for
 from fp.fingerprint.extraction import ExtractOptions, extract
 from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.windows.combining import WindowJudge, weights_of, window_judge_of

@@ -55,10 +55,10 @@ def command(
     from fp.fingerprint import audit
     from fp.fingerprint.audit import report
     from fp.fingerprint.audit.measuring import Measure, measure_folder
+    from fp.fingerprint.fitting.population import require_folders
     from fp.fingerprint.manifest import Recorder, Source, list_inputs
     from fp.fingerprint.manifest.writing import LISTING, MANIFEST
-    from fp.fingerprint.outputs import check_folder
-    from fp.fingerprint.population import require_folders
+    from fp.fingerprint.processes.outputs import check_folder
 
     inputs = (generated, real, *tests)
     require_folders(generated, real)

@@ -139,7 +139,7 @@ def run(
     """
     from fp.denoisers.images import Limits
     from fp.fingerprint.case import open_case, run_case
-    from fp.fingerprint.detection import DetectOptions
+    from fp.fingerprint.examining.detection import DetectOptions
 
     options = DetectOptions(
         rule="nearest-mean" if rule == "nearest-mean" else "conformal",
@@ -186,7 +186,7 @@ def export(case: Path, output: Path, overwrite: bool) -> None:
     from fp.denoisers.files import display_path
     from fp.fingerprint.case import open_case, verify_case, write_archive, write_report
     from fp.fingerprint.manifest.verification import Check
-    from fp.fingerprint.outputs import check_file
+    from fp.fingerprint.processes.outputs import check_file
 
     if output.suffix.lower() != ".zip":
         raise click.BadParameter(f"{display_path(output)} does not end in .zip", param_hint="-o")

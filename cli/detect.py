@@ -121,13 +121,13 @@ def command(
     Example: fp detect sd14.h5 unknown/ -o case/
     """
     from fp.denoisers.images import Limits, display_path
-    from fp.fingerprint.detection import DetectOptions
-    from fp.fingerprint.examination import list_items
-    from fp.fingerprint.executors import dask_executor
-    from fp.fingerprint.outputs import check_folder
-    from fp.fingerprint.results import detect_into
-    from fp.fingerprint.rows import Detection
-    from fp.fingerprint.shards import Shard, detect_shard
+    from fp.fingerprint.deciding.rows import Detection
+    from fp.fingerprint.examining.detection import DetectOptions
+    from fp.fingerprint.examining.examination import list_items
+    from fp.fingerprint.examining.results import detect_into
+    from fp.fingerprint.examining.shards import Shard, detect_shard
+    from fp.fingerprint.processes.executors import dask_executor
+    from fp.fingerprint.processes.outputs import check_folder
 
     invocation = invocation_of("detect")
     if resume and overwrite:

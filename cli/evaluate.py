@@ -83,10 +83,10 @@ def command(
     from fp.fingerprint.evaluation.report import write_report
     from fp.fingerprint.evaluation.running import Inputs, evaluate, open_output
     from fp.fingerprint.evaluation.tables import shown
+    from fp.fingerprint.fitting.population import residual_store
     from fp.fingerprint.manifest import Recorder, Source, list_inputs
     from fp.fingerprint.manifest.writing import MANIFEST
-    from fp.fingerprint.outputs import check_folder
-    from fp.fingerprint.population import residual_store
+    from fp.fingerprint.processes.outputs import check_folder
 
     check_folder(output, (dataset, *strangers))
     try:

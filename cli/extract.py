@@ -218,10 +218,10 @@ def command(
     """
     from fp.denoisers.images import Limits, display_path
     from fp.fingerprint.audit.report import warnings
+    from fp.fingerprint.examining.unfinished import is_unfinished_bank, write_or_complete_bank
     from fp.fingerprint.extraction import ExtractOptions, extract
     from fp.fingerprint.manifest import Recorder, Source, list_inputs, manifest_of
-    from fp.fingerprint.outputs import check_file
-    from fp.fingerprint.unfinished import is_unfinished_bank, write_or_complete_bank
+    from fp.fingerprint.processes.outputs import check_file
 
     if with_dif and null:
         raise click.UsageError(
@@ -288,7 +288,7 @@ def _augmentation(augment: str | None) -> Augmentation | None:
 def _parameters(
     method: str, with_dif: bool, steps: int | None, reference: bool, seed: int
 ) -> dict[str, object]:
-    from fp.fingerprint.learning import JOINED
+    from fp.fingerprint.fitting.learning import JOINED
 
     if with_dif and method not in JOINED:
         raise click.UsageError(f"--with-dif belongs to --method {' or '.join(sorted(JOINED))}.")
@@ -329,8 +329,8 @@ def summary(fingerprint: Fingerprint) -> tuple[str, list[tuple[str, str]]]:
         What it is, and facts with their labels; one that goes on has no label.
     """
     from fp.fingerprint.conditions.describing import describe
-    from fp.fingerprint.likelihood import certified_rate
-    from fp.fingerprint.strength import is_weak
+    from fp.fingerprint.deciding.likelihood import certified_rate
+    from fp.fingerprint.fitting.strength import is_weak
 
     found = fingerprint.calibration
     n = found.real.size
@@ -370,7 +370,7 @@ def summary(fingerprint: Fingerprint) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _against_chance(fingerprint: Fingerprint) -> Iterator[tuple[str, str]]:
-    from fp.fingerprint.strength import permutation_p
+    from fp.fingerprint.fitting.strength import permutation_p
 
     for title, null in _controls(fingerprint):
         yield (

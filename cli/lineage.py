@@ -94,7 +94,7 @@ def command(
     from fp.denoisers.registry import DEFAULT, check_name
     from fp.fingerprint.manifest import Recorder, Source, list_inputs
     from fp.fingerprint.manifest.writing import MANIFEST
-    from fp.fingerprint.outputs import check_folder
+    from fp.fingerprint.processes.outputs import check_folder
     from fp.lineage.analysis import LineageOptions, analyse
     from fp.lineage.output import FILES, check_output, told, write_lineage
     from fp.lineage.session import open_session

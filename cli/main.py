@@ -68,7 +68,7 @@ class LazyGroup(SuggestingGroup):
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from fp.fingerprint.environment import tool_version
+        from fp.fingerprint.processes.environment import tool_version
 
         click.echo(f"fp {tool_version()}")
         ctx.exit()

@@ -26,7 +26,7 @@ PATH = click.Path(path_type=Path)
 def _jobs(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
     if value is not None:
         return value
-    from fp.fingerprint.workers import usable_cores
+    from fp.fingerprint.processes.workers import usable_cores
 
     return usable_cores()
 
@@ -143,7 +143,7 @@ def open_cache(
         The cache.
     """
     from fp.denoisers.cache import ResidualCache, default_folder
-    from fp.fingerprint.outputs import check_folder
+    from fp.fingerprint.processes.outputs import check_folder
 
     if no_cache:
         if cache_folder is not None:

@@ -106,7 +106,7 @@ def _place(output: Path | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="fp-rerun-") as folder:
             yield Path(folder).resolve()
         return
-    from fp.fingerprint.files import output_error
+    from fp.fingerprint.processes.files import output_error
 
     try:
         output.mkdir(parents=True)

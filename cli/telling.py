@@ -15,7 +15,7 @@ import click
 from fp.cli.options import EXIT_SOME_NOT_EXAMINED
 
 if TYPE_CHECKING:
-    from fp.fingerprint.results import Summary
+    from fp.fingerprint.examining.results import Summary
 
 _STYLES = {
     "supports_generator": "cyan",

@@ -6,14 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fp.fingerprint.answers import Detections
     from fp.fingerprint.api import Bank, audit_folders, extract
     from fp.fingerprint.audit.findings import Audit
-    from fp.fingerprint.decision import Answer, decide
-    from fp.fingerprint.detection import DetectOptions, examine
+    from fp.fingerprint.deciding.decision import Answer, decide
+    from fp.fingerprint.deciding.rows import Attribution, Detection, Finding
+    from fp.fingerprint.examining.answers import Detections
+    from fp.fingerprint.examining.detection import DetectOptions, examine
     from fp.fingerprint.extraction import Extraction, ExtractOptions
     from fp.fingerprint.fingerprint import Calibration, Fingerprint, NullControl
-    from fp.fingerprint.rows import Attribution, Detection, Finding
 
 __all__ = [
     "Answer",
@@ -38,14 +38,14 @@ __all__ = [
 # Imported when they are asked for: the kernels' compiler takes half a second, and listing a bank
 # needs none of it.
 _HOME = {
-    "answers": ("Detections",),
+    "examining.answers": ("Detections",),
     "api": ("Bank", "audit_folders", "extract"),
     "audit.findings": ("Audit",),
-    "decision": ("Answer", "decide"),
-    "detection": ("DetectOptions", "examine"),
+    "deciding.decision": ("Answer", "decide"),
+    "examining.detection": ("DetectOptions", "examine"),
     "extraction": ("ExtractOptions", "Extraction"),
     "fingerprint": ("Calibration", "Fingerprint", "NullControl"),
-    "rows": ("Attribution", "Detection", "Finding"),
+    "deciding.rows": ("Attribution", "Detection", "Finding"),
 }
 
 

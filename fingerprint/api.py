@@ -20,7 +20,11 @@ from fp.denoisers.errors import InputError, UsageError
 from fp.denoisers.files import display_path
 from fp.denoisers.images import Limits
 from fp.fingerprint import extraction
-from fp.fingerprint.answers import (
+from fp.fingerprint.audit import audit
+from fp.fingerprint.audit.findings import Audit
+from fp.fingerprint.audit.measuring import Measure, measure_folder
+from fp.fingerprint.deciding.rows import Finding
+from fp.fingerprint.examining.answers import (
     Detections,
     Pictures,
     answers_of,
@@ -29,27 +33,23 @@ from fp.fingerprint.answers import (
     paths_of,
     pictures_of,
 )
-from fp.fingerprint.audit import audit
-from fp.fingerprint.audit.findings import Audit
-from fp.fingerprint.audit.measuring import Measure, measure_folder
-from fp.fingerprint.banks import DEFAULT_MEMORY, WholeBank, check_bank
-from fp.fingerprint.detection import DetectOptions
-from fp.fingerprint.examination import (
+from fp.fingerprint.examining.banks import DEFAULT_MEMORY, WholeBank, check_bank
+from fp.fingerprint.examining.detection import DetectOptions
+from fp.fingerprint.examining.examination import (
     Examiner,
     bank_identity,
     list_items,
     open_for_examination,
     worker_died,
 )
+from fp.fingerprint.examining.large_bank import LargeBank
 from fp.fingerprint.extraction import Extraction, ExtractOptions
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.large_bank import LargeBank
-from fp.fingerprint.outputs import check_folder
-from fp.fingerprint.population import Progress, require_folders
-from fp.fingerprint.rows import Finding
+from fp.fingerprint.fitting.population import Progress, require_folders
+from fp.fingerprint.processes.outputs import check_folder
+from fp.fingerprint.processes.workers import run_in_order
 from fp.fingerprint.store import write_bank
 from fp.fingerprint.store.lazy import LazyBank
-from fp.fingerprint.workers import run_in_order
 
 PathLike = str | os.PathLike[str]
 Options = TypeVar("Options", ExtractOptions, DetectOptions)

@@ -16,26 +16,27 @@ from fp.denoisers.cache import ResidualCache
 from fp.denoisers.crop import SIDE, Anchor, CropRule
 from fp.denoisers.errors import InputError, UsageError
 from fp.denoisers.images import Limits, display_path
-from fp.fingerprint import learning, permutation, second_look
-from fp.fingerprint.assembling import assemble
 from fp.fingerprint.audit.findings import Audit
 from fp.fingerprint.audit.preparation import check_match, prepare
 from fp.fingerprint.conditions.describing import describe as describe_conditions
 from fp.fingerprint.conditions.ladder import Augmentation, with_pixels
 from fp.fingerprint.conditions.versions import Taught, learn_versions
-from fp.fingerprint.crossfit import (
+from fp.fingerprint.deciding.specificity import describe as describe_specificity
+from fp.fingerprint.deciding.specificity import foreign_claims
+from fp.fingerprint.estimators import Array, Course, Labels
+from fp.fingerprint.fingerprint import Fingerprint
+from fp.fingerprint.fitting import learning, permutation, second_look
+from fp.fingerprint.fitting.assembling import assemble
+from fp.fingerprint.fitting.crossfit import (
     FEWEST_SOURCES,
     Groups,
     group,
     null_control,
     separation,
 )
-from fp.fingerprint.estimators import Array, Course, Labels
-from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.learning import Learned, Recipe
-from fp.fingerprint.one_pass import Take, audit_of, stacked
-from fp.fingerprint.permutation import Nulls, permutation_control
-from fp.fingerprint.population import (
+from fp.fingerprint.fitting.learning import Learned, Recipe
+from fp.fingerprint.fitting.permutation import Nulls, permutation_control
+from fp.fingerprint.fitting.population import (
     Examined,
     Population,
     Progress,
@@ -47,8 +48,7 @@ from fp.fingerprint.population import (
     residuals,
     survey_all,
 )
-from fp.fingerprint.specificity import describe as describe_specificity
-from fp.fingerprint.specificity import foreign_claims
+from fp.fingerprint.one_pass import Take, audit_of, stacked
 from fp.fingerprint.store.record import check_name
 from fp.fingerprint.windows.calibration import Windows
 from fp.fingerprint.windows.learning import learn_windows, usable
@@ -94,7 +94,7 @@ class ExtractOptions:
         nothing is learned from them.
     dif : mapping, optional
         Parameters of the `dif` fingerprint that a joined method tries where its closed forms are
-        weak, see `fp.fingerprint.second_look`; None tries none.
+        weak, see `fp.fingerprint.fitting.second_look`; None tries none.
     windows : bool
         Whether windows are calibrated too, so that large images can be examined as a whole and
         mapped.

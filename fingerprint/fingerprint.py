@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from fp.denoisers.crop import CropRule
 from fp.denoisers.degradations import Degradation
 from fp.denoisers.residual import DenoiserIdentity
-from fp.fingerprint.typicality import Typicality
+from fp.fingerprint.fitting.typicality import Typicality
 from fp.fingerprint.windows.calibration import Windows
 
 if TYPE_CHECKING:
-    from fp.fingerprint.answers import Detections, Pictures
     from fp.fingerprint.conditions.experts import Conditions
+    from fp.fingerprint.examining.answers import Detections, Pictures
 
 FloatArray = NDArray[np.float32]
 Scores = NDArray[np.float64]

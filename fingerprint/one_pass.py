@@ -16,8 +16,8 @@ from fp.fingerprint.audit import audit
 from fp.fingerprint.audit.findings import Audit
 from fp.fingerprint.audit.measuring import Folder, Properties, measure_part
 from fp.fingerprint.estimators import Array
-from fp.fingerprint.learning import Recipe
-from fp.fingerprint.population import Population, Seen
+from fp.fingerprint.fitting.learning import Recipe
+from fp.fingerprint.fitting.population import Population, Seen
 
 
 @dataclass(frozen=True, eq=False)

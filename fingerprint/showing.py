@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from fp.fingerprint.answers import Detections
     from fp.fingerprint.api import Bank
     from fp.fingerprint.audit.findings import Audit
+    from fp.fingerprint.deciding.rows import Detection
+    from fp.fingerprint.examining.answers import Detections
     from fp.fingerprint.extraction import Extraction
     from fp.fingerprint.fingerprint import Fingerprint
-    from fp.fingerprint.rows import Detection
 
 MOST_ROWS = 20
 """Rows that are shown; a notebook is no place for ten thousand."""
@@ -112,7 +112,7 @@ def facts_of(fingerprint: Fingerprint) -> dict[str, object]:
     dict
         Facts by their label.
     """
-    from fp.fingerprint.strength import is_weak
+    from fp.fingerprint.fitting.strength import is_weak
 
     found, null = fingerprint.calibration, fingerprint.null
     beyond: dict[str, object] = {}

@@ -9,8 +9,8 @@ from typing import Any
 
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.errors import UsageError
-from fp.fingerprint.outputs import check_folder
-from fp.fingerprint.population import Progress
+from fp.fingerprint.fitting.population import Progress
+from fp.fingerprint.processes.outputs import check_folder
 from fp.fingerprint.showing import show
 from fp.lineage.analysis import Lineage, LineageOptions, analyse
 from fp.lineage.session import open_session

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.errors import ImageError, InputError
 from fp.denoisers.images import display_path, find_images, load_image
-from fp.fingerprint.crossfit import FEWEST_SOURCES, Groups, group, sources_of
 from fp.fingerprint.estimators.tile import Tile, Tiles
-from fp.fingerprint.population import Examined, Progress, Reduction, Skipped
-from fp.fingerprint.workers import run_in_order
+from fp.fingerprint.fitting.crossfit import FEWEST_SOURCES, Groups, group, sources_of
+from fp.fingerprint.fitting.population import Examined, Progress, Reduction, Skipped
+from fp.fingerprint.processes.workers import run_in_order
 from fp.lineage.traces import trace
 
 FEWEST_GENERATORS = 2

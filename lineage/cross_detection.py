@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.fingerprint.crossfit import Groups, deal
 from fp.fingerprint.estimators.discriminant import discriminant_coefficients
 from fp.fingerprint.estimators.tile import refold
+from fp.fingerprint.fitting.crossfit import Groups, deal
 from fp.lineage.collection import Collection
 from fp.lineage.intervals import Estimate, auc, balanced, share
 

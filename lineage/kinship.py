@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.fingerprint.crossfit import Groups
+from fp.fingerprint.fitting.crossfit import Groups
 
 Values = NDArray[np.float64]
 

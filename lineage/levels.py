@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.fingerprint.crossfit import Groups, deal
+from fp.fingerprint.fitting.crossfit import Groups, deal
 from fp.lineage.kinship import Responses, respond
 from fp.lineage.null import permutation_p, presence_p, strangers
 from fp.lineage.traces import level

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
-from fp.fingerprint.crossfit import Groups
+from fp.fingerprint.fitting.crossfit import Groups
 from fp.lineage.traces import placements
 
 Values = NDArray[np.float64]

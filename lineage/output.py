@@ -9,10 +9,10 @@ from typing import Any
 
 from fp.denoisers.errors import OutputError
 from fp.denoisers.images import display_path
-from fp.fingerprint.files import output_error
+from fp.fingerprint.examining.unfinished import is_unfinished_folder, write_or_complete
+from fp.fingerprint.fitting.population import Skipped
 from fp.fingerprint.manifest.writing import LISTING, MANIFEST
-from fp.fingerprint.population import Skipped
-from fp.fingerprint.unfinished import is_unfinished_folder, write_or_complete
+from fp.fingerprint.processes.files import output_error
 from fp.lineage import tables
 from fp.lineage.analysis import Lineage
 from fp.lineage.collection import Collection

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fp.denoisers.images import REASONS as FILE_REASONS
 from fp.fingerprint.figures.style import as_png
-from fp.fingerprint.population import Skipped
+from fp.fingerprint.fitting.population import Skipped
 from fp.fingerprint.reporting.drawing import in_both
 from fp.fingerprint.reporting.page import pieces
 from fp.fingerprint.reporting.table import Column, Table, choices_of, of_dicts

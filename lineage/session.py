@@ -12,10 +12,10 @@ from fp.denoisers.crop import SIDE, CropRule
 from fp.denoisers.errors import FpError, InputError
 from fp.denoisers.images import display_path
 from fp.denoisers.residual import DenoiserIdentity
-from fp.fingerprint.detection import residual_for
-from fp.fingerprint.examination import BankIdentity, bank_identity, open_bank
+from fp.fingerprint.examining.detection import residual_for
+from fp.fingerprint.examining.examination import BankIdentity, bank_identity, open_bank
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.population import Progress, Reduction, most_common_crop, residual_store
+from fp.fingerprint.fitting.population import Progress, Reduction, most_common_crop, residual_store
 from fp.lineage.analysis import LineageOptions
 from fp.lineage.bank import usable_members
 from fp.lineage.collection import Collection, collect, generator_folders

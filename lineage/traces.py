@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from fp.fingerprint.kernels import fold
+from fp.fingerprint.correlating.kernels import fold
 
 Values = NDArray[np.float64]
 

@@ -30,9 +30,11 @@ from PIL import Image
 
 from fp.denoisers.degradations import Degradation
 from fp.denoisers.images import Limits, load_image
+from fp.fingerprint.deciding.likelihood import certified_rate
+from fp.fingerprint.deciding.rows import Detection
 from fp.fingerprint.demo.images import PHOTOGRAPHS
 from fp.fingerprint.demo.tiny_decoder import load_decoder
-from fp.fingerprint.detection import DetectOptions, examine
+from fp.fingerprint.examining.detection import DetectOptions, examine
 from fp.fingerprint.extraction import ExtractOptions, extract
 from fp.fingerprint.figures import (
     GENERATED,
@@ -43,8 +45,6 @@ from fp.fingerprint.figures import (
     draw_null_control,
     draw_scores,
 )
-from fp.fingerprint.likelihood import certified_rate
-from fp.fingerprint.rows import Detection
 
 plt.rcParams.update({"figure.dpi": 110, "font.size": 9})
 SIDE, LEARNED, TESTED = 64, 96, 48

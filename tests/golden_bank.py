@@ -16,7 +16,7 @@ from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.conditions.experts import Conditions, Expert, Searched
 from fp.fingerprint.conditions.gate import Gate
 from fp.fingerprint.fingerprint import Calibration, Fingerprint, Joined, NullControl, Part
-from fp.fingerprint.typicality import Typicality, View
+from fp.fingerprint.fitting.typicality import Typicality, View
 
 GOLDEN = Path(__file__).parent / "data" / "bank-1.0.h5"
 

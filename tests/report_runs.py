@@ -18,12 +18,12 @@ from synthetic import photograph, save
 
 from fp.denoisers.crop import CropRule
 from fp.denoisers.residual import DenoiserIdentity
-from fp.fingerprint.decision import decide
-from fp.fingerprint.detection import DetectOptions
+from fp.fingerprint.deciding.decision import decide
+from fp.fingerprint.deciding.judge import judge_of
+from fp.fingerprint.deciding.rows import Attribution, Detection
+from fp.fingerprint.examining.detection import DetectOptions
 from fp.fingerprint.fingerprint import Calibration, Fingerprint, NullControl
-from fp.fingerprint.judge import judge_of
 from fp.fingerprint.reporting.detections import Run
-from fp.fingerprint.rows import Attribution, Detection
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]

@@ -22,8 +22,8 @@ import fp.lineage
 from fp.denoisers.errors import InputError, OutputError, UsageError
 from fp.denoisers.images import load_image
 from fp.fingerprint import Bank, Detections, DetectOptions, Fingerprint
-from fp.fingerprint.large_bank import LargeBank
-from fp.fingerprint.rows import Detection
+from fp.fingerprint.deciding.rows import Detection
+from fp.fingerprint.examining.large_bank import LargeBank
 
 EVIL = '<img src="http://evil.example/x.png" onerror="alert(1)"><script>1</script>'
 

@@ -33,7 +33,7 @@ from fp.fingerprint.audit.measuring import Folder, Measure, Properties, measure_
 from fp.fingerprint.audit.mixture import Split, dip_statistic, two_clusters
 from fp.fingerprint.audit.preparation import matching_quality
 from fp.fingerprint.audit.traces import jpeg_grid, luminance_window, resampling_trace
-from fp.fingerprint.detection import DetectOptions, examine
+from fp.fingerprint.examining.detection import DetectOptions, examine
 from fp.fingerprint.extraction import ExtractOptions, extract
 from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.store import read_bank, write_bank

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from fp.denoisers.errors import InputError
-from fp.fingerprint import bulk, kernels
-from fp.fingerprint.bulk import TileBank, correlate_many
+from fp.fingerprint.correlating import bulk, kernels
+from fp.fingerprint.correlating.bulk import TileBank, correlate_many
+from fp.fingerprint.correlating.kernels import correlate
 from fp.fingerprint.estimators.tile import Tile, refold
-from fp.fingerprint.kernels import correlate
 
 
 def noise(seed, *shape):

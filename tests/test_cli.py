@@ -15,8 +15,8 @@ from commands import fp
 from fp.cli import main as cli_main
 from fp.denoisers import registry
 from fp.denoisers.errors import IntegrityError
-from fp.fingerprint import learning
 from fp.fingerprint.extraction import ExtractOptions
+from fp.fingerprint.fitting import learning
 
 COMMANDS = sorted(cli_main._COMMANDS)
 
@@ -224,7 +224,8 @@ def test_the_command_and_the_library_have_one_default_denoiser():
 
 def test_a_worker_of_a_detection_imports_no_learning():
     code = (
-        "import sys, fp.fingerprint.examination; from fp.fingerprint.learning import recipe;"
+        "import sys, fp.fingerprint.examining.examination;"
+        "from fp.fingerprint.fitting.learning import recipe;"
         "recipe('auto'); heavy = {'sklearn', 'scipy.stats', 'scipy.signal', 'skimage', 'torch'};"
         "print(*sorted(heavy & set(sys.modules)))"
     )

@@ -188,7 +188,7 @@ def test_the_same_bytes_whatever_the_jobs_the_batch_and_the_order(lab, tmp_path,
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
     monkeypatch.chdir(tmp_path / "copy")
-    monkeypatch.setattr("fp.fingerprint.workers.FEWEST_FOR_WORKERS", 2)
+    monkeypatch.setattr("fp.fingerprint.processes.workers.FEWEST_FOR_WORKERS", 2)
     assert fp(*arguments, "-o", tmp_path / "two", "--jobs", "2").code == 0
     assert tables(tmp_path / "two") == reference, "two jobs, made in another order"
     monkeypatch.undo()
@@ -269,8 +269,8 @@ def test_a_file_that_vanishes_meanwhile_is_a_row(lab, tmp_path, monkeypatch):
         paths[1].unlink(missing_ok=True)
         return load_with_claims(path, *arguments)
 
-    monkeypatch.setattr("fp.fingerprint.collecting.run_in_order", in_this_process)
-    monkeypatch.setattr("fp.fingerprint.examination.load_with_claims", load)
+    monkeypatch.setattr("fp.fingerprint.examining.collecting.run_in_order", in_this_process)
+    monkeypatch.setattr("fp.fingerprint.examining.examination.load_with_claims", load)
     outcome = fp("detect", lab.small, folder, "-o", tmp_path / "o")
     assert outcome.code == 3
     assert outcome.err == "  not examined: not_found (1)\n"
@@ -442,8 +442,8 @@ def interrupted(lab, tmp_path):
         return load_with_claims(path, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fp.fingerprint.collecting.run_in_order", in_this_process)
-        patch.setattr("fp.fingerprint.examination.load_with_claims", load)
+        patch.setattr("fp.fingerprint.examining.collecting.run_in_order", in_this_process)
+        patch.setattr("fp.fingerprint.examining.examination.load_with_claims", load)
         outcome = fp("detect", lab.small, lab.unknown, "-o", tmp_path / "o")
     assert outcome.code == 1
     assert outcome.sentence == (

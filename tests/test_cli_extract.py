@@ -20,7 +20,7 @@ from fp.denoisers.crop import CropRule
 from fp.denoisers.errors import InputError
 from fp.denoisers.images import display_path, find_images
 from fp.fingerprint.extraction import ExtractOptions, extract
-from fp.fingerprint.population import Reduction, residuals, survey
+from fp.fingerprint.fitting.population import Reduction, residuals, survey
 from fp.fingerprint.store import read_bank
 
 # What a test about something else needs not wait for.
@@ -101,7 +101,7 @@ def test_the_same_bytes_whatever_the_jobs_the_order_and_the_cache(lab, tmp_path,
         "again": (*folders(lab), "--jobs", "1"),
         "other": (*copied, "--jobs", "2", "--no-cache"),
     }
-    monkeypatch.setattr("fp.fingerprint.workers.FEWEST_FOR_WORKERS", 2)
+    monkeypatch.setattr("fp.fingerprint.processes.workers.FEWEST_FOR_WORKERS", 2)
     for name, arguments in runs.items():
         outcome = fp("extract", *arguments, "--folds", "3", "-o", tmp_path / f"{name}.h5")
         assert (outcome.code, outcome.err) == (0, "")

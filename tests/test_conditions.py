@@ -20,17 +20,17 @@ from fp.fingerprint.conditions.describing import describe
 from fp.fingerprint.conditions.examining import expert_judge
 from fp.fingerprint.conditions.hypotheses import check_any, hypotheses
 from fp.fingerprint.conditions.ladder import LADDER, Augmentation, with_pixels
-from fp.fingerprint.crossfit import deal
-from fp.fingerprint.detection import DetectOptions, examine
+from fp.fingerprint.deciding.judge import judge_of
 from fp.fingerprint.estimators.pixels import block_statistics, cosine_spectrum
 from fp.fingerprint.evaluation.baselines.dct import CosineSpectrum
-from fp.fingerprint.examination import list_items
+from fp.fingerprint.examining.detection import DetectOptions, examine
+from fp.fingerprint.examining.examination import list_items
+from fp.fingerprint.examining.results import detect_into
 from fp.fingerprint.extraction import ExtractOptions, extract
 from fp.fingerprint.fingerprint import NullControl
-from fp.fingerprint.fusion import newton
-from fp.fingerprint.judge import judge_of
-from fp.fingerprint.learning import recipe
-from fp.fingerprint.results import detect_into
+from fp.fingerprint.fitting.crossfit import deal
+from fp.fingerprint.fitting.fusion import newton
+from fp.fingerprint.fitting.learning import recipe
 from fp.fingerprint.store import read_bank, read_summaries, write_bank
 from fp.fingerprint.store.conformance import verify_bank
 

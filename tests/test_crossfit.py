@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fp.denoisers.errors import InputError
-from fp.fingerprint.crossfit import (
+from fp.fingerprint.estimators import Fitted
+from fp.fingerprint.estimators.mean import Mean
+from fp.fingerprint.fitting.crossfit import (
     deal,
     group,
     learn_and_hold_out,
@@ -18,8 +20,6 @@ from fp.fingerprint.crossfit import (
     shuffle_labels,
     sources_of,
 )
-from fp.fingerprint.estimators import Fitted
-from fp.fingerprint.estimators.mean import Mean
 
 
 def test_source_is_the_stem():

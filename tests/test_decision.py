@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from fp.fingerprint.decision import decide, p_generated, p_real
+from fp.fingerprint.deciding.decision import decide, p_generated, p_real
 from fp.fingerprint.fingerprint import Calibration
 
 

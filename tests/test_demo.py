@@ -20,10 +20,10 @@ from sklearn.metrics import roc_auc_score
 from fp.denoisers import get, load_image
 from fp.denoisers.errors import FormatError, InputError, IntegrityError
 from fp.fingerprint import demo as demonstration
+from fp.fingerprint.correlating.lattice import average, lattice_share, power_spectrum
 from fp.fingerprint.demo import tiny_decoder
 from fp.fingerprint.demo.figures import Panel, draw_patterns
 from fp.fingerprint.demo.images import PHOTOGRAPHS, PITCH, SIDE, SPOILT, deal_regions
-from fp.fingerprint.lattice import average, lattice_share, power_spectrum
 from fp.fingerprint.store import read_bank
 
 PROJECT = Path(__file__).parent.parent

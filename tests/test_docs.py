@@ -9,9 +9,9 @@ import click
 import pytest
 
 from fp.cli.main import group
-from fp.fingerprint.decision import REASONS
-from fp.fingerprint.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS
-from fp.fingerprint.typicality import LEVEL
+from fp.fingerprint.deciding.decision import REASONS
+from fp.fingerprint.deciding.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS
+from fp.fingerprint.fitting.typicality import LEVEL
 
 PROJECT = Path(__file__).parent.parent
 

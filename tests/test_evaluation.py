@@ -5,7 +5,7 @@ import pytest
 
 from fp.denoisers.errors import UsageError
 from fp.fingerprint.evaluation import balanced_accuracy, mean_of, split, trial
-from fp.fingerprint.learning import recipe
+from fp.fingerprint.fitting.learning import recipe
 
 
 def test_a_split_takes_whole_groups_and_exact_counts():

@@ -11,8 +11,8 @@ import pytest
 from worker_tasks import deadly, deadly_once, failing, lost, noted, square, working_folder
 
 from fp.denoisers.errors import InputError, UsageError
-from fp.fingerprint import executors
-from fp.fingerprint.executors import dask_executor, run_on
+from fp.fingerprint.processes import executors
+from fp.fingerprint.processes.executors import dask_executor, run_on
 
 
 def threads() -> Executor:

@@ -7,10 +7,10 @@ import pytest
 from golden_bank import full
 
 from fp.denoisers.errors import UsageError
-from fp.fingerprint.family import check_rate, family_of
+from fp.fingerprint.deciding.family import check_rate, family_of
+from fp.fingerprint.deciding.judge import judge_of
+from fp.fingerprint.deciding.likelihood import certified_rate
 from fp.fingerprint.fingerprint import Calibration
-from fp.fingerprint.judge import judge_of
-from fp.fingerprint.likelihood import certified_rate
 
 
 def member(name, real, generated, first=0):

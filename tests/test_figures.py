@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import linkage
 
 from fp.fingerprint import figures
+from fp.fingerprint.deciding.likelihood import certified_rate, fit
 from fp.fingerprint.figures import (
     Curve,
     Interval,
@@ -32,7 +33,6 @@ from fp.fingerprint.figures import (
     style,
 )
 from fp.fingerprint.fingerprint import Calibration, NullControl
-from fp.fingerprint.likelihood import certified_rate, fit
 from fp.fingerprint.reporting.drawing import in_both
 
 

@@ -10,8 +10,8 @@ import threading
 import pytest
 
 from fp.denoisers.errors import OutputError
-from fp.fingerprint import files
-from fp.fingerprint.files import (
+from fp.fingerprint.processes import files
+from fp.fingerprint.processes.files import (
     atomic_path,
     locked_folder,
     write_bytes_atomic,
@@ -180,7 +180,7 @@ def test_the_file_and_its_folder_are_synced_before_and_after_the_rename(tmp_path
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from fp.fingerprint.files import write_text_atomic
+from fp.fingerprint.processes.files import write_text_atomic
 
 path, overwrite = Path(sys.argv[1]), sys.argv[2] == "True"
 

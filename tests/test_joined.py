@@ -5,16 +5,16 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from fp.denoisers.errors import UsageError
-from fp.fingerprint import learning, typicality
-from fp.fingerprint.crossfit import deal, separation
 from fp.fingerprint.estimators.cyclic import LAGS, Cyclic, cyclic_covariance
 from fp.fingerprint.estimators.discriminant import discriminant_coefficients
 from fp.fingerprint.estimators.tile import Tile
 from fp.fingerprint.fingerprint import Calibration, Fingerprint, NullControl
-from fp.fingerprint.fusion import fuse, hold_out
-from fp.fingerprint.learning import recipe
-from fp.fingerprint.permutation import covers, held_out_scores, permutation_control
-from fp.fingerprint.strength import is_weak, permutation_p
+from fp.fingerprint.fitting import learning, typicality
+from fp.fingerprint.fitting.crossfit import deal, separation
+from fp.fingerprint.fitting.fusion import fuse, hold_out
+from fp.fingerprint.fitting.learning import recipe
+from fp.fingerprint.fitting.permutation import covers, held_out_scores, permutation_control
+from fp.fingerprint.fitting.strength import is_weak, permutation_p
 
 LABELS = np.arange(60) < 30
 

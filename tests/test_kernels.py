@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fp.fingerprint import compiled, kernels
-from fp.fingerprint.kernels import (
+from fp.fingerprint.correlating import compiled, kernels
+from fp.fingerprint.correlating.kernels import (
     complete_blocks,
     correlate,
     fold,

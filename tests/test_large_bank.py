@@ -17,15 +17,15 @@ from fp.denoisers import registry
 from fp.denoisers.crop import CropRule
 from fp.denoisers.errors import FormatError, IntegrityError, UsageError
 from fp.denoisers.images import load_image
-from fp.fingerprint import examination
-from fp.fingerprint.banks import WholeBank
-from fp.fingerprint.detection import DetectOptions
+from fp.fingerprint.deciding.judge import judge_of
+from fp.fingerprint.deciding.ladders import Ladders
 from fp.fingerprint.estimators.tile import Tile, template
-from fp.fingerprint.examination import bank_identity, open_for_examination
+from fp.fingerprint.examining import examination
+from fp.fingerprint.examining.banks import WholeBank
+from fp.fingerprint.examining.detection import DetectOptions
+from fp.fingerprint.examining.examination import bank_identity, open_for_examination
+from fp.fingerprint.examining.large_bank import LISTED, LargeBank
 from fp.fingerprint.fingerprint import Calibration, NullControl
-from fp.fingerprint.judge import judge_of
-from fp.fingerprint.ladders import Ladders
-from fp.fingerprint.large_bank import LISTED, LargeBank
 from fp.fingerprint.store import read_bank, write_bank
 from fp.fingerprint.store.lazy import LazyBank
 

@@ -10,7 +10,7 @@ import pytest
 from golden_bank import full
 
 from fp.denoisers.errors import InputError, IntegrityError
-from fp.fingerprint.bulk import TileBank
+from fp.fingerprint.correlating.bulk import TileBank
 from fp.fingerprint.store import read_bank, record, write_bank
 from fp.fingerprint.store.lazy import LazyBank, size_in_memory
 

@@ -20,7 +20,7 @@ from synthetic import photograph, save
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.crop import CropRule
 from fp.denoisers.errors import InputError, UsageError
-from fp.fingerprint.population import Reduction
+from fp.fingerprint.fitting.population import Reduction
 from fp.lineage import figures, tables
 from fp.lineage.analysis import Lineage, LineageOptions, analyse
 from fp.lineage.clusters import find_families
@@ -175,7 +175,7 @@ def test_no_source_is_on_both_sides(collection, monkeypatch):
 
 
 def _deal(*arguments):
-    from fp.fingerprint.crossfit import deal
+    from fp.fingerprint.fitting.crossfit import deal
 
     return deal(*arguments)
 

@@ -127,7 +127,7 @@ def _lineage(lab, folder: Path) -> Path:
     """Write the report of a lineage of two generators."""
     from fp.denoisers.cache import ResidualCache
     from fp.denoisers.crop import CropRule
-    from fp.fingerprint.population import Reduction
+    from fp.fingerprint.fitting.population import Reduction
     from fp.lineage.analysis import LineageOptions, analyse
     from fp.lineage.collection import collect, generator_folders
     from fp.lineage.report import as_html

@@ -7,11 +7,11 @@ import pytest
 from commands import fp
 from synthetic import Generator, write_generated, write_photographs
 
-from fp.fingerprint import second_look
 from fp.fingerprint.extraction import ExtractOptions, extract
 from fp.fingerprint.fingerprint import Calibration
-from fp.fingerprint.learning import recipe
-from fp.fingerprint.strength import is_weak
+from fp.fingerprint.fitting import second_look
+from fp.fingerprint.fitting.learning import recipe
+from fp.fingerprint.fitting.strength import is_weak
 
 BRIEF = {"steps": 3, "batch": 8, "mode": "reference"}
 

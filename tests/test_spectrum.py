@@ -6,9 +6,9 @@ from scipy.signal.windows import hann
 from sklearn.metrics import roc_auc_score
 
 from fp.denoisers.errors import InputError
-from fp.fingerprint.crossfit import learn_and_hold_out
 from fp.fingerprint.estimators.fourier import Fourier
 from fp.fingerprint.estimators.spectrum import Spectrum, log_power_spectrum, power_spectrum
+from fp.fingerprint.fitting.crossfit import learn_and_hold_out
 
 
 def both_halves(spectrum, window=64):

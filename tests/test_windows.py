@@ -16,15 +16,15 @@ from fp.denoisers.crop import CropRule
 from fp.denoisers.errors import UsageError
 from fp.denoisers.images import load_image
 from fp.denoisers.parts import residual_of_part
-from fp.fingerprint.banks import WholeBank, check_bank
-from fp.fingerprint.detection import DetectOptions, examine
 from fp.fingerprint.estimators.cyclic import cyclic_covariance
 from fp.fingerprint.estimators.spectrum import log_power_spectrum
 from fp.fingerprint.estimators.tile import Tile
-from fp.fingerprint.examination import list_items
+from fp.fingerprint.examining.banks import WholeBank, check_bank
+from fp.fingerprint.examining.detection import DetectOptions, examine
+from fp.fingerprint.examining.examination import list_items
+from fp.fingerprint.examining.results import detect_into
 from fp.fingerprint.extraction import ExtractOptions, extract
 from fp.fingerprint.fingerprint import Calibration, Fingerprint
-from fp.fingerprint.results import detect_into
 from fp.fingerprint.store import read_bank, read_summaries, write_bank
 from fp.fingerprint.windows.calibration import (
     ALIKE,

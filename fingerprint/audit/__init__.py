@@ -16,7 +16,7 @@ from fp.fingerprint.audit.copies import copies
 from fp.fingerprint.audit.findings import CODES, SEVERITIES, Audit, Finding
 from fp.fingerprint.audit.measuring import Folder, Measure, Properties, measure_folder
 from fp.fingerprint.audit.mixture import FEWEST, MOST, Split, two_clusters
-from fp.fingerprint.population import Progress
+from fp.fingerprint.fitting.population import Progress
 
 __all__ = ["FEW", "audit", "audit_folders"]
 

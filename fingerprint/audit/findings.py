@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from fp.fingerprint.population import Skipped
+from fp.fingerprint.fitting.population import Skipped
 
 Severity = Literal["none", "note", "warning", "serious"]
 

@@ -32,8 +32,8 @@ from fp.fingerprint.audit.traces import (
     resampling_trace,
     window_of,
 )
-from fp.fingerprint.population import Progress, Skipped
-from fp.fingerprint.workers import run_in_order, with_one_thread
+from fp.fingerprint.fitting.population import Progress, Skipped
+from fp.fingerprint.processes.workers import run_in_order, with_one_thread
 
 RESIDUALS = "wavelet"
 """Denoiser of the test for several generators: a few milliseconds an image, no network."""

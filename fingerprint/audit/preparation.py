@@ -12,7 +12,7 @@ import numpy as np
 from fp.denoisers.degradations import Degradation
 from fp.denoisers.errors import ImageError
 from fp.denoisers.images import Limits, find_images, read_container
-from fp.fingerprint.population import Reduction
+from fp.fingerprint.fitting.population import Reduction
 
 LOWEST = "lowest"
 """Asks for JPEG at the quality that `matching_quality` finds."""

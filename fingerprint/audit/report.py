@@ -14,8 +14,8 @@ from fp.denoisers.files import display_path
 from fp.fingerprint.audit.findings import CODES, Audit, Finding
 from fp.fingerprint.audit.measuring import Folder
 from fp.fingerprint.audit.page import page
-from fp.fingerprint.environment import tool_version
-from fp.fingerprint.files import output_error, write_text_atomic
+from fp.fingerprint.processes.environment import tool_version
+from fp.fingerprint.processes.files import output_error, write_text_atomic
 from fp.fingerprint.reporting.page import REPORT
 from fp.fingerprint.reporting.page import write as write_page
 

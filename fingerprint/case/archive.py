@@ -18,10 +18,10 @@ from tempfile import TemporaryDirectory
 from fp.denoisers.errors import IntegrityError
 from fp.denoisers.files import display_path
 from fp.fingerprint.case.verification import verify_case
-from fp.fingerprint.files import atomic_path
 from fp.fingerprint.manifest.hashing import hash_file
 from fp.fingerprint.manifest.verification import Check, Difference
 from fp.fingerprint.manifest.writing import files_below
+from fp.fingerprint.processes.files import atomic_path
 
 SUMS = "SHA256SUMS"
 TOP = "case"

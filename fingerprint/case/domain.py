@@ -8,10 +8,10 @@ from fp.fingerprint.case.escaping import plain
 from fp.fingerprint.case.verbal import rounded, words
 from fp.fingerprint.case.wording import WITHHELD
 from fp.fingerprint.conditions.describing import describe
-from fp.fingerprint.decision import REASONS
+from fp.fingerprint.deciding.decision import REASONS
+from fp.fingerprint.deciding.judge import judge_of
+from fp.fingerprint.examining.journal import Row
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.journal import Row
-from fp.fingerprint.judge import judge_of
 
 _LOSSLESS = frozenset({"PNG", "BMP", "TIFF"})
 _MAY_BE_LOSSLESS = _LOSSLESS | {"WEBP"}

@@ -14,11 +14,11 @@ from fp.denoisers.errors import ImageError, InputError, OutputError
 from fp.denoisers.files import display_path, read_file
 from fp.denoisers.images import Limits, load_image
 from fp.fingerprint.case.folder import Case
-from fp.fingerprint.examination import Item, list_items
-from fp.fingerprint.files import write_bytes_atomic
+from fp.fingerprint.examining.examination import Item, list_items
 from fp.fingerprint.manifest.entry import Entry
-from fp.fingerprint.outputs import check_folder
-from fp.fingerprint.workers import run_in_order
+from fp.fingerprint.processes.files import write_bytes_atomic
+from fp.fingerprint.processes.outputs import check_folder
+from fp.fingerprint.processes.workers import run_in_order
 
 _COPY = re.compile(r"E\d{4,9}\.(jpg|png|webp|tif|bmp|bin)", re.ASCII)
 _SUFFIXES = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif", "BMP": "bmp"}

@@ -17,10 +17,10 @@ from typing import Any
 from fp.denoisers.errors import InputError, OutputError, UsageError
 from fp.denoisers.files import display_path, path_of
 from fp.fingerprint.case.log import ENCODING, LOG, append, read_log, sweep
-from fp.fingerprint.examination import BankIdentity
-from fp.fingerprint.files import locked_folder, output_error, write_bytes_atomic
+from fp.fingerprint.examining.examination import BankIdentity
 from fp.fingerprint.manifest.entry import Entry
 from fp.fingerprint.manifest.writing import files_below
+from fp.fingerprint.processes.files import locked_folder, output_error, write_bytes_atomic
 from fp.fingerprint.store import bank_files
 
 H1 = "The image comes from the population that the reference images of the fingerprint stand for."

@@ -11,10 +11,10 @@ from typing import Any
 
 from fp.denoisers.errors import FormatError, InputError, IntegrityError, OutputError
 from fp.denoisers.files import display_path
-from fp.fingerprint.environment import now_utc, tool_version
-from fp.fingerprint.files import write_bytes_atomic
 from fp.fingerprint.manifest.entry import Entry, canonical, chain_faults, seal
 from fp.fingerprint.manifest.run import stays_inside
+from fp.fingerprint.processes.environment import now_utc, tool_version
+from fp.fingerprint.processes.files import write_bytes_atomic
 
 LOG = "log.jsonl"
 ENCODING = {"encoding-type": "fp-case", "encoding-version": "1.0"}

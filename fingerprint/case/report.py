@@ -17,14 +17,14 @@ from fp.fingerprint.case.folder import Case
 from fp.fingerprint.case.verbal import apart, sentence, words
 from fp.fingerprint.case.wording import FOR_H1, FOR_H2, FOR_NEITHER, LIMITS
 from fp.fingerprint.conditions.examining import judge_of_condition
-from fp.fingerprint.decision import REASONS
-from fp.fingerprint.environment import tool_version
-from fp.fingerprint.files import write_bytes_atomic
+from fp.fingerprint.deciding.decision import REASONS
+from fp.fingerprint.examining.journal import Row
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.journal import Row
 from fp.fingerprint.manifest.entry import Entry
 from fp.fingerprint.manifest.hashing import hash_file
 from fp.fingerprint.manifest.run import read_manifest
+from fp.fingerprint.processes.environment import tool_version
+from fp.fingerprint.processes.files import write_bytes_atomic
 from fp.fingerprint.store import read_bank
 from fp.fingerprint.windows.combining import window_judge_of
 

@@ -9,14 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 from fp.denoisers.errors import InputError, UsageError
-from fp.fingerprint.banks import DEFAULT_MEMORY, check_bank
 from fp.fingerprint.case.folder import Case, add_bank, place_of
-from fp.fingerprint.detection import DetectOptions
-from fp.fingerprint.examination import bank_identity, list_items, open_for_examination
-from fp.fingerprint.journal import Row
+from fp.fingerprint.examining.banks import DEFAULT_MEMORY, check_bank
+from fp.fingerprint.examining.detection import DetectOptions
+from fp.fingerprint.examining.examination import bank_identity, list_items, open_for_examination
+from fp.fingerprint.examining.journal import Row
+from fp.fingerprint.examining.results import Summary, detect_into
 from fp.fingerprint.manifest.hashing import hash_file
 from fp.fingerprint.manifest.run import Invocation
-from fp.fingerprint.results import Summary, detect_into
 
 
 def run_case(
@@ -47,7 +47,7 @@ def run_case(
     jobs : int
         Number of processes.
     isolated : bool
-        As in `fp.fingerprint.results.detect_into`.
+        As in `fp.fingerprint.examining.results.detect_into`.
     progress : callable, optional
         Called with the number of exhibits done and their total.
 

@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.fingerprint.crossfit import Groups
 from fp.fingerprint.estimators import Estimator, Fitted, Labels
 from fp.fingerprint.estimators.cyclic import Cyclic
 from fp.fingerprint.estimators.cyclic import refold as refold_cyclic
 from fp.fingerprint.estimators.discriminant import discriminant_coefficients
 from fp.fingerprint.estimators.tile import Tile
 from fp.fingerprint.estimators.tile import refold as refold_tile
-from fp.fingerprint.fusion import Columns, Fusion, fuse, newton
-from fp.fingerprint.learning import Recipe
+from fp.fingerprint.fitting.crossfit import Groups
+from fp.fingerprint.fitting.fusion import Columns, Fusion, fuse, newton
+from fp.fingerprint.fitting.learning import Recipe
 
 Array = NDArray[Any]
 Doubles = NDArray[np.float64]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fp.fingerprint.conditions.experts import view
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.strength import LEVEL, permutation_p
+from fp.fingerprint.fitting.strength import LEVEL, permutation_p
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from fp.fingerprint.conditions import gate
 from fp.fingerprint.conditions.crossed import Array, best_phase, correlate_phases, rows_of
 from fp.fingerprint.conditions.experts import Conditions, view
 from fp.fingerprint.conditions.hypotheses import check_any, hypotheses
-from fp.fingerprint.decision import Rule
+from fp.fingerprint.deciding.decision import Rule
+from fp.fingerprint.deciding.judge import Features, Judge, judge_of
+from fp.fingerprint.deciding.rows import Attribution
 from fp.fingerprint.estimators.cyclic import Cyclic
 from fp.fingerprint.estimators.tile import Tile, template
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.judge import Features, Judge, judge_of
-from fp.fingerprint.rows import Attribution
 
 Corrected = Callable[[float, float], float]
 

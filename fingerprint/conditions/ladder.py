@@ -8,7 +8,7 @@ from typing import Any
 from fp.denoisers.degradations import Degradation
 from fp.denoisers.errors import UsageError
 from fp.fingerprint import estimators
-from fp.fingerprint.learning import Recipe
+from fp.fingerprint.fitting.learning import Recipe
 
 LADDER = (
     *("none", "jpeg:95", "jpeg:85", "jpeg:75", "jpeg:65"),

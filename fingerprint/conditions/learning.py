@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.fingerprint import typicality
 from fp.fingerprint.conditions import crossed, gate
 from fp.fingerprint.conditions.crossed import Array, Crossed, Stacks
 from fp.fingerprint.conditions.experts import Conditions, Expert, Searched
 from fp.fingerprint.conditions.ladder import Augmentation, with_pixels
-from fp.fingerprint.crossfit import Groups, deal
 from fp.fingerprint.estimators import Labels
 from fp.fingerprint.fingerprint import Joined, Part
-from fp.fingerprint.fusion import Columns, newton
-from fp.fingerprint.learning import Recipe
+from fp.fingerprint.fitting import typicality
+from fp.fingerprint.fitting.crossfit import Groups, deal
+from fp.fingerprint.fitting.fusion import Columns, newton
+from fp.fingerprint.fitting.learning import Recipe
 
 Indices = NDArray[np.intp]
 

@@ -20,12 +20,12 @@ from fp.denoisers.residual import Residual
 from fp.fingerprint.conditions.experts import Conditions
 from fp.fingerprint.conditions.ladder import Augmentation, with_pixels
 from fp.fingerprint.conditions.learning import learn
-from fp.fingerprint.crossfit import Groups
+from fp.fingerprint.deciding.judge import Features
 from fp.fingerprint.estimators import Labels
-from fp.fingerprint.judge import Features
-from fp.fingerprint.learning import Recipe
-from fp.fingerprint.population import Examined, Progress, Reduction
-from fp.fingerprint.workers import run_in_order
+from fp.fingerprint.fitting.crossfit import Groups
+from fp.fingerprint.fitting.learning import Recipe
+from fp.fingerprint.fitting.population import Examined, Progress, Reduction
+from fp.fingerprint.processes.workers import run_in_order
 
 Array = NDArray[Any]
 

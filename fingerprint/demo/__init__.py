@@ -17,16 +17,16 @@ import numpy as np
 
 from fp.denoisers.errors import OutputError
 from fp.denoisers.images import display_path, find_images, load_image
+from fp.fingerprint.correlating.lattice import Pattern, average, lattice_share
 from fp.fingerprint.demo.figures import Panel, draw_patterns
 from fp.fingerprint.demo.images import SPOILT, Region, plan_regions, write_images
 from fp.fingerprint.demo.tiny_decoder import STRIDE, load_decoder
-from fp.fingerprint.detection import DetectOptions, residual_for
-from fp.fingerprint.examination import list_items
+from fp.fingerprint.examining.detection import DetectOptions, residual_for
+from fp.fingerprint.examining.examination import list_items
+from fp.fingerprint.examining.results import detect_into
 from fp.fingerprint.extraction import ExtractOptions, extract
-from fp.fingerprint.files import output_error, write_bytes_atomic
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.lattice import Pattern, average, lattice_share
-from fp.fingerprint.results import detect_into
+from fp.fingerprint.processes.files import output_error, write_bytes_atomic
 from fp.fingerprint.store import write_bank
 
 IMAGES, FINGERPRINT, DIF_FINGERPRINT = "images", "fingerprint.h5", "fingerprint-dif.h5"

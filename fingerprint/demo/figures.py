@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fp.fingerprint.correlating.lattice import Pattern
 from fp.fingerprint.figures import INK, draw_pattern, draw_spectrum
 from fp.fingerprint.figures.style import frameless
-from fp.fingerprint.lattice import Pattern
 
 BLOCK = 64
 """Side of the blocks whose spectra are averaged: few points, to be told apart on a telephone."""

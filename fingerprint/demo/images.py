@@ -24,7 +24,7 @@ from PIL import Image
 
 from fp.denoisers.errors import InputError
 from fp.denoisers.images import image_size, load_image
-from fp.fingerprint.files import write_bytes_atomic, write_text_atomic
+from fp.fingerprint.processes.files import write_bytes_atomic, write_text_atomic
 
 Pixels = NDArray[np.uint8]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fp.denoisers.compiled_box import box_mean
 from fp.denoisers.errors import UsageError
-from fp.fingerprint.compiled import fold_products
+from fp.fingerprint.correlating.compiled import fold_products
 from fp.fingerprint.estimators import Course, Fitted, Labels, Role, Scheme, Scores
 from fp.fingerprint.estimators.discriminant import linear_score
 

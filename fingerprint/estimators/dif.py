@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.fingerprint.crossfit import separation
+from fp.fingerprint.correlating.kernels import correlate
 from fp.fingerprint.estimators import Course, Fitted, Labels, Role, Scheme, Scores
 from fp.fingerprint.estimators.dif_options import DifOptions
-from fp.fingerprint.kernels import correlate
-from fp.fingerprint.workers import usable_cores
+from fp.fingerprint.fitting.crossfit import separation
+from fp.fingerprint.processes.workers import usable_cores
 
 
 @dataclass(frozen=True)

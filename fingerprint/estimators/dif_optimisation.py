@@ -29,7 +29,7 @@ from fp.denoisers.errors import FormatError, InputError
 from fp.denoisers.images import display_path
 from fp.fingerprint.estimators.dif_options import DifOptions
 from fp.fingerprint.estimators.unet import INPUT_CHANNELS, draw_network, sides_fit
-from fp.fingerprint.files import write_bytes_atomic
+from fp.fingerprint.processes.files import write_bytes_atomic
 
 Progress = Callable[[int, int, float], None]
 

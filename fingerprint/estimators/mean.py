@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fp.fingerprint.correlating.kernels import correlate
 from fp.fingerprint.estimators import Course, Fitted, Labels, Role, Scheme, Scores
-from fp.fingerprint.kernels import correlate
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fp.denoisers.errors import UsageError
-from fp.fingerprint.crossfit import deal, separation
+from fp.fingerprint.correlating.kernels import fold, moments
 from fp.fingerprint.estimators import Course, Fitted, Labels, Role, Scheme, Scores
 from fp.fingerprint.estimators.discriminant import discriminant_coefficients
-from fp.fingerprint.kernels import fold, moments
+from fp.fingerprint.fitting.crossfit import deal, separation
 
 Tiles = NDArray[np.float64]
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.fingerprint import learning
-from fp.fingerprint.crossfit import Groups, HeldOut
 from fp.fingerprint.estimators import Array, Course, Estimator, Labels, Scores
 from fp.fingerprint.estimators.dif import Dif
-from fp.fingerprint.learning import Learned, Recipe
-from fp.fingerprint.typicality import LEVEL
+from fp.fingerprint.fitting import learning
+from fp.fingerprint.fitting.crossfit import Groups, HeldOut
+from fp.fingerprint.fitting.learning import Learned, Recipe
+from fp.fingerprint.fitting.typicality import LEVEL
 
 
 @dataclass(frozen=True, eq=False)

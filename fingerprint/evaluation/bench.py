@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fp.denoisers.errors import InputError, UsageError
-from fp.fingerprint import likelihood
-from fp.fingerprint.crossfit import Groups, shuffle_labels
+from fp.fingerprint.deciding import likelihood
 from fp.fingerprint.estimators import Array, Labels, Scores
 from fp.fingerprint.evaluation.adapter import FpLearned, Likeness
 from fp.fingerprint.evaluation.dataset import REAL, Dataset
 from fp.fingerprint.evaluation.features import FeatureStore, Wanted
 from fp.fingerprint.evaluation.methods import Choice, GivenScores, Learned
 from fp.fingerprint.fingerprint import Calibration
+from fp.fingerprint.fitting.crossfit import Groups, shuffle_labels
 
 Numbers = NDArray[np.intp]
 

@@ -16,9 +16,9 @@ from PIL import Image
 from fp.denoisers.crop import CropRule
 from fp.denoisers.errors import ImageError, InputError
 from fp.denoisers.images import Limits, display_path, find_images, load_image
-from fp.fingerprint.crossfit import group, sources_of
-from fp.fingerprint.population import Progress, Skipped, most_common_crop
-from fp.fingerprint.workers import run_in_order
+from fp.fingerprint.fitting.crossfit import group, sources_of
+from fp.fingerprint.fitting.population import Progress, Skipped, most_common_crop
+from fp.fingerprint.processes.workers import run_in_order
 
 REAL = "real"
 """Name of the class of photographs."""
@@ -129,7 +129,7 @@ class Dataset:
         raise InputError(f"The data set has no class {name!r}.")
 
     def groups(self) -> NDArray[np.intp]:
-        """Number the sources over all images; see `fp.fingerprint.crossfit.group`."""
+        """Number the sources over all images; see `fp.fingerprint.fitting.crossfit.group`."""
         pictures = self.pictures
         return group([p.source for p in pictures], [p.sha256 for p in pictures])
 

@@ -15,14 +15,14 @@ from scipy.ndimage import gaussian_filter
 from fp.denoisers.errors import InputError, UsageError
 from fp.denoisers.images import display_path, load_image
 from fp.denoisers.residual import Residual
-from fp.fingerprint.crossfit import shuffle_labels
 from fp.fingerprint.estimators import Array, Labels
 from fp.fingerprint.evaluation.adapter import FpLearned, FpMethod
 from fp.fingerprint.evaluation.bench import Bench, Detector, Numbers
 from fp.fingerprint.evaluation.cells import Cell, Found, Row
 from fp.fingerprint.evaluation.statistics import auc
 from fp.fingerprint.evaluation.trials import balanced_accuracy, split
-from fp.fingerprint.population import Reduction
+from fp.fingerprint.fitting.crossfit import shuffle_labels
+from fp.fingerprint.fitting.population import Reduction
 from fp.fingerprint.windows.calibration import WindowSize
 from fp.fingerprint.windows.fields import CELL, Weights, fields_of_residual
 from fp.fingerprint.windows.learning import learn_windows, usable

@@ -23,12 +23,12 @@ from fp.denoisers.cache import ResidualCache
 from fp.denoisers.degradations import Degradation
 from fp.denoisers.errors import InputError
 from fp.denoisers.images import Limits, display_path, load_image
-from fp.fingerprint.environment import tool_version
 from fp.fingerprint.estimators import Array
 from fp.fingerprint.evaluation.dataset import Dataset, Member
 from fp.fingerprint.evaluation.methods import Choice
-from fp.fingerprint.population import Progress, Reduction
-from fp.fingerprint.workers import run_in_order
+from fp.fingerprint.fitting.population import Progress, Reduction
+from fp.fingerprint.processes.environment import tool_version
+from fp.fingerprint.processes.workers import run_in_order
 
 EDGES = "canny"
 """Stands where a denoiser's name does: the image's Canny edges instead of a residual."""

@@ -16,10 +16,10 @@ import numpy as np
 
 from fp.denoisers.errors import InputError, UsageError
 from fp.denoisers.images import display_path
-from fp.fingerprint import learning
-from fp.fingerprint.crossfit import Groups, HeldOut
 from fp.fingerprint.estimators import Array, Course, Fitted, Labels, Scores
 from fp.fingerprint.evaluation.adapter import recipe
+from fp.fingerprint.fitting import learning
+from fp.fingerprint.fitting.crossfit import Groups, HeldOut
 
 BASELINES = ("dct", "gram", "cnn", "cnn-augmented")
 """Baselines that look at pixels, by name."""

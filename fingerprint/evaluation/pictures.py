@@ -14,7 +14,7 @@ from matplotlib.figure import Figure as Canvas
 from fp.fingerprint.evaluation.summary import DEGRADED, Figure
 from fp.fingerprint.figures.style import as_png, new_figure
 from fp.fingerprint.figures.tables import Curve, draw_curves, draw_matrix
-from fp.fingerprint.files import write_bytes_atomic
+from fp.fingerprint.processes.files import write_bytes_atomic
 
 _DPI = 110
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from fp.denoisers.files import display_path
-from fp.fingerprint.environment import tool_version
 from fp.fingerprint.evaluation.cells import Row
 from fp.fingerprint.evaluation.configuration import Configuration
 from fp.fingerprint.evaluation.page import page
@@ -25,7 +24,8 @@ from fp.fingerprint.evaluation.summary import (
     with_means,
 )
 from fp.fingerprint.evaluation.tables import markdown
-from fp.fingerprint.files import write_text_atomic
+from fp.fingerprint.processes.environment import tool_version
+from fp.fingerprint.processes.files import write_text_atomic
 from fp.fingerprint.reporting.page import REPORT, write
 
 _CLAIM = ("method", "denoiser", "generator", "seed", "folder", "path", "log10_lr", "shuffled")

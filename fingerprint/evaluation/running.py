@@ -19,16 +19,16 @@ from fp.denoisers.cache import DEFAULT_LIMIT, ResidualCache, default_folder
 from fp.denoisers.errors import InputError, OutputError
 from fp.denoisers.files import display_path
 from fp.denoisers.images import Limits
-from fp.fingerprint.environment import tool_version
 from fp.fingerprint.evaluation.bench import Bench
 from fp.fingerprint.evaluation.cells import Cell, Found, Row
 from fp.fingerprint.evaluation.configuration import Configuration
 from fp.fingerprint.evaluation.dataset import Dataset, read_dataset
 from fp.fingerprint.evaluation.features import FeatureStore, residual_identity
 from fp.fingerprint.evaluation.methods import GivenScores
-from fp.fingerprint.files import locked_folder, write_text_atomic
-from fp.fingerprint.population import Progress, Skipped
-from fp.fingerprint.workers import run_in_order, with_one_thread
+from fp.fingerprint.fitting.population import Progress, Skipped
+from fp.fingerprint.processes.environment import tool_version
+from fp.fingerprint.processes.files import locked_folder, write_text_atomic
+from fp.fingerprint.processes.workers import run_in_order, with_one_thread
 
 CONFIGURATION = "config.toml"
 """Copy of the configuration in the output folder."""

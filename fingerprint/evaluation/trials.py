@@ -11,9 +11,9 @@ from scipy.stats import t as student
 from sklearn.metrics import roc_auc_score
 
 from fp.denoisers.errors import UsageError
-from fp.fingerprint.crossfit import Groups, shuffle_labels
 from fp.fingerprint.estimators import Labels
-from fp.fingerprint.learning import Recipe, Stacks
+from fp.fingerprint.fitting.crossfit import Groups, shuffle_labels
+from fp.fingerprint.fitting.learning import Recipe, Stacks
 
 
 @dataclass(frozen=True)

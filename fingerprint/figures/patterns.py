@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
+from fp.fingerprint.correlating.lattice import Pattern, power_spectrum
 from fp.fingerprint.figures.style import SEQUENTIAL, frameless
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.lattice import Pattern, power_spectrum
 
 DETAIL = 48
 """Side of a detail in pixels: few enough to be told apart on a telephone."""
@@ -56,7 +56,7 @@ def draw_spectrum(axes: Axes, pattern_chw: Pattern, side: int | None = None) -> 
     pattern_chw : ndarray of float32, shape (C, H, W)
         The pattern.
     side : int, optional
-        Average over blocks of this side; see `fp.fingerprint.lattice.power_spectrum`.
+        Average over blocks of this side; see `fp.fingerprint.correlating.lattice.power_spectrum`.
 
     Returns
     -------

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from scipy.stats import binomtest
 
+from fp.fingerprint.deciding.likelihood import certified_rate
 from fp.fingerprint.figures.style import GENERATED, REFERENCE, ink, without_box
-from fp.fingerprint.likelihood import certified_rate
 
 
 def draw_error_rates(

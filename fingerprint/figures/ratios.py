@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from fp.fingerprint import likelihood
+from fp.fingerprint.deciding import likelihood
 from fp.fingerprint.figures.style import GENERATED, REFERENCE, ink, without_box
 from fp.fingerprint.fingerprint import Calibration
 

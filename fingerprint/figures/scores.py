@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fp.fingerprint.figures.style import GENERATED, REFERENCE, ink, without_box
 from fp.fingerprint.fingerprint import Calibration, NullControl
-from fp.fingerprint.strength import LEVEL
+from fp.fingerprint.fitting.strength import LEVEL
 
 Scores = NDArray[np.float64]
 

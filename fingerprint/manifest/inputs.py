@@ -15,7 +15,7 @@ from fp.denoisers.files import display_path, read_file
 from fp.denoisers.images import Limits, find_images, load_image
 from fp.fingerprint.manifest.entry import canonical
 from fp.fingerprint.manifest.hashing import hash_file
-from fp.fingerprint.workers import run_in_order
+from fp.fingerprint.processes.workers import run_in_order
 
 Progress = Callable[[str, int, int], None]
 

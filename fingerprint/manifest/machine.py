@@ -11,8 +11,8 @@ from typing import Any
 
 from PIL import features
 
-from fp.fingerprint.environment import describe
-from fp.fingerprint.workers import usable_cores
+from fp.fingerprint.processes.environment import describe
+from fp.fingerprint.processes.workers import usable_cores
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 _MORE = {"pywavelets": "PyWavelets", "c2pa-python": "c2pa-python"}

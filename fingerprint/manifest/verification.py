@@ -14,7 +14,7 @@ from fp.fingerprint.manifest.hashing import hash_file
 from fp.fingerprint.manifest.inputs import Hasher, InputFile, Progress, read_listing, resolved
 from fp.fingerprint.manifest.run import Manifest
 from fp.fingerprint.manifest.writing import files_below
-from fp.fingerprint.workers import run_in_order
+from fp.fingerprint.processes.workers import run_in_order
 
 Kind = Literal["missing", "changed", "pixels", "added", "chain"]
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from fp.denoisers.errors import FpError, InputError
 from fp.denoisers.files import display_path
-from fp.fingerprint.environment import now_utc, tool_version
-from fp.fingerprint.files import atomic_path, output_error, write_bytes_atomic
 from fp.fingerprint.manifest.entry import Entry, chain_faults, seal
 from fp.fingerprint.manifest.hashing import hash_file
 from fp.fingerprint.manifest.inputs import InputFile
 from fp.fingerprint.manifest.machine import machine, versions
 from fp.fingerprint.manifest.run import ENCODING, Invocation, read_manifest, rendered
+from fp.fingerprint.processes.environment import now_utc, tool_version
+from fp.fingerprint.processes.files import atomic_path, output_error, write_bytes_atomic
 
 MANIFEST = "manifest.json"
 LISTING = "inputs.jsonl"

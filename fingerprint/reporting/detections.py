@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from fp.denoisers.images import REASONS as FILE_REASONS
 from fp.denoisers.images import Limits
-from fp.fingerprint.decision import REASONS
-from fp.fingerprint.files import output_error
+from fp.fingerprint.deciding.decision import REASONS
 from fp.fingerprint.fingerprint import Fingerprint
+from fp.fingerprint.processes.files import output_error
 from fp.fingerprint.reporting.charts import BINS, Bins, shares
 from fp.fingerprint.reporting.fingerprints import Shown, shown
 from fp.fingerprint.reporting.page import REPORT, pieces, write
@@ -132,7 +132,7 @@ class Run:
     run : mapping
         What it is: ``bank`` and ``options``; JSON types.
     summary : mapping
-        What it came to; see `fp.fingerprint.results.Summary`.
+        What it came to; see `fp.fingerprint.examining.results.Summary`.
     rows : callable
         Gives its rows from the first on, each time that it is called.
     place : callable

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fp.fingerprint.conditions.describing import Described, describe
+from fp.fingerprint.deciding.judge import judge_of
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.judge import judge_of
 from fp.fingerprint.reporting.charts import Distribution, distribution
 from fp.fingerprint.reporting.drawing import in_both
 from fp.fingerprint.reporting.text import percent

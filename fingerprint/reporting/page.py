@@ -10,8 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fp.fingerprint.environment import tool_version
-from fp.fingerprint.files import atomic_path
+from fp.fingerprint.processes.environment import tool_version
+from fp.fingerprint.processes.files import atomic_path
 from fp.fingerprint.reporting.text import percent, thousands, visible
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ import h5py
 
 from fp.denoisers.errors import FormatError, FpError, InputError, OutputError, UsageError
 from fp.denoisers.files import display_path
-from fp.fingerprint.environment import tool_version
-from fp.fingerprint.files import atomic_path, locked_folder
 from fp.fingerprint.fingerprint import Fingerprint
+from fp.fingerprint.processes.environment import tool_version
+from fp.fingerprint.processes.files import atomic_path, locked_folder
 from fp.fingerprint.store import hdf5, record, survey
 from fp.fingerprint.store.elements import put
 from fp.fingerprint.store.hdf5 import Place

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fp.fingerprint.fingerprint import Joined, NullControl, Part
+from fp.fingerprint.fitting.typicality import VIEWS, Typicality, View
 from fp.fingerprint.store.elements import Value, finite
-from fp.fingerprint.typicality import VIEWS, Typicality, View
 
 Array = NDArray[Any]
 

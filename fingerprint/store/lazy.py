@@ -133,8 +133,9 @@ class LazyBank(Sequence[Fingerprint]):
         Returns
         -------
         dict of int to (ndarray of int, shape (K,), ndarray of float32, shape (K, 3, P, P))
-            By period P: which members, and their weights, as `fp.fingerprint.bulk.TileBank` takes
-            them. Their hashes are not checked: read a survivor to be sure of it.
+            By period P: which members, and their weights, as
+            `fp.fingerprint.correlating.bulk.TileBank` takes them. Their hashes are not checked:
+            read a survivor to be sure of it.
         """
         found: dict[int, list[tuple[int, NDArray[np.float32]]]] = {}
         for path in dict.fromkeys(member.file for member in self.members):

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.fingerprint import likelihood
-from fp.fingerprint.decision import Answer, Rule, p_generated, p_real, verdict
+from fp.fingerprint.deciding import likelihood
+from fp.fingerprint.deciding.decision import Answer, Rule, p_generated, p_real, verdict
+from fp.fingerprint.deciding.likelihood import LikelihoodRatio, Resampled
 from fp.fingerprint.fingerprint import Calibration, Fingerprint
-from fp.fingerprint.likelihood import LikelihoodRatio, Resampled
-from fp.fingerprint.typicality import LEVEL
+from fp.fingerprint.fitting.typicality import LEVEL
 from fp.fingerprint.windows.calibration import Dependence, WindowSize
 from fp.fingerprint.windows.fields import Fields, Weights
 
@@ -176,9 +176,9 @@ class WindowJudge:
         weak : bool
             Whether the fingerprint is weak.
         p_typical : float, optional
-            As in `fp.fingerprint.decision.decide`.
+            As in `fp.fingerprint.deciding.decision.decide`.
         corrected : callable, optional
-            As in `fp.fingerprint.judge.Judge.attribution`.
+            As in `fp.fingerprint.deciding.judge.Judge.attribution`.
 
         Returns
         -------

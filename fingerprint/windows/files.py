@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from fp.denoisers.images import LoadedImage
-from fp.fingerprint.files import atomic_path, output_error
-from fp.fingerprint.rows import Finding
+from fp.fingerprint.deciding.rows import Finding
+from fp.fingerprint.processes.files import atomic_path, output_error
 
 MAPS = "maps"
 """Folder of the maps, below that of the tables."""

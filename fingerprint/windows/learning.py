@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from fp.denoisers.crop import CropRule
 from fp.denoisers.errors import UsageError
-from fp.fingerprint.crossfit import Groups, deal
 from fp.fingerprint.estimators import Array, Estimator, Labels
-from fp.fingerprint.fusion import Fusion, fuse
+from fp.fingerprint.fitting.crossfit import Groups, deal
+from fp.fingerprint.fitting.fusion import Fusion, fuse
 from fp.fingerprint.windows.calibration import (
     Dependence,
     Windows,

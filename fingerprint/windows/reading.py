@@ -10,11 +10,11 @@ from typing import Protocol
 from fp.denoisers.degradations import Degradation
 from fp.denoisers.images import LoadedImage
 from fp.denoisers.residual import DenoiserIdentity, Residual
-from fp.fingerprint.decision import Rule
-from fp.fingerprint.family import Family, Gathering
+from fp.fingerprint.deciding.decision import Rule
+from fp.fingerprint.deciding.family import Family, Gathering
+from fp.fingerprint.deciding.judge import judge_of
+from fp.fingerprint.deciding.rows import Attribution, Detection
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.judge import judge_of
-from fp.fingerprint.rows import Attribution, Detection
 from fp.fingerprint.windows.calibration import windows_across
 from fp.fingerprint.windows.combining import Whole, WindowJudge, weights_of, window_judge_of
 from fp.fingerprint.windows.fields import Fields, Weights, fields_of
@@ -22,7 +22,7 @@ from fp.fingerprint.windows.maps import EvidenceMap, draw_map
 
 
 class Options(Protocol):
-    """What is asked of windows; see `fp.fingerprint.detection.DetectOptions`."""
+    """What is asked of windows; see `fp.fingerprint.examining.detection.DetectOptions`."""
 
     @property
     def rule(self) -> Rule:
@@ -265,7 +265,7 @@ def family_of_windows(bank: tuple[Fingerprint, ...], size: int | None) -> Family
     Returns
     -------
     Family
-        As `fp.fingerprint.family.family_of`.
+        As `fp.fingerprint.deciding.family.family_of`.
     """
     gathered = Gathering()
     for fingerprint in bank:

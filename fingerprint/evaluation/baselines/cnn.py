@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.fingerprint.crossfit import Groups, HeldOut, deal
 from fp.fingerprint.estimators import Array, Course, Fitted, Labels, Scores
 from fp.fingerprint.evaluation.baselines.augmentations import augment
+from fp.fingerprint.fitting.crossfit import Groups, HeldOut, deal
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dctn
 
-from fp.fingerprint.crossfit import Groups
 from fp.fingerprint.estimators import Array, Course, Labels
 from fp.fingerprint.evaluation.baselines.linear import LinearLearned, learn_linear
+from fp.fingerprint.fitting.crossfit import Groups
 
 
 @dataclass(frozen=True)

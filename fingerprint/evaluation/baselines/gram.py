@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.fingerprint.crossfit import Groups
 from fp.fingerprint.estimators import Array, Course, Labels
 from fp.fingerprint.evaluation.baselines.linear import LinearLearned, learn_linear
+from fp.fingerprint.fitting.crossfit import Groups
 
 if TYPE_CHECKING:
     from fp.denoisers.dncnn import DnCNN
@@ -72,7 +72,7 @@ class GramMatrices:
 @lru_cache(maxsize=2)
 def _denoiser(network: str) -> DnCNN:
     from fp.denoisers.dncnn import DnCNN
-    from fp.fingerprint.workers import with_one_thread
+    from fp.fingerprint.processes.workers import with_one_thread
 
     # float32: inner features themselves are the measurement here.
     return with_one_thread(DnCNN(network, precision="float32"))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.fingerprint.crossfit import Groups, HeldOut, deal
 from fp.fingerprint.estimators import Array, Fitted, Labels, Scores
+from fp.fingerprint.fitting.crossfit import Groups, HeldOut, deal
 
 _PENALTIES = 10.0 ** np.arange(-4.0, 3.0)
 

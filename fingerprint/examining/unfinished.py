@@ -14,9 +14,9 @@ from pathlib import Path
 
 from fp.denoisers.errors import FpError, OutputError
 from fp.denoisers.files import display_path
-from fp.fingerprint.files import output_error, write_bytes_atomic
 from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.manifest.writing import LISTING, MANIFEST, listing_of, manifest_of
+from fp.fingerprint.processes.files import output_error, write_bytes_atomic
 from fp.fingerprint.store import read_bank, write_bank
 
 _TEMPORARY = re.compile(r"\.(?P<name>.*)\.[0-9a-f]{8}\.tmp", re.DOTALL)

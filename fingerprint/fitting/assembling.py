@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fp.fingerprint.crossfit import HeldOut
-from fp.fingerprint.environment import describe, now_utc, tool_version
 from fp.fingerprint.estimators import Labels, Scores
 from fp.fingerprint.fingerprint import Calibration, Fingerprint, Joined, Part
-from fp.fingerprint.learning import Learned
-from fp.fingerprint.permutation import Nulls
-from fp.fingerprint.population import Examined, Reduction
+from fp.fingerprint.fitting.crossfit import HeldOut
+from fp.fingerprint.fitting.learning import Learned
+from fp.fingerprint.fitting.permutation import Nulls
+from fp.fingerprint.fitting.population import Examined, Reduction
+from fp.fingerprint.processes.environment import describe, now_utc, tool_version
 
 
 def assemble(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fp.denoisers.errors import OutputError
 from fp.denoisers.images import display_path
-from fp.fingerprint.files import output_error
+from fp.fingerprint.processes.files import output_error
 
 
 def check_file(output: Path, inputs: Iterable[Path], *, overwrite: bool) -> None:

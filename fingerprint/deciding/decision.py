@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from fp.fingerprint.fingerprint import Calibration
-from fp.fingerprint.typicality import LEVEL
+from fp.fingerprint.fitting.typicality import LEVEL
 
 Rule = Literal["conformal", "nearest-mean"]
 Decision = Literal["supports_generator", "supports_reference", "inconclusive", "not_examined"]
@@ -137,8 +137,8 @@ def decide(
     fpr : float
         Rate of the conformal rule.
     p_typical : float, optional
-        Conformal p-value of the image's distance from the generator's own; an image below
-        `fp.fingerprint.typicality.LEVEL` is not given to the generator by the conformal rule.
+        Conformal p-value of the image's distance from the generator's own; the conformal rule does
+        not give the generator an image below `fp.fingerprint.fitting.typicality.LEVEL`.
     weak : bool
         Whether the fingerprint is weak, which every answer then says.
     p_bank : float, optional

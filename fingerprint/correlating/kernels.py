@@ -20,7 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fp.denoisers.errors import InputError
-from fp.fingerprint.compiled import fold_image, fold_in_parallel, products, products_in_parallel
+from fp.fingerprint.correlating.compiled import (
+    fold_image,
+    fold_in_parallel,
+    products,
+    products_in_parallel,
+)
 
 FloatArray = NDArray[np.float32] | NDArray[np.float64]
 DoubleArray = NDArray[np.float64]

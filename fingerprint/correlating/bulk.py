@@ -1,8 +1,9 @@
 """Many images against many patterns, at the speed of a matrix product by BLAS.
 
-`fp.fingerprint.kernels` sums in float64 in one stated order; here spans of 2080 values are summed
-in float32 in the order that suits the processor, and the spans in float64. What a pair of image and
-pattern gets has the same bits in any batch, as there, but only on processors of one kind.
+`fp.fingerprint.correlating.kernels` sums in float64 in one stated order; here spans of 2080 values
+are summed in float32 in the order that suits the processor, and the spans in float64. What a pair
+of image and pattern gets has the same bits in any batch, as there, but only on processors of one
+kind.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.fft import irfft2, rfft2
 
 from fp.denoisers.errors import InputError
-from fp.fingerprint.compiled_bulk import (
+from fp.fingerprint.correlating.compiled_bulk import (
     IMAGES,
     PATTERNS,
     add_products,
@@ -23,7 +24,7 @@ from fp.fingerprint.compiled_bulk import (
     measure,
     standardise,
 )
-from fp.fingerprint.kernels import one_launch, threads
+from fp.fingerprint.correlating.kernels import one_launch, threads
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -46,7 +47,8 @@ def correlate_many(residuals: Floats, patterns: Floats) -> Doubles:
     Returns
     -------
     ndarray of float64, shape (N, K)
-        rho as `fp.fingerprint.kernels.correlate` gives it, to 1e-6; 0.0 where one side is constant.
+        rho as `fp.fingerprint.correlating.kernels.correlate` gives it, to 1e-6; 0.0 where one side
+        is constant.
 
     Raises
     ------

@@ -29,8 +29,8 @@ from fp.denoisers.images import (
     load_with_container,
 )
 from fp.denoisers.residual import FloatArray, Residual
-from fp.fingerprint.crossfit import sources_of
-from fp.fingerprint.workers import run_in_order, with_one_thread
+from fp.fingerprint.fitting.crossfit import sources_of
+from fp.fingerprint.processes.workers import run_in_order, with_one_thread
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage, the number of images done and their total."""

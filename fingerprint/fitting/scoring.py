@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from fp.denoisers.errors import UsageError
-from fp.fingerprint import learning
 from fp.fingerprint.estimators import Fitted
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.fusion import Fusion
-from fp.fingerprint.learning import Recipe, Scored, Stacks
+from fp.fingerprint.fitting import learning
+from fp.fingerprint.fitting.fusion import Fusion
+from fp.fingerprint.fitting.learning import Recipe, Scored, Stacks
 
 
 def recipe_of(fingerprint: Fingerprint) -> Recipe:

@@ -13,10 +13,10 @@ from scipy.stats import binomtest
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.errors import InputError
 from fp.denoisers.images import display_path
+from fp.fingerprint.deciding.judge import Features, judge_of
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.judge import Features, judge_of
-from fp.fingerprint.population import Progress, Reduction, residuals, survey
-from fp.fingerprint.typicality import LEVEL
+from fp.fingerprint.fitting.population import Progress, Reduction, residuals, survey
+from fp.fingerprint.fitting.typicality import LEVEL
 
 FPR = 0.05
 """False-positive rate at which claims are counted."""

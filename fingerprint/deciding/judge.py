@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.fingerprint import estimators, likelihood
-from fp.fingerprint.decision import Rule, decide, p_real
+from fp.fingerprint import estimators
+from fp.fingerprint.deciding import likelihood
+from fp.fingerprint.deciding.decision import Rule, decide, p_real
+from fp.fingerprint.deciding.likelihood import LikelihoodRatio, Resampled
+from fp.fingerprint.deciding.rows import Attribution
 from fp.fingerprint.estimators import Array, Estimator, SeesPixels
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.learning import Recipe
-from fp.fingerprint.likelihood import LikelihoodRatio, Resampled
-from fp.fingerprint.rows import Attribution
-from fp.fingerprint.scoring import recipe_of, score
-from fp.fingerprint.strength import is_weak
+from fp.fingerprint.fitting.learning import Recipe
+from fp.fingerprint.fitting.scoring import recipe_of, score
+from fp.fingerprint.fitting.strength import is_weak
 
 _JUDGE = "_judge"
 

@@ -11,11 +11,11 @@ from typing import TypeVar
 
 from fp.denoisers.errors import FpError, ImageError, InputError, IntegrityError
 from fp.denoisers.images import display_path, find_images, load_with_claims
-from fp.fingerprint.banks import DEFAULT_MEMORY, WholeBank, needs_more
-from fp.fingerprint.detection import DetectOptions
+from fp.fingerprint.deciding.rows import Finding, not_examined, with_claims
+from fp.fingerprint.examining.banks import DEFAULT_MEMORY, WholeBank, needs_more
+from fp.fingerprint.examining.detection import DetectOptions
+from fp.fingerprint.examining.large_bank import SMALLEST, LargeBank
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.large_bank import SMALLEST, LargeBank
-from fp.fingerprint.rows import Finding, not_examined, with_claims
 from fp.fingerprint.store import bank_files, iter_bank, read_bank
 from fp.fingerprint.store.lazy import LazyBank, size_in_memory
 from fp.fingerprint.windows.files import with_map

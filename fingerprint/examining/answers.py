@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from fp.denoisers.errors import InputError
 from fp.denoisers.images import LoadedImage
-from fp.fingerprint.banks import Bank
-from fp.fingerprint.detection import DetectOptions
-from fp.fingerprint.results import corrected, of_bank
-from fp.fingerprint.rows import Attribution, Detection, Finding
+from fp.fingerprint.deciding.rows import Attribution, Detection, Finding
+from fp.fingerprint.examining.banks import Bank
+from fp.fingerprint.examining.detection import DetectOptions
+from fp.fingerprint.examining.results import corrected, of_bank
 
 Pixels = NDArray[np.uint8]
 Picture = str | os.PathLike[str] | Pixels

@@ -20,25 +20,25 @@ import numpy as np
 
 from fp.denoisers.errors import InputError, IntegrityError
 from fp.denoisers.images import display_path
-from fp.fingerprint.banks import DEFAULT_MEMORY, Bank, check_bank
-from fp.fingerprint.collecting import JOURNAL, Work, collected, first_of
-from fp.fingerprint.detection import DetectOptions
-from fp.fingerprint.environment import tool_version
-from fp.fingerprint.examination import (
+from fp.fingerprint.deciding.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS, Detection
+from fp.fingerprint.examining.banks import DEFAULT_MEMORY, Bank, check_bank
+from fp.fingerprint.examining.collecting import JOURNAL, Work, collected, first_of
+from fp.fingerprint.examining.detection import DetectOptions
+from fp.fingerprint.examining.examination import (
     Item,
     bank_identity,
     file_sha256,
     open_for_examination,
 )
-from fp.fingerprint.executors import Pool
-from fp.fingerprint.files import atomic_path
-from fp.fingerprint.journal import Row
+from fp.fingerprint.examining.journal import Row
 from fp.fingerprint.manifest.inputs import Hasher, InputFile
 from fp.fingerprint.manifest.run import Invocation
 from fp.fingerprint.manifest.writing import LISTING, MANIFEST, Recorder
+from fp.fingerprint.processes.environment import tool_version
+from fp.fingerprint.processes.executors import Pool
+from fp.fingerprint.processes.files import atomic_path
 from fp.fingerprint.reporting.detections import Reporting, Run, leave_report
 from fp.fingerprint.reporting.page import REPORT
-from fp.fingerprint.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS, Detection
 from fp.fingerprint.store import bank_files
 from fp.fingerprint.windows.files import maps_of, sweep_maps
 
@@ -62,7 +62,7 @@ class Summary:
         Number of files of each reason why they were not examined.
     certified : float or None
         Upper bound (95 %) of the rate of false claims over the bank that its calibration certifies;
-        see `fp.fingerprint.family.Family.certified`.
+        see `fp.fingerprint.deciding.family.Family.certified`.
     weak : tuple of str
         Fingerprints that separate no better than label shuffles may.
     """
@@ -109,7 +109,7 @@ def detect_into(
     memory : int
         Bytes that the bank may hold in each process.
     pool : callable, optional
-        Makes an executor that does the work instead; see `fp.fingerprint.executors`.
+        Makes an executor that does the work instead; see `fp.fingerprint.processes.executors`.
     isolated : bool
         Examine nothing in this process, so that no file can end it or keep it for ever.
     resume : bool

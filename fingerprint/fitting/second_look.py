@@ -12,8 +12,8 @@ from typing import Any
 
 from fp.fingerprint import estimators
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.learning import Recipe
-from fp.fingerprint.strength import is_weak, permutation_p
+from fp.fingerprint.fitting.learning import Recipe
+from fp.fingerprint.fitting.strength import is_weak, permutation_p
 
 FEWEST = 76
 """Fewest images of a class: with `dif` a quarter of them calibrates, and 19 reach p = 0.05."""

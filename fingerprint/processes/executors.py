@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from fp.denoisers.errors import UsageError
-from fp.fingerprint.environment import tool_version
-from fp.fingerprint.workers import Answer, Failure, attempt
+from fp.fingerprint.processes.environment import tool_version
+from fp.fingerprint.processes.workers import Answer, Failure, attempt
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -47,7 +47,7 @@ def run_on(
     pool : callable
         Makes the executor.
     task : callable
-        As for `fp.fingerprint.workers.run_in_order`, like the next two.
+        As for `fp.fingerprint.processes.workers.run_in_order`, like the next two.
     items : sequence
         Items, such as paths; relative ones hold in this process's working folder, to which the
         workers change.

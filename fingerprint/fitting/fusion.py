@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.fingerprint.crossfit import Groups, deal
 from fp.fingerprint.estimators import Labels
+from fp.fingerprint.fitting.crossfit import Groups, deal
 
 Columns = NDArray[np.float64]
 Regress = Callable[[Columns, Labels], tuple[Columns, float]]

@@ -9,7 +9,7 @@ from typing import Any
 from fp.denoisers.claims import Claim
 from fp.denoisers.errors import ImageError
 from fp.denoisers.images import LoadedImage
-from fp.fingerprint.decision import Decision
+from fp.fingerprint.deciding.decision import Decision
 from fp.fingerprint.windows.maps import EvidenceMap
 
 

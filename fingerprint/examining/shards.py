@@ -15,24 +15,18 @@ from typing import Any, TypeVar
 
 from fp.denoisers.errors import InputError, IntegrityError, UsageError
 from fp.denoisers.files import display_path, path_of
-from fp.fingerprint.banks import DEFAULT_MEMORY, check_bank
-from fp.fingerprint.collecting import JOURNAL, Work, collected, first_of, refuse_existing
-from fp.fingerprint.detection import DetectOptions
-from fp.fingerprint.environment import describe, now_utc
-from fp.fingerprint.examination import (
+from fp.fingerprint.deciding.rows import Detection
+from fp.fingerprint.examining.banks import DEFAULT_MEMORY, check_bank
+from fp.fingerprint.examining.collecting import JOURNAL, Work, collected, first_of, refuse_existing
+from fp.fingerprint.examining.detection import DetectOptions
+from fp.fingerprint.examining.examination import (
     Item,
     bank_identity,
     file_sha256,
     open_for_examination,
 )
-from fp.fingerprint.executors import Pool
-from fp.fingerprint.files import atomic_path, output_error, write_text_atomic
-from fp.fingerprint.journal import Row
-from fp.fingerprint.manifest.inputs import InputFile
-from fp.fingerprint.manifest.run import Invocation
-from fp.fingerprint.manifest.writing import MANIFEST, Recorder
-from fp.fingerprint.reporting.detections import Members, Reporting, Run, leave_report
-from fp.fingerprint.results import (
+from fp.fingerprint.examining.journal import Row
+from fp.fingerprint.examining.results import (
     RESULTS,
     TABLES,
     Summary,
@@ -42,7 +36,13 @@ from fp.fingerprint.results import (
     run_of,
     write_tables,
 )
-from fp.fingerprint.rows import Detection
+from fp.fingerprint.manifest.inputs import InputFile
+from fp.fingerprint.manifest.run import Invocation
+from fp.fingerprint.manifest.writing import MANIFEST, Recorder
+from fp.fingerprint.processes.environment import describe, now_utc
+from fp.fingerprint.processes.executors import Pool
+from fp.fingerprint.processes.files import atomic_path, output_error, write_text_atomic
+from fp.fingerprint.reporting.detections import Members, Reporting, Run, leave_report
 
 ROWS = "shard.jsonl"
 COMPLETION = "shard.json"
@@ -108,7 +108,7 @@ def detect_shard(
     shard : Shard
         Which piece.
     bank, options, jobs, memory, pool, isolated, resume, overwrite, progress, report
-        As in `fp.fingerprint.results.detect_into`, like the errors.
+        As in `fp.fingerprint.examining.results.detect_into`, like the errors.
 
     Returns
     -------
@@ -186,8 +186,8 @@ def merge(
     bank : Path, optional
         The bank of the run, for its fingerprints in the report.
     reporting : {"full", "without-pictures", "none"}
-        As in `fp.fingerprint.results.detect_into`; pictures are of files that lie where the shards
-        found them.
+        As in `fp.fingerprint.examining.results.detect_into`; pictures are of files that lie where
+        the shards found them.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """The calibrations of a whole bank as columns: what every fingerprint says of one image, at once.
 
-The figures are those that `fp.fingerprint.judge` gives one by one, bit for bit, and the decisions
-come from the same `verdict`.
+The figures are those that `fp.fingerprint.deciding.judge` gives one by one, bit for bit, and the
+decisions come from the same `verdict`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.fingerprint.decision import Rule, Verdict, verdict
-from fp.fingerprint.ladders import Ladders
+from fp.fingerprint.deciding.decision import Rule, Verdict, verdict
+from fp.fingerprint.deciding.ladders import Ladders
 
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -70,7 +70,7 @@ class Calibrations:
             Rate of the decision.
         corrected : callable
             From p_real and the log10 likelihood ratios without bounds to the p-values over the
-            bank, as `fp.fingerprint.family.Family.p_many`.
+            bank, as `fp.fingerprint.deciding.family.Family.p_many`.
 
         Returns
         -------
@@ -153,7 +153,7 @@ class Judged:
         return [self.verdicts[code] for code in np.unique(self.code[self.scored])]
 
     def best(self, count: int) -> Places:
-        """Rank the fingerprints as `fp.fingerprint.detection.rank` does and give the first.
+        """Give the first fingerprints in the order of `fp.fingerprint.examining.detection.rank`.
 
         Parameters
         ----------

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.fingerprint.crossfit import Groups, deal, separation, shuffle_labels
 from fp.fingerprint.estimators import Estimator, Labels
 from fp.fingerprint.estimators.cyclic import Cyclic
 from fp.fingerprint.estimators.cyclic import refold as refold_cyclic
@@ -19,8 +18,9 @@ from fp.fingerprint.estimators.spectrum import Spectrum
 from fp.fingerprint.estimators.tile import Tile
 from fp.fingerprint.estimators.tile import refold as refold_tile
 from fp.fingerprint.fingerprint import NullControl
-from fp.fingerprint.learning import Recipe, Stacks
-from fp.fingerprint.workers import side_by_side
+from fp.fingerprint.fitting.crossfit import Groups, deal, separation, shuffle_labels
+from fp.fingerprint.fitting.learning import Recipe, Stacks
+from fp.fingerprint.processes.workers import side_by_side
 
 Doubles = NDArray[np.float64]
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fp.denoisers.errors import UsageError
+from fp.fingerprint.deciding.judge import judge_of
+from fp.fingerprint.deciding.likelihood import LikelihoodRatio, certified_rate
 from fp.fingerprint.fingerprint import Calibration, Fingerprint
-from fp.fingerprint.judge import judge_of
-from fp.fingerprint.likelihood import LikelihoodRatio, certified_rate
 
 Values = NDArray[np.float64]
 

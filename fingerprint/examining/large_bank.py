@@ -18,10 +18,15 @@ from numpy.typing import NDArray
 from fp.denoisers.errors import ImageError
 from fp.denoisers.files import display_path
 from fp.denoisers.images import LoadedImage
-from fp.fingerprint import likelihood
-from fp.fingerprint.banks import check_member, needs_more
-from fp.fingerprint.calibrations import Calibrations, Judged
-from fp.fingerprint.detection import (
+from fp.fingerprint.deciding import likelihood
+from fp.fingerprint.deciding.calibrations import Calibrations, Judged
+from fp.fingerprint.deciding.family import Family, Gathering
+from fp.fingerprint.deciding.judge import Features, judge_of
+from fp.fingerprint.deciding.ladders import Ladders
+from fp.fingerprint.deciding.rows import Attribution, Finding, not_examined, with_file
+from fp.fingerprint.estimators.tile import refold, template
+from fp.fingerprint.examining.banks import check_member, needs_more
+from fp.fingerprint.examining.detection import (
     DetectOptions,
     Preparation,
     Voices,
@@ -29,15 +34,10 @@ from fp.fingerprint.detection import (
     reasons_of,
     unscored,
 )
-from fp.fingerprint.estimators.tile import refold, template
-from fp.fingerprint.family import Family, Gathering
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.judge import Features, judge_of
-from fp.fingerprint.ladders import Ladders
-from fp.fingerprint.learning import recipe
-from fp.fingerprint.rows import Attribution, Finding, not_examined, with_file
+from fp.fingerprint.fitting.learning import recipe
+from fp.fingerprint.fitting.strength import is_weak
 from fp.fingerprint.store.lazy import LazyBank
-from fp.fingerprint.strength import is_weak
 
 Doubles = NDArray[np.float64]
 
@@ -123,8 +123,8 @@ class LargeBank:
         Returns
         -------
         Finding
-            The row of the image, as `fp.fingerprint.detection.examine` gives it, and its first
-            ten rows of fingerprints.
+            The row of the image, as `fp.fingerprint.examining.detection.examine` gives it, and its
+            first ten rows of fingerprints.
         """
         shown = display_path(image.path)
         scores = np.full(len(self), np.nan)

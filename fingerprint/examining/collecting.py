@@ -10,15 +10,15 @@ from pathlib import Path
 
 from fp.denoisers.errors import OutputError
 from fp.denoisers.images import display_path
-from fp.fingerprint.detection import DetectOptions
-from fp.fingerprint.examination import BankIdentity, Examiner, Item, worker_died
-from fp.fingerprint.executors import Pool, run_on
-from fp.fingerprint.files import output_error
-from fp.fingerprint.journal import Journal, Row, open_journal
-from fp.fingerprint.rows import Detection
-from fp.fingerprint.unfinished import sweep
+from fp.fingerprint.deciding.rows import Detection
+from fp.fingerprint.examining.detection import DetectOptions
+from fp.fingerprint.examining.examination import BankIdentity, Examiner, Item, worker_died
+from fp.fingerprint.examining.journal import Journal, Row, open_journal
+from fp.fingerprint.examining.unfinished import sweep
+from fp.fingerprint.processes.executors import Pool, run_on
+from fp.fingerprint.processes.files import output_error
+from fp.fingerprint.processes.workers import run_in_order
 from fp.fingerprint.windows.files import MAPS
-from fp.fingerprint.workers import run_in_order
 
 JOURNAL = "detections.journal"
 

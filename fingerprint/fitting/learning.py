@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fp.denoisers.errors import UsageError
-from fp.fingerprint import estimators, typicality
-from fp.fingerprint.crossfit import Groups, HeldOut, deal, learn_and_hold_out
+from fp.fingerprint import estimators
 from fp.fingerprint.estimators import Array, Course, Estimator, Fitted, Labels, Scores
-from fp.fingerprint.fusion import Columns, Fusion, fuse, hold_out
-from fp.fingerprint.typicality import Distances, Typicality
-from fp.fingerprint.workers import side_by_side
+from fp.fingerprint.fitting import typicality
+from fp.fingerprint.fitting.crossfit import Groups, HeldOut, deal, learn_and_hold_out
+from fp.fingerprint.fitting.fusion import Columns, Fusion, fuse, hold_out
+from fp.fingerprint.fitting.typicality import Distances, Typicality
+from fp.fingerprint.processes.workers import side_by_side
 
 Stacks = Mapping[str, Array]
 """Features of images by name; rows are images."""

@@ -14,14 +14,14 @@ from fp.denoisers.errors import DenoiserError, ImageError, UsageError
 from fp.denoisers.images import Limits, LoadedImage, display_path
 from fp.denoisers.residual import DenoiserIdentity, Residual
 from fp.fingerprint.conditions.examining import attribution, judge_of_condition
-from fp.fingerprint.decision import Rule, Verdict
-from fp.fingerprint.family import Family, family_of
+from fp.fingerprint.deciding.decision import Rule, Verdict
+from fp.fingerprint.deciding.family import Family, family_of
+from fp.fingerprint.deciding.judge import Features, Judge, judge_of
+from fp.fingerprint.deciding.rows import Attribution, Detection, Finding, not_examined, with_file
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.judge import Features, Judge, judge_of
-from fp.fingerprint.rows import Attribution, Detection, Finding, not_examined, with_file
+from fp.fingerprint.processes.workers import with_one_thread
 from fp.fingerprint.windows.maps import share
 from fp.fingerprint.windows.reading import Reading
-from fp.fingerprint.workers import with_one_thread
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,9 @@ def examine(image: LoadedImage, bank: Sequence[Fingerprint], options: DetectOpti
     Notes
     -----
     An image is given to a generator where p_bank <= fpr < p_generated; p_bank is corrected over the
-    bank (see `fp.fingerprint.family`), so that over images of the reference population the chance
-    of any claim stays within fpr. It supports the reference only where every fingerprint says so.
+    bank (see `fp.fingerprint.deciding.family`), so that over images of the reference population the
+    chance of any claim stays within fpr. It supports the reference only where every fingerprint
+    says so.
     """
     shown = display_path(image.path)
     parts: dict[Preparation, Features] = {}

@@ -13,12 +13,12 @@ import numpy as np
 from fp.denoisers.errors import FormatError, FpError, UsageError
 from fp.denoisers.files import display_path
 from fp.denoisers.images import LoadedImage
-from fp.fingerprint.detection import DetectOptions, examine, residual_for
-from fp.fingerprint.family import Family, check_rate_of, family_of
+from fp.fingerprint.deciding.family import Family, check_rate_of, family_of
+from fp.fingerprint.deciding.judge import Features, judge_of
+from fp.fingerprint.deciding.rows import Finding
+from fp.fingerprint.examining.detection import DetectOptions, examine, residual_for
 from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.judge import Features, judge_of
-from fp.fingerprint.rows import Finding
-from fp.fingerprint.scoring import score
+from fp.fingerprint.fitting.scoring import score
 from fp.fingerprint.windows.calibration import SIZES
 from fp.fingerprint.windows.combining import window_judge_of
 
@@ -89,7 +89,7 @@ class WholeBank:
         return tuple(f.name for f in self.members if judge_of(f).weak)
 
     def examine(self, image: LoadedImage, options: DetectOptions) -> Finding:
-        """Test one image; see `fp.fingerprint.detection.examine`."""
+        """Test one image; see `fp.fingerprint.examining.detection.examine`."""
         return examine(image, self.members, options)
 
     def members_of(self, names: Collection[str] | None) -> Iterator[Fingerprint]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from fp.denoisers.errors import InputError, IntegrityError, OutputError
 from fp.denoisers.images import display_path
-from fp.fingerprint.files import output_error
+from fp.fingerprint.processes.files import output_error
 
 Row = dict[str, Any]
 
