@@ -17,6 +17,7 @@ from fp.cli.options import (
     progress_bar,
 )
 from fp.cli.suggesting import SuggestingGroup
+from fp.cli.telling import counted
 from fp.denoisers.errors import IntegrityError
 
 
@@ -162,7 +163,8 @@ def run(
             isolated=True,
             progress=lambda done, total: progress("exhibits", done, total),
         )
-    click.echo(f"{entry['run']}: {summary.images} exhibits, {summary.fingerprints} fingerprints")
+    exhibits_seen = counted(summary.images, "exhibit")
+    click.echo(f"{entry['run']}: {exhibits_seen}, {counted(summary.fingerprints, 'fingerprint')}")
     for decision, count in summary.decisions.items():
         click.echo(f"  {decision:<20} {count}")
     for reason, count in summary.not_examined.items():

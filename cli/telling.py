@@ -86,10 +86,15 @@ def tell_where(found: Summary, output: Path) -> None:
     """Print what was examined and where the results lie."""
     from fp.denoisers.images import display_path
 
-    click.echo(
-        f"{found.images} files, {found.fingerprints} fingerprints, results in "
-        f"{display_path(output)}"
-    )
+    examined = f"{counted(found.images, 'file')}, {counted(found.fingerprints, 'fingerprint')}"
+    readable = output / "report.html"
+    report = f", report in {display_path(readable)}" if readable.is_file() else ""
+    click.echo(f"{examined}, results in {display_path(output)}{report}")
+
+
+def counted(number: int, noun: str) -> str:
+    """Give a number with its noun."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def tell_counts(found: Summary) -> None:

@@ -78,7 +78,9 @@ def test_one_fingerprint_and_a_folder_give_a_row_a_file(lab, tmp_path):
     before = state(lab.unknown)
     outcome = fp_process("detect", lab.single, lab.unknown, "-o", tmp_path / "case")
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out.startswith(f"24 files, 1 fingerprints, results in {tmp_path}/case\n")
+    case = f"{tmp_path}/case"
+    told = f"24 files, 1 fingerprint, results in {case}, report in {case}/report.html\n"
+    assert outcome.out.startswith(told)
     assert sorted(path.name for path in (tmp_path / "case").iterdir()) == sorted(
         [*TABLES, "inputs.jsonl", "manifest.json", "report.html"]
     )
