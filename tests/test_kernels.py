@@ -418,7 +418,7 @@ def test_kernels_compile_where_nothing_can_be_written(monkeypatch: pytest.Monkey
 def run_with_two_threads(layer: str, program: str) -> subprocess.CompletedProcess[str]:
     preamble = (
         "import os, threading, numpy as np\n"
-        "from fp.fingerprint import kernels\n"
+        "from fp.fingerprint.correlating import kernels\n"
         "images = np.random.default_rng(0).standard_normal((32, 3, 8, 8), dtype=np.float32)\n"
         "rho = kernels.correlate(images, images[:2])\n"
     )
