@@ -22,7 +22,7 @@ from fp.denoisers import registry
 from fp.denoisers.crop import CropRule
 from fp.denoisers.degradations import Degradation
 from fp.fingerprint.conditions import examining, learning
-from fp.fingerprint.conditions.hypotheses import hypotheses
+from fp.fingerprint.conditions.hypotheses import Hypothesis, hypotheses
 from fp.fingerprint.conditions.ladder import LADDER, Augmentation, with_pixels
 from fp.fingerprint.conditions.versions import features_of
 from fp.fingerprint.deciding.judge import Features
@@ -63,13 +63,22 @@ def stacks_of(work, name, label, change):
         made: dict[str, list] = {}
         residual = registry.get("wavelet")
         for index, image in enumerate(pictures(name)):
-            for key, feature in features_of(change(image, index), residual, EXPERTS).items():
+            for key, feature in features(change(image, index), residual).items():
                 made.setdefault(key, []).append(feature)
         partial = work / f"{kept.stem}.part.npz"
         np.savez(partial, **{key: np.stack(rows) for key, rows in made.items()})
         partial.rename(kept)
     with np.load(kept) as held:
         return {key: held[key] for key in held.files}
+
+
+def features(seen, residual):
+    """Give the features of an examined part, or of an account of an image with its JPEG grid."""
+    if not isinstance(seen, Hypothesis):
+        return features_of(seen, residual, EXPERTS)
+    found = examining.Account.of(seen, residual).features.of(EXPERTS)
+    grid = np.array(seen.grid if seen.grid is not None else (-1, -1))
+    return {key: stack[0].astype(np.float32) for key, stack in found.items()} | {"grid": grid}
 
 
 def split(counts, seed):
@@ -127,8 +136,7 @@ def judged(fingerprint, accounts):
     row = examining.judge_accounts(
         "", accounts, fingerprint, "conformal", FPR, lambda p, evidence: p
     )
-    index = fingerprint.conditions.names.index(row.condition)
-    judge = examining.expert_judge(fingerprint, index, row.phase is not None)
+    judge = examining.judge_of_condition(fingerprint, row.condition, row.phase)
     return judge.ratio.free(row.score) > 0, row.decision, row.reasons
 
 
@@ -150,7 +158,9 @@ def measure(fingerprint, stacks, is_generated, searched=False):
     rows = []
     for place in range(len(is_generated)):
         own = {key: stack[place : place + 1] for key, stack in stacks.items()}
-        account = examining.Account(1.0, searched, Known(own))
+        grid = own.pop("grid", np.array([[-1, -1]]))[0]
+        phase = (int(grid[0]), int(grid[1])) if grid[0] >= 0 else None
+        account = examining.Account(1.0, searched, Known(own), phase)
         rows.append(judged(fingerprint, [account]))
     return figures(rows, is_generated)
 
@@ -187,8 +197,7 @@ def factors(work, generator, seed):
                 Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
             )
             accounts = [
-                examining.Account(h.factor, h.searched, Features(residual(h.part), h.part))
-                for h in hypotheses(scaled, crop, ["256x256"])
+                examining.Account.of(h, residual) for h in hypotheses(scaled, crop, ["256x256"])
             ]
             rows.append(judged(fingerprint, accounts))
         found[f"x{factor}"] = figures(rows, is_generated)
@@ -196,30 +205,39 @@ def factors(work, generator, seed):
 
 
 def crops(work, generator, seed):
-    """Crops at the lattice's own phase against crops at any."""
+    """Crops at the lattice's own phase against crops at any, cut before and after compression."""
 
     def aligned(condition):
         return lambda image, index: Degradation(condition).apply(image[:SMALL, :SMALL])
 
-    def anywhere(condition):
-        def cut(image, index):
-            y, x = np.random.default_rng([5, index]).integers(0, 256 - SMALL + 1, 2)
-            return np.ascontiguousarray(
-                Degradation(condition).apply(image)[y : y + SMALL, x : x + SMALL]
-            )
+    def somewhere(image, index):
+        y, x = np.random.default_rng([5, index]).integers(0, 256 - SMALL + 1, 2)
+        return np.ascontiguousarray(image[y : y + SMALL, x : x + SMALL])
 
-        return cut
+    def as_crop(image):
+        return next(hypotheses(image, CropRule(SMALL, SMALL), ()))
+
+    def anywhere(condition):
+        return lambda image, index: as_crop(somewhere(Degradation(condition).apply(image), index))
+
+    def before(condition):
+        return lambda image, index: as_crop(Degradation(condition).apply(somewhere(image, index)))
 
     fingerprint = learn(work, generator, SHORT, f"{SMALL}-", aligned, SMALL, seed)
     _, test = split((300, 200), seed)
     is_generated = np.repeat([False, True], [len(test[0]), len(test[1])])
     found = {}
     for condition in SHORT:
-        for name, change, searched in (
+        ways = [
             ("aligned", aligned(condition), False),
             ("anywhere", anywhere(condition), True),
-        ):
-            label = f"{SMALL}-{condition}" if name == "aligned" else f"{SMALL}-any-{condition}"
+        ]
+        if condition != "none":
+            ways.append(("cut anywhere before it", before(condition), True))
+        for name, change, searched in ways:
+            label = f"{SMALL}-{condition}"
+            if searched:
+                label += f"-{name.replace(' ', '-')}"
             stacks = both(work, generator, label, change, test)
             found[f"{condition}, {name}"] = measure(fingerprint, stacks, is_generated, searched)
     return {"figures": found}

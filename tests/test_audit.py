@@ -15,10 +15,12 @@ from scipy.stats import norm
 from synthetic import Generator, photograph, save, write_generated, write_photographs
 
 from fp.denoisers.cache import ResidualCache
+from fp.denoisers.compiled_jpeg_grid import count_vanishing
 from fp.denoisers.container import describe
 from fp.denoisers.degradations import Degradation
 from fp.denoisers.errors import UsageError
 from fp.denoisers.images import load_image
+from fp.denoisers.jpeg_grid import jpeg_grid, luminance_window
 from fp.fingerprint.audit import audit, audit_folders
 from fp.fingerprint.audit.comparing import (
     area_interval,
@@ -26,13 +28,12 @@ from fp.fingerprint.audit.comparing import (
     compare_numbers,
     wilson,
 )
-from fp.fingerprint.audit.compiled import count_vanishing
 from fp.fingerprint.audit.duplicates import Look, equal_pairs, look_of, near_pairs
 from fp.fingerprint.audit.findings import CODES, LEAST_AREA, severity_of
 from fp.fingerprint.audit.measuring import Folder, Measure, Properties, measure_folder
 from fp.fingerprint.audit.mixture import Split, dip_statistic, two_clusters
 from fp.fingerprint.audit.preparation import matching_quality
-from fp.fingerprint.audit.traces import jpeg_grid, luminance_window, resampling_trace
+from fp.fingerprint.audit.traces import resampling_trace
 from fp.fingerprint.examining.detection import DetectOptions, examine
 from fp.fingerprint.extraction import ExtractOptions, extract
 from fp.fingerprint.fingerprint import Fingerprint

@@ -1,12 +1,15 @@
 """Images as they come: experts, gate, phases and factors, against oracles and end to end."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
 from commands import fp, json_rows
 from PIL import Image
+from scipy.stats import chisquare
 from sklearn.linear_model import LogisticRegression
 from synthetic import Generator, photograph, save, write_generated, write_photographs
 
@@ -15,15 +18,16 @@ from fp.denoisers.degradations import Degradation
 from fp.denoisers.errors import ImageError, UsageError
 from fp.denoisers.images import load_image
 from fp.fingerprint.api import Bank
-from fp.fingerprint.conditions import crossed, gate, learning
+from fp.fingerprint.conditions import crossed, gate, learning, phases
 from fp.fingerprint.conditions.describing import describe
-from fp.fingerprint.conditions.examining import expert_judge
+from fp.fingerprint.conditions.examining import Account, expert_judge
 from fp.fingerprint.conditions.hypotheses import check_any, hypotheses
 from fp.fingerprint.conditions.ladder import LADDER, Augmentation, with_pixels
 from fp.fingerprint.deciding.judge import judge_of
+from fp.fingerprint.deciding.likelihood import LikelihoodRatio
 from fp.fingerprint.estimators.pixels import block_statistics, cosine_spectrum
 from fp.fingerprint.evaluation.baselines.dct import CosineSpectrum
-from fp.fingerprint.examining.detection import DetectOptions, examine
+from fp.fingerprint.examining.detection import DetectOptions, examine, residual_for
 from fp.fingerprint.examining.examination import list_items
 from fp.fingerprint.examining.results import detect_into
 from fp.fingerprint.extraction import ExtractOptions, extract
@@ -245,6 +249,64 @@ def test_the_accounts_of_a_size():
         check_any(list(hypotheses(small, crop, ["96x96"])), small, crop)
 
 
+def test_a_crop_of_a_jpeg_is_read_from_its_grid_on():
+    whole = Degradation("jpeg:60").apply(photograph(3, 128))
+    crop = CropRule(64, 64)
+    found = next(hypotheses(whole[3:83, 5:85], crop, ()))
+    assert (found.searched, found.grid, found.filled) == (True, (5, 3), (0, 0))
+    assert np.array_equal(found.part, whole[8:72, 8:72])
+    none = next(hypotheses(photograph(3, 128)[3:83, 5:85], crop, ()))
+    assert none.grid is None and np.array_equal(none.part, photograph(3, 128)[3:67, 5:69])
+
+
+def test_what_a_crop_lacks_behind_its_grid_goes_on_as_before():
+    whole = Degradation("jpeg:60").apply(photograph(3, 128))
+    found = next(hypotheses(whole[3:67, 8:72], CropRule(64, 64), ()))
+    assert (found.grid, found.filled) == ((5, 0), (8, 0))
+    assert np.array_equal(found.part[:56], whole[8:64, 8:72])
+    assert np.array_equal(found.part[56:], found.part[48:56][::-1])
+
+    def rows(image_hwc):
+        return np.tile(np.arange(64.0, dtype=np.float32)[:, None], (3, 1, 64))
+
+    # The lattice goes on: a period of 32 rows before, and nothing of the mirrored rows.
+    assert found.residual(rows)[0, :, 0].tolist() == [*range(56), *range(24, 32)]
+
+
+def test_the_evidence_of_several_phases_is_their_mean():
+    looks = [phases.Look(None, {}, weight=weight) for weight in (0.05, 0.95)]
+    rng = np.random.default_rng(10)
+    search, grid = rng.normal(size=(2, 50))
+    found = phases.mean_ratio([search, grid], looks)
+    np.testing.assert_allclose(10**found, 0.05 * 10**search + 0.95 * 10**grid)
+    assert phases.mean_ratio([-400.0, -500.0], looks) == pytest.approx(-400 + np.log10(0.05))
+
+
+def test_several_phases_are_calibrated_together():
+    """A reference image has each p-value with the same probability, whatever the dependence."""
+    rng = np.random.default_rng(11)
+    n = 19
+
+    @dataclass(frozen=True, eq=False)
+    class Known(phases.Look):
+        free: float = 0.0
+
+    told = []
+    for _ in range(400):
+        search = rng.normal(size=n + 1)
+        scores = [search, search * 0.7 + rng.normal(size=n + 1)]
+        looks = []
+        for values, weight in zip(scores, (0.5, 0.5), strict=True):
+            judge = SimpleNamespace(
+                ratio=LikelihoodRatio(1.0, 0.0, -9.0, 9.0),
+                fingerprint=SimpleNamespace(calibration=SimpleNamespace(real=values[1:])),
+            )
+            looks.append(Known(judge, {}, weight=weight, free=values[0]))
+        told.append(phases.p_jointly(looks))
+    counts = np.bincount(np.round(np.array(told) * (n + 1)).astype(int), minlength=n + 2)[1:]
+    assert counts.size == n + 1 and chisquare(counts).pvalue > 0.001
+
+
 def test_a_scaled_image_is_brought_back():
     image = photograph(0, 128)
     scaled = np.asarray(Image.fromarray(image).resize((96, 96), Image.Resampling.BICUBIC))
@@ -330,6 +392,39 @@ def test_the_phase_of_a_crop_is_found(fingerprint, tmp_path):
     # Cut at (3, 5): a period of eight begins at (5, 3).
     periods = [tuple(int(part) % 8 for part in phase.split(",")) for phase in found]
     assert len(periods) >= 4 and periods.count((5, 3)) >= len(periods) - 1
+
+
+def test_a_grid_tells_the_phase_of_a_crop(fingerprint, tmp_path):
+    compress, rows = Degradation("jpeg:60"), []
+    for index in range(6):
+        whole = compress.apply(GENERATOR.draw(985 + index, 256))
+        rows.append(asked(whole[3 : 3 + 200, 5 : 5 + 180], fingerprint, tmp_path))
+    crops = [row for row in rows if row.factor == 1.0]
+    assert len(crops) >= 5 and sum(row.phase == "grid 5,3" for row in crops) >= len(crops) - 1
+    assert sum(row.log10_lr > 1 for row in crops) >= len(crops) - 1
+    assert not phases.is_searched("grid 5,3") and phases.is_searched("5,3")
+    assert not phases.is_searched(None)
+
+
+@pytest.mark.parametrize(("place", "weight"), [((0, 0), 0.5), ((3, 5), 0.95)])
+def test_the_search_is_heard_beside_the_grid(fingerprint, place, weight):
+    """A crop before compression has its grid at the first pixel and its lattice anywhere."""
+    y, x = place
+    whole = Degradation("jpeg:60").apply(photograph(3, 128))
+    seen = next(hypotheses(whole[y : y + 100, x : x + 100], CropRule(64, 64), ()))
+    account = Account.of(seen, residual_for(fingerprint.denoiser))
+    judges = partial(expert_judge, fingerprint, 1)
+    grid, search = phases.looks(account.features, judges, True, account.grid)
+    assert (grid.weight, search.weight) == (weight, pytest.approx(1 - weight))
+    assert grid.phase == f"grid {-y % 8},{-x % 8}" and phases.is_searched(search.phase)
+    assert grid.judge is judges(False) and search.judge is judges(True)
+    # From the image's first pixel: the part begins at the grid.
+    at_best = phases.find_phase(search.judge, account.features.of(search.judge.recipe))
+    told = tuple(int(part) for part in search.phase.split(","))
+    period = at_best[2]
+    assert told == ((at_best[0] + -y % 8) % period, (at_best[1] + -x % 8) % period)
+    (known,) = phases.looks(account.features, judges, False, None)
+    assert known.phase is None and known.free == grid.free
 
 
 def test_weak_is_said_of_the_fingerprint_and_hidden_of_a_condition(fingerprint, tmp_path):

@@ -23,15 +23,11 @@ from fp.denoisers.images import (
     find_images,
     load_with_container,
 )
+from fp.denoisers.jpeg_grid import jpeg_grid, luminance_window, window_of
 from fp.denoisers.residual import DenoiserIdentity, Residual
 from fp.fingerprint.audit.duplicates import Look, look_of
 from fp.fingerprint.audit.mixture import tile_of
-from fp.fingerprint.audit.traces import (
-    jpeg_grid,
-    luminance_window,
-    resampling_trace,
-    window_of,
-)
+from fp.fingerprint.audit.traces import resampling_trace
 from fp.fingerprint.fitting.population import Progress, Skipped
 from fp.fingerprint.processes.workers import run_in_order, with_one_thread
 

@@ -17,6 +17,7 @@ from fp.fingerprint.case.folder import Case
 from fp.fingerprint.case.verbal import apart, sentence, words
 from fp.fingerprint.case.wording import FOR_H1, FOR_H2, FOR_NEITHER, LIMITS
 from fp.fingerprint.conditions.examining import judge_of_condition
+from fp.fingerprint.conditions.phases import is_searched
 from fp.fingerprint.deciding.decision import REASONS
 from fp.fingerprint.examining.journal import Row
 from fp.fingerprint.fingerprint import Fingerprint
@@ -190,7 +191,7 @@ def _finding(row: Row, name: str, bank: dict[str, Fingerprint]) -> Iterator[str]
         yield f"No likelihood ratio is put into words here: {'; '.join(withheld)}."
     else:
         windows = window_judge_of(member) if row.get("windows") else None
-        judge = judge_of_condition(member, row.get("condition"), row.get("phase") is not None)
+        judge = judge_of_condition(member, row.get("condition"), row.get("phase"))
         ratio = judge.ratio if windows is None else windows.ratio
         told = sentence(row["log10_lr"], ratio.lower, ratio.upper)
         yield " ".join([told, *apart(row["log10_lr"], row["log10_lr_specific"])])
@@ -232,7 +233,8 @@ def _condition(row: Row) -> Iterator[str]:
     p = _figure(row["p_condition"])
     yield f"| judged as an image in the condition | `{row['condition']}`, p of that condition {p} |"
     if row["phase"] is not None:
-        yield f"| phase of the lattice, searched (row, column) | {row['phase']} |"
+        how = "searched" if is_searched(row["phase"]) else "told by the JPEG grid"
+        yield f"| phase of the lattice, {how} (row, column) | {row['phase'].split()[-1]} |"
     if row["factor"] != 1.0:
         yield f"| taken to be resampled by the factor | {_figure(row['factor'])} |"
 

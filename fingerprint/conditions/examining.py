@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fp.denoisers.degradations import Pixels
 from fp.denoisers.residual import Residual
 from fp.fingerprint.conditions import gate
-from fp.fingerprint.conditions.crossed import Array, best_phase, correlate_phases, rows_of
 from fp.fingerprint.conditions.experts import Conditions, view
-from fp.fingerprint.conditions.hypotheses import check_any, hypotheses
+from fp.fingerprint.conditions.hypotheses import Hypothesis, check_any, hypotheses
+from fp.fingerprint.conditions.phases import is_searched, looks, mean_ratio, p_jointly
 from fp.fingerprint.deciding.decision import Rule
 from fp.fingerprint.deciding.judge import Features, Judge, judge_of
 from fp.fingerprint.deciding.rows import Attribution
-from fp.fingerprint.estimators.cyclic import Cyclic
-from fp.fingerprint.estimators.tile import Tile, template
 from fp.fingerprint.fingerprint import Fingerprint
 
 Corrected = Callable[[float, float], float]
@@ -39,11 +37,20 @@ class Account:
         Whether the phase of its lattice is unknown.
     features : Features
         Features of the examined part at the native scale.
+    grid : tuple of int, optional
+        First row and column of the image's JPEG grid, where the features begin at it.
     """
 
     factor: float
     searched: bool
     features: Features
+    grid: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, hypothesis: Hypothesis, residual: Residual) -> Account:
+        """Make the account of a hypothesis, with the residual of its part."""
+        features = Features(hypothesis.residual(residual), hypothesis.part)
+        return cls(hypothesis.factor, hypothesis.searched, features, hypothesis.grid)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +112,7 @@ def attribution(
     """
     found = list(hypotheses(image_hwc, fingerprint.crop, fingerprint.native_sizes))
     check_any(found, image_hwc, fingerprint.crop)
-    accounts = [Account(h.factor, h.searched, Features(residual(h.part), h.part)) for h in found]
+    accounts = [Account.of(hypothesis, residual) for hypothesis in found]
     return judge_accounts(path, accounts, fingerprint, rule, fpr, corrected)
 
 
@@ -139,7 +146,9 @@ def judge_accounts(
     -----
     Accounts outside the calibrated range are dropped. Of m that remain each is tested, with m times
     its p-value under h1 (Bonferroni), and the row is that of the largest likelihood ratio; the
-    reference is supported only where all say so.
+    reference is supported only where all say so. Several phases of one account are calibrated
+    together (`fp.fingerprint.conditions.phases.p_jointly`); the one whose ratio is nearest to the
+    mean by weights speaks for it.
     """
     conditions = fingerprint.conditions
     assert conditions is not None
@@ -147,15 +156,15 @@ def judge_accounts(
     inside = [reading for reading in readings if reading.p > conditions.outside]
     if not inside:
         nearest = max(readings, key=lambda reading: reading.p)
-        row = _judged(path, nearest, fingerprint, rule, fpr, corrected)
+        row = _judged(path, nearest, fingerprint, rule, fpr, corrected)[0]
         return without_answer(row, "outside_calibrated_range", rule)
 
     def shared(p: float, evidence: float) -> float:
         return min(1.0, len(inside) * corrected(p, evidence))
 
-    rows = [_judged(path, reading, fingerprint, rule, fpr, shared) for reading in inside]
-    best = max(rows, key=_evidence)
-    dissent = [row for row in rows if row.decision != "supports_reference"]
+    heard = [_judged(path, reading, fingerprint, rule, fpr, shared) for reading in inside]
+    best = max((rows[0] for rows in heard), key=_evidence)
+    dissent = [row for rows in heard for row in rows if row.decision != "supports_reference"]
     if best.decision == "supports_reference" and dissent:
         reasons = tuple(sorted({reason for row in dissent for reason in row.reasons}))
         return replace(best, decision="inconclusive", reasons=reasons)
@@ -179,29 +188,38 @@ def _judged(
     rule: Rule,
     fpr: float,
     corrected: Corrected,
-) -> Attribution:
+) -> list[Attribution]:
+    """Judge a reading at every phase to be tested; the one that speaks for it comes first."""
     conditions = fingerprint.conditions
     assert conditions is not None
-    searched = reading.account.searched
-    judge = expert_judge(fingerprint, reading.expert, searched)
-    stacks = reading.account.features.of(judge.recipe)
-    phase = None
-    near: list[dict[str, Array]] = []
-    if searched:
-        y, x = find_phase(judge, stacks)
-        # The covariances of typicality have a period of two, and need not agree with the score.
-        near = [rolled(judge, stacks, y + dy, x + dx) for dy, dx in ((0, 1), (1, 0), (1, 1))]
-        stacks, phase = rolled(judge, stacks, y, x), f"{y},{x}"
-    row = judge.attribution(path, stacks, rule, fpr, corrected, near)
-    row = replace(
-        row,
-        condition=conditions.experts[reading.expert].condition,
-        p_condition=reading.p,
-        phase=phase,
-        factor=reading.account.factor,
-        reasons=_about_itself(row.reasons, judge_of(fingerprint).weak),
+    account = reading.account
+    found = looks(
+        account.features,
+        partial(expert_judge, fingerprint, reading.expert),
+        account.searched,
+        account.grid,
     )
-    return without_answer(row, "condition_hides_generator", rule) if judge.weak else row
+    p = p_jointly(found) if len(found) > 1 else None
+
+    def together(alone: float, evidence: float) -> float:
+        return corrected(alone if p is None else p, evidence)
+
+    judged = []
+    for look in found:
+        row = look.judge.attribution(path, look.stacks, rule, fpr, together, look.near)
+        row = replace(
+            row,
+            condition=conditions.experts[reading.expert].condition,
+            p_condition=reading.p,
+            phase=look.phase,
+            factor=account.factor,
+            reasons=_about_itself(row.reasons, judge_of(fingerprint).weak),
+        )
+        if look.judge.weak:
+            row = without_answer(row, "condition_hides_generator", rule)
+        judged.append(row)
+    evidence = [_evidence(row) for row in judged]
+    return sorted(judged, key=lambda row: abs(_evidence(row) - float(mean_ratio(evidence, found))))
 
 
 def _about_itself(reasons: tuple[str, ...], weak: bool) -> tuple[str, ...]:
@@ -224,7 +242,7 @@ def expert_judge(fingerprint: Fingerprint, index: int, searched: bool) -> Judge:
     return held[index, searched]
 
 
-def judge_of_condition(fingerprint: Fingerprint, condition: str | None, searched: bool) -> Judge:
+def judge_of_condition(fingerprint: Fingerprint, condition: str | None, phase: str | None) -> Judge:
     """Give what judged a row: the expert for its condition, or the fingerprint where it has none.
 
     Parameters
@@ -233,8 +251,8 @@ def judge_of_condition(fingerprint: Fingerprint, condition: str | None, searched
         The fingerprint that the figures of the row belong to.
     condition : str or None
         Column ``condition`` of the row.
-    searched : bool
-        Whether its column ``phase`` says something.
+    phase : str or None
+        Its column ``phase``.
 
     Returns
     -------
@@ -243,46 +261,5 @@ def judge_of_condition(fingerprint: Fingerprint, condition: str | None, searched
     """
     if fingerprint.conditions is None or condition is None:
         return judge_of(fingerprint)
-    return expert_judge(fingerprint, fingerprint.conditions.names.index(condition), searched)
-
-
-def find_phase(judge: Judge, stacks: dict[str, Array]) -> tuple[int, int]:
-    """Find the phase of the lattice at which the joined score of one image is largest.
-
-    Parameters
-    ----------
-    judge : Judge
-        The judge of an expert.
-    stacks : dict of str to ndarray, shape (1, ...)
-        Features of the image, by name.
-
-    Returns
-    -------
-    tuple of int
-        Row and column of the first pixel of a period.
-    """
-    joined = judge.fingerprint.joined
-    assert joined is not None
-    planes: list[NDArray[np.float64]] = []
-    moving = []
-    for place, (estimator, part) in enumerate(zip(judge.recipe.parts, joined.parts, strict=True)):
-        if not isinstance(estimator, Tile | Cyclic):
-            continue
-        rows = rows_of(estimator, stacks, part.pattern.shape[-1])
-        norm, weights = 1.0, part.pattern.astype(np.float64)
-        if isinstance(estimator, Tile):
-            made = template(part.pattern)
-            norm, weights = made.norm, made.weights.reshape(part.pattern.shape)
-        planes.append(correlate_phases(rows, weights) / norm - part.offset)
-        moving.append(place)
-    y, x = best_phase(planes, judge.fingerprint.pattern[0][:, moving]).phase[0]
-    return int(y), int(x)
-
-
-def rolled(judge: Judge, stacks: dict[str, Array], y: int, x: int) -> dict[str, Array]:
-    """Give the features as if the lattice began at pixel (y, x)."""
-    moves = {part.reads for part in judge.recipe.parts if isinstance(part, Tile | Cyclic)}
-    return {
-        name: np.roll(stack, (-y, -x), axis=(-2, -1)) if name in moves else stack
-        for name, stack in stacks.items()
-    }
+    index = fingerprint.conditions.names.index(condition)
+    return expert_judge(fingerprint, index, is_searched(phase))

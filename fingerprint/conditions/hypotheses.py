@@ -6,11 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from fp.denoisers.crop import CropRule
+from fp.denoisers.crop import SIDE, CropRule
 from fp.denoisers.degradations import Pixels
 from fp.denoisers.errors import ImageError
+from fp.denoisers.jpeg_grid import BLOCK, jpeg_grid, luminance_window
+from fp.denoisers.residual import Residual
 
 FACTORS = (2 / 3, 0.75, 0.8, 0.9, 1.1, 1.25, 4 / 3, 1.5)
 """Resampling factors that are tried where the size of an image says nothing."""
@@ -33,11 +36,34 @@ class Hypothesis:
         Whether the phase of its lattice is unknown.
     part : ndarray of uint8, shape (height, width, 3)
         The examined part at the native scale.
+    grid : tuple of int, optional
+        First row and column of the image at which a block of its JPEG grid begins, 0 to 7, where
+        it has one and may be a crop; the part begins at such a place.
+    filled : tuple of int
+        Rows at the bottom and columns at the right of the part that the image did not have.
     """
 
     factor: float
     searched: bool
     part: Pixels
+    grid: tuple[int, int] | None = None
+    filled: tuple[int, int] = (0, 0)
+
+    def residual(self, residual: Residual) -> NDArray[np.float32]:
+        """Give the residual of the part, shape (3, height, width).
+
+        What was filled in has none of the generator's lattice: the residual goes on there as it was
+        a period before.
+        """
+        found = residual(self.part)
+        for axis, filled in zip((1, 2), self.filled, strict=True):
+            if filled:
+                side = found.shape[axis]
+                period = SIDE if side >= 2 * SIDE else BLOCK
+                places = np.arange(side)
+                places[side - filled :] -= period
+                found = np.take(found, places, axis)
+        return found
 
 
 def hypotheses(
@@ -67,7 +93,7 @@ def hypotheses(
         yield Hypothesis(1.0, False, crop.apply(image_hwc))
         return
     if crop.height <= height and crop.width <= width:
-        yield Hypothesis(1.0, True, crop.apply(image_hwc))
+        yield _cropped(image_hwc, crop)
     whole = False
     for native_width, native_height in sizes:
         factor = width / native_width
@@ -88,6 +114,30 @@ def hypotheses(
             picture = _resized(image_hwc[: seen[0], : seen[1]], *back)
             part = picture[: crop.height, : crop.width]
             yield Hypothesis(factor, True, np.ascontiguousarray(part))
+
+
+def _cropped(image_hwc: Pixels, crop: CropRule) -> Hypothesis:
+    """Give the account of a crop; its part begins where the JPEG grid does, if there is one.
+
+    Denoisers and cosine transforms work on blocks themselves. What has been learned was compressed
+    from the first pixel on, so a grid at another place makes other features of the same image.
+    """
+    grid = jpeg_grid(luminance_window(image_hwc))
+    if not grid.present:
+        return Hypothesis(1.0, True, crop.apply(image_hwc))
+    phase = (grid.row, grid.column)
+    behind = image_hwc[grid.row :, grid.column :]
+    filled = [0, 0]
+    for axis, side in enumerate((crop.height, crop.width)):
+        if behind.shape[axis] < side:
+            whole = behind.shape[axis] // BLOCK * BLOCK
+            filled[axis] = side - whole
+            # Mirrored in whole blocks: the picture goes on without an edge, and so does the grid.
+            widths = [(0, 0)] * 3
+            widths[axis] = (0, filled[axis])
+            behind = np.pad(np.take(behind, range(whole), axis), widths, "symmetric")
+    part = np.ascontiguousarray(crop.apply(behind))
+    return Hypothesis(1.0, True, part, phase, (filled[0], filled[1]))
 
 
 def _resized(image_hwc: Pixels, height: int, width: int) -> Pixels:

@@ -176,7 +176,7 @@ def _as_it_comes(
 
 
 def _judge_of_row(fingerprint: Fingerprint, row: Attribution) -> Judge:
-    return judge_of_condition(fingerprint, row.condition, row.phase is not None)
+    return judge_of_condition(fingerprint, row.condition, row.phase)
 
 
 @dataclass(frozen=True)
