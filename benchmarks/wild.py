@@ -210,15 +210,20 @@ def crops(work, generator, seed):
     def aligned(condition):
         return lambda image, index: Degradation(condition).apply(image[:SMALL, :SMALL])
 
-    def somewhere(image, index):
-        y, x = np.random.default_rng([5, index]).integers(0, 256 - SMALL + 1, 2)
-        return np.ascontiguousarray(image[y : y + SMALL, x : x + SMALL])
+    def somewhere(image, index, side=SMALL):
+        y, x = np.random.default_rng([5, index]).integers(0, 256 - side + 1, 2)
+        return np.ascontiguousarray(image[y : y + side, x : x + side])
 
     def as_crop(image):
         return next(hypotheses(image, CropRule(SMALL, SMALL), ()))
 
     def anywhere(condition):
         return lambda image, index: as_crop(somewhere(Degradation(condition).apply(image), index))
+
+    def larger(condition):
+        return lambda image, index: as_crop(
+            somewhere(Degradation(condition).apply(image), index, SMALL + 8)
+        )
 
     def before(condition):
         return lambda image, index: as_crop(Degradation(condition).apply(somewhere(image, index)))
@@ -233,11 +238,12 @@ def crops(work, generator, seed):
             ("anywhere", anywhere(condition), True),
         ]
         if condition != "none":
+            ways.append(("anywhere, 8 pixels larger", larger(condition), True))
             ways.append(("cut anywhere before it", before(condition), True))
         for name, change, searched in ways:
             label = f"{SMALL}-{condition}"
             if searched:
-                label += f"-{name.replace(' ', '-')}"
+                label += f"-{name.replace(',', '').replace(' ', '-')}"
             stacks = both(work, generator, label, change, test)
             found[f"{condition}, {name}"] = measure(fingerprint, stacks, is_generated, searched)
     return {"figures": found}
