@@ -21,8 +21,9 @@ from fp.fingerprint.api import Bank
 from fp.fingerprint.conditions import crossed, gate, learning, phases
 from fp.fingerprint.conditions.describing import describe
 from fp.fingerprint.conditions.examining import Account, expert_judge
+from fp.fingerprint.conditions.experts import Conditions
 from fp.fingerprint.conditions.hypotheses import check_any, hypotheses
-from fp.fingerprint.conditions.ladder import LADDER, Augmentation, with_pixels
+from fp.fingerprint.conditions.ladder import LADDER, Augmentation, End, ends, with_pixels
 from fp.fingerprint.deciding.judge import judge_of
 from fp.fingerprint.deciding.likelihood import LikelihoodRatio
 from fp.fingerprint.estimators.pixels import block_statistics, cosine_spectrum
@@ -220,6 +221,42 @@ def test_the_range_ends_at_its_level_and_not_before(clouds):
     outside = found.measure(centres[0] + 6 + rng.normal(size=(50, 40)))
     p = [found.p(k, d) for k, d in zip(outside.nearest, outside.distance, strict=True)]
     assert max(p) <= 0.01
+
+
+def test_ladders_end_at_the_strongest_compression():
+    # From JPEG 15 to 10, and from WebP 80 to 50: by quality, wherever they stand.
+    assert [(LADDER[end.last], LADDER[end.before]) for end in ends(LADDER)] == [
+        ("jpeg:10", "jpeg:15"),
+        ("webp:50", "webp:80"),
+    ]
+    assert ends(("none", "jpeg:60", "jpeg:9", "blur:1", "blur:3")) == (End(2, 1),)
+    assert ends(CONDITIONS) == ()
+
+
+def test_what_lies_beyond_the_end_of_a_ladder_is_told():
+    """Three clouds in a row: the fourth of it lies beyond, what lies aside or before does not."""
+    rng = np.random.default_rng(12)
+    way = 4 * rng.normal(size=40) / np.sqrt(40)
+    spread = rng.uniform(0.5, 2, 40)
+
+    def cloud(steps, n):
+        return steps * way + spread * rng.normal(size=(n, 40))
+
+    (end,) = ends(("none", "jpeg:30", "jpeg:10"))
+    stacks = [cloud(steps, 200) for steps in (0, 2, 4)]
+    found, _, _ = gate.learn(stacks, np.arange(200) % 10, [end])
+
+    def told(rows):
+        return np.array([found.p_beyond(0, value) for value in found.along(rows, end)])
+
+    own = found.along(cloud(4, 4000), end)
+    assert abs(own.mean()) < 0.2 and 0.8 < own.std() < 1.2
+    assert (told(cloud(4, 4000)) <= 0.05).mean() == pytest.approx(0.05, abs=0.04)
+    assert (told(cloud(6, 400)) <= 0.03).mean() > 0.8
+    assert (told(cloud(2, 400)) > 0.5).all()
+    rows = cloud(5, 5)
+    alone = [found.along(row[None], end)[0] for row in rows]
+    assert found.along(rows, end).tolist() == alone
 
 
 def test_measuring_alone_and_together_gives_the_same_bits(clouds):
@@ -507,6 +544,31 @@ def test_experts_survive_the_file(fingerprint, tmp_path):
     assert "none, jpeg:60, blur:4" in back._repr_html_()
     (summary,) = read_summaries(path)
     assert set(summary.parameters["conditions"]) == set(CONDITIONS)
+
+
+def test_what_lies_beyond_the_last_rung_is_outside(fingerprint, tmp_path):
+    names = ("none", "jpeg:60", "jpeg:10")
+    pairs = zip(fingerprint.conditions.experts, names, strict=True)
+    experts = tuple(replace(expert, condition=name) for expert, name in pairs)
+    plain = fingerprint.conditions.gate
+    stack = block_statistics(Degradation("blur:4").apply(GENERATOR.draw(991)))[None]
+    place, p = Conditions(experts, plain, 0.03).read(stack)
+    assert place == 2 and p > 0.1
+    (end,) = ends(names)
+    along = plain.along(stack, end)[0]
+    near, far = (np.full((1, 99), along + step) for step in (1e-6, -1e-6))
+    near, far = (Conditions(experts, replace(plain, beyond=held), 0.03) for held in (near, far))
+    assert near.read(stack) == (2, p) and far.read(stack) == (2, 0.01)
+    image = Degradation("blur:4").apply(GENERATOR.draw(991))
+    row = asked(image, replace(fingerprint, conditions=far), tmp_path)
+    assert row.decision == "inconclusive" and row.reasons[0] == "outside_calibrated_range"
+    path = tmp_path / "fp.h5"
+    write_bank(path, [replace(fingerprint, conditions=far)])
+    assert verify_bank(path) == []
+    (back,) = read_bank(path)
+    assert back.conditions.read(stack) == (2, 0.01)
+    with pytest.raises(ValueError, match="as many ends of ladders"):
+        Conditions(experts, replace(plain, beyond=np.zeros((2, 1))), 0.03)
 
 
 def test_a_damaged_expert_is_refused(fingerprint, tmp_path):

@@ -509,7 +509,7 @@ def test_the_page_names_every_element_with_its_type():
     of_experts = {key: table.pop(key) for key in list(table) if key.startswith("conditions")}
     assert of_experts.pop("conditions/EEE/joined...") == ("", 0)
     expected = {f"conditions/EEE{key}": rule for key, rule in conditions.OF_EXPERT.items()}
-    assert of_experts == conditions.FIXED | expected
+    assert of_experts == conditions.FIXED | conditions.OPTIONAL | expected
     known = {**joined.FIXED, **joined.NULL}
     known |= {f"joined/parts/NNN{key}": rule for key, rule in joined.OF_PART.items()}
     known |= {f"joined/typicality/VIEW{key}": rule for key, rule in joined.OF_VIEW.items()}

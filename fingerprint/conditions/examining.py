@@ -64,7 +64,7 @@ class Reading:
     expert : int
         The condition that explains it best.
     p : float
-        Conformal p-value of the distance from it.
+        Conformal p-value of the distance from it, or from the end of its ladder.
     """
 
     account: Account
@@ -176,9 +176,7 @@ def _evidence(row: Attribution) -> float:
 
 
 def _read(account: Account, conditions: Conditions) -> Reading:
-    measured = conditions.gate.measure(account.features.named(gate.READS))
-    expert = int(measured.nearest[0])
-    return Reading(account, expert, conditions.gate.p(expert, float(measured.distance[0])))
+    return Reading(account, *conditions.read(account.features.named(gate.READS)))
 
 
 def _judged(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fp.denoisers.degradations import Degradation
 from fp.fingerprint.conditions.gate import Gate
+from fp.fingerprint.conditions.ladder import ends
 
 if TYPE_CHECKING:
     from fp.fingerprint.fingerprint import Fingerprint, Joined
@@ -123,6 +124,10 @@ class Conditions:
     def __post_init__(self) -> None:
         if not self.experts or len(self.experts) != len(self.gate.means):
             raise ValueError("a gate knows as many conditions as there are experts")
+        if len(self.gate.beyond) not in (0, len(ends(self.names))):
+            raise ValueError(
+                "a gate knows as many ends of ladders as there are among the conditions"
+            )
         if not 0 < self.outside < 0.5:
             raise ValueError(f"a level of {self.outside} is not possible")
 
@@ -130,6 +135,30 @@ class Conditions:
     def names(self) -> tuple[str, ...]:
         """Conditions in their order."""
         return tuple(expert.condition for expert in self.experts)
+
+    def read(self, stack: NDArray[np.float32]) -> tuple[int, float]:
+        """Say which expert an image comes to, and how ordinary it is there.
+
+        Parameters
+        ----------
+        stack : ndarray of float32, shape (1, ...)
+            Its features that the gate reads.
+
+        Returns
+        -------
+        int
+            Number of the expert.
+        float
+            Conformal p-value of its distance, or of how far it lies beyond the last rung of a
+            compression: the smaller.
+        """
+        measured = self.gate.measure(stack)
+        expert = int(measured.nearest[0])
+        p = self.gate.p(expert, float(measured.distance[0]))
+        for number, end in enumerate(ends(self.names) if len(self.gate.beyond) else ()):
+            if end.last == expert:
+                p = min(p, self.gate.p_beyond(number, float(self.gate.along(stack, end)[0])))
+        return expert, p
 
 
 def view(fingerprint: Fingerprint, index: int, searched: bool) -> Fingerprint:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+
+from fp.fingerprint.conditions.ladder import End
 
 Array = NDArray[Any]
 Doubles = NDArray[np.float64]
@@ -57,6 +59,9 @@ class Gate:
         Lower triangular factor L of each precision, L L^T = S^-1.
     calibration : ndarray of float64, shape (K, n)
         Held-out distances of each condition's images, ascending.
+    beyond : ndarray of float64, shape (E, n)
+        For each end of a ladder (see `fp.fingerprint.conditions.ladder.ends`), how far its own
+        images lie beyond it, held out and ascending; none in older files.
     """
 
     centre: Floats
@@ -65,6 +70,7 @@ class Gate:
     means: Floats
     roots: Floats
     calibration: Doubles
+    beyond: Doubles = field(default_factory=lambda: np.zeros((0, 1)))
 
     def measure(self, stack: Array) -> Measured:
         """Measure images by their features (N, ...); those of one do not depend on the others.
@@ -92,9 +98,31 @@ class Gate:
         beyond = held.size - int(np.searchsorted(held, distance))
         return float((1 + beyond) / (1 + held.size))
 
+    def along(self, stack: Array, end: End) -> Doubles:
+        """Say how far images (N, ...) lie beyond the end of a ladder, shape (N,).
+
+        Notes
+        -----
+        With the means m_k of the last rung and m_j of the one before, u = m_k - m_j and
+        y = (z, e): (y - m_k)' S_k^-1 u / sqrt(u' S_k^-1 u), whose deviation in condition k is 1.
+        """
+        root = self.roots[end.last].astype(np.float64)
+        mean = self.means[end.last].astype(np.float64)
+        way = (mean - self.means[end.before]) @ root
+        direction = root @ way / np.sqrt(max(way @ way, 1e-300))
+        rows = stack.reshape(len(stack), -1)
+        z = [_reduced(row[None], self.centre, self.scale, self.basis)[0] for row in rows]
+        return np.array([float((each - mean) @ direction) for each in z])
+
+    def p_beyond(self, number: int, along: float) -> float:
+        """Give the conformal p-value: small where an image is beyond all of an end's own."""
+        held = self.beyond[number]
+        farther = held.size - int(np.searchsorted(held, along))
+        return float((1 + farther) / (1 + held.size))
+
 
 def learn(
-    stacks: Sequence[Array], folds: NDArray[np.intp]
+    stacks: Sequence[Array], folds: NDArray[np.intp], ends: Sequence[End] = ()
 ) -> tuple[Gate, list[NDArray[np.intp]], list[Doubles]]:
     """Learn the gate, and measure all images by one that had not seen them.
 
@@ -104,6 +132,8 @@ def learn(
         Features of the same images in each condition.
     folds : ndarray of int, shape (N,)
         Fold of each image; all its conditions lie in one fold.
+    ends : sequence of End
+        Where the ladders among the conditions end.
 
     Returns
     -------
@@ -117,12 +147,15 @@ def learn(
     rows = [stack.reshape(len(stack), -1).astype(np.float64) for stack in stacks]
     sent = [np.empty(folds.size, np.intp) for _ in rows]
     distances = [np.empty(folds.size) for _ in rows]
+    beyond = np.empty((len(ends), folds.size))
     for fold in np.unique(folds):
         part = _fit([row[folds != fold] for row in rows])
         for k, row in enumerate(rows):
             found = part.measure(row[folds == fold])
             sent[k][folds == fold] = found.nearest
             distances[k][folds == fold] = found.distance
+        for number, end in enumerate(ends):
+            beyond[number, folds == fold] = part.along(rows[end.last][folds == fold], end)
     gate = _fit(rows)
     # An image is placed among those that were sent where it was sent, whatever they are.
     held = [
@@ -130,7 +163,7 @@ def learn(
         for k in range(len(rows))
     ]
     calibration = np.stack([_spread(h, folds.size) for h in held])
-    whole = Gate(gate.centre, gate.scale, gate.basis, gate.means, gate.roots, calibration)
+    whole = replace(gate, calibration=calibration, beyond=np.sort(beyond, axis=1))
     return whole, sent, distances
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,8 +20,51 @@ LADDER = (
 )
 """Conditions of the experts, unless others are named."""
 
+ENDING = ("jpeg", "webp")
+"""Codings whose strongest rung is no end of what is met."""
+
 PIXEL_PARTS = ("cosine", "blocks")
 """Parts that every expert of a joined method has beside those of its method."""
+
+
+@dataclass(frozen=True)
+class End:
+    """Where a ladder of compressions ends.
+
+    Parameters
+    ----------
+    last, before : int
+        Places of its strongest compression and of the next among the conditions.
+    """
+
+    last: int
+    before: int
+
+
+def ends(conditions: Sequence[str]) -> tuple[End, ...]:
+    """Find where the ladders of JPEG and of WebP end among conditions.
+
+    Parameters
+    ----------
+    conditions : sequence of str
+        Texts of `Degradation`.
+
+    Returns
+    -------
+    tuple of End
+        One for each of the two that has rungs of two qualities or more.
+    """
+    found = []
+    for coding in ENDING:
+        rungs = []
+        for place, condition in enumerate(conditions):
+            name, _, quality = condition.partition(":")
+            if name == coding and "+" not in quality:
+                rungs.append((float(quality), place))
+        if len(rungs) > 1:
+            (_, last), (_, before), *_ = sorted(rungs)
+            found.append(End(last, before))
+    return tuple(found)
 
 
 @dataclass(frozen=True)

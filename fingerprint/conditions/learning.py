@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fp.fingerprint.conditions import crossed, gate
 from fp.fingerprint.conditions.crossed import Array, Crossed, Stacks
 from fp.fingerprint.conditions.experts import Conditions, Expert, Searched
-from fp.fingerprint.conditions.ladder import Augmentation, with_pixels
+from fp.fingerprint.conditions.ladder import Augmentation, ends, with_pixels
 from fp.fingerprint.estimators import Labels
 from fp.fingerprint.fingerprint import Joined, Part
 from fp.fingerprint.fitting import typicality
@@ -66,7 +66,9 @@ def learn(
     """
     recipe = with_pixels(method)
     dealt = deal(groups, labels, folds, seed)
-    found, sent, _ = gate.learn([stack[gate.READS] for stack in stacks], dealt)
+    found, sent, _ = gate.learn(
+        [stack[gate.READS] for stack in stacks], dealt, ends(augmentation.conditions)
+    )
     where = np.stack(sent)
     experts = []
     for k, condition in enumerate(augmentation.conditions):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ FIXED = {
     "conditions/gate/roots": ("float32", 3),
     "conditions/gate/calibration": ("float64", 2),
 }
+OPTIONAL = {"conditions/gate/beyond": ("float64", 2)}
 OF_EXPERT = {
     "@condition": ("string", 0),
     "@offset": ("float64", 0),
@@ -63,7 +65,7 @@ def schema(keys: Iterable[str]) -> dict[str, tuple[str, int]]:
     found = [key for key in keys if _ANY.match(key)]
     if not found:
         return {}
-    wanted = dict(FIXED)
+    wanted = FIXED | {key: rule for key, rule in OPTIONAL.items() if key in found}
     numbers = {int(match[1]) for key in found if (match := _EXPERT.match(key))}
     for index in range(max(numbers, default=0) + 1):
         head = f"conditions/{index:03d}"
@@ -79,7 +81,7 @@ def is_known(key: str) -> bool:
     """Say whether the format names an element of the experts or the gate."""
     match = _EXPERT.match(key)
     if match is None:
-        return key in FIXED
+        return key in FIXED or key in OPTIONAL
     head = key[: match.end() - 1]
     if key[len(head) :] in OF_EXPERT:
         return True
@@ -104,6 +106,8 @@ def elements(conditions: Conditions) -> Iterator[tuple[str, Value]]:
     for name in ("centre", "scale", "basis", "means", "roots"):
         yield f"conditions/gate/{name}", np.ascontiguousarray(getattr(gate, name), "<f4")
     yield "conditions/gate/calibration", np.ascontiguousarray(gate.calibration, "<f8")
+    if len(gate.beyond):
+        yield "conditions/gate/beyond", np.ascontiguousarray(gate.beyond, "<f8")
     for index, expert in enumerate(conditions.experts):
         head = f"conditions/{index:03d}"
         yield f"{head}@condition", expert.condition
@@ -164,9 +168,12 @@ def _gate(found: Mapping[str, Value], count: int) -> Gate:
         raise ValueError("a scale of the gate is not positive")
     if calibration.shape[0] != count or not calibration.shape[1]:
         raise ValueError("the gate has no calibration for a condition")
-    if (np.diff(calibration, axis=1) < 0).any():
+    made = Gate(centre, scale, basis, means, roots, calibration)
+    if "conditions/gate/beyond" in found:
+        made = replace(made, beyond=np.asarray(finite(found, "conditions/gate/beyond"), np.float64))
+    if any((np.diff(held, axis=1) < 0).any() for held in (calibration, made.beyond)):
         raise ValueError("the calibration of the gate does not ascend")
-    return Gate(centre, scale, basis, means, roots, calibration)
+    return made
 
 
 def _expert(found: Mapping[str, Value], head: str) -> Expert:
