@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -21,14 +22,16 @@ from PIL import Image
 from fp.denoisers import registry
 from fp.denoisers.crop import CropRule
 from fp.denoisers.degradations import Degradation
-from fp.fingerprint.conditions import examining, learning
+from fp.fingerprint.conditions import crossed, examining, gate, learning
+from fp.fingerprint.conditions.experts import Conditions
 from fp.fingerprint.conditions.hypotheses import Hypothesis, hypotheses
-from fp.fingerprint.conditions.ladder import LADDER, Augmentation, with_pixels
+from fp.fingerprint.conditions.ladder import LADDER, Augmentation, ends, with_pixels
 from fp.fingerprint.conditions.versions import features_of
 from fp.fingerprint.deciding.judge import Features
+from fp.fingerprint.estimators.pixels import block_statistics
 from fp.fingerprint.evaluation import mean_of
 from fp.fingerprint.fingerprint import Calibration, Fingerprint
-from fp.fingerprint.fitting.crossfit import shuffle_labels
+from fp.fingerprint.fitting.crossfit import deal, shuffle_labels
 from fp.fingerprint.fitting.learning import recipe
 
 IAB = ("resize:0.5", "resize:0.25", "jpeg:65", "jpeg:30", "blur:3", "blur:5")
@@ -249,7 +252,60 @@ def crops(work, generator, seed):
     return {"figures": found}
 
 
-PARTS = {"degradations": degradations, "crops": crops, "factors": factors}
+def blocks_of(work, name, condition):
+    """Give what the gate reads of a class in a condition, from the work folder."""
+    kept = work / f"{name}__{condition.replace(':', '_')}__blocks.npy"
+    if not kept.exists():
+        change = Degradation(condition)
+        np.save(kept, [block_statistics(change.apply(image)) for image in pictures(name)])
+    return np.load(kept)
+
+
+def last(work, generator, seed):
+    """What lies beyond the last rung of JPEG, with the gate's test of that and without it.
+
+    The gate is that of the whole ladder; experts are learned of the last two rungs alone, and
+    calibrated with the versions of these that it sends to them. An image that goes to another
+    expert, as none of JPEG 5 does, is judged by that of the last rung.
+    """
+    train, test = split((300, 200), seed)
+    labels, groups = np.repeat([False, True], TRAINING), np.arange(2 * TRAINING)
+    dealt = deal(groups, labels, 10, seed)
+
+    def read(condition):
+        found = [blocks_of(work, name, condition) for name in ("real", generator)]
+        return np.concatenate([stack[place] for stack, place in zip(found, train, strict=True)])
+
+    known, sent, _ = gate.learn([read(c) for c in LADDER], dealt, ends(LADDER))
+    rungs = [ends(LADDER)[0].last, ends(LADDER)[0].before]
+    stacks = [both(work, generator, LADDER[k], degraded(LADDER[k]), train) for k in rungs]
+    experts = []
+    for place, k in enumerate(rungs):
+        learned = crossed.learn(EXPERTS, stacks[place], labels, groups, dealt)
+        where = np.where(np.stack([sent[r] for r in rungs]) == k, place, -1)
+        drawn = learning._drawn(where, place, np.random.default_rng([seed, k]))
+        versions = {name: learning._versions(stacks, name, drawn) for name in EXPERTS.reads}
+        experts.append(
+            learning._expert(LADDER[k], EXPERTS, learned, stacks[place], versions, labels, dealt)
+        )
+    all_of_them = tuple(
+        experts[rungs.index(k)] if k in rungs else replace(experts[0], condition=LADDER[k])
+        for k in range(len(LADDER))
+    )
+    is_generated = np.repeat([False, True], [len(test[0]), len(test[1])])
+    found = {}
+    for told, asked in (
+        ("", known),
+        (", without the test", replace(known, beyond=known.beyond[:0])),
+    ):
+        fingerprint = fingerprint_of(Conditions(all_of_them, asked, 0.03), 256, labels)
+        for condition in (LADDER[rungs[0]], "jpeg:5"):
+            seen = both(work, generator, condition, degraded(condition), test)
+            found[condition + told] = measure(fingerprint, seen, is_generated)
+    return {"figures": found}
+
+
+PARTS = {"degradations": degradations, "crops": crops, "factors": factors, "last": last}
 
 
 def cell(work, part, generator, seed, shuffled=False):
