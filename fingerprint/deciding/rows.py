@@ -65,7 +65,8 @@ class Attribution:
     p_condition : float or None
         Conformal p-value of the image's distance from that condition.
     phase : str or None
-        Row and column at which a period of the lattice was found to begin, where it was searched.
+        Row and column at which a period of the lattice begins: found by a search, or ``grid`` and
+        what the JPEG grid says; None where it is known.
     factor : float or None
         Factor by which the image was taken to have been resampled.
     """
@@ -137,7 +138,8 @@ class Detection:
     p_condition : float or None
         Conformal p-value of the image's distance from that condition.
     phase : str or None
-        Row and column at which a period of the lattice was found to begin, where it was searched.
+        Row and column at which a period of the lattice begins: found by a search, or ``grid`` and
+        what the JPEG grid says; None where it is known.
     factor : float or None
         Factor by which the image was taken to have been resampled.
     reasons : tuple of str
