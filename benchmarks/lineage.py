@@ -26,10 +26,10 @@ from held_out import PROJECT, put_section, stamp
 
 from fp.denoisers.cache import ResidualCache, default_folder
 from fp.denoisers.crop import CropRule
+from fp.fingerprint.estimators.tile import refold
 from fp.fingerprint.fitting.population import Reduction
 from fp.lineage.analysis import LineageOptions, analyse
 from fp.lineage.collection import Collection, collect, generator_folders
-from fp.lineage.cross_detection import feature_rows
 
 
 def gather(folder, denoiser, jobs):
@@ -92,7 +92,9 @@ def score(collection, tree, options):
 
 def plain_correlation(collection):
     """Correlate the mean tiles of all generators, less that of the reference."""
-    rows, member = feature_rows(collection, 8), collection.members()
+    tiles = np.concatenate([refold(folder.tiles, 8) for folder in collection.folders])
+    tiles -= tiles.mean(axis=(2, 3), keepdims=True)
+    rows, member = tiles.reshape(len(tiles), -1), collection.members()
     means = np.stack([rows[member == k].mean(0) for k in range(member.max() + 1)])
     return np.corrcoef(means[:-1] - means[-1])
 
@@ -119,16 +121,48 @@ def plain_against_kinship(collection, tree, found):
     return f"| {spans[0]} | {best:.3f} | {spans[1]} |"
 
 
-def checkpoints(found, tree):
-    """Give for each root and its checkpoints the share flagged, weaker direction, and kinship."""
+def flagged_by_relation(found, tree):
+    """Give the share flagged in the weaker and the stronger direction of all pairs, by relation."""
     crossed = found.cross_detection
     place, flagged = {n: i for i, n in enumerate(crossed.fingerprints)}, crossed.flagged.value
+    rows = {}
+    for a in place:
+        for b in place:
+            if a < b:
+                both = flagged[place[a], place[b]], flagged[place[b], place[a]]
+                rows.setdefault(relation(a, b, tree), []).append((min(both), max(both)))
+    rows.pop(None, None)
+    return rows
+
+
+def relation(a, b, tree):
+    """Name what two members of a zoo are to each other; None where no table tells of it."""
+    points = [name for name in (a, b) if tree[name]["checkpoint_of"]]
+    families = {tree[name]["family"] for name in (a, b)}
+    if families == {"A", "A-other-content"}:
+        return None if points else "first weights in common"
+    if len(families) == 2:
+        early = any(name.endswith(("-20", "-40")) for name in points)
+        return "other families" + (", one an early checkpoint" if early else "")
+    if len(points) == 1 and tree[points[0]]["checkpoint_of"] in (a, b):
+        return f"root and its checkpoint at {points[0].rpartition('-')[2]} %"
+    if points:
+        return None
+    if not in_line(a, b, tree):
+        return "siblings"
+    elder, child = (a, b) if a in ancestors(b, tree) else (b, a)
+    if tree[child]["parent"] != elder:
+        return "root and grandchild"
+    return f"parent and {'strong' if 'strong' in child else 'gentle'} fine-tune"
+
+
+def kinship_of_checkpoints(found, tree):
+    """Give for each root its kinship with each of its checkpoints."""
     rows = []
     for root in ("A", "B"):
         own = sorted(name for name, row in tree.items() if row["checkpoint_of"] == root)
-        i, at = place[root], found.names.index(root)
-        weaker = [min(flagged[i, place[c]], flagged[place[c], i]) for c in own]
-        rows.append((weaker, [found.kinship[at, found.names.index(c)] for c in own]))
+        at = found.names.index(root)
+        rows.append([found.kinship[at, found.names.index(c)] for c in own])
     return rows
 
 
@@ -151,16 +185,13 @@ def ancestors(name, tree):
 
 
 def lines_and_siblings(found, tree):
-    """Give how far the two directions of a pair differ: along a line, and between siblings."""
-    crossed = found.cross_detection
-    place, flagged = {n: i for i, n in enumerate(crossed.fingerprints)}, crossed.flagged.value
-
+    """Give how far the answers of a pair's two directions differ: along a line, and of siblings."""
     line, siblings = [], []
-    for a in place:
-        for b in place:
-            if a < b and tree[a]["family"] == tree[b]["family"]:
-                apart = abs(flagged[place[a], place[b]] - flagged[place[b], place[a]])
-                (line if in_line(a, b, tree) else siblings).append(apart)
+    for pair in found.pairs:
+        a, b = found.names[pair.first], found.names[pair.second]
+        if pair.relation == "kin" and tree[a]["family"] == tree[b]["family"]:
+            both = pair.response_forward, pair.response_backward
+            (line if in_line(a, b, tree) else siblings).append(max(both) / min(both))
     return line, siblings
 
 
@@ -232,6 +263,7 @@ def main(zoos, work, denoiser, section, jobs):
         "| --- | --- | --- | --- | --- | --- |",
     ]
     directed, shown, plain, marks, line, siblings = [], None, [], [], [], []
+    flagged = {}
     orders = np.zeros(5, dtype=int)
     for zoo in zoos:
         folder = work / zoo
@@ -253,7 +285,9 @@ def main(zoos, work, denoiser, section, jobs):
                 orders += named(got["found"], tree)
                 finals = part(whole, final, 64)
                 plain.append(f"| {zoo} {plain_against_kinship(finals, tree, got['found'])}")
-                marks += checkpoints(every["found"], tree)
+                marks += kinship_of_checkpoints(every["found"], tree)
+                for kind, shares in flagged_by_relation(every["found"], tree).items():
+                    flagged.setdefault(kind, []).extend(shares)
                 for known, new in zip(
                     (line, siblings), lines_and_siblings(got["found"], tree), strict=True
                 ):
@@ -275,19 +309,25 @@ def main(zoos, work, denoiser, section, jobs):
         f"{orders[3:].sum()} pairs of siblings, which have none, {orders[3]} named."
     )
     text += (
-        "\n\nThe two directions of a pair flag each other's images by shares that differ by "
-        f"{100 * np.median(line):.0f} points in the median of {len(line)} pairs along a line of "
-        f"descent, and by {100 * np.median(siblings):.0f} points in the median of {len(siblings)} "
-        "pairs of siblings, of which neither is the parent."
+        "\n\nThe two directions of a pair of kin answer by sizes that differ by a factor of "
+        f"{np.median(line):.2f} in the median of {len(line)} pairs along a line of descent, and "
+        f"of {np.median(siblings):.2f} in the median of {len(siblings)} pairs of siblings, of "
+        "which neither is the parent."
     )
     text += (
-        f"\n\nA root against its checkpoints, median and range over {len(marks)} roots:\n\n"
-        "| part of the training | share flagged, weaker direction, in per cent | kinship |\n"
-        "| --- | --- | --- |"
+        "\n\nCross-detection, checkpoints included: share flagged in per cent, median and range "
+        "over pairs:\n\n| pair | pairs | weaker direction | stronger direction |\n"
+        "| --- | --- | --- | --- |"
+    )
+    for kind in sorted(flagged):
+        weaker, stronger = zip(*flagged[kind], strict=True)
+        text += f"\n| {kind} | {len(weaker)} | {spread(weaker, 100)} | {spread(stronger, 100)} |"
+    text += (
+        f"\n\nKinship of a root and its checkpoints, median and range over {len(marks)} roots:\n\n"
+        "| part of the training | kinship |\n| --- | --- |"
     )
     for k, at in enumerate((20, 40, 60, 80)):
-        weaker, kinship = ([mark[which][k] for mark in marks] for which in (0, 1))
-        text += f"\n| {at} % | {spread(weaker, 100)} | {spread(kinship)} |"
+        text += f"\n| {at} % | {spread([mark[k] for mark in marks])} |"
     text += (
         "\n\nPlain correlation of the mean tiles beside kinship, checkpoints left out. *Best* is "
         "the adjusted Rand index at the cut that is best in hindsight, average linkage:\n\n"

@@ -17,11 +17,12 @@ from fp.fingerprint.fingerprint import Fingerprint
 from fp.lineage.bank import detect_with_bank, tile_of
 from fp.lineage.clusters import CUT, Families, find_families
 from fp.lineage.collection import Collection
-from fp.lineage.cross_detection import CrossDetection, cross_detect, feature_rows
+from fp.lineage.cross_detection import CrossDetection, cross_detect
 from fp.lineage.levels import PERIODS, compare
 from fp.lineage.null import adjusted_for_many
 from fp.lineage.order import put_in_order
 from fp.lineage.pairs import Pair, pair_up
+from fp.lineage.traces import every_level
 
 
 @dataclass(frozen=True)
@@ -144,13 +145,19 @@ def analyse(
     member, groups = collection.members(), collection.groups()
     # One thread: the matrices are small, and its sums have the same bits on every machine.
     with threadpool_limits(1, user_api="blas"):
-        rows = feature_rows(collection, options.period)
+        traces = np.concatenate([folder.traces for folder in collection.folders])
         crossed = (
             detect_with_bank(collection, bank)
             if bank
-            else cross_detect(collection, rows, groups, options.folds, options.seed)
+            else cross_detect(
+                collection,
+                every_level(traces, options.period),
+                groups,
+                options.period,
+                options.folds,
+                options.seed,
+            )
         )
-        traces = np.concatenate([folder.traces for folder in collection.folders])
         compared = compare(traces, member, groups, options.period, options.samples, options.seed)
         q = adjusted_for_many(compared.p)
         # A likeness that strangers of the same make reach as well counts as none.
@@ -170,7 +177,7 @@ def analyse(
         cross_detection=crossed,
         kinship=compared.kinship,
         strides=tuple(compared.strides.tolist()),
-        pairs=tuple(put_in_order(pairs, crossed, collection.names, sources, options.rate)),
+        pairs=tuple(put_in_order(pairs, options.rate)),
         families=families,
         notes=tuple(_notes(collection, compared.strides, bank)),
         options=options,

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.fingerprint.estimators.discriminant import discriminant_coefficients
-from fp.fingerprint.estimators.tile import refold
 from fp.fingerprint.fitting.crossfit import Groups, deal
 from fp.lineage.collection import Collection
 from fp.lineage.intervals import Estimate, auc, balanced, share
+from fp.lineage.whitening import filtered, filters_outside
 
 Values = NDArray[np.float64]
 
@@ -45,28 +44,8 @@ class CrossDetection:
     scheme: str
 
 
-def feature_rows(collection: Collection, period: int) -> Values:
-    """Give the tiles of all images at a period, without the mean of each channel.
-
-    Parameters
-    ----------
-    collection : Collection
-        The folders.
-    period : int
-        Period P in pixels.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, 3 P P)
-        A row an image. The mean of a channel is the colour of the residual and no lattice.
-    """
-    tiles = np.concatenate([refold(folder.tiles, period) for folder in collection.folders])
-    tiles -= tiles.mean(axis=(2, 3), keepdims=True)
-    return tiles.reshape(len(tiles), -1)
-
-
 def cross_detect(
-    collection: Collection, rows: Values, groups: Groups, folds: int, seed: int
+    collection: Collection, rows: Values, groups: Groups, period: int, folds: int, seed: int
 ) -> CrossDetection:
     """Learn a fingerprint of each generator and test the images of every folder with it.
 
@@ -74,10 +53,12 @@ def cross_detect(
     ----------
     collection : Collection
         The folders.
-    rows : ndarray of float64, shape (N, p)
-        Result of `feature_rows`.
+    rows : ndarray of float64, shape (N, 12 P P)
+        Traces of all images; see `fp.lineage.traces.every_level`.
     groups : ndarray of int, shape (N,)
         Source of each image.
+    period : int
+        Period P in pixels.
     folds : int
         Number of parts into which the sources are dealt.
     seed : int
@@ -90,24 +71,31 @@ def cross_detect(
 
     Notes
     -----
-    A fold holds whole sources, over all folders. Its images are scored by the fingerprints learned
-    from the images outside of it, so no photograph is on both sides, in whichever folders it is.
-    The scores of a fold by all K fingerprints are one matrix product.
+    With x the trace of an image, m_i the mean of folder i, m_r that of the reference and S the
+    covariance within folders, the score is the cosine of S^(-1/2) (x - m_r) and the fingerprint
+    S^(-1/2) (m_i - m_r): Fisher's discriminant, as a correlation. S holds what the images of one
+    network vary in. Those are the directions in which training moves its mean, so that the mean
+    alone says little about a checkpoint; the spread of photographs does not show them. And a
+    cosine does not grow with the size of a pattern, by which an unfinished network would set off
+    the fingerprints of strangers.
+
+    A fold holds whole sources, over all folders. Its images are scored by means and covariance of
+    the images outside of it, so no photograph is on both sides, in whichever folders it is. The
+    scores of a fold by all K fingerprints are one matrix product.
     """
     member = collection.members()
     reference = len(collection.generators)
     dealt = deal(groups, member != reference, folds, seed)
+    filters = filters_outside(rows, member, dealt, period)
     scores = np.empty((len(rows), reference))
     for held in np.unique(dealt):
-        inside = dealt != held
-        weights = np.stack(
-            [
-                _direction(rows, inside & ((member == i) | (member == reference)), member == i)
-                for i in range(reference)
-            ]
-        )
-        scores[~inside] = rows[~inside] @ weights.T
-    scheme = f"cross-fitted by source, {dealt.max() + 1} folds"
+        inside = dealt == held
+        means = _means(rows[~inside], member[~inside], reference)
+        both = np.concatenate([rows[inside], means[:-1]]) - means[-1]
+        white = filtered(both, filters[held], period)
+        white /= np.maximum(np.linalg.norm(white, axis=1, keepdims=True), 1e-300)
+        scores[inside] = white[:-reference] @ white[-reference:].T
+    scheme = f"correlation of whitened traces, cross-fitted by source, {dealt.max() + 1} folds"
     parts = [[scores[member == j, i] for j in range(reference)] for i in range(reference)]
     real = [scores[member == reference, i] for i in range(reference)]
     centres = [(float(real[i].mean()), float(parts[i][i].mean())) for i in range(reference)]
@@ -125,10 +113,11 @@ def cross_detect(
     )
 
 
-def _direction(rows: Values, chosen: NDArray[np.bool_], own: NDArray[np.bool_]) -> Values:
-    part = rows[chosen]
-    weights = part.T @ discriminant_coefficients(part @ part.T, own[chosen], rows.shape[1])
-    return np.asarray(weights / (np.linalg.norm(weights) or 1.0))
+def _means(rows: Values, member: NDArray[np.intp], reference: int) -> Values:
+    """Average each folder, the reference images last; a folder without rows is like those."""
+    last = rows[member == reference].mean(axis=0)
+    parts = [rows[member == k] for k in range(reference)]
+    return np.stack([*(part.mean(axis=0) if len(part) else last for part in parts), last])
 
 
 def tabulate(

@@ -48,8 +48,6 @@ class Pair:
         Why it is not "kin".
     direction : {"undirected", "first_before_second", "second_before_first"}
         Which of the two is the ancestor, if one of them descends from the other.
-    p_order : float
-        p of "both flag each other's images equally often"; NaN for pairs that are not kin.
     """
 
     first: int
@@ -67,7 +65,6 @@ class Pair:
     relation: Relation
     reasons: tuple[str, ...]
     direction: Direction = "undirected"
-    p_order: float = float("nan")
 
 
 def relate(

@@ -39,7 +39,7 @@ _CAPTIONS = {
         "Cross-detection",
         "Share of each folder's images (columns) that each fingerprint (rows) flags, in per cent, "
         "on images it has not seen; ordered as the dendrogram. High in one direction only is no "
-        "kinship: a strong pattern sets off the fingerprints of strangers.",
+        "kinship: a strong pattern can set off the fingerprints of strangers.",
     ),
     "graph": (
         "Graph of kin",

@@ -44,7 +44,6 @@ PAIR_COLUMNS = (
     "response_forward",
     "response_backward",
     "p_symmetry",
-    "p_order",
 )
 
 CLUSTER_COLUMNS = ("cluster", "generator", "members", "support")

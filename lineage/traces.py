@@ -118,9 +118,32 @@ def level(traces: Values, period: int) -> Values:
     random prefer no side, so what an architecture does by itself is symmetric, and what one
     training made of it is not.
     """
-    whole = _refold(traces, period)
-    shorter = _refold(traces, period // 2)
-    rows = whole - np.tile(shorter, (1, 1, 1, 2, 2))
+    return _between(traces, period, period // 2)
+
+
+def every_level(traces: Values, period: int) -> Values:
+    """Take from traces all that repeats every `period` pixels, shorter periods included.
+
+    Parameters
+    ----------
+    traces : ndarray of float64, shape (N, 4, 3, 16, 16)
+        Results of `trace`.
+    period : int
+        A power of two, 2 to 16.
+
+    Returns
+    -------
+    ndarray of float64, shape (N, 12 P P)
+        As those of `level`, less the mean over all phases only.
+    """
+    return _between(traces, period, 1)
+
+
+def _between(traces: Values, period: int, shorter: int) -> Values:
+    """Take what repeats every `period` pixels and not every `shorter`."""
+    rows = _refold(traces, period)
+    times = period // shorter
+    rows = rows - np.tile(_refold(traces, shorter), (1, 1, 1, times, times))
     size = np.sqrt(np.square(rows).mean(axis=(0, 2, 3, 4), keepdims=True))
     rows = (rows / np.where(size > 0, size, 1.0)).reshape(len(rows), -1)
     symmetric = sum(rows[:, turn] for turn in placements(period)[:, 0])

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from fp.lineage.traces import placements
 
 Values = NDArray[np.float64]
+Filters = NDArray[np.complex128]
 
 _FLOOR = 0.01  # of the mean variance: what no direction's variance counts as less than
 _EMPTY = 1e-9  # of the largest variance: below, a direction has been taken out of the traces
@@ -46,16 +47,89 @@ def whiten(rows: Values, member: NDArray[np.intp], period: int) -> Values:
     spread: NDArray[np.complex128] = np.zeros((period**2, 12, 12), dtype=np.complex128)
     turns = placements(period)[:, 0]
     for turn in turns:
-        waves = _frequencies(centred[:, turn], period)
-        spread += np.swapaxes(waves, 1, 2) @ waves.conj() / (len(turns) * len(rows))
+        spread += _products(_frequencies(centred[:, turn], period)) / (len(turns) * len(rows))
+    return filtered(rows, _inverse_root(spread), period)
+
+
+def filters_outside(
+    rows: Values, member: NDArray[np.intp], parts: NDArray[np.intp], period: int
+) -> Filters:
+    """Learn S^(-1/2) for each part from the images outside of it.
+
+    Parameters
+    ----------
+    rows : ndarray of float64, shape (N, 12 P P)
+        Traces.
+    member : ndarray of int, shape (N,)
+        Folder of each image, from 0 on.
+    parts : ndarray of int, shape (N,)
+        Part of each image, from 0 on.
+    period : int
+        Period P in pixels.
+
+    Returns
+    -------
+    ndarray of complex128, shape (F, P P, 12, 12)
+        What `filtered` takes, for each of the F parts.
+
+    Notes
+    -----
+    S is that of `whiten`, of the images outside of a part. It is written in sums over parts, so
+    all of them cost hardly more than one.
+    """
+    numbers = np.arange(parts.max() + 1)
+    others = (numbers[:, None] != numbers).astype(float)
+    belongs = (member[:, None] == np.arange(member.max() + 1)).astype(float)
+    centres = np.concatenate([_centres(rows, belongs * one[parts][:, None]) for one in others])
+    spread: Filters = np.zeros((numbers.size, period**2, 12, 12), dtype=np.complex128)
+    for turn in placements(period)[:, 0]:
+        waves = _frequencies(rows[:, turn], period)
+        inside = np.stack([_products(waves[:, parts == part]) for part in numbers])
+        means = np.split(_frequencies(centres[:, turn], period), numbers.size, axis=1)
+        spread += np.tensordot(others, inside, 1) - np.stack([_products(one) for one in means])
+    images = 8 * others @ np.bincount(parts)  # each in eight placements
+    return np.stack([_inverse_root(one / n) for one, n in zip(spread, images, strict=True)])
+
+
+def _centres(rows: Values, belongs: Values) -> Values:
+    """Give what each folder's mean contributes to the sums of squares: sqrt(n) times the mean."""
+    number = np.maximum(belongs.sum(axis=0), 1.0)
+    return np.asarray((belongs / np.sqrt(number)).T @ rows)
+
+
+def filtered(rows: Values, filters: Filters, period: int) -> Values:
+    """Multiply traces by a matrix that looks alike from every place on the lattice.
+
+    Parameters
+    ----------
+    rows : ndarray of float64, shape (N, 12 P P)
+        Traces.
+    filters : ndarray of complex128, shape (P P, 12, 12)
+        The matrix at each frequency.
+    period : int
+        Period P in pixels.
+
+    Returns
+    -------
+    ndarray of float64, shape (N, 12 P P)
+        The products.
+    """
+    found = _frequencies(rows, period) @ np.swapaxes(filters, 1, 2)
+    back = np.moveaxis(found, 0, 2).reshape(len(rows), 12, period, period)
+    return np.asarray(np.fft.ifft2(back, norm="ortho").real.reshape(len(rows), -1))
+
+
+def _inverse_root(spread: Filters) -> Filters:
     values, vectors = np.linalg.eigh(spread)
     there = values > _EMPTY * values.max(initial=0.0)
     level = float(values[there].mean()) if there.any() else 1.0
     roots = np.where(there, 1 / np.sqrt(np.maximum(values, _FLOOR * level)), 0.0)
-    filters = (vectors * roots[:, None]) @ np.swapaxes(vectors, 1, 2).conj()
-    found = _frequencies(rows, period) @ np.swapaxes(filters, 1, 2)
-    back = np.moveaxis(found, 0, 2).reshape(len(rows), 12, period, period)
-    return np.asarray(np.fft.ifft2(back, norm="ortho").real.reshape(len(rows), -1))
+    return np.asarray((vectors * roots[:, None]) @ np.swapaxes(vectors, 1, 2).conj())
+
+
+def _products(waves: NDArray[np.complex128]) -> Filters:
+    """Sum the outer products over images, shape (P P, 12, 12)."""
+    return np.asarray(np.swapaxes(waves, 1, 2) @ waves.conj())
 
 
 def _frequencies(rows: Values, period: int) -> NDArray[np.complex128]:

@@ -154,21 +154,20 @@ fp(
 )
 
 # %% [markdown]
-# The families are those that we made. The three last lines are another matter. They name the
-# earlier one of two kin, *if* one descends from the other, and they rest on an assumption: that a
-# child keeps all of its parent's pattern and adds to it, so that its fingerprint flags the parent's
-# images more often than the other way round. Our children do not. They keep a share and have the
-# same strength as their parents. We know the tree, and see that two of the three orders are the
-# wrong way round. Of generators that one did not make, nobody can see that.
+# The families are those that we made. No order is told, and rightly: `fp lineage` names the earlier
+# one of two kin, *if* one descends from the other, where one fingerprint answers clearly more to
+# the other's images than the other way round. That rests on an assumption: that the child was
+# trained on from its parent and has a weaker pattern since. Our children have the strength of
+# their parents. Of generators that one did not make, nobody can see how they were made.
 #
 # ## Who sets off whom
 #
 # Each row is a fingerprint, each column a folder of images. The number says how many of the images
 # the fingerprint flags, in per cent. Its own images stand on the diagonal. Related generators set
-# each other off.
+# each other off, and nobody sets off a stranger. `distant b` sets off nobody: too little is left.
 #
-# Some alarms are one-sided: a fingerprint flags the images of a generator whose own fingerprint
-# does not answer. These say little. Kin are only pairs in which both directions answer.
+# Where an alarm is one-sided, a fingerprint flags the images of a generator whose own fingerprint
+# does not answer. That says little. Kin are only pairs in which both directions answer.
 
 # %%
 Shown("lineage/heat_map.png", width=620)
@@ -242,8 +241,8 @@ if all(pair["relation"] != "undecided" for pair in pairs):
 # %% [markdown]
 # ## What follows, and what does not
 #
-# * Kinship has no direction. An order is no more than an indication that hangs on how the child was
-#   made, as the wrong ones above show; dates of publication say more about who came first.
+# * Kinship has no direction. An order, where one is told, is no more than an indication that hangs
+#   on how the child was made; dates of publication say more about who came first.
 # * "Not shown" is no statement that two generators are strangers. A child that was trained for long
 #   can lose its parent's pattern, as `distant b` begins to.
 # * The patterns here are simpler than those of real generators, and all of one strength. How the

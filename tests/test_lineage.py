@@ -17,24 +17,26 @@ from scipy.stats import binomtest
 from sklearn.metrics import adjusted_rand_score, roc_auc_score
 from synthetic import photograph, save
 
+from fp.cli.lineage import summary
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.crop import CropRule
 from fp.denoisers.errors import InputError, UsageError
+from fp.fingerprint.fitting.crossfit import deal
 from fp.fingerprint.fitting.population import Reduction
 from fp.lineage import figures, tables
 from fp.lineage.analysis import Lineage, LineageOptions, analyse
 from fp.lineage.clusters import find_families
 from fp.lineage.collection import Collection, collect, generator_folders
-from fp.lineage.cross_detection import CrossDetection
-from fp.lineage.intervals import Estimate, auc, share
+from fp.lineage.cross_detection import cross_detect
+from fp.lineage.intervals import auc, share
 from fp.lineage.kinship import normalise, respond
 from fp.lineage.levels import compare
 from fp.lineage.null import adjusted_for_many, permutation_p, presence_p, strangers
 from fp.lineage.order import put_in_order
 from fp.lineage.pairs import Pair, relate
 from fp.lineage.report import as_html
-from fp.lineage.traces import level, placements, trace
-from fp.lineage.whitening import whiten
+from fp.lineage.traces import every_level, level, placements, trace
+from fp.lineage.whitening import filtered, filters_outside, whiten
 
 SIDE = 64
 FAMILIES = {"root a": 0, "child a": 0, "grandchild a": 0, "root b": 1, "child b": 1, "lone": 2}
@@ -153,31 +155,52 @@ def test_a_fingerprint_detects_its_own_folder_and_not_a_stranger(found):
         assert (estimate.low <= estimate.value).all() and (estimate.value <= estimate.high).all()
 
 
-def test_no_source_is_on_both_sides(collection, monkeypatch):
+def scored(collection, rows, monkeypatch) -> np.ndarray:
+    """Give the scores behind the matrix, a row an image."""
     from fp.lineage import cross_detection
 
-    groups, seen = collection.groups(), []
-    real = cross_detection._direction
-
-    def spy(rows, chosen, own):
-        seen.append(set(groups[chosen]))
-        return real(rows, chosen, own)
-
-    monkeypatch.setattr(cross_detection, "_direction", spy)
-    rows = cross_detection.feature_rows(collection, 8)
-    dealt = []
-    monkeypatch.setattr(cross_detection, "deal", lambda *a: dealt.append(_deal(*a)) or dealt[-1])
-    cross_detection.cross_detect(collection, rows, groups, 4, 0)
-    k = len(collection.generators)
-    assert len(seen) == 4 * k
-    for number, inside in enumerate(seen):
-        assert not inside & set(groups[dealt[0] == number // k])
+    seen = {}
+    monkeypatch.setattr(
+        cross_detection, "tabulate", lambda *a: seen.update(generated=a[2], real=a[3])
+    )
+    cross_detection.cross_detect(collection, rows, collection.groups(), 8, 4, 0)
+    shown = zip(seen["generated"], seen["real"], strict=True)
+    return np.stack([np.concatenate([*parts, real]) for parts, real in shown], axis=1)
 
 
-def _deal(*arguments):
-    from fp.fingerprint.fitting.crossfit import deal
+def test_no_source_is_on_both_sides(collection, monkeypatch):
+    traces = np.concatenate([folder.traces for folder in collection.folders])
+    rows, groups = every_level(traces, 8), collection.groups()
+    dealt = deal(groups, collection.members() != len(collection.generators), 4, 0)
+    before = scored(collection, rows, monkeypatch)
+    for part in range(4):
+        first = groups[dealt == part].min()
+        # What a fingerprint has not seen can be anything.
+        changed = np.where(((dealt == part) & (groups != first))[:, None], 9 - 3 * rows, rows)
+        after = scored(collection, changed, monkeypatch)
+        same = groups == first
+        assert same.any() and (after[same] == before[same]).all()
+        assert (after[dealt != part] != before[dealt != part]).all(axis=0).all()
 
-    return deal(*arguments)
+
+def test_a_strong_pattern_sets_off_no_stranger_and_a_weak_kin_is_seen(collection):
+    rng = np.random.default_rng(3)
+    own = {name: rng.normal(size=12 * 64) / np.sqrt(12 * 64) for name in FAMILIES}
+    own["child a"] = 0.5 * own["root a"]
+    own["lone"] *= 40  # an unfinished network
+    own["reference"] = np.zeros(12 * 64)
+    names = (*collection.names, "reference")
+    rows = 12 * np.stack([own[names[k]] for k in collection.members()])
+    rows += rng.normal(size=rows.shape)
+    crossed = cross_detect(collection, rows, collection.groups(), 8, 4, 0)
+    flagged = {
+        (a, b): crossed.flagged.value[i, j]
+        for i, a in enumerate(crossed.fingerprints)
+        for j, b in enumerate(crossed.folders)
+    }
+    assert min(flagged["root a", "child a"], flagged["child a", "root a"]) > 0.5
+    assert all(share == 0 for pair, share in flagged.items() if pair.count("lone") == 1)
+    assert flagged["lone", "lone"] == 1
 
 
 def test_names_and_order_of_folders_change_nothing(planted, found, tmp_path):
@@ -234,6 +257,18 @@ def test_whitened_noise_is_white_and_knows_no_place():
     assert abs(np.mean(beside)) < 0.02 < np.mean(before)
     for way in placements(4).reshape(-1, size)[::17]:
         assert whiten(given[:, way], member, 4) == pytest.approx(white[:, way])
+
+
+def test_whitening_outside_of_a_part_is_whitening_without_it():
+    rng = np.random.default_rng(2)
+    rows = level(rng.normal(size=(60, 4, 3, 16, 16)), 4) + rng.normal(size=(1, 192))
+    member, parts = np.arange(60) % 3, np.arange(60) % 5 % 3
+    rows += 4 * (member == 1)[:, None]
+    filters = filters_outside(rows, member, parts, 4)
+    for part, one in enumerate(filters):
+        rest = parts != part
+        expected = whiten(rows[rest], member[rest], 4)
+        assert filtered(rows[rest], one, 4) == pytest.approx(expected, abs=1e-8)
 
 
 def test_folders_of_nothing_are_like_nobody_on_average():
@@ -509,23 +544,33 @@ def test_real_photographs_in_folders_are_no_kin(everything):
 
 
 @pytest.mark.parametrize(
-    ("there", "back", "direction"),
+    ("there", "back", "p", "direction"),
     [
-        (0.9, 0.2, "second_before_first"),
-        (0.2, 0.9, "first_before_second"),
-        (0.6, 0.5, "undirected"),
+        (0.9, 0.5, 0.01, "second_before_first"),
+        (0.5, 0.9, 0.01, "first_before_second"),
+        (0.5, 0.9, 0.06, "undirected"),  # chance
+        (0.7, 0.8, 0.01, "undirected"),  # no chance, and still too little
     ],
 )
-def test_the_order_of_kin_is_named_where_the_shares_differ(there, back, direction):
-    shares = np.array([[1.0, there], [back, 1.0]])
-    estimate = Estimate(shares, shares, shares)
-    crossed = CrossDetection(
-        ("a", "b"), ("a", "b"), estimate, estimate, estimate, np.full((2, 2), 64), "test"
-    )
-    pair = Pair(0, 1, 0.8, 0.7, 0.9, 0.001, 0.001, 1024, 0.001, 1.0, 1.0, 0.5, "kin", ())
-    (found,) = put_in_order([pair], crossed, ("a", "b"), (64, 64), 0.05)
-    assert found.direction == direction
-    assert (found.p_order <= 0.05) == (direction != "undirected")
+def test_the_order_of_kin_is_named_where_the_answers_differ(there, back, p, direction):
+    pair = Pair(0, 1, 0.8, 0.7, 0.9, 0.001, 0.001, 1024, 0.001, there, back, p, "kin", ())
+    (found,) = put_in_order([pair], 0.05)
+    assert found == replace(pair, direction=direction)
     undecided = replace(pair, relation="undecided")
-    assert put_in_order([undecided], crossed, ("a", "b"), (64, 64), 0.05)[0] is undecided
-    assert put_in_order([pair], crossed, ("a", "renamed"), (64, 64), 0.05)[0] is pair
+    assert put_in_order([undecided], 0.05)[0] is undecided
+    # Among twenty pairs that do not differ, one p of .01 is nothing.
+    many = put_in_order([pair, *[replace(pair, p_symmetry=0.5)] * 19], 0.05)
+    assert all(one.direction == "undirected" for one in many)
+
+
+def test_an_order_is_told_with_what_it_assumes(found):
+    kin = next(pair for pair in found.pairs if pair.relation == "kin")
+    ordered = replace(kin, direction="second_before_first")
+    told = replace(found, pairs=(ordered,))
+    first, second = found.names[kin.second], found.names[kin.first]
+    lines = [*summary(told)]
+    assert f"  if one of {first} and {second} descends from the other, {first} came first" in lines
+    assumed = "was trained on from the other; siblings can get one as well"
+    assert any(line.endswith(assumed) for line in lines)
+    assert not any("assumed" in line for line in summary(replace(found, pairs=(kin,))))
+    assert "That is assumed and not shown" in as_html(told)
