@@ -21,7 +21,7 @@ from held_out import CORPUS
 
 from fp.lineage.analysis import LineageOptions, analyse
 from fp.lineage.collection import Collection
-from lineage import gather, publish
+from lineage import gather, matrix, publish
 
 PHOTOGRAPHS = ("photographs 1", "photographs 2")
 
@@ -83,6 +83,8 @@ def main(denoiser, splits, section, jobs):
     text = families(found)
     text += f"\n\nPairs that are kin or undecided; the other {len(found.pairs) - shown} of "
     text += f"{len(found.pairs)} are not shown to be kin:\n\n" + pairs(found)
+    text += "\n\nCross-detection (rows flag columns, per cent of images):\n\n"
+    text += matrix(found.cross_detection.fingerprints, found.cross_detection.flagged.value)
     counts = {"two folders of photographs": [], "a folder of photographs and a generator": []}
     for seed in range(splits):
         again = analyse(with_photographs(collection, seed), options)
