@@ -44,11 +44,8 @@ def whiten(rows: Values, member: NDArray[np.intp], period: int) -> Values:
     centred = np.array(rows)
     for folder in np.unique(member):
         centred[member == folder] -= centred[member == folder].mean(axis=0)
-    spread: NDArray[np.complex128] = np.zeros((period**2, 12, 12), dtype=np.complex128)
-    turns = placements(period)[:, 0]
-    for turn in turns:
-        spread += _products(_frequencies(centred[:, turn], period)) / (len(turns) * len(rows))
-    return filtered(rows, _inverse_root(spread), period)
+    spread = _products(_frequencies(centred, period)) / len(rows)
+    return filtered(rows, _inverse_root(_placed(spread, period)), period)
 
 
 def filters_outside(
@@ -81,14 +78,14 @@ def filters_outside(
     others = (numbers[:, None] != numbers).astype(float)
     belongs = (member[:, None] == np.arange(member.max() + 1)).astype(float)
     centres = np.concatenate([_centres(rows, belongs * one[parts][:, None]) for one in others])
-    spread: Filters = np.zeros((numbers.size, period**2, 12, 12), dtype=np.complex128)
-    for turn in placements(period)[:, 0]:
-        waves = _frequencies(rows[:, turn], period)
-        inside = np.stack([_products(waves[:, parts == part]) for part in numbers])
-        means = np.split(_frequencies(centres[:, turn], period), numbers.size, axis=1)
-        spread += np.tensordot(others, inside, 1) - np.stack([_products(one) for one in means])
-    images = 8 * others @ np.bincount(parts)  # each in eight placements
-    return np.stack([_inverse_root(one / n) for one, n in zip(spread, images, strict=True)])
+    waves = _frequencies(rows, period)
+    inside = np.stack([_products(waves[:, parts == part]) for part in numbers])
+    means = np.split(_frequencies(centres, period), numbers.size, axis=1)
+    spread = np.tensordot(others, inside, 1) - np.stack([_products(one) for one in means])
+    images = others @ np.bincount(parts)
+    return np.stack(
+        [_inverse_root(_placed(one / n, period)) for one, n in zip(spread, images, strict=True)]
+    )
 
 
 def _centres(rows: Values, belongs: Values) -> Values:
@@ -117,6 +114,25 @@ def filtered(rows: Values, filters: Filters, period: int) -> Values:
     found = _frequencies(rows, period) @ np.swapaxes(filters, 1, 2)
     back = np.moveaxis(found, 0, 2).reshape(len(rows), 12, period, period)
     return np.asarray(np.fft.ifft2(back, norm="ortho").real.reshape(len(rows), -1))
+
+
+def _placed(spread: Filters, period: int) -> Filters:
+    """Average a covariance over all placements on the lattice.
+
+    Its transform over the frequencies is the mean product of pixel p of one plane and pixel p + d
+    of another, which knows no shift; a turn or mirror image moves planes and differences d.
+    """
+    products = np.fft.fft2(np.moveaxis(spread, 0, 2).reshape(12, 12, period, period)).real
+    found = np.zeros_like(products)
+    turns = placements(period)[:, 0].reshape(-1, 12, period, period)
+    for turn in turns:
+        plane, (down, right) = turn // period**2, np.divmod(turn % period**2, period)
+        first = np.s_[:, 0, 0, None, None, None]
+        found += products[
+            plane[first], plane, (down - down[first]) % period, (right - right[first]) % period
+        ]
+    waves = np.fft.ifft2(found / len(turns)).reshape(12, 12, -1)
+    return np.asarray(np.moveaxis(waves, 2, 0))
 
 
 def _inverse_root(spread: Filters) -> Filters:
