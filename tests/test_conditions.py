@@ -51,6 +51,9 @@ def fake_stacks(rng, n=48, shift=0.0):
         "cyclic": (68, 8, 8),
         "cosine": (1, 16, 16),
         "blocks": (12, 8, 8),
+        "cooccurrence-2": (6, 2, 9),
+        "cooccurrence-4": (6, 2, 9),
+        "highpass": (3, 8, 8),
     }
     labels = np.arange(n) < n // 2
     moves = {name: rng.normal(size=shape) for name, shape in shapes.items()}
@@ -164,7 +167,7 @@ def test_the_largest_over_phases_does_not_depend_on_the_phase():
     excess = largest.still + largest.moving - at_home
     assert (excess >= -1e-6).all() and (excess > 1e-3).any()
     shifted = {
-        name: np.roll(s, (3, 5), (2, 3)) if name in ("tile", "cyclic") else s
+        name: np.roll(s, (3, 5), (2, 3)) if name in ("tile", "cyclic", "highpass") else s
         for name, s in stacks.items()
     }
     again = crossed.moved(found, shifted, folds)
@@ -371,7 +374,7 @@ def test_an_impossible_ladder_is_refused(given, told):
 def test_augmenting_goes_with_joined_closed_forms_alone():
     assert Augmentation().conditions == LADDER and LADDER[0] == "none"
     names = [part.name for part in with_pixels(recipe("auto")).parts]
-    assert names[-2:] == ["cosine", "blocks"]
+    assert names[-5:] == ["cosine", "blocks", "cooccurrence", "cooccurrence", "highpass"]
     with pytest.raises(UsageError, match="--method auto or lattice"):
         with_pixels(recipe("tile"))
     with pytest.raises(UsageError, match="leave out --match or --augment"):

@@ -23,7 +23,13 @@ LADDER = (
 ENDING = ("jpeg", "webp")
 """Codings whose strongest rung is no end of what is met."""
 
-PIXEL_PARTS = ("cosine", "blocks")
+PIXEL_PARTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("cosine", {}),
+    ("blocks", {}),
+    ("cooccurrence", {"scale": 2}),
+    ("cooccurrence", {"scale": 4}),
+    ("highpass", {}),
+)
 """Parts that every expert of a joined method has beside those of its method."""
 
 
@@ -127,5 +133,5 @@ def with_pixels(method: Recipe) -> Recipe:
             "--augment goes with --method auto or lattice without dif; the experts join closed "
             "forms."
         )
-    added = tuple(estimators.get(name) for name in PIXEL_PARTS)
+    added = tuple(estimators.get(name, **chosen) for name, chosen in PIXEL_PARTS)
     return Recipe(method.name, (*method.parts, *added))

@@ -179,7 +179,24 @@ def _blocks(**parameters: Any) -> Estimator:
     return Blocks(**parameters)
 
 
-_OF_PIXELS: dict[str, Callable[..., Estimator]] = {"blocks": _blocks, "cosine": _cosine}
+def _cooccurrence(**parameters: Any) -> Estimator:
+    from fp.fingerprint.estimators.cooccurrence import Cooccurrence
+
+    return Cooccurrence(**parameters)
+
+
+def _highpass(**parameters: Any) -> Estimator:
+    from fp.fingerprint.estimators.highpass import HighPass
+
+    return HighPass(**parameters)
+
+
+_OF_PIXELS: dict[str, Callable[..., Estimator]] = {
+    "blocks": _blocks,
+    "cooccurrence": _cooccurrence,
+    "cosine": _cosine,
+    "highpass": _highpass,
+}
 """Parts that look at pixels: no methods by themselves, so `available` does not name them."""
 
 _REGISTRY: dict[str, tuple[Callable[..., Estimator], str]] = {

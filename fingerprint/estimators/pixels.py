@@ -25,7 +25,7 @@ Spectra = NDArray[np.float32]
 _CELLS = 128
 _BLOCK = 8
 _STRIDE = 5  # coprime with 8, so that blocks lie at every phase of a JPEG grid alike
-_TO_YCC = np.array(
+TO_YCC = np.array(
     [
         [0.299, 0.587, 0.114],
         [-0.168736, -0.331264, 0.5],
@@ -79,7 +79,7 @@ def block_statistics(image_hwc: Pixels) -> Spectra:
         log10 of their mean, the mean of log10(a + 1/2), the share below 1/2, and the mean of
         min(a, 2); four statistics of three planes.
     """
-    planes = (image_hwc.astype(np.float32) @ _TO_YCC.T).transpose(2, 0, 1)
+    planes = (image_hwc.astype(np.float32) @ TO_YCC.T).transpose(2, 0, 1)
     blocks = sliding_window_view(planes, (_BLOCK, _BLOCK), axis=(1, 2))[:, ::_STRIDE, ::_STRIDE]
     found = np.abs(dctn(blocks.reshape(len(planes), -1, _BLOCK, _BLOCK), axes=(2, 3), norm="ortho"))
     statistics = [
@@ -92,8 +92,8 @@ def block_statistics(image_hwc: Pixels) -> Spectra:
 
 
 @dataclass(frozen=True)
-class _OfPixels(Processing):
-    """Shrunk linear discriminant of a spectrum of the pixels."""
+class OfPixels(Processing):
+    """Shrunk linear discriminant of what the pixels say; a subclass says what."""
 
     def parameters(self) -> dict[str, Any]:
         """Give all parameters; JSON types only."""
@@ -101,11 +101,11 @@ class _OfPixels(Processing):
 
     def features(self, residual_chw: NDArray[np.float32]) -> Array:
         """Refuse: a residual is not what this looks at."""
-        raise UsageError("A spectrum of the pixels is a part of 'fp extract --augment' alone.")
+        raise UsageError("What pixels say is a part of 'fp extract --augment' alone.")
 
 
 @dataclass(frozen=True)
-class Cosine(_OfPixels):
+class Cosine(OfPixels):
     """Shrunk linear discriminant of the image's log cosine spectrum."""
 
     name: ClassVar[str] = "cosine"
@@ -117,7 +117,7 @@ class Cosine(_OfPixels):
 
 
 @dataclass(frozen=True)
-class Blocks(_OfPixels):
+class Blocks(OfPixels):
     """Shrunk linear discriminant of statistics of 8 x 8 cosine transforms."""
 
     name: ClassVar[str] = "blocks"

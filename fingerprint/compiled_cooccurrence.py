@@ -1,0 +1,53 @@
+"""The loops that count which levels stand in a row, compiled by Numba."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fp.denoisers.jit import compiled
+
+Integers = NDArray[np.int32]
+Counts = NDArray[np.int64]
+
+LEVELS = 5
+RUN = 4
+
+
+@compiled
+def count_runs(differences: Integers, width: int, along: Counts, across: Counts) -> None:
+    """Count runs of four neighbours by their levels.
+
+    Parameters
+    ----------
+    differences : ndarray of int32, shape (H, W)
+        Differences of pixels.
+    width : int
+        Width of a level, even: differences are rounded to it, away from zero at a tie, and
+        limited to two widths.
+    along, across : ndarray of int64, shape (625,)
+        Counts of the runs in rows and in columns, read as numbers to the base of five; they are
+        added to.
+    """
+    rows, columns = differences.shape
+    near, far = width // 2, 3 * width // 2
+    levels = np.empty((rows, columns), np.int32)
+    for y in range(rows):
+        for x in range(columns):
+            d = differences[y, x]
+            up = np.int32(d >= near) + np.int32(d >= far)
+            levels[y, x] = 2 + up - np.int32(d <= -near) - np.int32(d <= -far)
+    # Codes first and counts after: the first loop runs in wide registers.
+    codes = np.empty(columns, np.int32)
+    for y in range(rows):
+        row = levels[y]
+        for x in range(columns - 3):
+            codes[x] = ((row[x] * 5 + row[x + 1]) * 5 + row[x + 2]) * 5 + row[x + 3]
+        for x in range(columns - 3):
+            along[codes[x]] += 1
+    for y in range(rows - 3):
+        first, second, third, fourth = levels[y], levels[y + 1], levels[y + 2], levels[y + 3]
+        for x in range(columns):
+            codes[x] = ((first[x] * 5 + second[x]) * 5 + third[x]) * 5 + fourth[x]
+        for x in range(columns):
+            across[codes[x]] += 1

@@ -1,0 +1,65 @@
+"""The image itself, less its surroundings, folded to the lattice: what a denoiser takes along.
+
+Compression leaves of the lattice what is in large coefficients, and a denoiser takes large
+coefficients for picture. A plain high-pass keeps them; where it is large it is content, so it
+counts the less the farther it goes beyond a limit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fp.denoisers.compiled_box import box_mean
+from fp.denoisers.errors import UsageError
+from fp.fingerprint.estimators.cyclic import LARGEST, Cyclic, Planes
+from fp.fingerprint.estimators.pixels import TO_YCC, Pixels
+
+_WINDOW = 9
+_LIMIT = 48.0
+
+
+def folded_highpass(image_hwc: Pixels) -> Planes:
+    """Fold the limited high-pass of an image to 8 x 8 phases.
+
+    Parameters
+    ----------
+    image_hwc : ndarray of uint8, shape (H, W, 3)
+        The examined part; what does not fill a period at the right and at the bottom is left out.
+
+    Returns
+    -------
+    ndarray of float32, shape (3, 8, 8)
+        For luminance and the two chrominances the mean at each phase, in grey levels.
+
+    Notes
+    -----
+    With h the plane less its mean over 9 x 9 pixels, what is averaged is h / (1 + (h / T)^2) at
+    T = 48: Cauchy's influence function.
+    """
+    planes = np.ascontiguousarray((image_hwc.astype(np.float32) @ TO_YCC.T).transpose(2, 0, 1))
+    found = np.stack([plane - box_mean(plane, _WINDOW).T for plane in planes])
+    found /= 1 + np.square(found / np.float32(_LIMIT))
+    blocks = [side // LARGEST for side in found.shape[1:]]
+    whole = found[:, : blocks[0] * LARGEST, : blocks[1] * LARGEST]
+    folded = whole.reshape(3, blocks[0], LARGEST, blocks[1], LARGEST).mean(axis=(1, 3))
+    return np.asarray(folded, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class HighPass(Cyclic):
+    """Shrunk linear discriminant of a folded high-pass; it learns, scores and moves as `Cyclic`."""
+
+    name: ClassVar[str] = "highpass"
+    reads: ClassVar[str] = "highpass"
+
+    def features(self, residual_chw: NDArray[np.float32]) -> Planes:
+        """Refuse: a residual is not what this looks at."""
+        raise UsageError("A high-pass of the pixels is a part of 'fp extract --augment' alone.")
+
+    def pixel_features(self, image_hwc: Pixels) -> Planes:
+        """Give the folded high-pass; see `folded_highpass`."""
+        return folded_highpass(image_hwc)
