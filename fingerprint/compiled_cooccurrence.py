@@ -15,22 +15,22 @@ RUN = 4
 
 
 @compiled
-def count_runs(differences: Integers, width: int, along: Counts, across: Counts) -> None:
+def count_runs(differences: Integers, step: int, along: Counts, across: Counts) -> None:
     """Count runs of four neighbours by their levels.
 
     Parameters
     ----------
     differences : ndarray of int32, shape (H, W)
         Differences of pixels.
-    width : int
-        Width of a level, even: differences are rounded to it, away from zero at a tie, and
-        limited to two widths.
+    step : int
+        An even number to which differences are rounded, away from zero at a tie; they are limited
+        to two steps.
     along, across : ndarray of int64, shape (625,)
         Counts of the runs in rows and in columns, read as numbers to the base of five; they are
         added to.
     """
     rows, columns = differences.shape
-    near, far = width // 2, 3 * width // 2
+    near, far = step // 2, 3 * step // 2
     levels = np.empty((rows, columns), np.int32)
     for y in range(rows):
         for x in range(columns):

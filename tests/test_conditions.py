@@ -26,8 +26,7 @@ from fp.fingerprint.conditions.hypotheses import check_any, hypotheses
 from fp.fingerprint.conditions.ladder import LADDER, Augmentation, End, ends, with_pixels
 from fp.fingerprint.deciding.judge import judge_of
 from fp.fingerprint.deciding.likelihood import LikelihoodRatio
-from fp.fingerprint.estimators.pixels import block_statistics, cosine_spectrum
-from fp.fingerprint.evaluation.baselines.dct import CosineSpectrum
+from fp.fingerprint.estimators.pixels import block_statistics
 from fp.fingerprint.examining.detection import DetectOptions, examine, residual_for
 from fp.fingerprint.examining.examination import list_items
 from fp.fingerprint.examining.results import detect_into
@@ -88,23 +87,6 @@ def asked(pixels, fingerprint, tmp_path, **given):
     save(pixels, path)
     found = examine(load_image(path), [fingerprint], DetectOptions(**given))
     return found.detection
-
-
-# The parts that look at pixels
-
-
-def test_the_cosine_part_sees_what_the_baseline_sees():
-    image = photograph(1, 128)
-    np.testing.assert_allclose(
-        cosine_spectrum(image)[0], CosineSpectrum().features(image)[0], atol=1e-6
-    )
-
-
-def test_block_statistics_do_not_move_with_a_crop():
-    image = Degradation("jpeg:50").apply(photograph(2, 512))
-    found = [block_statistics(image[y : y + 448, x : x + 448]) for y, x in ((0, 0), (3, 6))]
-    other = block_statistics(photograph(2, 512)[:448, :448])
-    assert np.abs(found[0] - found[1]).mean() < 0.1 * np.abs(found[0] - other).mean()
 
 
 # Learning

@@ -20,7 +20,7 @@ from fp.fingerprint.estimators.pixels import OfPixels, Pixels, Spectra
 _TO_YCC = np.array([[77, 150, 29], [-43, -85, 128], [128, -107, -21]], np.int32)
 _UNIT = 256  # what the rows of that matrix make of one grey level
 _ORDERS = (1, 2, 3, 4)
-_WIDTHS = (0.5, 1, 2)
+_STEPS = (0.5, 1)
 SCALES = (1, 2, 4, 8)
 
 
@@ -53,38 +53,48 @@ def cooccurrences(image_hwc: Pixels, scale: int) -> Spectra:
 
     Returns
     -------
-    ndarray of float32, shape (36, 2, 169)
+    ndarray of float32, shape (24, 2, 169)
         Square roots of relative frequencies, for each of luminance and two chrominances, each of
-        four differences and each of three widths of a level: of runs along the difference and
-        across it, in 169 classes.
+        four differences and each of two steps: of runs along the difference and across it, in 169
+        classes.
 
     Notes
     -----
     The differences are [-1, 1], [1, -2, 1], [-1, 3, -3, 1] and [1, -2, 1] along times [1, -2, 1]
-    across, of rows and of columns, counted together. They are rounded to levels of 1/2, 1 and 2
-    grey levels over f, the last two differences to twice that, and limited to two levels each way.
-    Four neighbours are a run; reversed, or with all signs changed, it is the same. All is
-    integer arithmetic up to the frequencies. The square root is the map of Hellinger's distance.
+    across, of rows and of columns, counted together. They are rounded to steps of 1/2 and of 1
+    grey level over f, the last two differences to twice that, and limited to two steps each way.
+    Four neighbours are a run; reversed, or with all signs changed, it is the same. Blocks of f x f
+    pixels begin at all f x f places, counted together: a picture that was resized by f has another
+    grid after a crop. All is integer arithmetic up to the frequencies. The square root is the map
+    of Hellinger's distance.
 
     References
     ----------
     J. Fridrich, J. Kodovsky, "Rich Models for Steganalysis of Digital Images", IEEE Transactions
     on Information Forensics and Security 7 (2012), doi:10.1109/TIFS.2012.2190402.
     """
-    height, width = (side // scale for side in image_hwc.shape[:2])
-    ycc = image_hwc[: height * scale, : width * scale].astype(np.int32) @ _TO_YCC.T
-    sums = ycc.reshape(height, scale, width, scale, 3).sum(axis=(1, 3), dtype=np.int32)
-    counts = np.zeros((3, len(_ORDERS), len(_WIDTHS), 2, LEVELS**RUN), np.int64)
-    for plane, of_plane in zip(np.ascontiguousarray(sums.transpose(2, 0, 1)), counts, strict=True):
-        for turned in (plane, np.ascontiguousarray(plane.T)):
-            for order, of_order in zip(_ORDERS, of_plane, strict=True):
-                found = _differences(turned, order)
-                level = _UNIT * scale * (2 if order > 2 else 1)  # a mean's sum is f^2 times it
-                for share, (along, across) in zip(_WIDTHS, of_order, strict=True):
-                    count_runs(found, int(level * share), along, across)
+    ycc = np.ascontiguousarray((image_hwc.astype(np.int32) @ _TO_YCC.T).transpose(2, 0, 1))
+    counts = np.zeros((3, len(_ORDERS), len(_STEPS), 2, LEVELS**RUN), np.int64)
+    for y, x in np.ndindex(scale, scale):
+        for plane, of_plane in zip(_sums(ycc[:, y:, x:], scale), counts, strict=True):
+            for turned in (plane, np.ascontiguousarray(plane.T)):
+                for order, of_order in zip(_ORDERS, of_plane, strict=True):
+                    found = _differences(turned, order)
+                    level = _UNIT * scale * (2 if order > 2 else 1)  # a mean's sum is f^2 times it
+                    for step, (along, across) in zip(_STEPS, of_order, strict=True):
+                        count_runs(found, int(level * step), along, across)
     classes = np.add.reduceat(counts[..., _BY_CLASS], _STARTS, axis=-1)
     shares = classes / np.maximum(classes.sum(axis=-1, keepdims=True), 1)
     return np.sqrt(shares).reshape(-1, 2, CLASSES).astype(np.float32)
+
+
+def _sums(ycc: NDArray[np.int32], scale: int) -> NDArray[np.int32]:
+    """Add up blocks of pixels (3, H, W), shape (3, H / scale, W / scale)."""
+    height, width = (side // scale * scale for side in ycc.shape[1:])
+    sums = np.zeros((3, height, width // scale), np.int32)
+    for place in range(scale):
+        sums += ycc[:, :height, place:width:scale]
+    return np.asarray(np.add.reduce([sums[:, place::scale] for place in range(scale)]))
 
 
 def _differences(plane: NDArray[np.int32], order: int) -> NDArray[np.int32]:
