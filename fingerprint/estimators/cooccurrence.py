@@ -85,7 +85,7 @@ def cooccurrences(image_hwc: Pixels, scale: int) -> Spectra:
                         count_runs(found, int(level * step), along, across)
     classes = np.add.reduceat(counts[..., _BY_CLASS], _STARTS, axis=-1)
     shares = classes / np.maximum(classes.sum(axis=-1, keepdims=True), 1)
-    return np.sqrt(shares).reshape(-1, 2, CLASSES).astype(np.float32)
+    return np.asarray(np.sqrt(shares).reshape(-1, 2, CLASSES), dtype=np.float32)
 
 
 def _sums(ycc: NDArray[np.int32], scale: int) -> NDArray[np.int32]:
