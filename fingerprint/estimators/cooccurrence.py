@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fp.denoisers.errors import UsageError
-from fp.fingerprint.compiled_cooccurrence import LEVELS, RUN, count_runs
+from fp.fingerprint.estimators.compiled_cooccurrence import LEVELS, RUN, count_runs
 from fp.fingerprint.estimators.pixels import OfPixels, Pixels, Spectra
 
 _TO_YCC = np.array([[77, 150, 29], [-43, -85, 128], [128, -107, -21]], np.int32)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.fft import rfft2
 
 from fp.denoisers.errors import InputError
-from fp.fingerprint.correlating.compiled_spectrum import COLUMNS, window_power
+from fp.fingerprint.estimators.compiled_spectrum import COLUMNS, window_power
 from fp.fingerprint.estimators.processing import Processing
 
 Spectra = NDArray[np.float64]
