@@ -145,7 +145,8 @@ def judge_accounts(
     Notes
     -----
     Accounts outside the calibrated range are dropped. Of m that remain each is tested, with m times
-    its p-value under h1 (Bonferroni), and the row is that of the largest likelihood ratio; the
+    its p-value under h1 (Bonferroni), and the row is that of the largest likelihood ratio times
+    p_condition: ratios have bounds, and at the bound it is the plausible account that counts. The
     reference is supported only where all say so. Several phases of one account are calibrated
     together (`fp.fingerprint.conditions.phases.p_jointly`); the one whose ratio is nearest to the
     mean by weights speaks for it.
@@ -163,7 +164,7 @@ def judge_accounts(
         return min(1.0, len(inside) * corrected(p, evidence))
 
     heard = [_judged(path, reading, fingerprint, rule, fpr, shared) for reading in inside]
-    best = max((rows[0] for rows in heard), key=_evidence)
+    best = max((rows[0] for rows in heard), key=_plausible_evidence)
     dissent = [row for rows in heard for row in rows if row.decision != "supports_reference"]
     if best.decision == "supports_reference" and dissent:
         reasons = tuple(sorted({reason for row in dissent for reason in row.reasons}))
@@ -173,6 +174,11 @@ def judge_accounts(
 
 def _evidence(row: Attribution) -> float:
     return row.log10_lr if row.log10_lr is not None else -np.inf
+
+
+def _plausible_evidence(row: Attribution) -> float:
+    assert row.p_condition is not None
+    return _evidence(row) + float(np.log10(row.p_condition))
 
 
 def _read(account: Account, conditions: Conditions) -> Reading:
