@@ -136,7 +136,7 @@ def together(name: str = "of parts") -> Fingerprint:
 
 
 def as_they_come(name: str = "as they come") -> Fingerprint:
-    """Give a fingerprint with experts for two conditions."""
+    """Give a fingerprint with experts for four conditions."""
     made = together(name)
     joined = replace(made.joined, specific_null=None)
     searched = Searched(
@@ -149,14 +149,20 @@ def as_they_come(name: str = "as they come") -> Fingerprint:
     )
     experts = tuple(
         Expert(condition, made.pattern, offset, wave(4, 29), wave(3, 33, 1.0), joined, searched)
-        for condition, offset in (("none", 0.5), ("resize:0.5+jpeg:75", 0.25))
+        for condition, offset in (
+            ("none", 0.5),
+            ("resize:0.5+jpeg:75", 0.25),
+            ("webp:80", 0.125),
+            ("webp:50", 0.0625),
+        )
     )
     gate = Gate(
         wave(6, 3).astype(np.float32),
         wave(6, 5, 1.0).astype(np.float32),
         wave(12, 7).reshape(2, 6).astype(np.float32),
-        wave(6, 9).reshape(2, 3).astype(np.float32),
-        np.stack([np.eye(3, dtype=np.float32), 2 * np.eye(3, dtype=np.float32)]),
-        np.array([[0.5, 1.0], [0.25, 2.0]]),
+        wave(12, 9).reshape(4, 3).astype(np.float32),
+        np.stack([k * np.eye(3, dtype=np.float32) for k in (1, 2, 3, 4)]),
+        np.array([[0.5, 1.0], [0.25, 2.0], [0.5, 4.0], [1.0, 1.0]]),
+        np.array([[-0.5, 0.75]]),
     )
     return replace(made, conditions=Conditions(experts, gate, 0.03))
