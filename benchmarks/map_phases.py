@@ -21,7 +21,7 @@ from sklearn.metrics import roc_auc_score
 from windows import GENERATORS, full, interval, learned, scenes, split
 
 from fp.denoisers import load_image
-from fp.fingerprint.detection import residual_for
+from fp.fingerprint.examining.detection import residual_for
 from fp.fingerprint.windows.combining import weights_of, window_judge_of
 from fp.fingerprint.windows.fields import CELL, Weights, fields_of_residual
 from fp.fingerprint.windows.maps import _covering
