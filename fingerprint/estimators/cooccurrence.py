@@ -19,7 +19,7 @@ from fp.fingerprint.estimators.pixels import OfPixels, Pixels, Spectra
 
 _TO_YCC = np.array([[77, 150, 29], [-43, -85, 128], [128, -107, -21]], np.int32)
 _UNIT = 256  # what the rows of that matrix make of one grey level
-_ORDERS = (1, 2, 3, 4)
+_WEIGHTS = (1, 1, 2, 2)  # the wider a difference, the wider its steps
 _STEPS = (0.5, 1)
 SCALES = (1, 2, 4, 8)
 
@@ -74,15 +74,15 @@ def cooccurrences(image_hwc: Pixels, scale: int) -> Spectra:
     on Information Forensics and Security 7 (2012), doi:10.1109/TIFS.2012.2190402.
     """
     ycc = np.ascontiguousarray((image_hwc.astype(np.int32) @ _TO_YCC.T).transpose(2, 0, 1))
-    counts = np.zeros((3, len(_ORDERS), len(_STEPS), 2, LEVELS**RUN), np.int64)
+    counts = np.zeros((3, len(_WEIGHTS), len(_STEPS), 2, LEVELS**RUN), np.int64)
     for y, x in np.ndindex(scale, scale):
         for plane, of_plane in zip(_sums(ycc[:, y:, x:], scale), counts, strict=True):
             for turned in (plane, np.ascontiguousarray(plane.T)):
-                for order, of_order in zip(_ORDERS, of_plane, strict=True):
-                    found = _differences(turned, order)
-                    level = _UNIT * scale * (2 if order > 2 else 1)  # a mean's sum is f^2 times it
-                    for step, (along, across) in zip(_STEPS, of_order, strict=True):
-                        count_runs(found, int(level * step), along, across)
+                found = _differences(turned)
+                for difference, weight, kind in zip(found, _WEIGHTS, of_plane, strict=True):
+                    unit = _UNIT * scale * weight  # a sum is f^2 times the mean, a step 1/f
+                    for step, (along, across) in zip(_STEPS, kind, strict=True):
+                        count_runs(difference, int(unit * step), along, across)
     classes = np.add.reduceat(counts[..., _BY_CLASS], _STARTS, axis=-1)
     shares = classes / np.maximum(classes.sum(axis=-1, keepdims=True), 1)
     return np.asarray(np.sqrt(shares).reshape(-1, 2, CLASSES), dtype=np.float32)
@@ -97,11 +97,12 @@ def _sums(ycc: NDArray[np.int32], scale: int) -> NDArray[np.int32]:
     return np.asarray(np.add.reduce([sums[:, place::scale] for place in range(scale)]))
 
 
-def _differences(plane: NDArray[np.int32], order: int) -> NDArray[np.int32]:
-    """Give differences along rows; order 4 is the second along times the second across."""
-    if order < 4:
-        return np.diff(plane, order, axis=1)
-    return np.diff(np.diff(plane, 2, axis=1), 2, axis=0)
+def _differences(plane: NDArray[np.int32]) -> tuple[NDArray[np.int32], ...]:
+    """Give the four differences along the rows of a plane (H, W)."""
+    first = plane[:, 1:] - plane[:, :-1]
+    second = first[:, 1:] - first[:, :-1]
+    third = second[:, 1:] - second[:, :-1]
+    return first, second, third, np.diff(second, 2, axis=0)
 
 
 @dataclass(frozen=True)
