@@ -8,6 +8,7 @@ are kept in the work folder, so that an interrupted run goes on where it was.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
 import sys
@@ -25,7 +26,14 @@ from fp.denoisers.degradations import Degradation
 from fp.fingerprint.conditions import crossed, examining, gate, learning
 from fp.fingerprint.conditions.experts import Conditions
 from fp.fingerprint.conditions.hypotheses import Hypothesis, hypotheses
-from fp.fingerprint.conditions.ladder import LADDER, Augmentation, ends, with_pixels
+from fp.fingerprint.conditions.ladder import (
+    LADDER,
+    Augmentation,
+    ends,
+    varies,
+    version,
+    with_pixels,
+)
 from fp.fingerprint.conditions.versions import features_of
 from fp.fingerprint.deciding.judge import Features
 from fp.fingerprint.estimators.pixels import block_statistics
@@ -38,7 +46,7 @@ IAB = ("resize:0.5", "resize:0.25", "jpeg:65", "jpeg:30", "blur:3", "blur:5")
 DIF = ("jpeg:75", "jpeg:50", "nearest:0.5", "blur:3")
 BETWEEN = ("jpeg:95", "jpeg:40", "webp:80", "resize:0.75", "resize:1.25")
 TESTED = tuple(dict.fromkeys(("none", *IAB, *DIF, *BETWEEN)))
-OUTSIDE = ("jpeg:5", "noise:15", "resize:0.33")
+OUTSIDE = ("jpeg:5", "noise:15", "resize:0.4", "resize:0.29", "blur:1.25", "blur:2.5", "blur:3.5")
 FACTORS = (0.75, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5)
 SHORT = ("none", "jpeg:75")
 SMALL = 192
@@ -105,6 +113,16 @@ def degraded(condition):
     return lambda image, index: Degradation(condition).apply(image)
 
 
+def taught(condition):
+    """Give what training images go through for a rung of the ladder, as `fp extract` does it."""
+
+    def change(image, index):
+        key = hashlib.sha256(image.tobytes()).hexdigest()
+        return Degradation(version(condition, LADDER, key)).apply(image)
+
+    return change
+
+
 def fingerprint_of(conditions, side, labels):
     """Make a fingerprint of experts alone; its own calibration is that of clean images."""
     clean = conditions.experts[0]
@@ -130,7 +148,11 @@ def learn(work, generator, ladder, prefix, change, side, seed, shuffled=False):
     groups = np.arange(2 * TRAINING)
     if shuffled:
         labels = shuffle_labels(labels, groups, np.random.default_rng([seed, 7]))
-    stacks = [both(work, generator, prefix + c, change(c), train) for c in ladder]
+    # A rung that is learned as it is tested shares its file of features.
+    names = [f"taught-{prefix}{c}" if varies(c) else prefix + c for c in ladder]
+    stacks = [
+        both(work, generator, name, change(c), train) for name, c in zip(names, ladder, strict=True)
+    ]
     found = learning.learn(METHOD, stacks, labels, groups, Augmentation(ladder), seed=seed)
     return fingerprint_of(found, side, labels)
 
@@ -170,7 +192,7 @@ def measure(fingerprint, stacks, is_generated, searched=False):
 
 def degradations(work, generator, seed, shuffled=False):
     """Train once on the ladder, test on every degradation and outside."""
-    fingerprint = learn(work, generator, LADDER, "", degraded, 256, seed, shuffled)
+    fingerprint = learn(work, generator, LADDER, "", taught, 256, seed, shuffled)
     _, test = split((300, 200), seed)
     is_generated = np.repeat([False, True], [len(test[0]), len(test[1])])
     found = {}
@@ -187,7 +209,7 @@ def degradations(work, generator, seed, shuffled=False):
 
 def factors(work, generator, seed):
     """Whole images in another scale, through every account of their size."""
-    fingerprint = learn(work, generator, LADDER, "", degraded, 256, seed)
+    fingerprint = learn(work, generator, LADDER, "", taught, 256, seed)
     _, test = split((300, 200), seed)
     is_generated = np.repeat([False, True], [len(test[0]), len(test[1])])
     residual, crop, found = registry.get("wavelet"), CropRule(256, 256), {}

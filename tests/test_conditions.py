@@ -23,7 +23,15 @@ from fp.fingerprint.conditions.describing import describe
 from fp.fingerprint.conditions.examining import Account, expert_judge
 from fp.fingerprint.conditions.experts import Conditions
 from fp.fingerprint.conditions.hypotheses import check_any, hypotheses
-from fp.fingerprint.conditions.ladder import LADDER, Augmentation, End, ends, with_pixels
+from fp.fingerprint.conditions.ladder import (
+    LADDER,
+    Augmentation,
+    End,
+    ends,
+    varies,
+    version,
+    with_pixels,
+)
 from fp.fingerprint.deciding.judge import judge_of
 from fp.fingerprint.deciding.likelihood import LikelihoodRatio
 from fp.fingerprint.estimators.pixels import block_statistics
@@ -87,6 +95,37 @@ def asked(pixels, fingerprint, tmp_path, **given):
     save(pixels, path)
     found = examine(load_image(path), [fingerprint], DetectOptions(**given))
     return found.detection
+
+
+# The ladder
+
+
+@pytest.mark.parametrize(
+    ("rung", "low", "high"),
+    [
+        ("blur:0.5", 0.25, 0.75),  # no blur is a neighbour
+        ("blur:3", 2.5, 3.5),
+        ("blur:5", 4.5, 5.5),  # beyond the last rung as far as before it
+        ("resize:0.25", 0.21, 0.29),
+        ("resize:0.75", 0.625, 0.875),
+        ("resize:1.5", 1.25, 1.75),
+    ],
+)
+def test_half_of_the_versions_of_a_rung_lie_around_it(rung, low, high):
+    versions = [version(rung, LADDER, f"image {n}") for n in range(400)]
+    assert versions == [version(rung, LADDER, f"image {n}") for n in range(400)]
+    strengths = np.array([float(text.partition(":")[2]) for text in versions if text != rung])
+    assert 150 < strengths.size < 250
+    assert low - 1e-3 <= strengths.min() < low + 0.1 * (high - low)
+    assert high - 0.1 * (high - low) < strengths.max() <= high + 1e-3
+    assert varies(rung)
+
+
+def test_other_rungs_are_learned_as_they_are():
+    fixed = [rung for rung in (*LADDER, "blur:1+jpeg:75") if not varies(rung)]
+    assert {"none", "jpeg:75", "webp:50", "nearest:0.5", "noise:5", "blur:1+jpeg:75"} <= {*fixed}
+    for rung in fixed:
+        assert {version(rung, LADDER, str(n)) for n in range(20)} == {rung}
 
 
 # Learning

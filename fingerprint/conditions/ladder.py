@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import numpy as np
 
 from fp.denoisers.degradations import Degradation
 from fp.denoisers.errors import UsageError
@@ -15,13 +18,16 @@ LADDER = (
     *("none", "jpeg:95", "jpeg:85", "jpeg:75", "jpeg:65"),
     *("jpeg:50", "jpeg:30", "jpeg:15", "jpeg:10"),
     *("webp:80", "webp:50"),
-    *("resize:0.25", "resize:0.5", "resize:0.75", "resize:1.5", "nearest:0.5"),
-    *("blur:0.5", "blur:1", "blur:2", "blur:3", "blur:5", "noise:5"),
+    *("resize:0.25", "resize:0.33", "resize:0.5", "resize:0.75", "resize:1.5", "nearest:0.5"),
+    *("blur:0.5", "blur:1", "blur:1.5", "blur:2", "blur:3", "blur:4", "blur:5", "noise:5"),
 )
 """Conditions of the experts, unless others are named."""
 
 ENDING = ("jpeg", "webp")
 """Codings whose strongest rung is no end of what is met."""
+
+NEUTRAL = {"blur": 0.0, "resize": 1.0}
+"""Kinds whose strength varies without steps, with the strength that does nothing."""
 
 PIXEL_PARTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("cosine", {}),
@@ -71,6 +77,58 @@ def ends(conditions: Sequence[str]) -> tuple[End, ...]:
             (_, last), (_, before), *_ = sorted(rungs)
             found.append(End(last, before))
     return tuple(found)
+
+
+def varies(condition: str) -> bool:
+    """Say whether a rung is learned from strengths around it as well; see `version`."""
+    return bool(_rung(condition)[0])
+
+
+def version(condition: str, conditions: Sequence[str], key: str) -> str:
+    """Give what an image goes through for a rung: the rung, or something near to it.
+
+    Parameters
+    ----------
+    condition : str
+        A rung, one of the conditions.
+    conditions : sequence of str
+        Texts of `Degradation`.
+    key : str
+        What chance hangs on, such as the hash of the image's file.
+
+    Returns
+    -------
+    str
+        Of blur and of bicubic resizing, for every other key, another strength, drawn evenly between
+        the middles to the next rungs (``none`` is the factor 1 and no blur; beyond the last rung as
+        far as before it). Else the rung.
+
+    Notes
+    -----
+    An expert that has seen one strength alone reads a strength between two rungs as a difference
+    between the classes, and is sure of it.
+    """
+    kind, strength = _rung(condition)
+    if not kind:
+        return condition
+    rungs = [NEUTRAL[kind], *(s for k, s in map(_rung, conditions) if k == kind)]
+    below = [s for s in rungs if s < strength]
+    above = [s for s in rungs if s > strength]
+    step_down = (strength - max(below)) / 2 if below else None
+    step_up = (min(above) - strength) / 2 if above else None
+    low = strength - (step_down or step_up or 0.0)
+    high = strength + (step_up or step_down or 0.0)
+    digest = hashlib.sha256(f"{condition} {key}".encode()).digest()
+    rng = np.random.default_rng(list(digest))
+    if rng.random() < 0.5:
+        return condition
+    return f"{kind}:{rng.uniform(low, high):.4g}"
+
+
+def _rung(condition: str) -> tuple[str, float]:
+    kind, _, strength = condition.partition(":")
+    simple = kind in NEUTRAL and "+" not in strength
+    return (kind, float(strength)) if simple else ("", 0.0)
 
 
 @dataclass(frozen=True)

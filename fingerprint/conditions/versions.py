@@ -18,7 +18,7 @@ from fp.denoisers.errors import ImageError, InputError
 from fp.denoisers.images import display_path, load_image
 from fp.denoisers.residual import Residual
 from fp.fingerprint.conditions.experts import Conditions
-from fp.fingerprint.conditions.ladder import Augmentation, with_pixels
+from fp.fingerprint.conditions.ladder import Augmentation, version, with_pixels
 from fp.fingerprint.conditions.learning import learn
 from fp.fingerprint.deciding.judge import Features
 from fp.fingerprint.estimators import Labels
@@ -117,7 +117,7 @@ def gather(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> list[dict[str, Array]]:
-    """Put every image through every condition.
+    """Put every image through every condition, or through one that is near to it.
 
     Parameters
     ----------
@@ -152,8 +152,8 @@ def gather(
     for index, versions in enumerate(results):
         if isinstance(versions, str):
             raise InputError(versions)
-        for number, version in enumerate(versions):
-            for name, feature in version.items():
+        for number, features in enumerate(versions):
+            for name, feature in features.items():
                 if name not in stacks[number]:
                     stacks[number][name] = np.lib.format.open_memmap(
                         folder / f"{number:03d}-{name}.npy",
@@ -184,9 +184,9 @@ class _Degrade:
                 "writes to its folder."
             )
         part, residual = self.reduction.part(loaded.rgb_hwc), self.reduction.residual()
+        versions = [version(rung, self.conditions, image.sha256) for rung in self.conditions]
         return [
-            features_of(Degradation(condition).apply(part), residual, self.recipe)
-            for condition in self.conditions
+            features_of(Degradation(text).apply(part), residual, self.recipe) for text in versions
         ]
 
 
