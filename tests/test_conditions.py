@@ -455,6 +455,20 @@ def test_the_phase_of_a_crop_is_found(fingerprint, tmp_path):
     assert len(periods) >= 4 and periods.count((5, 3)) >= len(periods) - 1
 
 
+def test_what_was_scaled_and_then_compressed_lies_outside(fingerprint, tmp_path):
+    compress, rows = Degradation("jpeg:30"), []
+    for index in range(6):
+        small = Image.fromarray(GENERATOR.draw(970 + index)).resize((48, 48), Image.BICUBIC)
+        plain = asked(np.asarray(small), fingerprint, tmp_path)
+        assert plain.factor == 0.75 and plain.p_condition > 0
+        rows.append(asked(compress.apply(np.asarray(small)), fingerprint, tmp_path))
+    # Of thirty-six blocks a grid is not always seen.
+    outside = [row for row in rows if row.p_condition == 0]
+    assert len(outside) >= 4
+    assert {row.decision for row in outside} == {"inconclusive"}
+    assert all("outside_calibrated_range" in row.reasons for row in outside)
+
+
 def test_a_grid_tells_the_phase_of_a_crop(fingerprint, tmp_path):
     compress, rows = Degradation("jpeg:60"), []
     for index in range(6):

@@ -39,18 +39,22 @@ class Account:
         Features of the examined part at the native scale.
     grid : tuple of int, optional
         First row and column of the image's JPEG grid, where the features begin at it.
+    chained : bool
+        Whether it was resampled and compressed after that.
     """
 
     factor: float
     searched: bool
     features: Features
     grid: tuple[int, int] | None = None
+    chained: bool = False
 
     @classmethod
     def of(cls, hypothesis: Hypothesis, residual: Residual) -> Account:
         """Make the account of a hypothesis, with the residual of its part."""
         features = Features(hypothesis.residual(residual), hypothesis.part)
-        return cls(hypothesis.factor, hypothesis.searched, features, hypothesis.grid)
+        given = hypothesis.grid, hypothesis.chained
+        return cls(hypothesis.factor, hypothesis.searched, features, *given)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +68,8 @@ class Reading:
     expert : int
         The condition that explains it best.
     p : float
-        Conformal p-value of the distance from it, or from the end of its ladder.
+        Conformal p-value of the distance from it, or from the end of its ladder; 0 where no image
+        of the calibration went through as much.
     """
 
     account: Account
@@ -182,7 +187,8 @@ def _plausible_evidence(row: Attribution) -> float:
 
 
 def _read(account: Account, conditions: Conditions) -> Reading:
-    return Reading(account, *conditions.read(account.features.named(gate.READS)))
+    expert, p = conditions.read(account.features.named(gate.READS))
+    return Reading(account, expert, 0.0 if account.chained else p)
 
 
 def _judged(

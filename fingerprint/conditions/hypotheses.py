@@ -12,7 +12,7 @@ from PIL import Image
 from fp.denoisers.crop import SIDE, CropRule
 from fp.denoisers.degradations import Pixels
 from fp.denoisers.errors import ImageError
-from fp.denoisers.jpeg_grid import BLOCK, jpeg_grid, luminance_window
+from fp.denoisers.jpeg_grid import BLOCK, Grid, jpeg_grid, luminance_window
 from fp.denoisers.residual import Residual
 
 FACTORS = (2 / 3, 0.75, 0.8, 0.9, 1.1, 1.25, 4 / 3, 1.5)
@@ -41,6 +41,8 @@ class Hypothesis:
         it has one and may be a crop; the part begins at such a place.
     filled : tuple of int
         Rows at the bottom and columns at the right of the part that the image did not have.
+    chained : bool
+        Whether the image was resampled and compressed after that: no expert has learned both.
     """
 
     factor: float
@@ -48,6 +50,7 @@ class Hypothesis:
     part: Pixels
     grid: tuple[int, int] | None = None
     filled: tuple[int, int] = (0, 0)
+    chained: bool = False
 
     def residual(self, residual: Residual) -> NDArray[np.float32]:
         """Give the residual of the part, shape (3, height, width).
@@ -92,17 +95,17 @@ def hypotheses(
     if (width, height) in sizes:
         yield Hypothesis(1.0, False, crop.apply(image_hwc))
         return
+    grid = jpeg_grid(luminance_window(image_hwc))
     if crop.height <= height and crop.width <= width:
-        yield _cropped(image_hwc, crop)
+        yield _cropped(image_hwc, crop, grid)
     whole = False
     for native_width, native_height in sizes:
         factor = width / native_width
         fits = abs(height - native_height * factor) <= 1 and LOWEST <= factor <= HIGHEST
         if fits and crop.height <= native_height and crop.width <= native_width:
             whole = True
-            yield Hypothesis(
-                factor, False, crop.apply(_resized(image_hwc, native_height, native_width))
-            )
+            part = crop.apply(_resized(image_hwc, native_height, native_width))
+            yield Hypothesis(factor, False, part, chained=grid.present)
     for factor in FACTORS if not whole else ():
         # No more than the crop needs, so that the size of an image costs nothing.
         seen = [
@@ -113,16 +116,15 @@ def hypotheses(
         if back[0] >= crop.height and back[1] >= crop.width:
             picture = _resized(image_hwc[: seen[0], : seen[1]], *back)
             part = picture[: crop.height, : crop.width]
-            yield Hypothesis(factor, True, np.ascontiguousarray(part))
+            yield Hypothesis(factor, True, np.ascontiguousarray(part), chained=grid.present)
 
 
-def _cropped(image_hwc: Pixels, crop: CropRule) -> Hypothesis:
+def _cropped(image_hwc: Pixels, crop: CropRule, grid: Grid) -> Hypothesis:
     """Give the account of a crop; its part begins where the JPEG grid does, if there is one.
 
     Denoisers and cosine transforms work on blocks themselves. What has been learned was compressed
     from the first pixel on, so a grid at another place makes other features of the same image.
     """
-    grid = jpeg_grid(luminance_window(image_hwc))
     if not grid.present:
         return Hypothesis(1.0, True, crop.apply(image_hwc))
     phase = (grid.row, grid.column)
