@@ -130,7 +130,7 @@ class Degradation:
     text: str = "none"
 
     def __post_init__(self) -> None:
-        for name, number in self._steps():
+        for name, number in self.steps():
             kind = KINDS.get(name)
             if kind is None:
                 raise UsageError(
@@ -143,7 +143,8 @@ class Degradation:
                     f"{kind.lowest:g} and {kind.highest:g}, not {number:g}."
                 )
 
-    def _steps(self) -> list[tuple[str, float]]:
+    def steps(self) -> list[tuple[str, float]]:
+        """Give the kinds of the chain with their numbers, in order; none for ``"none"``."""
         if self.text == "none":
             return []
         steps = []
@@ -177,6 +178,6 @@ class Degradation:
             return image_hwc
         digest = hashlib.sha256(np.ascontiguousarray(image_hwc).data).digest()
         rng = np.random.default_rng([seed, int.from_bytes(digest[:16], "little")])
-        for name, number in self._steps():
+        for name, number in self.steps():
             image_hwc = KINDS[name].apply(image_hwc, number, rng)
         return image_hwc

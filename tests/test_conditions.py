@@ -121,6 +121,17 @@ def test_half_of_the_versions_of_a_rung_lie_around_it(rung, low, high):
     assert varies(rung)
 
 
+@pytest.mark.parametrize(
+    "rung", ["resize:0.25", "resize:0.01", "resize:1", "resize:8", "blur:0.1", "blur:50"]
+)
+def test_a_rung_that_stands_alone_has_versions_that_can_be(rung):
+    kind, strength = rung.split(":")
+    for number in range(200):
+        text = version(rung, ("none", rung, "blur:2+jpeg:75"), str(number))
+        Degradation(text)  # refuses what cannot be
+        assert text.startswith(f"{kind}:") and float(text.split(":")[1]) >= float(strength) / 2
+
+
 def test_other_rungs_are_learned_as_they_are():
     fixed = [rung for rung in (*LADDER, "blur:1+jpeg:75") if not varies(rung)]
     assert {"none", "jpeg:75", "webp:50", "nearest:0.5", "noise:5", "blur:1+jpeg:75"} <= {*fixed}

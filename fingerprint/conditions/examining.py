@@ -117,7 +117,9 @@ def attribution(
     """
     found = list(hypotheses(image_hwc, fingerprint.crop, fingerprint.native_sizes))
     check_any(found, image_hwc, fingerprint.crop)
-    accounts = [Account.of(hypothesis, residual) for hypothesis in found]
+    # Those that no expert has learned lie outside: one of them speaks, and only where all do.
+    heard = [one for one in found if not one.chained] or found[:1]
+    accounts = [Account.of(hypothesis, residual) for hypothesis in heard]
     return judge_accounts(path, accounts, fingerprint, rule, fpr, corrected)
 
 

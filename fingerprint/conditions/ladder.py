@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fp.denoisers.degradations import Degradation
+from fp.denoisers.degradations import KINDS, Degradation
 from fp.denoisers.errors import UsageError
 from fp.fingerprint import estimators
 from fp.fingerprint.fitting.learning import Recipe
@@ -68,11 +68,11 @@ def ends(conditions: Sequence[str]) -> tuple[End, ...]:
     """
     found = []
     for coding in ENDING:
-        rungs = []
-        for place, condition in enumerate(conditions):
-            name, _, quality = condition.partition(":")
-            if name == coding and "+" not in quality:
-                rungs.append((float(quality), place))
+        rungs = [
+            (step[1], place)
+            for place, step in enumerate(map(_only_step, conditions))
+            if step is not None and step[0] == coding
+        ]
         if len(rungs) > 1:
             (_, last), (_, before), *_ = sorted(rungs)
             found.append(End(last, before))
@@ -81,7 +81,8 @@ def ends(conditions: Sequence[str]) -> tuple[End, ...]:
 
 def varies(condition: str) -> bool:
     """Say whether a rung is learned from strengths around it as well; see `version`."""
-    return bool(_rung(condition)[0])
+    step = _only_step(condition)
+    return step is not None and step[0] in NEUTRAL
 
 
 def version(condition: str, conditions: Sequence[str], key: str) -> str:
@@ -101,23 +102,25 @@ def version(condition: str, conditions: Sequence[str], key: str) -> str:
     str
         Of blur and of bicubic resizing, for every other key, another strength, drawn evenly between
         the middles to the next rungs (``none`` is the factor 1 and no blur; beyond the last rung as
-        far as before it). Else the rung.
+        far as before it, but no nearer to nothing than half of it). Else the rung.
 
     Notes
     -----
     An expert that has seen one strength alone reads a strength between two rungs as a difference
     between the classes, and is sure of it.
     """
-    kind, strength = _rung(condition)
-    if not kind:
+    step = _only_step(condition)
+    if step is None or step[0] not in NEUTRAL:
         return condition
-    rungs = [NEUTRAL[kind], *(s for k, s in map(_rung, conditions) if k == kind)]
-    below = [s for s in rungs if s < strength]
-    above = [s for s in rungs if s > strength]
-    step_down = (strength - max(below)) / 2 if below else None
-    step_up = (min(above) - strength) / 2 if above else None
-    low = strength - (step_down or step_up or 0.0)
-    high = strength + (step_up or step_down or 0.0)
+    kind, strength = step
+    others = [other[1] for other in map(_only_step, conditions) if other and other[0] == kind]
+    rungs = sorted({NEUTRAL[kind], *others})
+    place = rungs.index(strength)
+    halves = np.diff(rungs) / 2 if len(rungs) > 1 else np.zeros(1)
+    before, after = halves[max(place - 1, 0)], halves[min(place, halves.size - 1)]
+    # Far from its neighbours a rung reaches to half of itself, and nowhere beyond what can be.
+    low = max(strength - before, strength / 2, KINDS[kind].lowest)
+    high = min(strength + after, KINDS[kind].highest)
     digest = hashlib.sha256(f"{condition} {key}".encode()).digest()
     rng = np.random.default_rng(list(digest))
     if rng.random() < 0.5:
@@ -125,10 +128,10 @@ def version(condition: str, conditions: Sequence[str], key: str) -> str:
     return f"{kind}:{rng.uniform(low, high):.4g}"
 
 
-def _rung(condition: str) -> tuple[str, float]:
-    kind, _, strength = condition.partition(":")
-    simple = kind in NEUTRAL and "+" not in strength
-    return (kind, float(strength)) if simple else ("", 0.0)
+def _only_step(condition: str) -> tuple[str, float] | None:
+    """Give kind and number of a condition that is one step; None for none and for chains."""
+    steps = Degradation(condition).steps()
+    return steps[0] if len(steps) == 1 else None
 
 
 @dataclass(frozen=True)
