@@ -90,11 +90,16 @@ def score(collection, tree, options):
     }
 
 
-def plain_correlation(collection):
-    """Correlate the mean tiles of all generators, less that of the reference."""
+def tile_rows(collection):
+    """Give the tiles of all images at a period of 8, less the mean of each channel, a row each."""
     tiles = np.concatenate([refold(folder.tiles, 8) for folder in collection.folders])
     tiles -= tiles.mean(axis=(2, 3), keepdims=True)
-    rows, member = tiles.reshape(len(tiles), -1), collection.members()
+    return tiles.reshape(len(tiles), -1)
+
+
+def plain_correlation(collection):
+    """Correlate the mean tiles of all generators, less that of the reference."""
+    rows, member = tile_rows(collection), collection.members()
     means = np.stack([rows[member == k].mean(0) for k in range(member.max() + 1)])
     return np.corrcoef(means[:-1] - means[-1])
 

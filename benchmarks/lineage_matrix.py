@@ -24,12 +24,11 @@ from fp.denoisers.crop import CropRule
 from fp.denoisers.images import load_image
 from fp.fingerprint.estimators.cyclic import cyclic_covariance
 from fp.fingerprint.estimators.discriminant import discriminant_coefficients
-from fp.fingerprint.estimators.tile import refold
 from fp.fingerprint.fitting.crossfit import deal
 from fp.fingerprint.fitting.population import Reduction
 from fp.lineage.traces import every_level, level
 from fp.lineage.whitening import filtered, filters_outside
-from lineage import gather, publish, relation, spread, truth_of
+from lineage import gather, publish, relation, spread, tile_rows, truth_of
 
 SHOWN = {
     "80 %": "root and its checkpoint at 80 %",
@@ -108,10 +107,7 @@ def ways(collection, denoiser):
     """Yield a name and the scores of each way."""
     member, groups = collection.members(), collection.groups()
     dealt = deal(groups, member != member.max(), 5, 0)
-    tiles = np.concatenate([refold(folder.tiles, 8) for folder in collection.folders])
-    tiles -= tiles.mean(axis=(2, 3), keepdims=True)
-    tiles = tiles.reshape(len(tiles), -1)
-    cyclic = cyclic_rows(collection, denoiser)
+    tiles, cyclic = tile_rows(collection), cyclic_rows(collection, denoiser)
     joined = np.concatenate(
         [rows / rows[member == member.max()].std() for rows in (tiles, cyclic)], 1
     )
