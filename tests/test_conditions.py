@@ -20,7 +20,12 @@ from fp.denoisers.images import load_image
 from fp.fingerprint.api import Bank
 from fp.fingerprint.conditions import crossed, gate, learning, phases
 from fp.fingerprint.conditions.describing import describe
-from fp.fingerprint.conditions.examining import Account, expert_judge, judge_accounts
+from fp.fingerprint.conditions.examining import (
+    Account,
+    Reading,
+    expert_judge,
+    judge_accounts,
+)
 from fp.fingerprint.conditions.experts import Conditions
 from fp.fingerprint.conditions.hypotheses import check_any, hypotheses
 from fp.fingerprint.conditions.ladder import (
@@ -32,7 +37,7 @@ from fp.fingerprint.conditions.ladder import (
     version,
     with_pixels,
 )
-from fp.fingerprint.deciding.judge import judge_of
+from fp.fingerprint.deciding.judge import Features, judge_of
 from fp.fingerprint.deciding.likelihood import LikelihoodRatio
 from fp.fingerprint.estimators.pixels import block_statistics
 from fp.fingerprint.examining.detection import DetectOptions, examine, residual_for
@@ -478,6 +483,19 @@ def test_what_was_scaled_and_then_compressed_lies_outside(fingerprint, tmp_path)
         row = judge_accounts("", [account], fingerprint, "conformal", 0.05, lambda p, _: p)
         assert (row.decision, row.p_condition) == ("inconclusive", 0)
         assert row.reasons[0] == "outside_calibrated_range"
+
+
+def test_of_accounts_that_say_the_same_the_plausible_one_speaks(fingerprint, monkeypatch):
+    image = GENERATOR.draw(975)
+    features = Features(residual_for(fingerprint.denoiser)(image), image)
+    accounts = [Account(factor, False, features) for factor in (1.25, 1.0, 0.75)]
+    plausible = {1.25: 0.05, 1.0: 0.5, 0.75: 0.1}
+    monkeypatch.setattr(
+        "fp.fingerprint.conditions.examining._read",
+        lambda account, _: Reading(account, 0, plausible[account.factor]),
+    )
+    row = judge_accounts("", accounts, fingerprint, "conformal", 0.05, lambda p, _: p)
+    assert (row.factor, row.p_condition) == (1.0, 0.5)
 
 
 def test_a_grid_tells_the_phase_of_a_crop(fingerprint, tmp_path):
