@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+import time
+from concurrent.futures import (
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    process,
+)
 from pathlib import Path
 
 import pytest
@@ -55,6 +63,52 @@ def test_an_item_that_kills_its_worker_is_found_and_reported_in_its_place(tmp_pa
 def test_a_worker_that_was_lost_by_accident_costs_nothing_but_a_retry(tmp_path):
     items = [(tmp_path / "seen", i) for i in range(40)]
     assert list(run_on(processes, deadly_once, items, lost)) == list(range(40))
+
+
+class Breaking(ThreadPoolExecutor):
+    """Breaks at its third batch as pools of processes do: that one is never heard of again."""
+
+    def __init__(self, ending: Exception) -> None:
+        super().__init__(1)
+        self.left = 3
+        self.ending = ending
+
+    def submit(self, function, /, *arguments, **others):
+        if self.left < 0:
+            raise self.ending
+        if self.left == 0:
+            self.left = -1
+            return Future()
+        self.left -= 1
+        return super().submit(function, *arguments, **others)
+
+
+@pytest.mark.parametrize("ending", [BrokenExecutor("ended"), OSError("handle is closed")], ids=repr)
+def test_work_that_a_breaking_pool_lost_is_done_by_the_next(monkeypatch, ending):
+    monkeypatch.setattr(executors, "_PATIENCE", 0.05)
+    pools = iter([Breaking(ending), threads(), threads()])
+    results = list(run_on(lambda: next(pools), square, range(60), lost))
+    assert results == [i * i for i in range(60)]
+    assert len(list(pools)) == 1
+
+
+class LateFuture(Future):
+    """Leaves a pool the time to break while it is being handed work."""
+
+    def __init__(self) -> None:
+        time.sleep(0.004)
+        super().__init__()
+
+
+# The pool's own thread may stumble over work that came while it was breaking.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_pool_that_breaks_while_it_is_handed_work_neither_hangs_nor_ends_the_run(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(process._base, "Future", LateFuture)
+    items = [(tmp_path / "log", -i - 1 if i == 13 else i, i) for i in range(200)]
+    results = list(run_on(processes, deadly, items, lambda item: ("died", item[2])))
+    assert results == [("died", i) if i == 13 else i * i for i in range(200)]
 
 
 def test_relative_paths_mean_the_same_to_every_worker(tmp_path, monkeypatch):

@@ -3,14 +3,26 @@
 Paths travel in small batches, never arrays. A batch whose worker died is done again with nothing
 beside it and halved until the one item is found that ends every worker; that one is reported in its
 place. So a worker that was lost by accident costs a second try, and nothing else.
+
+A pool of the standard library that breaks while work is handed to it can lose that work, or wait
+for a worker that it had just started. So all workers are started before anything may end them,
+nothing is waited for without asking now and then whether the pool still stands, and the workers of
+a broken pool are ended before it is closed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+)
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -29,6 +41,7 @@ Pool = Callable[[], AbstractContextManager[Executor]]
 _BATCH = 8  # items that travel together
 _AHEAD = 64  # batches under way: what bounds the memory
 _MOST_STILLBORN = 3
+_PATIENCE = 2.0  # seconds between two looks at whether the executor still stands
 
 _Answers = list["Answer[Result] | Failure"]
 
@@ -110,10 +123,10 @@ class _Bench(Generic[Item, Result]):
             if not under_way:
                 return
             part, promised = under_way.popleft()
-            answers = _outcome(promised)
+            answers = self._outcome(promised)
             if answers is None:
                 # Nothing may be under way beside a suspect, or one death would blame them all.
-                settled = [(other, _outcome(future)) for other, future in under_way]
+                settled = [(other, self._outcome(future)) for other, future in under_way]
                 self._renew()
                 answers = self._alone(part)
                 under_way.clear()
@@ -126,7 +139,7 @@ class _Bench(Generic[Item, Result]):
 
     def _alone(self, part: range) -> _Answers[Result]:
         """Do a batch again with nothing beside it; halve it where that ends the worker too."""
-        answers: _Answers[Result] | None = _outcome(self._submit(part))
+        answers: _Answers[Result] | None = self._outcome(self._submit(part))
         if answers is not None:
             return answers
         self._renew()
@@ -135,37 +148,77 @@ class _Bench(Generic[Item, Result]):
         middle = len(part) // 2
         return self._alone(part[:middle]) + self._alone(part[middle:])
 
-    def _submit(self, part: range) -> Future[_Answers[Result]] | _Answers[Result]:
-        assert self._executor is not None
+    def _submit(self, part: range) -> Future[_Answers[Result]]:
         items = [self._items[index] for index in part]
+        return self._promise(_do, self._folder, self._task, items, self._seconds)
+
+    def _promise(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        assert self._executor is not None
         try:
-            return self._executor.submit(_do, self._folder, self._task, items, self._seconds)
-        except BrokenExecutor as error:
-            broken: Future[_Answers[Result]] = Future()
-            broken.set_exception(error)
+            return self._executor.submit(function, *arguments)
+        except (BrokenExecutor, OSError) as error:  # OSError: it broke while a worker was started
+            broken: Future[Any] = Future()
+            broken.set_exception(BrokenExecutor(str(error)))
             return broken
 
+    def _outcome(self, promised: Any) -> Any:
+        """Wait for what was promised; None where its worker died."""
+        if not isinstance(promised, Future) and not hasattr(promised, "exception"):
+            return promised
+        while True:
+            try:
+                return promised.result(timeout=_PATIENCE)
+            except TimeoutError:
+                if not promised.done() and not self._stands():
+                    return None
+            except (BrokenExecutor, CancelledError):
+                return None
+            except Exception as error:
+                # Dask's own: KilledWorker, FutureCancelledError, CommClosedError and their like.
+                if type(error).__module__.partition(".")[0] == "distributed":
+                    return None
+                raise
+
+    def _stands(self) -> bool:
+        asked = self._promise(_version)
+        asked.cancel()
+        return not (asked.done() and not asked.cancelled() and asked.exception())
+
     def _renew(self) -> None:
-        """Open an executor whose workers are those of this fp."""
+        """Open an executor whose workers, all of them started, are those of this fp."""
         for _ in range(_MOST_STILLBORN):
             self._shut()
             self._open = self._pool()
             self._executor = self._open.__enter__()
-            found = _outcome(self._executor.submit(_version))
-            if found is None:
+            asked = [self._promise(_version) for _ in range(_crew(self._executor))]
+            found = {self._outcome(promised) for promised in asked}
+            if None in found:
                 continue
-            if found != tool_version():
+            if others := found - {tool_version()}:
                 raise UsageError(
-                    f"The workers run fp {found} and this is fp {tool_version()}; install the same "
-                    "version on all machines."
+                    f"The workers run fp {min(others)} and this is fp {tool_version()}; install "
+                    "the same version on all machines."
                 )
             return
         raise RuntimeError("worker processes end as soon as they start")
 
     def _shut(self) -> None:
         if self._open is not None:
+            if isinstance(self._executor, ProcessPoolExecutor) and not self._stands():
+                _end_workers(self._executor)
             self._open.__exit__(None, None, None)
         self._open = self._executor = None
+
+
+def _crew(executor: Executor) -> int:
+    """Give how many workers a pool of processes will have; others start theirs by themselves."""
+    return getattr(executor, "_max_workers", 1) if isinstance(executor, ProcessPoolExecutor) else 1
+
+
+def _end_workers(executor: ProcessPoolExecutor) -> None:
+    for process in list((getattr(executor, "_processes", None) or {}).values()):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # ended, or hardly begun
+            process.kill()
 
 
 def _version() -> str:
@@ -178,21 +231,6 @@ def _do(
     if Path.cwd() != folder:
         os.chdir(folder)  # so that relative paths, which stand in the rows, mean the same
     return [attempt(task, item, seconds) for item in items]
-
-
-def _outcome(promised: Any) -> Any:
-    """Wait for what was promised; None where its worker died."""
-    if not isinstance(promised, Future) and not hasattr(promised, "exception"):
-        return promised
-    try:
-        return promised.result()
-    except (BrokenExecutor, CancelledError):
-        return None
-    except Exception as error:
-        # Dask's own: KilledWorker, FutureCancelledError, CommClosedError and their like.
-        if type(error).__module__.partition(".")[0] == "distributed":
-            return None
-        raise
 
 
 @contextmanager
