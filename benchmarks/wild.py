@@ -34,6 +34,7 @@ from fp.fingerprint.conditions.ladder import (
     version,
     with_pixels,
 )
+from fp.fingerprint.conditions.strengths import Span
 from fp.fingerprint.conditions.versions import features_of
 from fp.fingerprint.deciding.judge import Features
 from fp.fingerprint.estimators.pixels import block_statistics
@@ -153,7 +154,14 @@ def learn(work, generator, ladder, prefix, change, side, seed, shuffled=False):
     stacks = [
         both(work, generator, name, change(c), train) for name, c in zip(names, ladder, strict=True)
     ]
-    found = learning.learn(METHOD, stacks, labels, groups, Augmentation(ladder), seed=seed)
+    keys = [
+        hashlib.sha256(image.tobytes()).hexdigest()
+        for name, place in zip(("real", generator), train, strict=True)
+        for image in np.array(pictures(name))[place]
+    ]
+    found = learning.learn(
+        METHOD, stacks, labels, groups, Augmentation(ladder), seed=seed, keys=keys
+    )
     return fingerprint_of(found, side, labels)
 
 
@@ -307,9 +315,9 @@ def last(work, generator, seed):
         where = np.where(np.stack([sent[r] for r in rungs]) == k, place, -1)
         drawn = learning._drawn(where, place, np.random.default_rng([seed, k]))
         versions = {name: learning._versions(stacks, name, drawn) for name in EXPERTS.reads}
-        experts.append(
-            learning._expert(LADDER[k], EXPERTS, learned, stacks[place], versions, labels, dealt)
-        )
+        span = Span(LADDER[k], LADDER, drawn, np.full((len(rungs), labels.size), np.nan))
+        given = EXPERTS, learned, stacks[place], versions, labels, dealt, span
+        experts.append(learning._expert(LADDER[k], *given))
     all_of_them = tuple(
         experts[rungs.index(k)] if k in rungs else replace(experts[0], condition=LADDER[k])
         for k in range(len(LADDER))

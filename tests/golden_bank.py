@@ -13,7 +13,7 @@ import numpy as np
 
 from fp.denoisers.crop import CropRule
 from fp.denoisers.residual import DenoiserIdentity
-from fp.fingerprint.conditions.experts import Conditions, Expert, Searched
+from fp.fingerprint.conditions.experts import Conditions, Expert, Searched, Tested
 from fp.fingerprint.conditions.gate import Gate
 from fp.fingerprint.fingerprint import Calibration, Fingerprint, Joined, NullControl, Part
 from fp.fingerprint.fitting.typicality import Typicality, View
@@ -146,9 +146,12 @@ def as_they_come(name: str = "as they come") -> Fingerprint:
         wave(3, 23, 1.0),
         wave(4, 25),
         wave(3, 27, 1.0),
+        Tested(wave(4, 35), wave(3, 37, 1.0)),
     )
+    tested = Tested(wave(4, 39), wave(3, 41, 1.0))
+    scores = wave(4, 29), wave(3, 33, 1.0)
     experts = tuple(
-        Expert(condition, made.pattern, offset, wave(4, 29), wave(3, 33, 1.0), joined, searched)
+        Expert(condition, made.pattern, offset, *scores, joined, searched, tested)
         for condition, offset in (
             ("none", 0.5),
             ("resize:0.5+jpeg:75", 0.25),

@@ -33,10 +33,13 @@ from fp.fingerprint.conditions.ladder import (
     Augmentation,
     End,
     ends,
+    reach,
+    strengths,
     varies,
     version,
     with_pixels,
 )
+from fp.fingerprint.conditions.strengths import moved
 from fp.fingerprint.deciding.judge import Features, judge_of
 from fp.fingerprint.deciding.likelihood import LikelihoodRatio
 from fp.fingerprint.estimators.pixels import block_statistics
@@ -119,10 +122,10 @@ def asked(pixels, fingerprint, tmp_path, **given):
 def test_half_of_the_versions_of_a_rung_lie_around_it(rung, low, high):
     versions = [version(rung, LADDER, f"image {n}") for n in range(400)]
     assert versions == [version(rung, LADDER, f"image {n}") for n in range(400)]
-    strengths = np.array([float(text.partition(":")[2]) for text in versions if text != rung])
-    assert 150 < strengths.size < 250
-    assert low - 1e-3 <= strengths.min() < low + 0.1 * (high - low)
-    assert high - 0.1 * (high - low) < strengths.max() <= high + 1e-3
+    found = np.array([float(text.partition(":")[2]) for text in versions if text != rung])
+    assert 150 < found.size < 250
+    assert low - 1e-3 <= found.min() < low + 0.1 * (high - low)
+    assert high - 0.1 * (high - low) < found.max() <= high + 1e-3
     assert varies(rung)
 
 
@@ -173,16 +176,103 @@ def test_folds_that_can_be_asked_learn_what_a_plain_cross_fit_learns():
 
 
 def test_a_score_is_by_what_had_not_seen_the_image():
-    """With nothing to learn, training scores separate and held-out scores do not."""
-    labels, stacks = fake_stacks(np.random.default_rng(2), n=80)
-    groups = np.arange(80)
-    folds = deal(groups, labels, 8, 0)
+    """With nothing to learn, training scores separate and held-out scores do not.
+
+    The weights that join the parts must not know the fold either: by plain held-out scores they
+    do, and the mean below is 0.4.
+    """
+    held = []
+    for seed in range(12):
+        labels, stacks = fake_stacks(np.random.default_rng(seed), n=80)
+        groups = np.arange(80)
+        folds = deal(groups, labels, 8, 0)
+        found = crossed.learn(with_pixels(recipe("lattice")), stacks, labels, groups, folds)
+        scores = found.score(stacks, folds)[:, 0]
+        held.append((scores[labels].mean() - scores[~labels].mean()) / scores.std())
+        for part in found.parts:
+            own, other = (crossed._scores(part, stacks, f) for f in (folds, (folds + 1) % 8))
+            assert other[labels].mean() - other[~labels].mean() > 1.0 * other.std()  # it saw them
+            assert own[labels].mean() - own[~labels].mean() < 1.0 * own.std()
+    assert abs(np.mean(held)) < 0.2
+
+
+def test_nested_scores_are_by_weights_without_both_folds():
+    labels, stacks = fake_stacks(np.random.default_rng(3), shift=0.05, n=48)
+    groups = np.arange(48)
+    folds = deal(groups, labels, 4, 0)
     method = with_pixels(recipe("lattice"))
     found = crossed.learn(method, stacks, labels, groups, folds)
-    held = found.score(stacks, folds)[:, 0]
-    seen = found.score(stacks, (folds + 1) % 8)[:, 0]  # by weights that saw each image
-    assert (seen[labels].mean() - seen[~labels].mean()) > 5 * seen.std() / np.sqrt(80)
-    assert abs(held[labels].mean() - held[~labels].mean()) < 4 * held.std() / np.sqrt(40)
+    inside = (folds != 1) & (folds != 3)
+    for part in found.parts:
+        assert np.isnan(part.nested[np.arange(4), [np.argmax(folds == f) for f in range(4)]]).all()
+        estimator = part.estimator
+        fitted = estimator.fit(stacks[estimator.reads][inside], labels[inside], groups[inside])
+        for one, other in ((1, 3), (3, 1)):
+            asked_of = folds == other
+            plain = estimator.score(
+                stacks[estimator.reads][asked_of], fitted.pattern, fitted.offset
+            )
+            np.testing.assert_allclose(
+                part.nested[one, asked_of], plain, atol=1e-3 * plain.std() + 1e-9
+            )
+
+
+# Strengths
+
+
+def test_scores_are_moved_to_the_worst_strength():
+    strength = np.array([0.75, 0.8, 0.9, 1.0, 1.0, 1.1, 1.2, 1.25, 1.4, np.nan])
+    scores = 3 * strength + np.tile([0.1, -0.1], 5)
+    scores[-1] = 7.0
+    highest = moved(scores, strength, (0.75, 1.25), 1.0)
+    slope = np.polyfit(strength[:9], scores[:9], 1)[0]
+    wanted = scores[:9] + np.maximum(0, slope * (1.25 - strength[:9]))
+    np.testing.assert_allclose(highest[:9], wanted)
+    assert highest[-1] == 7.0  # an image without a strength stays
+    assert highest[8] == scores[8]  # what lies beyond is not made better
+    lowest = moved(scores, strength, (0.75, 1.25), -1.0)
+    np.testing.assert_allclose(
+        lowest[:9], scores[:9] + np.minimum(0, slope * (0.75 - strength[:9]))
+    )
+    few = moved(scores[:7], strength[:7], (0.75, 1.25), 1.0)
+    assert few is not None and (few == scores[:7]).all()
+
+
+def test_a_rate_holds_at_the_worst_strength_of_a_rung():
+    rng = np.random.default_rng(5)
+    reach = (0.75, 1.25)
+    strength = np.where(rng.random(2000) < 0.5, 1.0, rng.uniform(*reach, 2000))
+    scores = 8 * strength + rng.normal(size=2000)
+    tested = moved(scores[:1000], strength[:1000], reach, 1.0)
+    there = 8 * 1.25 + rng.normal(size=2000)
+    share = np.mean([(1 + np.sum(tested >= s)) / 1001 <= 0.05 for s in there])
+    plain = np.mean([(1 + np.sum(scores[:1000] >= s)) / 1001 <= 0.05 for s in there])
+    assert 0.03 < share < 0.07 < 0.3 < plain
+
+
+def test_strengths_are_those_of_the_versions():
+    keys = [str(n) for n in range(50)]
+    found = strengths("blur:2", LADDER, keys)
+    texts = [version("blur:2", LADDER, key) for key in keys]
+    assert [f"blur:{value:.4g}" for value in found] == texts
+    assert np.isnan(strengths("jpeg:75", LADDER, keys)).all()
+    assert reach("blur:2", LADDER) == (1.75, 2.5) and reach("jpeg:75", LADDER) is None
+
+
+def test_experts_of_strengths_are_tested_at_the_worst_one(fingerprint):
+    """Where the versions went through other rungs, an expert has no strengths of its own."""
+    for expert in fingerprint.conditions.experts:
+        has = varies(expert.condition)
+        assert (expert.tested is not None) == has == (expert.searched.tested is not None)
+        if has:
+            for found in (expert, expert.searched):
+                assert (found.tested.real >= found.real).all()
+                assert (found.tested.generated <= found.generated).all()
+    index = CONDITIONS.index("blur:4")
+    judge = expert_judge(fingerprint, index, False)
+    expert = fingerprint.conditions.experts[index]
+    assert (judge.calibration_tested.real == expert.tested.real).all()
+    assert (judge.fingerprint.calibration.real == expert.real).all()
 
 
 def test_phases_are_inner_products_with_rolled_features():
@@ -376,7 +466,7 @@ def test_several_phases_are_calibrated_together():
         for values, weight in zip(scores, (0.5, 0.5), strict=True):
             judge = SimpleNamespace(
                 ratio=LikelihoodRatio(1.0, 0.0, -9.0, 9.0),
-                fingerprint=SimpleNamespace(calibration=SimpleNamespace(real=values[1:])),
+                calibration_tested=SimpleNamespace(real=values[1:]),
             )
             looks.append(Known(judge, {}, weight=weight, free=values[0]))
         told.append(phases.p_jointly(looks))
@@ -604,6 +694,12 @@ def test_experts_survive_the_file(fingerprint, tmp_path):
     (back,) = read_bank(path)
     assert back.uuid == fingerprint.uuid
     assert back.conditions.names == CONDITIONS
+    for read, wrote in zip(back.conditions.experts, fingerprint.conditions.experts, strict=True):
+        for mine, its in ((read, wrote), (read.searched, wrote.searched)):
+            assert (mine.tested is None) == (its.tested is None)
+            if its.tested is not None:
+                assert (mine.tested.real == its.tested.real).all()
+                assert (mine.tested.generated == its.tested.generated).all()
     image = GENERATOR.draw(990)
     assert asked(image, back, tmp_path) == asked(image, fingerprint, tmp_path)
     with h5py.File(path) as file:

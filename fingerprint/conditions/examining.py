@@ -12,7 +12,7 @@ import numpy as np
 from fp.denoisers.degradations import Pixels
 from fp.denoisers.residual import Residual
 from fp.fingerprint.conditions import gate
-from fp.fingerprint.conditions.experts import Conditions, view
+from fp.fingerprint.conditions.experts import Conditions, tested, view
 from fp.fingerprint.conditions.hypotheses import Hypothesis, check_any, hypotheses
 from fp.fingerprint.conditions.phases import is_searched, looks, mean_ratio, p_jointly
 from fp.fingerprint.deciding.decision import Rule
@@ -250,7 +250,9 @@ def expert_judge(fingerprint: Fingerprint, index: int, searched: bool) -> Judge:
     """Give the judge of an expert, made once and gone with the fingerprint."""
     held: dict[Any, Judge] = vars(fingerprint).setdefault(_EXPERTS, {})
     if (index, searched) not in held:
-        held[index, searched] = Judge(view(fingerprint, index, searched))
+        held[index, searched] = Judge(
+            view(fingerprint, index, searched), tested(fingerprint, index, searched)
+        )
     return held[index, searched]
 
 

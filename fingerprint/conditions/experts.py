@@ -13,10 +13,25 @@ from fp.fingerprint.conditions.gate import Gate
 from fp.fingerprint.conditions.ladder import ends
 
 if TYPE_CHECKING:
-    from fp.fingerprint.fingerprint import Fingerprint, Joined
+    from fp.fingerprint.fingerprint import Calibration, Fingerprint, Joined
 
 FloatArray = NDArray[np.float32]
 Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """Scores of a rung's images as they would be at the strength that is worst for the test.
+
+    Parameters
+    ----------
+    real, generated : ndarray of float64, shape (n_r,) and (n_g,)
+        Held-out score of each image, moved to the strength of the rung at which reference images
+        score highest, and the generator's lowest.
+    """
+
+    real: Scores
+    generated: Scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +51,8 @@ class Searched:
         Held-out score of each image, at the phase where it is largest.
     specific_real, specific_generated : ndarray of float64, shape (n_r,) and (n_g,)
         The generator's evidence alone at that phase.
+    tested : Tested, optional
+        What p-values come from where the condition has strengths.
     """
 
     pattern: FloatArray
@@ -44,6 +61,7 @@ class Searched:
     generated: Scores
     specific_real: Scores
     specific_generated: Scores
+    tested: Tested | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +83,8 @@ class Expert:
         The parts.
     searched : Searched
         The same for images whose phase is unknown.
+    tested : Tested, optional
+        What p-values come from where the condition has strengths; none in older files.
 
     Raises
     ------
@@ -79,6 +99,7 @@ class Expert:
     generated: Scores
     joined: Joined
     searched: Searched
+    tested: Tested | None = None
 
     def __post_init__(self) -> None:
         Degradation(self.condition)
@@ -91,6 +112,7 @@ class Expert:
                 getattr(self.searched, label),
                 getattr(self.searched, f"specific_{label}"),
                 getattr(self.joined, f"specific_{label}"),
+                *(getattr(t, label) for t in (self.tested, self.searched.tested) if t is not None),
             )
             if any(other.shape != scores.shape for other in others):
                 raise ValueError(f"expert {self.condition!r} has another number of scores")
@@ -200,3 +222,27 @@ def view(fingerprint: Fingerprint, index: int, searched: bool) -> Fingerprint:
         joined=joined,
         conditions=None,
     )
+
+
+def tested(fingerprint: Fingerprint, index: int, searched: bool) -> Calibration:
+    """Give what an expert's p-values come from.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        A fingerprint with conditions.
+    index : int
+        Number of the expert.
+    searched : bool
+        Whether its score is the largest over all phases.
+
+    Returns
+    -------
+    Calibration
+        With the scores of the least favourable strength, where the condition has strengths.
+    """
+    assert fingerprint.conditions is not None
+    expert = fingerprint.conditions.experts[index]
+    found = expert.searched if searched else expert
+    scores = found.tested or found
+    return replace(fingerprint.calibration, real=scores.real, generated=scores.generated)

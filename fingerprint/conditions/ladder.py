@@ -8,11 +8,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fp.denoisers.degradations import KINDS, Degradation
 from fp.denoisers.errors import UsageError
 from fp.fingerprint import estimators
 from fp.fingerprint.fitting.learning import Recipe
+
+Doubles = NDArray[np.float64]
 
 LADDER = (
     *("none", "jpeg:95", "jpeg:85", "jpeg:75", "jpeg:65"),
@@ -109,9 +112,35 @@ def version(condition: str, conditions: Sequence[str], key: str) -> str:
     An expert that has seen one strength alone reads a strength between two rungs as a difference
     between the classes, and is sure of it.
     """
+    found = reach(condition, conditions)
+    if found is None:
+        return condition
+    kind = Degradation(condition).steps()[0][0]
+    digest = hashlib.sha256(f"{condition} {key}".encode()).digest()
+    rng = np.random.default_rng(list(digest))
+    if rng.random() < 0.5:
+        return condition
+    return f"{kind}:{rng.uniform(*found):.4g}"
+
+
+def reach(condition: str, conditions: Sequence[str]) -> tuple[float, float] | None:
+    """Give the strengths that a rung stands for.
+
+    Parameters
+    ----------
+    condition : str
+        A rung, one of the conditions.
+    conditions : sequence of str
+        Texts of `Degradation`.
+
+    Returns
+    -------
+    tuple of float, or None
+        The middles to the next rungs, see `version`; None where the strength has steps.
+    """
     step = _only_step(condition)
     if step is None or step[0] not in NEUTRAL:
-        return condition
+        return None
     kind, strength = step
     others = [other[1] for other in map(_only_step, conditions) if other and other[0] == kind]
     rungs = sorted({NEUTRAL[kind], *others})
@@ -120,12 +149,28 @@ def version(condition: str, conditions: Sequence[str], key: str) -> str:
     before, after = halves[max(place - 1, 0)], halves[min(place, halves.size - 1)]
     # Far from its neighbours a rung reaches to half of itself, and nowhere beyond what can be.
     low = max(strength - before, strength / 2, KINDS[kind].lowest)
-    high = min(strength + after, KINDS[kind].highest)
-    digest = hashlib.sha256(f"{condition} {key}".encode()).digest()
-    rng = np.random.default_rng(list(digest))
-    if rng.random() < 0.5:
-        return condition
-    return f"{kind}:{rng.uniform(low, high):.4g}"
+    return float(low), float(min(strength + after, KINDS[kind].highest))
+
+
+def strengths(condition: str, conditions: Sequence[str], keys: Sequence[str]) -> Doubles:
+    """Give the strength of the version of a rung that each image goes through.
+
+    Parameters
+    ----------
+    condition, conditions
+        As in `version`.
+    keys : sequence of str
+        What chance hangs on, of each image.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        Strengths; NaN where the rung has none that varies.
+    """
+    if not varies(condition):
+        return np.full(len(keys), np.nan)
+    texts = [version(condition, conditions, key) for key in keys]
+    return np.array([Degradation(text).steps()[0][1] for text in texts])
 
 
 def _only_step(condition: str) -> tuple[str, float] | None:

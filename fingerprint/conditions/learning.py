@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from fp.fingerprint.conditions import crossed, gate
 from fp.fingerprint.conditions.crossed import Array, Crossed, Stacks
 from fp.fingerprint.conditions.experts import Conditions, Expert, Searched
-from fp.fingerprint.conditions.ladder import Augmentation, ends, with_pixels
+from fp.fingerprint.conditions.ladder import Augmentation, ends, strengths, with_pixels
+from fp.fingerprint.conditions.strengths import Span
 from fp.fingerprint.estimators import Labels
 from fp.fingerprint.fingerprint import Joined, Part
 from fp.fingerprint.fitting import typicality
@@ -30,6 +31,7 @@ def learn(
     folds: int = 10,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    keys: Sequence[str] = (),
 ) -> Conditions:
     """Learn an expert for every condition, and the gate.
 
@@ -51,6 +53,9 @@ def learn(
         Seed of folds and of what calibrates.
     progress : callable, optional
         Called with the number of experts done and their total.
+    keys : sequence of str
+        What each image's versions hang on, see `fp.fingerprint.conditions.ladder.version`; none
+        where every image went through the rungs themselves.
 
     Returns
     -------
@@ -70,13 +75,20 @@ def learn(
         [stack[gate.READS] for stack in stacks], dealt, ends(augmentation.conditions)
     )
     where = np.stack(sent)
+    rungs = augmentation.conditions
+    strength = (
+        np.stack([strengths(rung, rungs, keys) for rung in rungs])
+        if keys
+        else np.full(where.shape, np.nan)
+    )
     experts = []
     for k, condition in enumerate(augmentation.conditions):
         own = {name: np.asarray(stacks[k][name]) for name in recipe.reads}
         learned = crossed.learn(recipe, own, labels, groups, dealt)
         drawn = _drawn(where, k, np.random.default_rng([seed, k]))
         versions = {name: _versions(stacks, name, drawn) for name in recipe.reads}
-        experts.append(_expert(condition, recipe, learned, own, versions, labels, dealt))
+        span = Span(condition, rungs, drawn, strength)
+        experts.append(_expert(condition, recipe, learned, own, versions, labels, dealt, span))
         if progress is not None:
             progress(k + 1, len(augmentation.conditions))
     # Of fewer than 1 / level - 1 images, what is farther than all of them lies outside.
@@ -107,6 +119,7 @@ def _expert(
     versions: Stacks,
     labels: Labels,
     dealt: Indices,
+    span: Span,
 ) -> Expert:
     scores = learned.score(versions, dealt)
     views, measured = (
@@ -138,11 +151,14 @@ def _expert(
         scores[~labels, 0],
         scores[labels, 0],
         joined,
-        _search(learned, versions, labels, dealt),
+        _search(learned, versions, labels, dealt, span),
+        span.tested(scores[:, 0], labels),
     )
 
 
-def _search(learned: Crossed, versions: Stacks, labels: Labels, dealt: Indices) -> Searched:
+def _search(
+    learned: Crossed, versions: Stacks, labels: Labels, dealt: Indices, span: Span
+) -> Searched:
     """Weigh the parts that are searched against those that do not move, and hold that out too."""
     found = crossed.moved(learned, versions, dealt)
     columns = np.column_stack([found.still, found.moving])
@@ -162,6 +178,7 @@ def _search(learned: Crossed, versions: Stacks, labels: Labels, dealt: Indices) 
         scores[labels],
         found.specific[~labels],
         found.specific[labels],
+        span.tested(scores, labels),
     )
 
 

@@ -140,7 +140,7 @@ def p_jointly(found: Sequence[Look]) -> float:
     """
     found_here = mean_ratio([look.free for look in found], found)
     held = mean_ratio(
-        [look.judge.ratio.free_many(look.judge.fingerprint.calibration.real) for look in found],
+        [look.judge.ratio.free_many(look.judge.calibration_tested.real) for look in found],
         found,
     )
     return float((1 + np.count_nonzero(held >= found_here)) / (1 + held.size))

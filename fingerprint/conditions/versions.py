@@ -98,7 +98,15 @@ def learn_versions(
         # One thread: its sums have the same bits on every machine.
         with threadpool_limits(1, user_api="blas"):
             return learn(
-                method, stacks, taught.labels, taught.groups, augmentation, folds, seed, told
+                method,
+                stacks,
+                taught.labels,
+                taught.groups,
+                augmentation,
+                folds,
+                seed,
+                told,
+                [image.sha256 for image in taught.images],
             )
 
 

@@ -121,6 +121,7 @@ def decide(
     p_typical: float | None = None,
     weak: bool = False,
     p_bank: float | None = None,
+    tested: Calibration | None = None,
 ) -> Answer:
     """Judge one score.
 
@@ -143,6 +144,8 @@ def decide(
         Whether the fingerprint is weak, which every answer then says.
     p_bank : float, optional
         p-value under h1 corrected over the bank; by default that of the fingerprint alone.
+    tested : Calibration, optional
+        What p-values come from; by default the calibration.
 
     Returns
     -------
@@ -150,7 +153,8 @@ def decide(
         Decision, p-values and reasons.
     """
     mu_r, mu_g = calibration.mu_r, calibration.mu_g
-    alone, under_h2 = p_real(score, calibration), p_generated(score, calibration)
+    tested = tested or calibration
+    alone, under_h2 = p_real(score, tested), p_generated(score, tested)
     under_h1 = alone if p_bank is None else p_bank
     nearest: Literal["generated", "real"] = (
         "generated" if abs(score - mu_g) < abs(score - mu_r) else "real"

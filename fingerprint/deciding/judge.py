@@ -16,7 +16,7 @@ from fp.fingerprint.deciding.decision import Rule, decide, p_real
 from fp.fingerprint.deciding.likelihood import LikelihoodRatio, Resampled
 from fp.fingerprint.deciding.rows import Attribution
 from fp.fingerprint.estimators import Array, Estimator, SeesPixels
-from fp.fingerprint.fingerprint import Fingerprint
+from fp.fingerprint.fingerprint import Calibration, Fingerprint
 from fp.fingerprint.fitting.learning import Recipe
 from fp.fingerprint.fitting.scoring import recipe_of, score
 from fp.fingerprint.fitting.strength import is_weak
@@ -70,9 +70,17 @@ class Judge:
     ----------
     fingerprint : Fingerprint
         The fingerprint.
+    tested : Calibration, optional
+        What its p-values come from; by default its calibration, like all else.
     """
 
     fingerprint: Fingerprint
+    tested: Calibration | None = None
+
+    @property
+    def calibration_tested(self) -> Calibration:
+        """What p-values come from."""
+        return self.tested or self.fingerprint.calibration
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -156,10 +164,11 @@ class Judge:
             assert self.specific_ratio is not None
             log10_lr_specific = self.specific_ratio(specific)
         calibration = self.fingerprint.calibration
-        p_bank = p_real(value, calibration)
+        tested = self.calibration_tested
+        p_bank = p_real(value, tested)
         if corrected is not None:
             p_bank = corrected(p_bank, self.ratio.free(value))
-        answer = decide(value, calibration, rule, fpr, p_typical, self.weak, p_bank)
+        answer = decide(value, calibration, rule, fpr, p_typical, self.weak, p_bank, tested)
         return Attribution(
             path=path,
             fingerprint=self.fingerprint.name,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.fingerprint.conditions.experts import Conditions, Expert, Searched
+from fp.fingerprint.conditions.experts import Conditions, Expert, Searched, Tested
 from fp.fingerprint.conditions.gate import Gate
 from fp.fingerprint.store import joined
 from fp.fingerprint.store.elements import Value, finite
@@ -46,6 +46,13 @@ OF_EXPERT = {
     "/searched/specific_generated": ("float64", 1),
 }
 
+OF_STRENGTHS = {
+    f"{place}/tested/{label}": ("float64", 1)
+    for place in ("", "/searched")
+    for label in ("real", "generated")
+}
+"""Where the condition has strengths: all of these, or none in older files."""
+
 _SEARCHED = ("real", "generated", "specific_real", "specific_generated")
 
 
@@ -70,6 +77,8 @@ def schema(keys: Iterable[str]) -> dict[str, tuple[str, int]]:
     for index in range(max(numbers, default=0) + 1):
         head = f"conditions/{index:03d}"
         wanted |= {f"{head}{key}": rule for key, rule in OF_EXPERT.items()}
+        if any(f"{head}{key}" in found for key in OF_STRENGTHS):
+            wanted |= {f"{head}{key}": rule for key, rule in OF_STRENGTHS.items()}
         inner = joined.schema(_inside(found, head))
         # An expert joins parts: a group that says nothing of any lacks all of them.
         inner = inner or joined.schema(["joined@specific_offset"])
@@ -83,7 +92,7 @@ def is_known(key: str) -> bool:
     if match is None:
         return key in FIXED or key in OPTIONAL
     head = key[: match.end() - 1]
-    if key[len(head) :] in OF_EXPERT:
+    if key[len(head) :] in OF_EXPERT or key[len(head) :] in OF_STRENGTHS:
         return True
     return any(joined.is_known(inner) for inner in _inside([key], head))
 
@@ -120,6 +129,10 @@ def elements(conditions: Conditions) -> Iterator[tuple[str, Value]]:
         yield f"{head}/searched/pattern", np.ascontiguousarray(searched.pattern, "<f4")
         for name in _SEARCHED:
             yield f"{head}/searched/{name}", np.ascontiguousarray(getattr(searched, name), "<f8")
+        for place, tested in (("", expert.tested), ("/searched", searched.tested)):
+            for label in ("real", "generated") if tested is not None else ():
+                scores = np.ascontiguousarray(getattr(tested, label), "<f8")
+                yield f"{head}{place}/tested/{label}", scores
         for key, value in joined.elements(expert.joined):
             yield f"{head}/{key}", value
 
@@ -185,7 +198,8 @@ def _expert(found: Mapping[str, Value], head: str) -> Expert:
     searched = Searched(
         np.asarray(finite(found, f"{head}/searched/pattern"), dtype=np.float32),
         float(finite(found, f"{head}/searched@offset")),
-        *(finite(found, f"{head}/searched/{name}") for name in _SEARCHED),
+        **{name: finite(found, f"{head}/searched/{name}") for name in _SEARCHED},
+        tested=_tested(found, f"{head}/searched"),
     )
     return Expert(
         str(found[f"{head}@condition"]),
@@ -195,7 +209,13 @@ def _expert(found: Mapping[str, Value], head: str) -> Expert:
         finite(found, f"{head}/generated"),
         made,
         searched,
+        _tested(found, head),
     )
+
+
+def _tested(found: Mapping[str, Value], head: str) -> Tested | None:
+    keys = [f"{head}/tested/{label}" for label in ("real", "generated")]
+    return Tested(*(finite(found, key) for key in keys)) if keys[0] in found else None
 
 
 def _inside(keys: Iterable[str], head: str) -> list[str]:
