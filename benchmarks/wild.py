@@ -30,6 +30,7 @@ from fp.fingerprint.conditions.ladder import (
     LADDER,
     Augmentation,
     ends,
+    log_prior,
     varies,
     version,
     with_pixels,
@@ -48,6 +49,12 @@ DIF = ("jpeg:75", "jpeg:50", "nearest:0.5", "blur:3")
 BETWEEN = ("jpeg:95", "jpeg:40", "webp:80", "resize:0.75", "resize:1.25")
 TESTED = tuple(dict.fromkeys(("none", *IAB, *DIF, *BETWEEN)))
 OUTSIDE = ("jpeg:5", "noise:15", "resize:0.4", "resize:0.29", "blur:1.25", "blur:2.5", "blur:3.5")
+CHAINS = (
+    *("resize:0.5+jpeg:75", "resize:0.6+jpeg:80", "resize:0.75+jpeg:85", "resize:0.4+jpeg:60"),
+    *("blur:1+jpeg:85", "blur:0.8+jpeg:65", "blur:0.5+jpeg:75", "blur:1.3+webp:70"),
+    *("jpeg:75+resize:0.5", "jpeg:85+resize:0.66", "jpeg:60+resize:0.5", "jpeg:80+blur:0.8"),
+    *("jpeg:30+jpeg:75", "jpeg:80+resize:0.75+jpeg:80", "noise:5+jpeg:75", "jpeg:22"),
+)
 FACTORS = (0.75, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5)
 SHORT = ("none", "jpeg:75")
 SMALL = 192
@@ -204,7 +211,7 @@ def degradations(work, generator, seed, shuffled=False):
     _, test = split((300, 200), seed)
     is_generated = np.repeat([False, True], [len(test[0]), len(test[1])])
     found = {}
-    for condition in TESTED if shuffled else (*TESTED, *OUTSIDE):
+    for condition in TESTED if shuffled else (*TESTED, *OUTSIDE, *CHAINS):
         stacks = both(work, generator, condition, degraded(condition), test)
         found[condition] = measure(fingerprint, stacks, is_generated)
     hidden = [
@@ -306,7 +313,8 @@ def last(work, generator, seed):
         found = [blocks_of(work, name, condition) for name in ("real", generator)]
         return np.concatenate([stack[place] for stack, place in zip(found, train, strict=True)])
 
-    known, sent, _ = gate.learn([read(c) for c in LADDER], dealt, ends(LADDER))
+    given = dealt, ends(LADDER), log_prior(LADDER)
+    known, sent, _ = gate.learn([read(c) for c in LADDER], *given)
     rungs = [ends(LADDER)[0].last, ends(LADDER)[0].before]
     stacks = [both(work, generator, LADDER[k], degraded(LADDER[k]), train) for k in rungs]
     experts = []

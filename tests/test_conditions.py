@@ -29,10 +29,12 @@ from fp.fingerprint.conditions.examining import (
 from fp.fingerprint.conditions.experts import Conditions
 from fp.fingerprint.conditions.hypotheses import check_any, hypotheses
 from fp.fingerprint.conditions.ladder import (
+    CHAIN,
     LADDER,
     Augmentation,
     End,
     ends,
+    log_prior,
     reach,
     strengths,
     varies,
@@ -117,12 +119,19 @@ def asked(pixels, fingerprint, tmp_path, **given):
         ("resize:0.25", 0.21, 0.29),
         ("resize:0.75", 0.625, 0.875),
         ("resize:1.5", 1.25, 1.75),
+        ("blur:1+jpeg:75", 0.5, 1.5),  # the same without a blur is a neighbour
+        ("resize:0.5+webp:80", 0.25, 0.75),
+        ("jpeg:75+resize:0.75", 0.625, 0.875),
     ],
 )
 def test_half_of_the_versions_of_a_rung_lie_around_it(rung, low, high):
     versions = [version(rung, LADDER, f"image {n}") for n in range(400)]
     assert versions == [version(rung, LADDER, f"image {n}") for n in range(400)]
-    found = np.array([float(text.partition(":")[2]) for text in versions if text != rung])
+    step = next(step for step in rung.split("+") if step.startswith(("blur", "resize")))
+    before, behind = rung.split(step)
+    drawn = [text.removeprefix(before).removesuffix(behind) for text in versions if text != rung]
+    assert {text.partition(":")[0] for text in drawn} == {step.partition(":")[0]}
+    found = np.array([float(text.partition(":")[2]) for text in drawn])
     assert 150 < found.size < 250
     assert low - 1e-3 <= found.min() < low + 0.1 * (high - low)
     assert high - 0.1 * (high - low) < found.max() <= high + 1e-3
@@ -141,8 +150,8 @@ def test_a_rung_that_stands_alone_has_versions_that_can_be(rung):
 
 
 def test_other_rungs_are_learned_as_they_are():
-    fixed = [rung for rung in (*LADDER, "blur:1+jpeg:75") if not varies(rung)]
-    assert {"none", "jpeg:75", "webp:50", "nearest:0.5", "noise:5", "blur:1+jpeg:75"} <= {*fixed}
+    fixed = [rung for rung in (*LADDER, "blur:1+resize:0.5") if not varies(rung)]
+    assert {"none", "jpeg:75", "webp:50", "nearest:0.5", "noise:5", "blur:1+resize:0.5"} <= {*fixed}
     for rung in fixed:
         assert {version(rung, LADDER, str(n)) for n in range(20)} == {rung}
 
@@ -361,6 +370,25 @@ def test_ladders_end_at_the_strongest_compression():
     ]
     assert ends(("none", "jpeg:60", "jpeg:9", "blur:1", "blur:3")) == (End(2, 1),)
     assert ends(CONDITIONS) == ()
+
+
+def test_a_rare_condition_needs_more_evidence():
+    rng = np.random.default_rng(12)
+    stacks = [rng.normal(size=(200, 12)) + move for move in (0.0, 0.8)]
+    folds = np.arange(200) % 10
+    alike, rare = (gate.learn(stacks, folds, (), prior)[0] for prior in ((), (0.0, -5.0)))
+    rows = np.concatenate(stacks)
+    found = alike.measure(rows)
+    # The misfit of the other condition follows from the smaller distance of the two.
+    each = []
+    for favoured in ((0.0, -1e9), (-1e9, 0.0)):
+        only = replace(alike, log_prior=np.array(favoured)).measure(rows)
+        each.append(only.misfit)
+    nearest = np.argmin(np.stack(each) - 2 * np.array([[0.0], [-5.0]]), axis=0)
+    assert (rare.measure(rows).nearest == nearest).all()
+    assert (found.nearest == np.argmin(each, axis=0)).all()
+    assert (nearest == 1).sum() < (found.nearest == 1).sum()
+    assert log_prior(("none", "jpeg:75", "blur:1+jpeg:75")) == [0.0, 0.0, CHAIN]
 
 
 def test_what_lies_beyond_the_end_of_a_ladder_is_told():

@@ -35,7 +35,8 @@ class Measured:
     distance : ndarray of float64, shape (N,)
         Squared distance from it.
     misfit : ndarray of float64, shape (N,)
-        What `nearest` is the smallest of: twice the negative log likelihood, up to a constant.
+        What `nearest` is the smallest of: twice the negative log of likelihood times prior, up to a
+        constant.
     """
 
     nearest: NDArray[np.intp]
@@ -62,6 +63,9 @@ class Gate:
     beyond : ndarray of float64, shape (E, n)
         For each end of a ladder (see `fp.fingerprint.conditions.ladder.ends`), how far its own
         images lie beyond it, held out and ascending; none in older files.
+    log_prior : ndarray of float64, shape (K,)
+        Natural logarithm of how probable each condition is before an image is seen, up to a
+        constant; empty in older files, where all are alike.
     """
 
     centre: Floats
@@ -71,6 +75,7 @@ class Gate:
     roots: Floats
     calibration: Doubles
     beyond: Doubles = field(default_factory=lambda: np.zeros((0, 1)))
+    log_prior: Doubles = field(default_factory=lambda: np.zeros(0))
 
     def measure(self, stack: Array) -> Measured:
         """Measure images by their features (N, ...); those of one do not depend on the others.
@@ -78,10 +83,12 @@ class Gate:
         Notes
         -----
         z = B (x - centre) / scale and e = log of the squared length across B; for each condition
-        d_k = |L_k^T ((z, e) - m_k)|^2, and the misfit is d_k - 2 log det L_k.
+        d_k = |L_k^T ((z, e) - m_k)|^2, and the misfit is d_k - 2 log det L_k - 2 log prior_k.
         """
         nearest, distance, misfit = [], [], []
         weight = 2 * np.log(np.abs(np.diagonal(self.roots, axis1=1, axis2=2))).sum(axis=1)
+        if self.log_prior.size:
+            weight = weight + 2 * self.log_prior
         for row in stack.reshape(len(stack), -1):  # one by one: the same bits alone and together
             z = _reduced(row[None], self.centre, self.scale, self.basis)[0]
             along = np.einsum("kji,kj->ki", self.roots.astype(np.float64), z - self.means)
@@ -122,7 +129,10 @@ class Gate:
 
 
 def learn(
-    stacks: Sequence[Array], folds: NDArray[np.intp], ends: Sequence[End] = ()
+    stacks: Sequence[Array],
+    folds: NDArray[np.intp],
+    ends: Sequence[End] = (),
+    log_prior: Sequence[float] = (),
 ) -> tuple[Gate, list[NDArray[np.intp]], list[Doubles]]:
     """Learn the gate, and measure all images by one that had not seen them.
 
@@ -134,6 +144,8 @@ def learn(
         Fold of each image; all its conditions lie in one fold.
     ends : sequence of End
         Where the ladders among the conditions end.
+    log_prior : sequence of float
+        As in `Gate`.
 
     Returns
     -------
@@ -148,15 +160,16 @@ def learn(
     sent = [np.empty(folds.size, np.intp) for _ in rows]
     distances = [np.empty(folds.size) for _ in rows]
     beyond = np.empty((len(ends), folds.size))
+    prior = np.array(log_prior, np.float64)
     for fold in np.unique(folds):
-        part = _fit([row[folds != fold] for row in rows])
+        part = replace(_fit([row[folds != fold] for row in rows]), log_prior=prior)
         for k, row in enumerate(rows):
             found = part.measure(row[folds == fold])
             sent[k][folds == fold] = found.nearest
             distances[k][folds == fold] = found.distance
         for number, end in enumerate(ends):
             beyond[number, folds == fold] = part.along(rows[end.last][folds == fold], end)
-    gate = _fit(rows)
+    gate = replace(_fit(rows), log_prior=prior)
     # An image is placed among those that were sent where it was sent, whatever they are.
     held = [
         np.concatenate([d[s == k] for s, d in zip(sent, distances, strict=True)])

@@ -23,6 +23,10 @@ LADDER = (
     *("webp:80", "webp:50"),
     *("resize:0.25", "resize:0.33", "resize:0.5", "resize:0.75", "resize:1.5", "nearest:0.5"),
     *("blur:0.5", "blur:1", "blur:1.5", "blur:2", "blur:3", "blur:4", "blur:5", "noise:5"),
+    *("resize:0.5+jpeg:90", "resize:0.5+jpeg:75", "resize:0.5+jpeg:50", "resize:0.5+jpeg:30"),
+    *("blur:1+jpeg:90", "blur:1+jpeg:75", "blur:1+jpeg:50", "blur:1+jpeg:30"),
+    *("resize:0.5+webp:80", "blur:1+webp:80"),
+    *("jpeg:75+resize:0.5", "jpeg:75+resize:0.75", "jpeg:75+resize:1.5", "jpeg:75+blur:1"),
 )
 """Conditions of the experts, unless others are named."""
 
@@ -31,6 +35,9 @@ ENDING = ("jpeg", "webp")
 
 NEUTRAL = {"blur": 0.0, "resize": 1.0}
 """Kinds whose strength varies without steps, with the strength that does nothing."""
+
+CHAIN = -5.0
+"""Log prior of a condition of several steps beside one of a single step; see `log_prior`."""
 
 PIXEL_PARTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("cosine", {}),
@@ -82,10 +89,32 @@ def ends(conditions: Sequence[str]) -> tuple[End, ...]:
     return tuple(found)
 
 
+def log_prior(conditions: Sequence[str]) -> list[float]:
+    """Give the natural logarithm of how probable conditions are before an image is seen.
+
+    Parameters
+    ----------
+    conditions : sequence of str
+        Texts of `Degradation`.
+
+    Returns
+    -------
+    list of float
+        `CHAIN` for those of several steps, 0 for the others, up to a constant.
+
+    Notes
+    -----
+    What was softened and compressed looks like what was compressed, of a smooth scene or by a
+    generator that draws smoothly. With equal priors images that were only compressed are often
+    taken for chains, where a generator that smooths cannot be told; without chains all photographs
+    that were softened and compressed are called such a generator's.
+    """
+    return [CHAIN if len(Degradation(c).steps()) > 1 else 0.0 for c in conditions]
+
+
 def varies(condition: str) -> bool:
     """Say whether a rung is learned from strengths around it as well; see `version`."""
-    step = _only_step(condition)
-    return step is not None and step[0] in NEUTRAL
+    return _varying(condition) is not None
 
 
 def version(condition: str, conditions: Sequence[str], key: str) -> str:
@@ -112,15 +141,14 @@ def version(condition: str, conditions: Sequence[str], key: str) -> str:
     An expert that has seen one strength alone reads a strength between two rungs as a difference
     between the classes, and is sure of it.
     """
-    found = reach(condition, conditions)
-    if found is None:
+    found, varying = reach(condition, conditions), _varying(condition)
+    if found is None or varying is None:
         return condition
-    kind = Degradation(condition).steps()[0][0]
     digest = hashlib.sha256(f"{condition} {key}".encode()).digest()
     rng = np.random.default_rng(list(digest))
     if rng.random() < 0.5:
         return condition
-    return f"{kind}:{rng.uniform(*found):.4g}"
+    return varying.at(rng.uniform(*found))
 
 
 def reach(condition: str, conditions: Sequence[str]) -> tuple[float, float] | None:
@@ -138,11 +166,11 @@ def reach(condition: str, conditions: Sequence[str]) -> tuple[float, float] | No
     tuple of float, or None
         The middles to the next rungs, see `version`; None where the strength has steps.
     """
-    step = _only_step(condition)
-    if step is None or step[0] not in NEUTRAL:
+    found = _varying(condition)
+    if found is None:
         return None
-    kind, strength = step
-    others = [other[1] for other in map(_only_step, conditions) if other and other[0] == kind]
+    kind, strength = found.around[1], found.strength
+    others = [o.strength for o in map(_varying, conditions) if o and o.around == found.around]
     rungs = sorted({NEUTRAL[kind], *others})
     place = rungs.index(strength)
     halves = np.diff(rungs) / 2 if len(rungs) > 1 else np.zeros(1)
@@ -167,10 +195,40 @@ def strengths(condition: str, conditions: Sequence[str], keys: Sequence[str]) ->
     ndarray of float64, shape (N,)
         Strengths; NaN where the rung has none that varies.
     """
-    if not varies(condition):
-        return np.full(len(keys), np.nan)
-    texts = [version(condition, conditions, key) for key in keys]
-    return np.array([Degradation(text).steps()[0][1] for text in texts])
+    found = [_varying(version(condition, conditions, key)) for key in keys]
+    return np.array([np.nan if one is None else one.strength for one in found])
+
+
+def alike(condition: str, other: str) -> bool:
+    """Say whether two rungs differ in a strength that varies, and in nothing else."""
+    one, two = _varying(condition), _varying(other)
+    return one is not None and two is not None and one.around == two.around
+
+
+@dataclass(frozen=True)
+class _Varying:
+    """A condition in which the strength of one step varies, and what is around that step."""
+
+    strength: float
+    around: tuple[str, str, str]  # the steps before it, its kind, the steps behind it
+
+    def at(self, strength: float) -> str:
+        """Give the condition at another strength."""
+        before, kind, behind = self.around
+        return f"{before}{kind}:{strength:.4g}{behind}"
+
+
+def _varying(condition: str) -> _Varying | None:
+    """Find the one step of a condition whose strength varies."""
+    steps = Degradation(condition).steps()
+    places = [place for place, (kind, _) in enumerate(steps) if kind in NEUTRAL]
+    if len(places) != 1:
+        return None
+    (place,), texts = places, condition.split("+")
+    kind, strength = steps[place]
+    before = "".join(f"{text}+" for text in texts[:place])
+    behind = "".join(f"+{text}" for text in texts[place + 1 :])
+    return _Varying(strength, (before, kind, behind))
 
 
 def _only_step(condition: str) -> tuple[str, float] | None:

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from fp.fingerprint.conditions import crossed, gate
 from fp.fingerprint.conditions.crossed import Array, Crossed, Stacks
 from fp.fingerprint.conditions.experts import Conditions, Expert, Searched
-from fp.fingerprint.conditions.ladder import Augmentation, ends, strengths, with_pixels
+from fp.fingerprint.conditions.ladder import (
+    Augmentation,
+    ends,
+    log_prior,
+    strengths,
+    with_pixels,
+)
 from fp.fingerprint.conditions.strengths import Span
 from fp.fingerprint.estimators import Labels
 from fp.fingerprint.fingerprint import Joined, Part
@@ -72,7 +78,10 @@ def learn(
     recipe = with_pixels(method)
     dealt = deal(groups, labels, folds, seed)
     found, sent, _ = gate.learn(
-        [stack[gate.READS] for stack in stacks], dealt, ends(augmentation.conditions)
+        [stack[gate.READS] for stack in stacks],
+        dealt,
+        ends(augmentation.conditions),
+        log_prior(augmentation.conditions),
     )
     where = np.stack(sent)
     rungs = augmentation.conditions

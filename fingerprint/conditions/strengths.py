@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fp.fingerprint.conditions.experts import Tested
-from fp.fingerprint.conditions.ladder import reach
+from fp.fingerprint.conditions.ladder import alike, reach
 from fp.fingerprint.estimators import Labels
 
 Doubles = NDArray[np.float64]
@@ -44,10 +44,9 @@ class Span:
         self, condition: str, conditions: Sequence[str], drawn: Indices, strength: Doubles
     ) -> None:
         self._reach = reach(condition, conditions)
-        kind = condition.partition(":")[0]
-        alike = np.array([other.partition(":")[0] == kind for other in conditions])
+        comparable = np.array([alike(condition, other) for other in conditions])
         self._strength = strength[drawn, np.arange(drawn.size)]
-        self._strength[~alike[drawn]] = np.nan
+        self._strength[~comparable[drawn]] = np.nan
 
     def tested(self, scores: Doubles, labels: Labels) -> Tested | None:
         """Move scores to the worst strength; None where the rung has no strengths.

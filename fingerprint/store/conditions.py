@@ -31,7 +31,10 @@ FIXED = {
     "conditions/gate/roots": ("float32", 3),
     "conditions/gate/calibration": ("float64", 2),
 }
-OPTIONAL = {"conditions/gate/beyond": ("float64", 2)}
+OPTIONAL = {
+    "conditions/gate/beyond": ("float64", 2),
+    "conditions/gate/log_prior": ("float64", 1),
+}
 OF_EXPERT = {
     "@condition": ("string", 0),
     "@offset": ("float64", 0),
@@ -117,6 +120,8 @@ def elements(conditions: Conditions) -> Iterator[tuple[str, Value]]:
     yield "conditions/gate/calibration", np.ascontiguousarray(gate.calibration, "<f8")
     if len(gate.beyond):
         yield "conditions/gate/beyond", np.ascontiguousarray(gate.beyond, "<f8")
+    if gate.log_prior.size:
+        yield "conditions/gate/log_prior", np.ascontiguousarray(gate.log_prior, "<f8")
     for index, expert in enumerate(conditions.experts):
         head = f"conditions/{index:03d}"
         yield f"{head}@condition", expert.condition
@@ -184,6 +189,11 @@ def _gate(found: Mapping[str, Value], count: int) -> Gate:
     made = Gate(centre, scale, basis, means, roots, calibration)
     if "conditions/gate/beyond" in found:
         made = replace(made, beyond=np.asarray(finite(found, "conditions/gate/beyond"), np.float64))
+    if "conditions/gate/log_prior" in found:
+        prior = np.asarray(finite(found, "conditions/gate/log_prior"), np.float64)
+        if prior.shape != (count,):
+            raise ValueError("the gate has no prior for a condition")
+        made = replace(made, log_prior=prior)
     if any((np.diff(held, axis=1) < 0).any() for held in (calibration, made.beyond)):
         raise ValueError("the calibration of the gate does not ascend")
     return made
