@@ -35,8 +35,8 @@ from fp.fingerprint.conditions.ladder import (
     version,
     with_pixels,
 )
-from fp.fingerprint.conditions.strengths import Span
 from fp.fingerprint.conditions.versions import features_of
+from fp.fingerprint.conditions.worst import Worst
 from fp.fingerprint.deciding.judge import Features
 from fp.fingerprint.estimators.pixels import block_statistics
 from fp.fingerprint.evaluation import mean_of
@@ -55,6 +55,12 @@ CHAINS = (
     *("jpeg:75+resize:0.5", "jpeg:85+resize:0.66", "jpeg:60+resize:0.5", "jpeg:80+blur:0.8"),
     *("jpeg:30+jpeg:75", "jpeg:80+resize:0.75+jpeg:80", "noise:5+jpeg:75", "jpeg:22"),
 )
+FRESH = (
+    *("resize:0.55+jpeg:70", "resize:0.85+jpeg:92", "resize:0.45+webp:65"),
+    *("blur:0.7+jpeg:82", "blur:1.2+jpeg:45", "blur:0.4+jpeg:60"),
+    *("jpeg:70+resize:0.6", "jpeg:90+resize:1.3"),
+)
+"""Chains that nothing was chosen by."""
 FACTORS = (0.75, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5)
 SHORT = ("none", "jpeg:75")
 SMALL = 192
@@ -211,7 +217,7 @@ def degradations(work, generator, seed, shuffled=False):
     _, test = split((300, 200), seed)
     is_generated = np.repeat([False, True], [len(test[0]), len(test[1])])
     found = {}
-    for condition in TESTED if shuffled else (*TESTED, *OUTSIDE, *CHAINS):
+    for condition in TESTED if shuffled else (*TESTED, *OUTSIDE, *CHAINS, *FRESH):
         stacks = both(work, generator, condition, degraded(condition), test)
         found[condition] = measure(fingerprint, stacks, is_generated)
     hidden = [
@@ -314,18 +320,18 @@ def last(work, generator, seed):
         return np.concatenate([stack[place] for stack, place in zip(found, train, strict=True)])
 
     given = dealt, ends(LADDER), log_prior(LADDER)
-    known, sent, _ = gate.learn([read(c) for c in LADDER], *given)
+    known, sent, _, _ = gate.learn([read(c) for c in LADDER], *given)
     rungs = [ends(LADDER)[0].last, ends(LADDER)[0].before]
     stacks = [both(work, generator, LADDER[k], degraded(LADDER[k]), train) for k in rungs]
     experts = []
     for place, k in enumerate(rungs):
         learned = crossed.learn(EXPERTS, stacks[place], labels, groups, dealt)
         where = np.where(np.stack([sent[r] for r in rungs]) == k, place, -1)
-        drawn = learning._drawn(where, place, np.random.default_rng([seed, k]))
-        versions = {name: learning._versions(stacks, name, drawn) for name in EXPERTS.reads}
-        span = Span(LADDER[k], LADDER, drawn, np.full((len(rungs), labels.size), np.nan))
-        given = EXPERTS, learned, stacks[place], versions, labels, dealt, span
-        experts.append(learning._expert(LADDER[k], *given))
+        come = learning.Sent.to(place, where, where, np.random.default_rng([seed, k]))
+        versions = {name: come.taken([s[name] for s in stacks]) for name in EXPERTS.reads}
+        worst = Worst(come.image, labels, np.full(come.image.size, np.nan), None)
+        given = EXPERTS, learned, stacks[place], versions, come, worst, dealt
+        experts.append(learning.expert_of(LADDER[k], *given))
     all_of_them = tuple(
         experts[rungs.index(k)] if k in rungs else replace(experts[0], condition=LADDER[k])
         for k in range(len(LADDER))

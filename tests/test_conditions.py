@@ -18,7 +18,7 @@ from fp.denoisers.degradations import Degradation
 from fp.denoisers.errors import ImageError, UsageError
 from fp.denoisers.images import load_image
 from fp.fingerprint.api import Bank
-from fp.fingerprint.conditions import crossed, gate, learning, phases
+from fp.fingerprint.conditions import crossed, experts, gate, learning, phases
 from fp.fingerprint.conditions.describing import describe
 from fp.fingerprint.conditions.examining import (
     Account,
@@ -41,7 +41,7 @@ from fp.fingerprint.conditions.ladder import (
     version,
     with_pixels,
 )
-from fp.fingerprint.conditions.strengths import moved
+from fp.fingerprint.conditions.worst import Worst, moved
 from fp.fingerprint.deciding.judge import Features, judge_of
 from fp.fingerprint.deciding.likelihood import LikelihoodRatio
 from fp.fingerprint.estimators.pixels import block_statistics
@@ -119,23 +119,38 @@ def asked(pixels, fingerprint, tmp_path, **given):
         ("resize:0.25", 0.21, 0.29),
         ("resize:0.75", 0.625, 0.875),
         ("resize:1.5", 1.25, 1.75),
-        ("blur:1+jpeg:75", 0.5, 1.5),  # the same without a blur is a neighbour
-        ("resize:0.5+webp:80", 0.25, 0.75),
-        ("jpeg:75+resize:0.75", 0.625, 0.875),
     ],
 )
 def test_half_of_the_versions_of_a_rung_lie_around_it(rung, low, high):
     versions = [version(rung, LADDER, f"image {n}") for n in range(400)]
     assert versions == [version(rung, LADDER, f"image {n}") for n in range(400)]
-    step = next(step for step in rung.split("+") if step.startswith(("blur", "resize")))
-    before, behind = rung.split(step)
-    drawn = [text.removeprefix(before).removesuffix(behind) for text in versions if text != rung]
-    assert {text.partition(":")[0] for text in drawn} == {step.partition(":")[0]}
-    found = np.array([float(text.partition(":")[2]) for text in drawn])
+    found = np.array([float(text.partition(":")[2]) for text in versions if text != rung])
     assert 150 < found.size < 250
     assert low - 1e-3 <= found.min() < low + 0.1 * (high - low)
     assert high - 0.1 * (high - low) < found.max() <= high + 1e-3
     assert varies(rung)
+
+
+@pytest.mark.parametrize(
+    ("rung", "strengths", "qualities"),
+    [
+        ("blur:1+jpeg:75", (0.1, 1.5), (62, 82)),  # down to nothing; the middles of 50, 75, 90
+        ("blur:1+jpeg:90", (0.1, 1.5), (82, 98)),
+        ("resize:0.5+jpeg:30", (0.25, 1.0), (20, 40)),
+        ("resize:0.5+webp:80", (0.25, 1.0), (60, 98)),  # no other quality beside it
+        ("jpeg:75+resize:1.5", (1.0, 1.75), (55, 95)),
+    ],
+)
+def test_every_version_of_a_chain_lies_around_it(rung, strengths, qualities):
+    versions = [dict(Degradation(version(rung, LADDER, str(n))).steps()) for n in range(400)]
+    kinds = [kind for kind, _ in Degradation(rung).steps()]
+    assert all(list(found) == kinds for found in versions)
+    for kind in kinds:
+        low, high = strengths if kind in ("blur", "resize") else qualities
+        values = np.array([found[kind] for found in versions])
+        near = 0.1 * (high - low)
+        assert low - 0.5e-3 <= values.min() < low + near + 1e-3
+        assert high - near - 1e-3 < values.max() <= high + 0.5e-3
 
 
 @pytest.mark.parametrize(
@@ -268,18 +283,47 @@ def test_strengths_are_those_of_the_versions():
     assert reach("blur:2", LADDER) == (1.75, 2.5) and reach("jpeg:75", LADDER) is None
 
 
-def test_experts_of_strengths_are_tested_at_the_worst_one(fingerprint):
-    """Where the versions went through other rungs, an expert has no strengths of its own."""
+def test_the_worst_version_of_every_image_is_tested():
+    labels = np.array([False, False, True, True])
+    image = np.array([0, 1, 2, 3, 0, 2])
+    scores = np.array([1.0, 2.0, 5.0, 6.0, 3.0, 4.0])
+    found = Worst(image, labels, np.full(6, np.nan), None).tested(scores)
+    assert found.real.tolist() == [3.0, 2.0] and found.generated.tolist() == [4.0, 6.0]
+
+
+def test_where_the_condition_is_unclear_both_experts_must_say_the_same(fingerprint, monkeypatch):
+    image = GENERATOR.draw(993)
+    conditions = fingerprint.conditions
+    (account,) = [
+        Account.of(h, residual_for(fingerprint.denoiser))
+        for h in hypotheses(image, fingerprint.crop, fingerprint.native_sizes)
+    ]
+    clear = judge_accounts("", [account], fingerprint, "conformal", 0.05, lambda p, evidence: p)
+    assert clear.decision == "supports_generator"
+    blur = CONDITIONS.index("blur:4")
+    expert = conditions.experts[blur]
+    # An expert to which every reference image looks like the generator's has nothing to say.
+    silent = replace(expert, tested=experts.Tested(expert.real + 1e6, expert.generated))
+    loud = replace(conditions.experts[0], condition="blur:4")
+    read = type(conditions).read
+    monkeypatch.setattr(type(conditions), "read", lambda c, s: (*read(c, s)[:2], blur))
+    for second, wanted in ((silent, "inconclusive"), (loud, "supports_generator")):
+        changed = (*conditions.experts[:blur], second, *conditions.experts[blur + 1 :])
+        made = replace(fingerprint, conditions=replace(conditions, experts=changed))
+        row = judge_accounts("", [account], made, "conformal", 0.05, lambda p, evidence: p)
+        assert row.decision == wanted and row.log10_lr == clear.log10_lr
+        assert ("condition_unclear" in row.reasons) == (wanted == "inconclusive")
+
+
+def test_experts_are_tested_in_the_worst_case(fingerprint):
     for expert in fingerprint.conditions.experts:
-        has = varies(expert.condition)
-        assert (expert.tested is not None) == has == (expert.searched.tested is not None)
-        if has:
-            for found in (expert, expert.searched):
-                assert (found.tested.real >= found.real).all()
-                assert (found.tested.generated <= found.generated).all()
+        for found in (expert, expert.searched):
+            assert (found.tested.real >= found.real).all()
+            assert (found.tested.generated <= found.generated).all()
     index = CONDITIONS.index("blur:4")
-    judge = expert_judge(fingerprint, index, False)
     expert = fingerprint.conditions.experts[index]
+    assert (expert.tested.real > expert.real).any()  # at another strength
+    judge = expert_judge(fingerprint, index, False)
     assert (judge.calibration_tested.real == expert.tested.real).all()
     assert (judge.fingerprint.calibration.real == expert.real).all()
 
@@ -313,10 +357,21 @@ def test_the_largest_over_phases_does_not_depend_on_the_phase():
 
 def test_an_expert_is_calibrated_with_what_the_gate_sends_to_it():
     where = np.array([[0, 1, 1, 2], [0, 0, 2, 2], [2, 0, 0, 2]])
-    drawn = np.stack([learning._drawn(where, 0, np.random.default_rng(s)) for s in range(50)])
-    assert set(drawn[:, 0]) == {0, 1} and set(drawn[:, 1]) == {1, 2}
-    assert set(drawn[:, 2]) == {2}
-    assert set(drawn[:, 3]) == {0}  # nothing was sent: its own version
+    likeliest = np.where(np.arange(4) == 2, 0, where)
+    come = [learning.Sent.to(0, where, likeliest, np.random.default_rng(s)) for s in range(50)]
+    sent = {(0, 0), (1, 0), (1, 1), (2, 1), (2, 2), (0, 3)}  # nothing of 3 was: its own version
+    first = set(sent)
+    sent |= {(0, 2), (1, 2)}  # without the prior
+    drawn = set()
+    for each in come:
+        pairs = list(zip(each.condition.tolist(), each.image.tolist(), strict=True))
+        assert set(pairs) == sent and len(pairs) == len(sent)
+        assert each.image[each.drawn].tolist() == [0, 1, 2, 3]
+        drawn |= {pairs[place] for place in each.drawn}
+    assert drawn == first
+    stacks = [np.arange(4.0)[:, None] + 10 * k for k in range(3)]
+    taken = come[0].taken(stacks)[:, 0].tolist()
+    assert taken == [10.0 * k + i for k, i in zip(come[0].condition, come[0].image, strict=True)]
 
 
 # The gate
@@ -327,7 +382,7 @@ def clouds():
     rng = np.random.default_rng(5)
     centres = 3 * rng.normal(size=(3, 40))
     stacks = [centre + rng.normal(size=(120, 40)) for centre in centres]
-    found, sent, distances = gate.learn(stacks, np.arange(120) % 10)
+    found, sent, distances, _ = gate.learn(stacks, np.arange(120) % 10)
     return centres, found, sent, distances
 
 
@@ -402,7 +457,7 @@ def test_what_lies_beyond_the_end_of_a_ladder_is_told():
 
     (end,) = ends(("none", "jpeg:30", "jpeg:10"))
     stacks = [cloud(steps, 200) for steps in (0, 2, 4)]
-    found, _, _ = gate.learn(stacks, np.arange(200) % 10, [end])
+    found = gate.learn(stacks, np.arange(200) % 10, [end])[0]
 
     def told(rows):
         return np.array([found.p_beyond(0, value) for value in found.along(rows, end)])
@@ -610,7 +665,7 @@ def test_of_accounts_that_say_the_same_the_plausible_one_speaks(fingerprint, mon
     plausible = {1.25: 0.05, 1.0: 0.5, 0.75: 0.1}
     monkeypatch.setattr(
         "fp.fingerprint.conditions.examining._read",
-        lambda account, _: Reading(account, 0, plausible[account.factor]),
+        lambda account, _: Reading(account, 0, plausible[account.factor], 0),
     )
     row = judge_accounts("", accounts, fingerprint, "conformal", 0.05, lambda p, _: p)
     assert (row.factor, row.p_condition) == (1.0, 0.5)
@@ -743,13 +798,13 @@ def test_what_lies_beyond_the_last_rung_is_outside(fingerprint, tmp_path):
     experts = tuple(replace(expert, condition=name) for expert, name in pairs)
     plain = fingerprint.conditions.gate
     stack = block_statistics(Degradation("blur:4").apply(GENERATOR.draw(991)))[None]
-    place, p = Conditions(experts, plain, 0.03).read(stack)
+    place, p, second = Conditions(experts, plain, 0.03).read(stack)
     assert place == 2 and p > 0.1
     (end,) = ends(names)
     along = plain.along(stack, end)[0]
     near, far = (np.full((1, 99), along + step) for step in (1e-6, -1e-6))
     near, far = (Conditions(experts, replace(plain, beyond=held), 0.03) for held in (near, far))
-    assert near.read(stack) == (2, p) and far.read(stack) == (2, 0.01)
+    assert near.read(stack) == (2, p, second) and far.read(stack) == (2, 0.01, second)
     image = Degradation("blur:4").apply(GENERATOR.draw(991))
     row = asked(image, replace(fingerprint, conditions=far), tmp_path)
     assert row.decision == "inconclusive" and row.reasons[0] == "outside_calibrated_range"
@@ -757,7 +812,7 @@ def test_what_lies_beyond_the_last_rung_is_outside(fingerprint, tmp_path):
     write_bank(path, [replace(fingerprint, conditions=far)])
     assert verify_bank(path) == []
     (back,) = read_bank(path)
-    assert back.conditions.read(stack) == (2, 0.01)
+    assert back.conditions.read(stack) == (2, 0.01, second)
     with pytest.raises(ValueError, match="as many ends of ladders"):
         Conditions(experts, replace(plain, beyond=np.zeros((2, 1))), 0.03)
 

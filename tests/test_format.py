@@ -508,7 +508,7 @@ def test_the_page_names_every_element_with_its_type():
     assert of_windows == {windowed.PARTS: ("int64", 1), **sizes}
     of_experts = {key: table.pop(key) for key in list(table) if key.startswith("conditions")}
     assert of_experts.pop("conditions/EEE/joined...") == ("", 0)
-    of_expert = conditions.OF_EXPERT | conditions.OF_STRENGTHS
+    of_expert = conditions.OF_EXPERT | conditions.OF_TESTS
     expected = {f"conditions/EEE{key}": rule for key, rule in of_expert.items()}
     assert of_experts == conditions.FIXED | conditions.OPTIONAL | expected
     known = {**joined.FIXED, **joined.NULL}

@@ -12,6 +12,7 @@ WITHHELD = frozenset(
         "several_candidates",
         "outside_calibrated_range",
         "condition_hides_generator",
+        "condition_unclear",
         "typicality_unknown",
     }
 )

@@ -70,11 +70,14 @@ class Reading:
     p : float
         Conformal p-value of the distance from it, or from the end of its ladder; 0 where no image
         of the calibration went through as much.
+    second : int
+        The condition that would explain it best, were all as probable before.
     """
 
     account: Account
     expert: int
     p: float
+    second: int
 
 
 def attribution(
@@ -154,9 +157,10 @@ def judge_accounts(
     Accounts outside the calibrated range are dropped. Of m that remain each is tested, with m times
     its p-value under h1 (Bonferroni), and the row is that of the largest likelihood ratio times
     p_condition: ratios have bounds, and at the bound it is the plausible account that counts. The
-    reference is supported only where all say so. Several phases of one account are calibrated
-    together (`fp.fingerprint.conditions.phases.p_jointly`); the one whose ratio is nearest to the
-    mean by weights speaks for it.
+    reference is supported only where all say so. Where an image would come to another expert were
+    all conditions as probable before, a definite answer needs that one's as well. Several phases of
+    one account are calibrated together (`fp.fingerprint.conditions.phases.p_jointly`); the one
+    whose ratio is nearest to the mean by weights speaks for it.
     """
     conditions = fingerprint.conditions
     assert conditions is not None
@@ -170,13 +174,35 @@ def judge_accounts(
     def shared(p: float, evidence: float) -> float:
         return min(1.0, len(inside) * corrected(p, evidence))
 
-    heard = [_judged(path, reading, fingerprint, rule, fpr, shared) for reading in inside]
+    heard = [_heard(path, reading, fingerprint, rule, fpr, shared) for reading in inside]
     best = max((rows[0] for rows in heard), key=_plausible_evidence)
     dissent = [row for rows in heard for row in rows if row.decision != "supports_reference"]
     if best.decision == "supports_reference" and dissent:
         reasons = tuple(sorted({reason for row in dissent for reason in row.reasons}))
         return replace(best, decision="inconclusive", reasons=reasons)
     return best
+
+
+def _heard(
+    path: str,
+    reading: Reading,
+    fingerprint: Fingerprint,
+    rule: Rule,
+    fpr: float,
+    corrected: Corrected,
+) -> list[Attribution]:
+    """Judge a reading, and where its condition is unclear let the second expert be heard too."""
+    rows = _judged(path, reading, fingerprint, rule, fpr, corrected)
+    if reading.second == reading.expert:
+        return rows
+    other = replace(reading, expert=reading.second)
+    others = {row.decision for row in _judged(path, other, fingerprint, rule, fpr, corrected)}
+    return [
+        row
+        if row.decision == "inconclusive" or others == {row.decision}
+        else without_answer(row, "condition_unclear", rule)
+        for row in rows
+    ]
 
 
 def _evidence(row: Attribution) -> float:
@@ -189,8 +215,8 @@ def _plausible_evidence(row: Attribution) -> float:
 
 
 def _read(account: Account, conditions: Conditions) -> Reading:
-    expert, p = conditions.read(account.features.named(gate.READS))
-    return Reading(account, expert, 0.0 if account.chained else p)
+    expert, p, second = conditions.read(account.features.named(gate.READS))
+    return Reading(account, expert, 0.0 if account.chained else p, second)
 
 
 def _judged(

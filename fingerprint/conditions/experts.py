@@ -21,13 +21,13 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Tested:
-    """Scores of a rung's images as they would be at the strength that is worst for the test.
+    """Scores of the calibration images in the worst case; see `fp.fingerprint.conditions.worst`.
 
     Parameters
     ----------
     real, generated : ndarray of float64, shape (n_r,) and (n_g,)
-        Held-out score of each image, moved to the strength of the rung at which reference images
-        score highest, and the generator's lowest.
+        Highest held-out score of each reference image over what may have happened to it, and lowest
+        of each of the generator's.
     """
 
     real: Scores
@@ -52,7 +52,7 @@ class Searched:
     specific_real, specific_generated : ndarray of float64, shape (n_r,) and (n_g,)
         The generator's evidence alone at that phase.
     tested : Tested, optional
-        What p-values come from where the condition has strengths.
+        What p-values come from; none in older files.
     """
 
     pattern: FloatArray
@@ -84,7 +84,7 @@ class Expert:
     searched : Searched
         The same for images whose phase is unknown.
     tested : Tested, optional
-        What p-values come from where the condition has strengths; none in older files.
+        What p-values come from; none in older files.
 
     Raises
     ------
@@ -158,7 +158,7 @@ class Conditions:
         """Conditions in their order."""
         return tuple(expert.condition for expert in self.experts)
 
-    def read(self, stack: NDArray[np.float32]) -> tuple[int, float]:
+    def read(self, stack: NDArray[np.float32]) -> tuple[int, float, int]:
         """Say which expert an image comes to, and how ordinary it is there.
 
         Parameters
@@ -173,6 +173,8 @@ class Conditions:
         float
             Conformal p-value of its distance, or of how far it lies beyond the last rung of a
             compression: the smaller.
+        int
+            Number of the expert that it would come to, were all conditions as probable before.
         """
         measured = self.gate.measure(stack)
         expert = int(measured.nearest[0])
@@ -180,7 +182,7 @@ class Conditions:
         for number, end in enumerate(ends(self.names) if len(self.gate.beyond) else ()):
             if end.last == expert:
                 p = min(p, self.gate.p_beyond(number, float(self.gate.along(stack, end)[0])))
-        return expert, p
+        return expert, p, int(measured.likeliest[0])
 
 
 def view(fingerprint: Fingerprint, index: int, searched: bool) -> Fingerprint:
@@ -239,7 +241,7 @@ def tested(fingerprint: Fingerprint, index: int, searched: bool) -> Calibration:
     Returns
     -------
     Calibration
-        With the scores of the least favourable strength, where the condition has strengths.
+        With the scores in the worst case, or as they are in older files.
     """
     assert fingerprint.conditions is not None
     expert = fingerprint.conditions.experts[index]

@@ -37,11 +37,14 @@ class Measured:
     misfit : ndarray of float64, shape (N,)
         What `nearest` is the smallest of: twice the negative log of likelihood times prior, up to a
         constant.
+    likeliest : ndarray of int, shape (N,)
+        The condition that would, were all as probable before.
     """
 
     nearest: NDArray[np.intp]
     distance: Doubles
     misfit: Doubles
+    likeliest: NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,19 +88,24 @@ class Gate:
         z = B (x - centre) / scale and e = log of the squared length across B; for each condition
         d_k = |L_k^T ((z, e) - m_k)|^2, and the misfit is d_k - 2 log det L_k - 2 log prior_k.
         """
-        nearest, distance, misfit = [], [], []
+        nearest, distance, misfit, likeliest = [], [], [], []
         weight = 2 * np.log(np.abs(np.diagonal(self.roots, axis1=1, axis2=2))).sum(axis=1)
-        if self.log_prior.size:
-            weight = weight + 2 * self.log_prior
+        prior = 2 * self.log_prior if self.log_prior.size else np.zeros(weight.size)
         for row in stack.reshape(len(stack), -1):  # one by one: the same bits alone and together
             z = _reduced(row[None], self.centre, self.scale, self.basis)[0]
             along = np.einsum("kji,kj->ki", self.roots.astype(np.float64), z - self.means)
             found = np.square(along).sum(axis=1)
-            best = int(np.argmin(found - weight))
+            best = int(np.argmin(found - weight - prior))
             nearest.append(best)
             distance.append(found[best])
-            misfit.append(found[best] - weight[best])
-        return Measured(np.array(nearest, np.intp), np.array(distance), np.array(misfit))
+            misfit.append(found[best] - weight[best] - prior[best])
+            likeliest.append(int(np.argmin(found - weight)))
+        return Measured(
+            np.array(nearest, np.intp),
+            np.array(distance),
+            np.array(misfit),
+            np.array(likeliest, np.intp),
+        )
 
     def p(self, condition: int, distance: float) -> float:
         """Give the conformal p-value: small where an image is unlike all of a condition."""
@@ -133,7 +141,7 @@ def learn(
     folds: NDArray[np.intp],
     ends: Sequence[End] = (),
     log_prior: Sequence[float] = (),
-) -> tuple[Gate, list[NDArray[np.intp]], list[Doubles]]:
+) -> tuple[Gate, list[NDArray[np.intp]], list[Doubles], list[NDArray[np.intp]]]:
     """Learn the gate, and measure all images by one that had not seen them.
 
     Parameters
@@ -155,10 +163,13 @@ def learn(
         For each condition, the condition that a gate without the image sends it to.
     list of ndarray of float64, shape (N,)
         Its distance there.
+    list of ndarray of int, shape (N,)
+        The condition that it would send it to without the prior.
     """
     rows = [stack.reshape(len(stack), -1).astype(np.float64) for stack in stacks]
     sent = [np.empty(folds.size, np.intp) for _ in rows]
     distances = [np.empty(folds.size) for _ in rows]
+    likeliest = [np.empty(folds.size, np.intp) for _ in rows]
     beyond = np.empty((len(ends), folds.size))
     prior = np.array(log_prior, np.float64)
     for fold in np.unique(folds):
@@ -167,6 +178,7 @@ def learn(
             found = part.measure(row[folds == fold])
             sent[k][folds == fold] = found.nearest
             distances[k][folds == fold] = found.distance
+            likeliest[k][folds == fold] = found.likeliest
         for number, end in enumerate(ends):
             beyond[number, folds == fold] = part.along(rows[end.last][folds == fold], end)
     gate = replace(_fit(rows), log_prior=prior)
@@ -177,7 +189,7 @@ def learn(
     ]
     calibration = np.stack([_spread(h, folds.size) for h in held])
     whole = replace(gate, calibration=calibration, beyond=np.sort(beyond, axis=1))
-    return whole, sent, distances
+    return whole, sent, distances, likeliest
 
 
 def _spread(values: Doubles, size: int) -> Doubles:

@@ -39,6 +39,8 @@ NEUTRAL = {"blur": 0.0, "resize": 1.0}
 CHAIN = -5.0
 """Log prior of a condition of several steps beside one of a single step; see `log_prior`."""
 
+_ALONE = 20.0  # how far a quality reaches that no other rung has beside it
+
 PIXEL_PARTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("cosine", {}),
     ("blocks", {}),
@@ -134,7 +136,9 @@ def version(condition: str, conditions: Sequence[str], key: str) -> str:
     str
         Of blur and of bicubic resizing, for every other key, another strength, drawn evenly between
         the middles to the next rungs (``none`` is the factor 1 and no blur; beyond the last rung as
-        far as before it, but no nearer to nothing than half of it). Else the rung.
+        far as before it, but no nearer to nothing than half of it). Of a chain with one such step
+        any strength from there to nothing, and for every key a quality between the middles to the
+        next rungs. Else the rung.
 
     Notes
     -----
@@ -146,9 +150,15 @@ def version(condition: str, conditions: Sequence[str], key: str) -> str:
         return condition
     digest = hashlib.sha256(f"{condition} {key}".encode()).digest()
     rng = np.random.default_rng(list(digest))
-    if rng.random() < 0.5:
-        return condition
-    return varying.at(rng.uniform(*found))
+    text = condition if rng.random() < 0.5 else varying.at(rng.uniform(*found))
+    if not varying.is_chain:
+        return text
+    steps = text.split("+")
+    for place, (kind, _) in enumerate(Degradation(condition).steps()):
+        if kind in ENDING:
+            low, high = _qualities(condition, conditions, place)
+            steps[place] = f"{kind}:{round(rng.uniform(low, high))}"
+    return "+".join(steps)
 
 
 def reach(condition: str, conditions: Sequence[str]) -> tuple[float, float] | None:
@@ -164,7 +174,8 @@ def reach(condition: str, conditions: Sequence[str]) -> tuple[float, float] | No
     Returns
     -------
     tuple of float, or None
-        The middles to the next rungs, see `version`; None where the strength has steps.
+        The middles to the next rungs, in chains from there to nothing, see `version`; None where
+        the strength has steps.
     """
     found = _varying(condition)
     if found is None:
@@ -177,7 +188,34 @@ def reach(condition: str, conditions: Sequence[str]) -> tuple[float, float] | No
     before, after = halves[max(place - 1, 0)], halves[min(place, halves.size - 1)]
     # Far from its neighbours a rung reaches to half of itself, and nowhere beyond what can be.
     low = max(strength - before, strength / 2, KINDS[kind].lowest)
-    return float(low), float(min(strength + after, KINDS[kind].highest))
+    high = min(strength + after, KINDS[kind].highest)
+    if found.is_chain:
+        nothing = max(NEUTRAL[kind], KINDS[kind].lowest)
+        low, high = min(low, nothing), max(high, nothing)
+    return float(low), float(high)
+
+
+def _qualities(condition: str, conditions: Sequence[str], place: int) -> tuple[float, float]:
+    """Give the qualities that the coding at a place of a chain stands for."""
+    steps = condition.split("+")
+    quality = float(steps[place].partition(":")[2])
+    rungs = {quality}
+    for other in conditions:
+        others = other.split("+")
+        if len(others) == len(steps):
+            kind, _, number = others[place].partition(":")
+            if [*others[:place], kind, *others[place + 1 :]] == [
+                *steps[:place],
+                steps[place].partition(":")[0],
+                *steps[place + 1 :],
+            ]:
+                rungs.add(float(number))
+    ordered = sorted(rungs)
+    at = ordered.index(quality)
+    halves = np.diff(ordered) / 2 if len(ordered) > 1 else np.array([_ALONE])
+    low = quality - halves[max(at - 1, 0)]
+    high = quality + halves[min(at, halves.size - 1)]
+    return max(float(low), 1.0), min(float(high), 98.0)
 
 
 def strengths(condition: str, conditions: Sequence[str], keys: Sequence[str]) -> Doubles:
@@ -195,6 +233,8 @@ def strengths(condition: str, conditions: Sequence[str], keys: Sequence[str]) ->
     ndarray of float64, shape (N,)
         Strengths; NaN where the rung has none that varies.
     """
+    if not varies(condition):
+        return np.full(len(keys), np.nan)
     found = [_varying(version(condition, conditions, key)) for key in keys]
     return np.array([np.nan if one is None else one.strength for one in found])
 
@@ -211,6 +251,11 @@ class _Varying:
 
     strength: float
     around: tuple[str, str, str]  # the steps before it, its kind, the steps behind it
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether there are other steps."""
+        return bool(self.around[0] or self.around[2])
 
     def at(self, strength: float) -> str:
         """Give the condition at another strength."""

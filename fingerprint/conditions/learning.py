@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fp.fingerprint.conditions import crossed, gate
-from fp.fingerprint.conditions.crossed import Array, Crossed, Stacks
+from fp.fingerprint.conditions.crossed import Array, Crossed, Moved, Stacks
 from fp.fingerprint.conditions.experts import Conditions, Expert, Searched
 from fp.fingerprint.conditions.ladder import (
     Augmentation,
+    alike,
     ends,
     log_prior,
+    reach,
     strengths,
     with_pixels,
 )
-from fp.fingerprint.conditions.strengths import Span
+from fp.fingerprint.conditions.worst import Worst
 from fp.fingerprint.estimators import Labels
 from fp.fingerprint.fingerprint import Joined, Part
 from fp.fingerprint.fitting import typicality
@@ -71,69 +74,134 @@ def learn(
     Notes
     -----
     An image of unknown condition comes to the expert that the gate sends it to, right or wrong. So
-    expert k is calibrated with versions that a gate without their source sent to k: one a source
-    image, drawn at random where several were sent, and its version of condition k where none was.
-    Every score is by weights that had not seen the source in any condition.
+    expert k is calibrated with versions that a gate without their source sent to k, and the version
+    of condition k of an image of which none was: one of each image, drawn at random, for ratios;
+    the one that speaks most against its class for p-values, which are to hold whatever happened to
+    an image. Every score is by weights that had not seen the source in any condition.
     """
     recipe = with_pixels(method)
     dealt = deal(groups, labels, folds, seed)
-    found, sent, _ = gate.learn(
+    found, sent, _, likeliest = gate.learn(
         [stack[gate.READS] for stack in stacks],
         dealt,
         ends(augmentation.conditions),
         log_prior(augmentation.conditions),
     )
-    where = np.stack(sent)
-    rungs = augmentation.conditions
-    strength = (
-        np.stack([strengths(rung, rungs, keys) for rung in rungs])
-        if keys
-        else np.full(where.shape, np.nan)
-    )
+    where, rungs = np.stack(sent), augmentation.conditions
+    strength = np.full(where.shape, np.nan)
+    if keys:
+        strength = np.stack([strengths(rung, rungs, keys) for rung in rungs])
     experts = []
-    for k, condition in enumerate(augmentation.conditions):
+    for k, condition in enumerate(rungs):
         own = {name: np.asarray(stacks[k][name]) for name in recipe.reads}
         learned = crossed.learn(recipe, own, labels, groups, dealt)
-        drawn = _drawn(where, k, np.random.default_rng([seed, k]))
-        versions = {name: _versions(stacks, name, drawn) for name in recipe.reads}
-        span = Span(condition, rungs, drawn, strength)
-        experts.append(_expert(condition, recipe, learned, own, versions, labels, dealt, span))
+        come = Sent.to(k, where, np.stack(likeliest), np.random.default_rng([seed, k]))
+        versions = {name: come.taken([stack[name] for stack in stacks]) for name in recipe.reads}
+        comparable = np.array([alike(condition, rung) for rung in rungs])[come.condition]
+        known = np.where(comparable, strength[come.condition, come.image], np.nan)
+        worst = Worst(come.image, labels, known, reach(condition, rungs))
+        experts.append(expert_of(condition, recipe, learned, own, versions, come, worst, dealt))
         if progress is not None:
-            progress(k + 1, len(augmentation.conditions))
+            progress(k + 1, len(rungs))
     # Of fewer than 1 / level - 1 images, what is farther than all of them lies outside.
     level = max(augmentation.outside, 1 / (1 + labels.size))
     return Conditions(tuple(experts), found, level)
 
 
-def _drawn(where: Indices, k: int, rng: np.random.Generator) -> Indices:
-    """Draw for each image one of the conditions in which the gate sends it to expert k."""
-    chance = rng.random(where.shape)
-    chance[where != k] = -1.0
-    return np.where((where == k).any(axis=0), chance.argmax(axis=0), k)
+@dataclass(frozen=True, eq=False)
+class Sent:
+    """The versions of all images that come to one expert.
+
+    Parameters
+    ----------
+    condition, image : ndarray of int, shape (M,)
+        Which version of which image.
+    drawn : ndarray of int, shape (N,)
+        Place of one version of each image.
+    """
+
+    condition: Indices
+    image: Indices
+    drawn: Indices
+
+    @classmethod
+    def to(cls, k: int, where: Indices, likeliest: Indices, rng: np.random.Generator) -> Sent:
+        """List what comes to expert k, first or second; where nothing does, the version of k.
+
+        Parameters
+        ----------
+        k : int
+            Number of the expert.
+        where, likeliest : ndarray of int, shape (K, N)
+            Where each version is sent, with the prior of the conditions and without it.
+        rng : numpy.random.Generator
+            Draws one of each image among those that are sent there with the prior.
+
+        Returns
+        -------
+        Sent
+            The versions.
+        """
+        first = where == k
+        first[k] |= ~first.any(axis=0)
+        condition, image = np.nonzero(first | (likeliest == k))
+        chance = rng.random(condition.size)
+        chance[~first[condition, image]] += 1.0
+        order = np.lexsort((chance, image))
+        _, begins = np.unique(image[order], return_index=True)
+        return cls(condition, image, order[begins])
+
+    def taken(self, stacks: Sequence[Array]) -> Array:
+        """Take these versions from the features (N, ...) of all conditions, shape (M, ...)."""
+        found = np.empty((self.image.size, *stacks[0].shape[1:]), stacks[0].dtype)
+        for k in np.unique(self.condition):
+            inside = self.condition == k
+            found[inside] = stacks[k][self.image[inside]]
+        return found
 
 
-def _versions(stacks: Sequence[Stacks], name: str, drawn: Indices) -> Array:
-    found = np.array(stacks[0][name])
-    for k in np.unique(drawn):
-        inside = np.flatnonzero(drawn == k)
-        found[inside] = stacks[k][name][inside]
-    return found
-
-
-def _expert(
+def expert_of(
     condition: str,
     recipe: Recipe,
     learned: Crossed,
     own: Stacks,
     versions: Stacks,
-    labels: Labels,
+    come: Sent,
+    worst: Worst,
     dealt: Indices,
-    span: Span,
 ) -> Expert:
-    scores = learned.score(versions, dealt)
+    """Calibrate an expert.
+
+    Parameters
+    ----------
+    condition : str
+        Its condition.
+    recipe : Recipe
+        Its method.
+    learned : Crossed
+        What it learned.
+    own : mapping of str to ndarray, shape (N, ...)
+        Features of the images in its condition.
+    versions : mapping of str to ndarray, shape (M, ...)
+        Features of all that comes to it.
+    come : Sent
+        What they are.
+    worst : Worst
+        What its p-values come from.
+    dealt : ndarray of int, shape (N,)
+        Fold of each image.
+
+    Returns
+    -------
+    Expert
+        The expert.
+    """
+    labels = worst.labels
+    all_scores = learned.score(versions, dealt[come.image])
+    scores = all_scores[come.drawn]
     views, measured = (
-        {name: stacks[name] for name in typicality.VIEWS if name in stacks}
-        for stacks in (own, versions)
+        {name: rows[place] for name, rows in stacks.items() if name in typicality.VIEWS}
+        for stacks, place in ((own, np.s_[:]), (versions, come.drawn))
     )
     parts = tuple(
         Part(
@@ -160,34 +228,34 @@ def _expert(
         scores[~labels, 0],
         scores[labels, 0],
         joined,
-        _search(learned, versions, labels, dealt, span),
-        span.tested(scores[:, 0], labels),
+        _search(learned, crossed.moved(learned, versions, dealt[come.image]), come, worst, dealt),
+        worst.tested(all_scores[:, 0]),
     )
 
 
-def _search(
-    learned: Crossed, versions: Stacks, labels: Labels, dealt: Indices, span: Span
-) -> Searched:
+def _search(learned: Crossed, found: Moved, come: Sent, worst: Worst, dealt: Indices) -> Searched:
     """Weigh the parts that are searched against those that do not move, and hold that out too."""
-    found = crossed.moved(learned, versions, dealt)
+    labels = worst.labels
     columns = np.column_stack([found.still, found.moving])
-    scores = np.empty(labels.size)
+    drawn, folds = columns[come.drawn], dealt[come.image]
+    scores = np.empty(len(columns))
     for fold in np.unique(dealt):
-        inside, outside = dealt != fold, dealt == fold
-        weights, offset = _rising(columns[inside], labels[inside])
-        scores[outside] = columns[outside] @ weights - offset
-    weights, offset = _rising(columns, labels)
+        inside = dealt != fold
+        weights, offset = _rising(drawn[inside], labels[inside])
+        scores[folds == fold] = columns[folds == fold] @ weights - offset
+    weights, offset = _rising(drawn, labels)
     moving = np.array([part.period > 1 for part in learned.parts])
     joint = learned.fusion.weights.copy()
     joint[0] *= np.where(moving, weights[1], weights[0])
+    own, specific = scores[come.drawn], found.specific[come.drawn]
     return Searched(
         joint[None],
         float(offset + weights[0] * learned.fusion.offsets[0]),
-        scores[~labels],
-        scores[labels],
-        found.specific[~labels],
-        found.specific[labels],
-        span.tested(scores, labels),
+        own[~labels],
+        own[labels],
+        specific[~labels],
+        specific[labels],
+        worst.tested(scores),
     )
 
 

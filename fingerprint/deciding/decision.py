@@ -28,6 +28,8 @@ REASONS = {
     "weak_fingerprint": "the fingerprint separates no better than label shuffles may",
     "outside_calibrated_range": "the image is in no condition that the fingerprint was calibrated "
     "for",
+    "condition_unclear": "another condition explains the image as well, and judged by that one the "
+    "answer would be another",
     "condition_hides_generator": "in the image's condition the fingerprint separates no better "
     "than shuffled scores may",
     "beyond_false_discovery_rate": "the claim does not survive the correction over the folder",

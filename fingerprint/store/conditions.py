@@ -49,12 +49,12 @@ OF_EXPERT = {
     "/searched/specific_generated": ("float64", 1),
 }
 
-OF_STRENGTHS = {
+OF_TESTS = {
     f"{place}/tested/{label}": ("float64", 1)
     for place in ("", "/searched")
     for label in ("real", "generated")
 }
-"""Where the condition has strengths: all of these, or none in older files."""
+"""All of these, or none in older files."""
 
 _SEARCHED = ("real", "generated", "specific_real", "specific_generated")
 
@@ -80,8 +80,8 @@ def schema(keys: Iterable[str]) -> dict[str, tuple[str, int]]:
     for index in range(max(numbers, default=0) + 1):
         head = f"conditions/{index:03d}"
         wanted |= {f"{head}{key}": rule for key, rule in OF_EXPERT.items()}
-        if any(f"{head}{key}" in found for key in OF_STRENGTHS):
-            wanted |= {f"{head}{key}": rule for key, rule in OF_STRENGTHS.items()}
+        if any(f"{head}{key}" in found for key in OF_TESTS):
+            wanted |= {f"{head}{key}": rule for key, rule in OF_TESTS.items()}
         inner = joined.schema(_inside(found, head))
         # An expert joins parts: a group that says nothing of any lacks all of them.
         inner = inner or joined.schema(["joined@specific_offset"])
@@ -95,7 +95,7 @@ def is_known(key: str) -> bool:
     if match is None:
         return key in FIXED or key in OPTIONAL
     head = key[: match.end() - 1]
-    if key[len(head) :] in OF_EXPERT or key[len(head) :] in OF_STRENGTHS:
+    if key[len(head) :] in OF_EXPERT or key[len(head) :] in OF_TESTS:
         return True
     return any(joined.is_known(inner) for inner in _inside([key], head))
 
