@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -26,7 +25,6 @@ from fp.fingerprint.windows.compiled import add_weighted_products
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-Real = TypeVar("Real", np.float32, np.float64)
 
 CELL = 16
 """Side of a cell in pixels: windows begin at its multiples."""
@@ -176,19 +174,19 @@ class Fields:
         return found
 
 
-def box_sums(field: NDArray[Real], side: int) -> NDArray[Real]:
+def box_sums(field: Doubles, side: int) -> Doubles:
     """Sum over all squares of cells, each by itself: no running sum carries rounding along.
 
     Parameters
     ----------
-    field : ndarray, shape (h, w)
+    field : ndarray of float64, shape (h, w)
         Values of cells.
     side : int
         Side of the squares in cells.
 
     Returns
     -------
-    ndarray of the same dtype, shape (h - side + 1, w - side + 1)
+    ndarray of float64, shape (h - side + 1, w - side + 1)
         The sums.
     """
     rows = sliding_window_view(field, side, axis=0).sum(axis=-1)
