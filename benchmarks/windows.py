@@ -43,7 +43,8 @@ main.add_command(sizes)
 @click.argument("bank", type=PATH)
 @click.option("--side", default=10_000, show_default=True, help="Side of the synthetic picture.")
 @click.option("--kind", type=click.Choice(["jpg", "png"]), default="jpg", show_default=True)
-def memory(bank: Path, side: int, kind: str) -> None:
+@click.option("--map", "mapped", is_flag=True, help="Draw the map as well.")
+def memory(bank: Path, side: int, kind: str, mapped: bool) -> None:
     """Run 'fp detect' on one large picture, and take the time and the peak of its memory."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"large.{kind}"
@@ -55,7 +56,10 @@ def memory(bank: Path, side: int, kind: str) -> None:
         del pixels
         started = time.time()
         subprocess.run(
-            [sys.executable, "-m", "fp.cli.main", "detect", bank, path, "-o", f"{folder}/out"],
+            [
+                *(sys.executable, "-m", "fp.cli.main", "detect", bank, path),
+                *("-o", f"{folder}/out", *(["--map"] if mapped else [])),
+            ],
             check=True,
             stdout=subprocess.DEVNULL,
         )
