@@ -786,7 +786,7 @@ def test_experts_survive_the_file(fingerprint, tmp_path):
     image = GENERATOR.draw(990)
     assert asked(image, back, tmp_path) == asked(image, fingerprint, tmp_path)
     with h5py.File(path) as file:
-        assert file["000000"].attrs["encoding-version"] == b"1.2"
+        assert file["000000"].attrs["encoding-version"] == b"1.3"
     assert "none, jpeg:60, blur:4" in back._repr_html_()
     (summary,) = read_summaries(path)
     assert set(summary.parameters["conditions"]) == set(CONDITIONS)

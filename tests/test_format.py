@@ -27,6 +27,7 @@ from fp.fingerprint.store import (
 )
 from fp.fingerprint.store.conformance import verify_bank
 from fp.fingerprint.windows.calibration import Dependence, Windows, WindowSize
+from fp.fingerprint.windows.searching import Search
 
 PAGE = (Path(__file__).parent.parent / "docs" / "format.md").read_text("utf-8")
 EXAMPLE: dict = {}
@@ -425,7 +426,7 @@ def test_a_later_minor_version_is_read_with_what_is_new_in_it(bank):
     with h5py.File(bank, "r+") as file:
         put(file, "@encoding-version", "1.7")
         file.create_group("index")
-        put(file[FIRST], "@encoding-version", "1.3")
+        put(file[FIRST], "@encoding-version", "1.4")
         put(file[FIRST], "@licence", "CC0")
         put(file[FIRST], "@strength", f8)
         put(file[FIRST], "calibration/foreign", np.ones(3))
@@ -444,6 +445,7 @@ def windowed_bank(path):
     size = WindowSize(
         64, np.ones((2, 1), np.float32), np.zeros(2), scores, scores[:3] + 1, scores[:, 0, 0],
         scores[:3, 0, 0] + 1, Dependence(0.1, 0.2, 1.5), Dependence(0.0, 0.25, 0.5),
+        Search(np.ones((2, 1), np.float32), np.zeros(2), np.ones((2, 2)), scores, scores[:3]),
     )  # fmt: skip
     write_bank(path, [full(), replace(small(), method="tile", windows=Windows((0,), (size,)))])
     return path
@@ -455,13 +457,21 @@ def windowed_bank(path):
         (change("windows/064/real", np.zeros((3, 3, 3))), "windows/064/real' must have 4|fit"),
         (change("windows/064/real", np.full((4, 3, 3), np.nan)), "not finite"),
         (change("windows/064/specific_real", np.zeros(3)), "do not fit"),
-        (change("windows/064/weights", np.ones((2, 2), "<f4")), "weights of other parts"),
+        (
+            change("windows/064/weights", np.ones((2, 2), "<f4")),
+            "weights of other parts|does not fit",
+        ),
         (change("windows/064/dependence", np.array([[0.9, 0.9, 1.0]] * 2)), "exceed 1"),
         (change("windows/064/dependence", np.zeros((1, 3))), r"not \(2, 3\)"),
         (change("windows/parts", np.array([1])), "names a part that is not there"),
         (change("windows/048/offsets", np.zeros(2)), "048/weights' is missing"),
         (remove("windows/064/offsets"), "offsets' is missing"),
         (remove("windows/parts"), "windows/parts' is missing"),
+        (remove("windows/064/searched/scale"), "searched/scale' is missing"),
+        (change("windows/064/searched/scale", -np.ones((2, 2))), "slopes of at least 0"),
+        (change("windows/064/searched/real", np.full((4, 3, 3), np.inf)), "not finite"),
+        (change("windows/064/searched/real", np.zeros((3, 3, 3))), "does not fit the windows"),
+        (change("windows/064/searched/weights", np.ones((2, 2), "<f4")), "does not fit"),
     ],
 )
 def test_broken_windows_are_found(tmp_path, harm, told):
@@ -473,6 +483,29 @@ def test_broken_windows_are_found(tmp_path, harm, told):
     assert any(re.search(told, fault.message) for fault in verify_bank(path))
     with pytest.raises(FormatError, match=told):
         read_bank(path)
+
+
+def test_windows_of_before_the_search_are_read_and_keep_their_version(tmp_path):
+    path = windowed_bank(tmp_path / "bank.h5")
+    with h5py.File(path) as file:
+        assert file[SECOND].attrs["encoding-version"] == b"1.3"
+    with h5py.File(path, "r+") as file:
+        del file[SECOND]["windows/064/searched"]
+        put(file[SECOND], "@encoding-version", "1.2")
+        reseal(file)
+    assert verify_bank(path) == []
+    member = read_bank(path)[1]
+    assert member.windows.of(64).search is None
+    write_bank(tmp_path / "again.h5", [member])
+    with h5py.File(tmp_path / "again.h5") as file:
+        assert file[FIRST].attrs["encoding-version"] == b"1.2"
+    # In a file of the older version the new elements are strangers.
+    path = windowed_bank(tmp_path / "mixed.h5")
+    with h5py.File(path, "r+") as file:
+        put(file[SECOND], "@encoding-version", "1.2")
+        reseal(file)
+    told = [fault.message for fault in verify_bank(path)]
+    assert len(told) == 5 and all("is unknown to version 1.2" in message for message in told)
 
 
 def test_other_chunks_are_read(bank):
@@ -505,6 +538,7 @@ def test_the_page_names_every_element_with_its_type():
     of_parts = {key: table.pop(key) for key in list(table) if key.startswith("joined")}
     of_windows = {key: table.pop(key) for key in list(table) if key.startswith("windows")}
     sizes = {f"windows/SSS/{key}": rule for key, rule in windowed.OF_SIZE.items()}
+    sizes |= {f"windows/SSS/{key}": rule for key, rule in windowed.OF_SEARCH.items()}
     assert of_windows == {windowed.PARTS: ("int64", 1), **sizes}
     of_experts = {key: table.pop(key) for key in list(table) if key.startswith("conditions")}
     assert of_experts.pop("conditions/EEE/joined...") == ("", 0)

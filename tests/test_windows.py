@@ -37,6 +37,7 @@ from fp.fingerprint.windows.combining import weights_of, window_judge_of
 from fp.fingerprint.windows.fields import CELL, Weights, fields_of, fields_of_residual
 from fp.fingerprint.windows.files import name_of
 from fp.fingerprint.windows.maps import calibrated_level, draw_map
+from fp.fingerprint.windows.searching import Search
 
 WAVELET = registry.get("wavelet")
 STRONG = Generator(3, strength=0.02)
@@ -195,6 +196,7 @@ class Given:
     """Stands for the fields of an image whose windows have these log odds."""
 
     kinds = ("tile",)
+    moved = ()
 
     def __init__(self, odds):
         self.odds = odds
@@ -281,7 +283,13 @@ def test_windows_come_back_from_the_file(lab):
     assert "32, 64" in found._repr_html_()
     assert read.windows.parts == found.windows.parts
     for one, two in zip(read.windows.sizes, found.windows.sizes, strict=True):
+        for field in fields(Search):
+            np.testing.assert_array_equal(
+                *(getattr(each.search, field.name) for each in (one, two)), strict=True
+            )
         for field in fields(WindowSize):
+            if field.name == "search":
+                continue
             np.testing.assert_array_equal(
                 *(getattr(each, field.name) for each in (one, two)), strict=True
             )
@@ -425,7 +433,7 @@ def test_maps_are_written_with_the_tables(lab, tmp_path):
             continue
         assert row["map"] == name_of(row["path"])
         array = np.load(output / "maps" / f"{row['map']}.npy", allow_pickle=False)
-        assert array.dtype == np.float32 and array.shape == (4, 16, 16)
+        assert array.dtype == np.float32 and array.shape == (6, 16, 16)
         assert f"maps/{row['map']}.png" in manifest["outputs"]
         assert 0 < row["map_generated"] < 1 and 0 < row["map_reference"] < 1
         with Image.open(output / "maps" / f"{row['map']}.png") as picture:
@@ -485,5 +493,5 @@ def test_a_map_of_an_image_with_a_ragged_border_covers_its_whole_cells(lab):
     judge = window_judge_of(found)
     pixels = photograph(3, 256)[:143, :201]
     drawn = draw_map(fields_of(pixels, WAVELET, weights_of(found)), judge.windows, 0.05)
-    assert drawn.array.shape == (4, 8, 12)
+    assert drawn.array.shape == (6, 8, 12)
     assert np.isfinite(drawn.array).all()

@@ -158,6 +158,12 @@ class Conditions:
         """Conditions in their order."""
         return tuple(expert.condition for expert in self.experts)
 
+    @property
+    def has_tests(self) -> bool:
+        """Whether p-values come from the worst case, or conditions have a prior."""
+        places = [place for expert in self.experts for place in (expert, expert.searched)]
+        return self.gate.log_prior.size > 0 or any(place.tested is not None for place in places)
+
     def read(self, stack: NDArray[np.float32]) -> tuple[int, float, int]:
         """Say which expert an image comes to, and how ordinary it is there.
 

@@ -191,7 +191,7 @@ class _View:
         self, residual_chw: NDArray[np.float32], windows: WindowSize, generated: Labels
     ) -> float:
         """Rank the pixels of a map: the chance that a generated one lies above a photographed."""
-        fields = fields_of_residual(residual_chw, self._weights)
+        fields = fields_of_residual(residual_chw, self._weights, searched=True)
         drawn = draw_map(fields, windows, self._bench.fpr)
         whole = np.kron(drawn.log10_lr, np.ones((CELL, CELL))).astype(np.float64)
         return auc(generated[::_EVERY, ::_EVERY].ravel(), whole[::_EVERY, ::_EVERY].ravel())

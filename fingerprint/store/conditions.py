@@ -1,4 +1,4 @@
-"""Experts and gate of a fingerprint as elements of its group, and the way back (version 1.2)."""
+"""Experts and gate of a fingerprint as elements of its group, and the way back (from 1.2 on)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ Array = NDArray[Any]
 
 MOST_EXPERTS = 99
 
+SINCE = 2
+TESTS_SINCE = 3
+"""Minor versions that first named experts, and what their p-values come from."""
+
 _ANY = re.compile(r"conditions[/@]", re.ASCII)
 _EXPERT = re.compile(r"conditions/(\d{3})[/@]", re.ASCII)
 
@@ -35,6 +39,8 @@ OPTIONAL = {
     "conditions/gate/beyond": ("float64", 2),
     "conditions/gate/log_prior": ("float64", 1),
 }
+ADDED = {"conditions/gate/log_prior": TESTS_SINCE}
+
 OF_EXPERT = {
     "@condition": ("string", 0),
     "@offset": ("float64", 0),
@@ -89,13 +95,17 @@ def schema(keys: Iterable[str]) -> dict[str, tuple[str, int]]:
     return wanted
 
 
-def is_known(key: str) -> bool:
-    """Say whether the format names an element of the experts or the gate."""
+def is_known(key: str, minor: int) -> bool:
+    """Say whether a minor version of the format names an element of the experts or the gate."""
+    if minor < SINCE:
+        return False
     match = _EXPERT.match(key)
     if match is None:
-        return key in FIXED or key in OPTIONAL
+        return key in FIXED or (key in OPTIONAL and minor >= ADDED.get(key, SINCE))
     head = key[: match.end() - 1]
-    if key[len(head) :] in OF_EXPERT or key[len(head) :] in OF_TESTS:
+    if key[len(head) :] in OF_TESTS:
+        return minor >= TESTS_SINCE
+    if key[len(head) :] in OF_EXPERT:
         return True
     return any(joined.is_known(inner) for inner in _inside([key], head))
 

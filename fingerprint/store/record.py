@@ -247,8 +247,12 @@ def _entries(group: h5py.Group, place: Place) -> dict[str, Entry]:
 
 
 def _version(fingerprint: Fingerprint) -> str:
-    newer = fingerprint.windows is not None or fingerprint.conditions is not None
-    return ENCODING_VERSION if newer else "1.1"
+    windows, conditions = fingerprint.windows, fingerprint.conditions
+    if windows is not None and any(each.search is not None for each in windows.sizes):
+        return ENCODING_VERSION
+    if conditions is not None and conditions.has_tests:
+        return ENCODING_VERSION
+    return "1.2" if windows is not None or conditions is not None else "1.1"
 
 
 def _elements(fingerprint: Fingerprint) -> Iterator[tuple[str, Value]]:

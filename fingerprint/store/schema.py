@@ -1,4 +1,4 @@
-"""The elements of a fingerprint's group in version 1.2, and what each of them may say."""
+"""The elements of a fingerprint's group in version 1.3, and what each of them may say."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from fp.fingerprint.windows.calibration import Windows
 Elements = Mapping[str, Value]
 
 ENCODING_TYPE = "fp-fingerprint"
-ENCODING_VERSION = "1.2"
-KNOWN_MINOR = 2
+ENCODING_VERSION = "1.3"
+KNOWN_MINOR = 3
 
 HASH_KEY = "@content-sha256"
 HISTORY = "history/"
@@ -289,9 +289,9 @@ def is_known(key: str, minor: int = KNOWN_MINOR) -> bool:
     if minor < ADDED.get(key, 0):
         return False
     in_history = key.startswith(HISTORY) and "@" not in key
-    if minor >= windowed.SINCE and windowed.is_known(key):
+    if windowed.is_known(key, minor):
         return True
-    if minor >= 2 and conditions.is_known(key):
+    if conditions.is_known(key, minor):
         return True
     return key in SCHEMA or in_history or (minor >= 1 and joined.is_known(key))
 

@@ -1,4 +1,4 @@
-"""The windows of a fingerprint as elements of its group, and the way back (version 1.2)."""
+"""The windows of a fingerprint as elements of its group, and the way back (since version 1.2)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 
 from fp.fingerprint.store.elements import Value
 from fp.fingerprint.windows.calibration import SIZES, Dependence, Windows, WindowSize
+from fp.fingerprint.windows.searching import Search
 
 Array = NDArray[Any]
 
 SINCE = 2
 """Minor version since which these elements are named."""
+
+SEARCHED_SINCE = 3
+"""The same of those of windows whose phase is searched."""
 
 PARTS = "windows/parts"
 
@@ -30,6 +34,17 @@ OF_SIZE = {
     "specific_generated": ("float64", 1),
     "dependence": ("float64", 2),
 }
+
+OF_SEARCH = {
+    "searched/weights": ("float32", 2),
+    "searched/offsets": ("float64", 1),
+    "searched/scale": ("float64", 2),
+    "searched/real": ("float64", 3),
+    "searched/generated": ("float64", 3),
+}
+"""Elements of a size that there are all or none of."""
+
+_SEARCHED = ("weights", "offsets", "scale", "real", "generated")
 
 
 def schema(keys: Iterable[str]) -> dict[str, tuple[str, int]]:
@@ -50,7 +65,10 @@ def schema(keys: Iterable[str]) -> dict[str, tuple[str, int]]:
         return {}
     wanted = {PARTS: ("int64", 1)}
     for size in sides(found):
-        wanted |= {f"windows/{size:03d}/{key}": rule for key, rule in OF_SIZE.items()}
+        rules = dict(OF_SIZE)
+        if any(key.startswith(f"windows/{size:03d}/searched/") for key in found):
+            rules |= OF_SEARCH
+        wanted |= {f"windows/{size:03d}/{key}": rule for key, rule in rules.items()}
     return wanted
 
 
@@ -59,12 +77,13 @@ def sides(keys: Iterable[str]) -> tuple[int, ...]:
     return tuple(sorted({int(match[1]) for key in keys if (match := _SIZE.match(key))}))
 
 
-def is_known(key: str) -> bool:
-    """Say whether the format names an element of windows."""
+def is_known(key: str, minor: int = SEARCHED_SINCE) -> bool:
+    """Say whether a minor version of the format names an element of windows."""
     match = _SIZE.match(key)
-    if match and int(match[1]) in SIZES:
-        return key[match.end() :] in OF_SIZE
-    return key == PARTS
+    if minor < SINCE or match is None or int(match[1]) not in SIZES:
+        return minor >= SINCE and key == PARTS
+    name = key[match.end() :]
+    return name in OF_SIZE or (minor >= SEARCHED_SINCE and name in OF_SEARCH)
 
 
 def elements(windows: Windows) -> Iterator[tuple[str, Value]]:
@@ -91,6 +110,11 @@ def elements(windows: Windows) -> Iterator[tuple[str, Value]]:
             f"{key}/dependence",
             np.array([[d.floor, d.near, d.reach] for d in dependences], "<f8"),
         )
+        if each.search is not None:
+            for name in _SEARCHED:
+                kind = "<f4" if name == "weights" else "<f8"
+                values = np.ascontiguousarray(getattr(each.search, name), kind)
+                yield f"{key}/searched/{name}", values
 
 
 def build(found: Mapping[str, Value]) -> Windows | None:
@@ -120,5 +144,11 @@ def build(found: Mapping[str, Value]) -> Windows | None:
         if dependence.shape != (2, 3):
             raise ValueError(f"the dependence of windows of {text} pixels is not (2, 3)")
         pair = [Dependence(*map(float, row)) for row in dependence]
-        sizes.append(WindowSize(int(text), **values, of_real=pair[0], of_generated=pair[1]))
+        search = None
+        if f"windows/{text}/searched/weights" in found:
+            held = {name: found[f"windows/{text}/searched/{name}"] for name in _SEARCHED}
+            search = Search(**{name: np.asarray(value) for name, value in held.items()})
+        sizes.append(
+            WindowSize(int(text), **values, of_real=pair[0], of_generated=pair[1], search=search)
+        )
     return Windows(tuple(map(int, np.asarray(found[PARTS]))), tuple(sizes))

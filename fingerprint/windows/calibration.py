@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fp.fingerprint.windows.fields import CELL, Fields
+from fp.fingerprint.windows.searching import Search
 
 Doubles = NDArray[np.float64]
 
@@ -158,6 +159,8 @@ class WindowSize:
         side of each image.
     of_real, of_generated : Dependence
         Dependence of windows side by side in either class.
+    search : Search, optional
+        The same of windows whose phase is searched, for maps; older files have none.
 
     Raises
     ------
@@ -174,6 +177,7 @@ class WindowSize:
     specific_generated: Doubles
     of_real: Dependence
     of_generated: Dependence
+    search: Search | None = None
 
     def __post_init__(self) -> None:
         if self.size not in SIZES:
@@ -189,6 +193,12 @@ class WindowSize:
         for values in (self.weights, self.offsets, self.real, self.generated):
             if not np.isfinite(values).all():
                 raise ValueError("a score or weight of windows is not finite")
+        if self.search is not None and (
+            self.search.weights.shape != self.weights.shape
+            or self.search.real.shape != self.real.shape
+            or self.search.generated.shape != self.generated.shape
+        ):
+            raise ValueError("the search does not fit the windows")
 
     @property
     def step(self) -> int:

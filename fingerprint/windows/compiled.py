@@ -79,3 +79,40 @@ def add_weighted_products(
             count[row, column] += 1.0
             for k in range(kinds):
                 sums[k, row, column] += line[k, x]
+
+
+@compiled_reordered
+def add_products(
+    planes: Floats,
+    lags: NDArray[np.int64],
+    inside: NDArray[np.int64],
+    top: int,
+    bottom: int,
+    left: int,
+    limit: np.float32,
+    lines: Floats,
+) -> None:
+    """Sum products of a residual with its shifted self over lines of equal phase.
+
+    Parameters
+    ----------
+    planes, lags, inside, limit
+        As in `add_weighted_products`.
+    top, bottom : int
+        First row, and row behind the last, of those that are summed.
+    left : int
+        First column, a multiple of 8.
+    lines : ndarray of float32, shape (L * C, 8, W)
+        Receives the sums: row p those of the lines at phase p, column x that of pixel left + x.
+    """
+    channels, width = planes.shape[0], lines.shape[2]
+    first, last = max(inside[2], left), min(inside[3], left + width)
+    for y in range(max(inside[0], top), min(inside[1], bottom)):
+        for lag in range(len(lags)):
+            down, across = lags[lag, 0], lags[lag, 1]
+            for c in range(channels):
+                here, there = planes[c, y], planes[c, y + down]
+                line = lines[lag * channels + c, y % 8]
+                for x in range(first, last):
+                    product = here[x] * there[x + across]
+                    line[x - left] += min(max(product, -limit), limit)

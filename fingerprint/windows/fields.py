@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -19,6 +20,7 @@ from fp.denoisers.compiled_box import box_mean
 from fp.denoisers.parts import residual_of_part
 from fp.denoisers.residual import Residual
 from fp.fingerprint.estimators.cyclic import LAGS
+from fp.fingerprint.windows import phases
 from fp.fingerprint.windows.compiled import add_weighted_products
 
 Floats = NDArray[np.float32]
@@ -32,6 +34,9 @@ BLOCK = 64
 
 READ = ("tile", "cyclic", "spectrum")
 """Estimators that a window can be scored by."""
+
+MOVING = ("tile", "cyclic")
+"""Those whose weights belong to a phase of the lattice."""
 
 _PART = 2048  # side of the part that is worked on at once, a multiple of 64
 _AROUND = 8  # half of the normalising window and the longest shift
@@ -64,6 +69,12 @@ class Weights:
     def where(self, kind: str) -> list[int]:
         """Give the numbers of the parts of one estimator."""
         return [number for number, name in enumerate(self.kinds) if name == kind]
+
+    @cached_property
+    def repeating(self) -> tuple[Floats, ...]:
+        """What repeats every 8 pixels of each part that moves with the lattice."""
+        each = zip(self.kinds, self.patterns, strict=True)
+        return tuple(phases.repeating(pattern) for kind, pattern in each if kind in MOVING)
 
 
 def _tile(pattern: Doubles) -> Floats:
@@ -105,12 +116,26 @@ class Fields:
     sums : ndarray of float64, shape (K, h, w)
         Sum of each part; of ``spectrum``, the score of the 64 x 64 pixels that begin at the cell,
         0 where they do not fit.
+    moved : tuple of ndarray of float32, shape (Q, Q, h, w)
+        Sum of each part that moves with the lattice, in their order, as if the lattice began at
+        pixel (y, x); of what repeats every Q pixels. Empty where no phase is searched.
     """
 
     kinds: tuple[str, ...]
     energy: Doubles
     count: Doubles
     sums: Doubles
+    moved: tuple[Floats, ...] = ()
+
+    def rows(self, first: int, last: int) -> Fields:
+        """Give the rows of cells from `first` up to, without, `last`."""
+        return Fields(
+            self.kinds,
+            self.energy[first:last],
+            self.count[first:last],
+            self.sums[:, first:last],
+            tuple(each[:, :, first:last] for each in self.moved),
+        )
 
     def scores(self, size: int, step: int = CELL) -> Doubles:
         """Score all windows of one size by each part.
@@ -131,7 +156,7 @@ class Fields:
         """
         cells, every = size // CELL, step // CELL
         energy, count = (
-            _boxes(field, cells)[::every, ::every] for field in (self.energy, self.count)
+            box_sums(field, cells)[::every, ::every] for field in (self.energy, self.count)
         )
         norm = np.sqrt(3.0 * size**2 * energy)
         found = np.zeros((len(self.kinds), *energy.shape))
@@ -139,24 +164,41 @@ class Fields:
             if kind == "spectrum":
                 blocks = cells - BLOCK // CELL + 1
                 if blocks > 0:
-                    inside = _boxes(self.sums[number], blocks) / blocks**2
+                    inside = box_sums(self.sums[number], blocks) / blocks**2
                     inside = inside[: self.energy.shape[0] - cells + 1 : every]
                     found[number] = inside[:, : self.energy.shape[1] - cells + 1 : every]
                 continue
-            total = _boxes(self.sums[number], cells)[::every, ::every]
+            total = box_sums(self.sums[number], cells)[::every, ::every]
             below = norm if kind == "tile" else count
             np.divide(total, below, out=found[number], where=below > 0)
         return found
 
 
-def _boxes(field: Doubles, side: int) -> Doubles:
-    """Sum over all squares of cells, each by itself: no running sum carries rounding along."""
+def box_sums(field: Doubles, side: int) -> Doubles:
+    """Sum over all squares of cells, each by itself: no running sum carries rounding along.
+
+    Parameters
+    ----------
+    field : ndarray of float64, shape (h, w)
+        Values of cells.
+    side : int
+        Side of the squares in cells.
+
+    Returns
+    -------
+    ndarray of float64, shape (h - side + 1, w - side + 1)
+        The sums.
+    """
     rows = sliding_window_view(field, side, axis=0).sum(axis=-1)
     return np.asarray(sliding_window_view(rows, side, axis=1).sum(axis=-1))
 
 
 def fields_of(
-    image_hwc: NDArray[np.uint8], residual: Residual, weights: Weights, part: int = _PART
+    image_hwc: NDArray[np.uint8],
+    residual: Residual,
+    weights: Weights,
+    part: int = _PART,
+    searched: bool = False,
 ) -> Fields:
     """Sum an image over its cells in memory that does not grow with its residual.
 
@@ -172,6 +214,8 @@ def fields_of(
     part : int
         Side of the parts that are worked on at once, a multiple of 64; what they give does not
         depend on it, up to the rounding of running sums.
+    searched : bool
+        Whether the sums at other phases of the lattice are taken too.
 
     Returns
     -------
@@ -183,17 +227,17 @@ def fields_of(
         return residual_of_part(residual, image_hwc, rows, columns)
 
     height, width = image_hwc.shape[:2]
-    return _summed(taken, height, width, weights, part)
+    return _summed(taken, height, width, weights, part, searched)
 
 
-def fields_of_residual(residual_chw: Floats, weights: Weights) -> Fields:
+def fields_of_residual(residual_chw: Floats, weights: Weights, searched: bool = False) -> Fields:
     """Sum a residual (3, H, W) that is at hand over its cells; see `fields_of`."""
 
     def taken(rows: tuple[int, int], columns: tuple[int, int]) -> Floats:
         return residual_chw[:, slice(*rows), slice(*columns)].copy()
 
     height, width = residual_chw.shape[1:]
-    return _summed(taken, height, width, weights, _PART)
+    return _summed(taken, height, width, weights, _PART, searched)
 
 
 def _summed(
@@ -202,10 +246,16 @@ def _summed(
     width: int,
     weights: Weights,
     part: int,
+    searched: bool,
 ) -> Fields:
     shape = (height // CELL, width // CELL)
+    repeat = weights.repeating if searched else ()
     fields = Fields(
-        weights.kinds, np.zeros(shape), np.zeros(shape), np.zeros((len(weights.kinds), *shape))
+        weights.kinds,
+        np.zeros(shape),
+        np.zeros(shape),
+        np.zeros((len(weights.kinds), *shape)),
+        tuple(np.zeros((*each.shape[1:], *shape), np.float32) for each in repeat),
     )
     beyond = BLOCK - CELL if weights.where("spectrum") else 0
     for rows in _pieces(shape[0] * CELL, part):
@@ -240,6 +290,8 @@ def _add_part(
         repeats = [-(-length // pattern.shape[-1]) for length in inner.shape[1:]]
         tiled = np.tile(pattern, (1, *repeats))[:, : inner.shape[1], : inner.shape[2]]
         fields.sums[(number, *place)] = _cell_sums((tiled * inner).sum(axis=0))
+    if fields.moved and weights.where("tile"):
+        _put_moved(fields, weights, "tile", place, lambda columns: phases.tile_sums(inner, columns))
     if cyclic := weights.where("cyclic"):
         # Where the image goes on, its neighbours are there; at its border some are not.
         reach = int(np.abs(LAGS).max())
@@ -251,12 +303,14 @@ def _add_part(
             np.zeros((len(cyclic), *fields.energy[place].shape)),
             np.zeros_like(fields.energy[place]),
         )
+        planes, inside = _normalised(found), np.array([*edges[0], *edges[1]])
+        asked = np.array([down, down + bottom - top, across, across + right - left])
         add_weighted_products(
-            _normalised(found),
+            planes,
             np.array(LAGS),
             np.stack([weights.patterns[number] for number in cyclic]),
-            np.array([*edges[0], *edges[1]]),
-            np.array([down, down + bottom - top, across, across + right - left]),
+            inside,
+            asked,
             CELL,
             _LIMIT,
             sums,
@@ -265,6 +319,14 @@ def _add_part(
         fields.count[place] = count
         for number, total in zip(cyclic, sums, strict=True):
             fields.sums[(number, *place)] = total
+        if fields.moved:
+            _put_moved(
+                fields,
+                weights,
+                "cyclic",
+                place,
+                lambda columns: phases.cyclic_sums(planes, columns, inside, asked, _LIMIT),
+            )
     if spectral := weights.where("spectrum"):
         patterns = np.stack([weights.patterns[number] for number in spectral])
         blocks = _block_scores(found[:, down:, across:], patterns)
@@ -272,6 +334,23 @@ def _add_part(
         rows, columns = blocks.shape[1:]
         for number, values in zip(spectral, blocks, strict=True):
             fields.sums[number, top // CELL :, left // CELL :][:rows, :columns] = values
+
+
+def _put_moved(
+    fields: Fields,
+    weights: Weights,
+    kind: str,
+    place: tuple[slice, slice],
+    summed: Callable[[Floats], Floats],
+) -> None:
+    """Sum the parts of one estimator at all phases, by one matrix product."""
+    kinds = [each for each in weights.kinds if each in MOVING]
+    chosen = [number for number, each in enumerate(kinds) if each == kind]
+    columns, widths = phases.side_by_side([weights.repeating[number] for number in chosen])
+    found = np.split(summed(columns), np.cumsum(widths)[:-1])
+    for number, values in zip(chosen, found, strict=True):
+        into = fields.moved[number][:, :, *place]
+        into[...] = values.reshape(into.shape)
 
 
 def _cell_sums(plane: Floats) -> Doubles:

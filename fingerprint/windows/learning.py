@@ -13,13 +13,13 @@ from fp.fingerprint.estimators import Array, Estimator, Labels
 from fp.fingerprint.fitting.crossfit import Groups, deal
 from fp.fingerprint.fitting.fusion import Fusion, fuse
 from fp.fingerprint.windows.calibration import (
-    Dependence,
     Windows,
     WindowSize,
     fit_dependence,
     sizes_within,
 )
-from fp.fingerprint.windows.fields import READ, Weights, fields_of_residual
+from fp.fingerprint.windows.fields import READ, Fields, Weights, fields_of_residual
+from fp.fingerprint.windows.search_learning import learn_search
 
 Doubles = NDArray[np.float64]
 Tally = Callable[[int, int], None]
@@ -104,6 +104,11 @@ def learn_windows(
     -------
     Windows
         Calibration of every size of which two windows fit beside each other.
+
+    Notes
+    -----
+    The sums of all images at all phases are held until all are read: for each part 256 bytes a cell
+    of 16 x 16 pixels at most, 150 KB for an image of 256 x 256 and `auto`.
     """
     numbers = usable(parts, crop, method)
     used = [parts[number].settle(stacks[parts[number].reads], labels, groups) for number in numbers]
@@ -119,43 +124,44 @@ def learn_windows(
             for part in used
         ]
         by_fold[fold] = Weights.of(fitted)
-    scores: dict[int, list[Doubles]] = {size: [] for size in sizes_within(crop.height, crop.width)}
+    fields = []
     for done, (number, residual) in enumerate(zip(chosen, residuals, strict=True), start=1):
-        fields = fields_of_residual(residual, by_fold[dealt[number]])
-        for size, found in scores.items():
-            found.append(fields.scores(size, size // 2))
+        fields.append(fields_of_residual(residual, by_fold[dealt[number]], searched=True))
         if progress is not None:
             progress(done, chosen.size)
     specific = np.array([part.role == "generator-specific" for part in used])
     taught, grouped = labels[chosen], groups[chosen]
     sizes = tuple(
-        _calibrated(size, np.stack(found), specific, taught, grouped, folds, seed)
-        for size, found in scores.items()
+        _calibrated(size, fields, specific, taught, grouped, folds, seed)
+        for size in sizes_within(crop.height, crop.width)
     )
     return Windows(numbers, sizes)
 
 
 def _calibrated(
     size: int,
-    scores: Doubles,
+    fields: Sequence[Fields],
     specific: NDArray[np.bool_],
     labels: Labels,
     groups: Groups,
     folds: int,
     seed: int,
 ) -> WindowSize:
-    """Join the parts' scores (M, K, rows, columns) by weights that had not seen the image."""
+    """Join the parts' scores of M images by weights that had not seen them."""
+    scores = np.stack([each.scores(size, size // 2) for each in fields])
     # A spectrum says nothing of windows below 64 pixels, and would only be weighed by chance.
     own = np.asarray(scores.std(axis=(0, 2, 3)) > 0) | specific
     odds = np.empty((len(scores), 2, *scores.shape[2:]))
     dealt = deal(groups, labels, folds, seed)
+    starts = {}
     for fold in np.unique(dealt):
         inside, outside = dealt != fold, dealt == fold
         found = _fused(scores[inside], own, specific, labels[inside], groups[inside])
         odds[outside] = _applied(found, scores[outside])
+        starts[int(fold)] = found
     whole = _fused(scores, own, specific, labels, groups)
     alone = odds[:, :, ::2, ::2]
-    dependence: list[Dependence] = [fit_dependence(alone[labels == k, 0]) for k in (False, True)]
+    of_real, of_generated = (fit_dependence(alone[labels == k, 0]) for k in (False, True))
     means = alone[:, 1].mean(axis=(1, 2))
     return WindowSize(
         size,
@@ -165,7 +171,9 @@ def _calibrated(
         odds[labels, 0],
         means[~labels],
         means[labels],
-        *dependence,
+        of_real,
+        of_generated,
+        learn_search(size, fields, whole, starts, specific, labels, groups, dealt),
     )
 
 

@@ -12,18 +12,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from fp.fingerprint.windows.calibration import WindowSize
-from fp.fingerprint.windows.fields import CELL, Fields
+from fp.fingerprint.windows.fields import CELL, Fields, box_sums
+from fp.fingerprint.windows.searching import Search, Searched
 
 Doubles = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Null = WindowSize | Search
 
 _LN10 = float(np.log(10.0))
 
-LAYERS = ("log10_lr", "log10_lr_specific", "q_real", "q_generated")
+LAYERS = ("log10_lr", "log10_lr_specific", "q_real", "q_generated", "phase_y", "phase_x")
 """Layers of the array of a map."""
 
 
@@ -41,11 +42,17 @@ class EvidenceMap:
     q_real, q_generated : ndarray of float64, shape (h, w)
         Benjamini and Hochberg's adjusted p-value, under h1 and h2, of the window whose middle lies
         nearest to the cell.
+    phase_y, phase_x : ndarray of int, shape (h, w)
+        Row and column in 0 to 7 of the pixel at which the lattice of the window whose middle lies
+        nearest most likely begins; 0 everywhere where no phase was searched. It means something
+        where the window is like the generator.
     generated, reference : ndarray of bool, shape (h, w), or None
         Flagged cells: too high for the reference images, and too low for the generator; None where
         the calibration supports no flag at the rate.
     rate : float
         Rate that was asked for.
+    searched : bool
+        Whether windows were read at all phases of the lattice, or at its own alone.
     """
 
     size: int
@@ -53,13 +60,16 @@ class EvidenceMap:
     log10_lr_specific: Doubles
     q_real: Doubles
     q_generated: Doubles
+    phase_y: NDArray[np.intp]
+    phase_x: NDArray[np.intp]
     generated: Mask | None
     reference: Mask | None
     rate: float
+    searched: bool
 
     @property
     def array(self) -> NDArray[np.float32]:
-        """All layers, in the order of `LAYERS`, shape (4, h, w)."""
+        """All layers, in the order of `LAYERS`, shape (6, h, w)."""
         return np.stack([getattr(self, name) for name in LAYERS]).astype(np.float32)
 
 
@@ -80,30 +90,42 @@ def draw_map(fields: Fields, windows: WindowSize, rate: float) -> EvidenceMap:
     Returns
     -------
     EvidenceMap
-        The map.
+        The map; of windows that are read at all phases, where the calibration knows of that and
+        the fields hold them.
     """
-    dense = windows.odds(fields, CELL)
-    every = windows.step // CELL
-    tested = dense[0, ::every, ::every]
+    held: Null = windows
+    if windows.search is not None and fields.moved:
+        held, seen = windows.search, windows.search.of_image(fields, windows.size, CELL)
+    else:
+        dense = windows.odds(fields, CELL)
+        seen = Searched(dense, dense[0], np.zeros(dense.shape, np.intp))
+    dense, shape, every = seen.odds, seen.alike.shape, windows.step // CELL
     found: dict[str, Doubles] = {}
     flagged: dict[str, Mask | None] = {}
     separates = windows.generated.mean() > windows.real.mean()
-    for name, scores, sign in (("real", windows.real, 1.0), ("generated", windows.generated, -1.0)):
-        adjusted = adjusted_p(sign * tested, np.sort((sign * scores).ravel()))
-        level = calibrated_level(windows, name == "real", rate)
-        owned = adjusted[_owner(dense.shape[1:], windows, tested.shape)]
+    for name, high, null in (
+        ("real", dense[0], held.real),
+        ("generated", -seen.alike, -held.generated),
+    ):
+        adjusted = adjusted_p(high[::every, ::every], np.sort(null.ravel()))
+        level = calibrated_level(held, name == "real", rate)
+        owned = adjusted[_owner(shape, windows.size, windows.step, adjusted.shape)]
         found[name] = owned
         flagged[name] = (owned < level) if separates and level > 0 else None
     side = windows.size // CELL
+    nearest = seen.phase[:, *_owner(shape, windows.size, CELL, shape)]
     return EvidenceMap(
         size=windows.size,
         log10_lr=_covering(dense[0], side) / _LN10,
         log10_lr_specific=_covering(dense[1], side) / _LN10,
         q_real=found["real"],
         q_generated=found["generated"],
+        phase_y=nearest[0],
+        phase_x=nearest[1],
         generated=flagged["real"],
         reference=flagged["generated"],
         rate=rate,
+        searched=held is not windows,
     )
 
 
@@ -130,12 +152,12 @@ def adjusted_p(scores: Doubles, null: Doubles) -> Doubles:
     return adjusted.reshape(scores.shape)
 
 
-def calibrated_level(windows: WindowSize, real: bool, rate: float) -> float:
+def calibrated_level(windows: Null, real: bool, rate: float) -> float:
     """Give the level below which an adjusted p-value is flagged.
 
     Parameters
     ----------
-    windows : WindowSize
+    windows : WindowSize or Search
         Calibration of the windows.
     real : bool
         Whether reference images are the null; the generator's otherwise.
@@ -164,7 +186,7 @@ def calibrated_level(windows: WindowSize, real: bool, rate: float) -> float:
 
 
 @lru_cache(maxsize=16)
-def _smallest(windows: WindowSize) -> tuple[Doubles, Doubles]:
+def _smallest(windows: Null) -> tuple[Doubles, Doubles]:
     """Give, for either class, the smallest adjusted p-value of each image, ascending."""
     found = []
     for scores in (windows.real, -windows.generated):
@@ -182,14 +204,14 @@ def _smallest(windows: WindowSize) -> tuple[Doubles, Doubles]:
 
 
 def _owner(
-    dense: tuple[int, ...], windows: WindowSize, tested: tuple[int, ...]
+    dense: tuple[int, ...], size: int, step: int, tested: tuple[int, ...]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Give, for each cell, the tested window whose middle lies nearest."""
     numbers = []
     for starts, count in zip(dense, tested, strict=True):
-        cells = starts + windows.size // CELL - 1
+        cells = starts + size // CELL - 1
         middle = (np.arange(cells) + 0.5) * CELL
-        nearest = np.floor((middle - windows.size / 2) / windows.step + 0.5).astype(np.intp)
+        nearest = np.floor((middle - size / 2) / step + 0.5).astype(np.intp)
         numbers.append(np.clip(nearest, 0, count - 1))
     rows, columns = np.ix_(numbers[0], numbers[1])
     return rows, columns
@@ -198,14 +220,9 @@ def _owner(
 def _covering(odds: Doubles, side: int) -> Doubles:
     """Average, over each cell, all windows that cover it."""
     found, counted = (
-        _boxes(np.pad(values, side - 1), side) for values in (odds, np.ones_like(odds))
+        box_sums(np.pad(values, side - 1), side) for values in (odds, np.ones_like(odds))
     )
     return found / counted
-
-
-def _boxes(field: Doubles, side: int) -> Doubles:
-    rows = sliding_window_view(field, side, axis=0).sum(axis=-1)
-    return np.asarray(sliding_window_view(rows, side, axis=1).sum(axis=-1))
 
 
 def share(flagged: Mask | None) -> float | None:

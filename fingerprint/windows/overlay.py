@@ -98,8 +98,9 @@ def draw_overlay(
     ]
     canvas.legend(handles, labels, loc="outside lower center", fontsize=8, frameon=False)
     name = "".join(c if c.isprintable() else "?" for c in generator)[:60]
+    phases = "any phase" if found.searched else "phase not searched"
     axes.set_title(
-        f"{name}: windows of {found.size} pixels, false alarms at most {found.rate:.3g}",
+        f"{name}: windows of {found.size} pixels, {phases}, false alarms at most {found.rate:.3g}",
         fontsize=9,
         parse_math=False,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Protocol
@@ -39,6 +39,10 @@ class Options(Protocol):
     @property
     def window(self) -> int | None:
         """Side of the windows."""
+
+    @property
+    def mapped(self) -> bool:
+        """Whether a map is drawn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +205,11 @@ class Reading:
         if judge is None or best.score is None:
             return None
         rate = self.options.fpr / len(self.bank)
-        found = draw_map(self._fields_of(judge.fingerprint), judge.windows, rate)
+        fields = self._fields.get(best.fingerprint)
+        if fields is None or (judge.windows.search is not None and not fields.moved):
+            # Of a large bank, sums at all phases of all fingerprints would fill the memory.
+            (fields,) = self._read([judge.fingerprint], searched=judge.windows.search is not None)
+        found = draw_map(fields, judge.windows, rate)
         if _as_drawn(judge.fingerprint, best):
             return found
         return replace(found, generated=None, reference=None)
@@ -223,19 +231,24 @@ class Reading:
             and f.preparation == asked.preparation
             and f.denoiser.digest == asked.denoiser.digest
         ]
+        searched = self.options.mapped and len(alike) == 1
+        for fingerprint, found in zip(alike, self._read(alike, searched), strict=True):
+            self._fields[fingerprint.name] = found
+
+    def _read(self, alike: Sequence[Fingerprint], searched: bool) -> Iterator[Fields]:
         each = [weights_of(f) for f in alike]
         together = Weights(
             tuple(kind for w in each for kind in w.kinds),
             tuple(pattern for w in each for pattern in w.patterns),
         )
-        pixels = Degradation(asked.preparation).apply(self.image.rgb_hwc)
-        found = fields_of(pixels, self.residual_for(asked.denoiser), together)
+        pixels = Degradation(alike[0].preparation).apply(self.image.rgb_hwc)
+        residual = self.residual_for(alike[0].denoiser)
+        found = fields_of(pixels, residual, together, searched=searched)
         start = 0
-        for fingerprint, weights in zip(alike, each, strict=True):
+        for weights in each:
             end = start + len(weights.kinds)
-            self._fields[fingerprint.name] = replace(
-                found, kinds=weights.kinds, sums=found.sums[start:end]
-            )
+            # Sums at all phases are those of one fingerprint.
+            yield replace(found, kinds=weights.kinds, sums=found.sums[start:end])
             start = end
 
 

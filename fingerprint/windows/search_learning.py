@@ -1,0 +1,134 @@
+"""The calibration of windows whose phase is searched.
+
+Weights of the parts that were learned at the lattice's own phase are too trusting elsewhere: the
+largest of 64 scores finds what photographs have of a period. So the weights are learned anew, of
+every window at the phase where it speaks loudest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fp.fingerprint.estimators import Labels
+from fp.fingerprint.fitting.crossfit import Groups
+from fp.fingerprint.fitting.fusion import Fusion, fuse, newton
+from fp.fingerprint.windows.fields import Fields
+from fp.fingerprint.windows.searching import (
+    Mixture,
+    Readings,
+    Search,
+    chosen,
+    mixed,
+    read,
+    together,
+)
+
+Doubles = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Indices = NDArray[np.intp]
+
+_ROUNDS = 3
+
+
+def learn_search(
+    size: int,
+    fields: Sequence[Fields],
+    start: Fusion,
+    starts: Mapping[int, Fusion],
+    specific: Flags,
+    labels: Labels,
+    groups: Groups,
+    dealt: Indices,
+) -> Search:
+    """Learn weights for windows of unknown phase, and calibrate them.
+
+    Parameters
+    ----------
+    size : int
+        Side of the windows in pixels.
+    fields : sequence of Fields
+        Sums of M images at all phases, by patterns that had not seen them.
+    start : Fusion
+        Weights at the lattice's own phase; parts of weight 0 have no say here either.
+    starts : mapping of int to Fusion
+        The same without the images of each fold.
+    specific : ndarray of bool, shape (K,)
+        Which parts speak of the generator.
+    labels : ndarray of bool, shape (M,)
+        True for the generator's images.
+    groups : ndarray of int, shape (M,)
+        Source group of each image.
+    dealt : ndarray of int, shape (M,)
+        Fold of each image.
+
+    Returns
+    -------
+    Search
+        The calibration; every score is by weights from the other folds.
+    """
+    used = (start.weights != 0).any(axis=0) | specific
+    beside = together([read(each, size, size) for each in fields])
+    held: dict[int, tuple[Mixture, Mixture]] = {}
+    for fold, begun in starts.items():
+        inside = dealt != fold
+        known = (chosen(beside, inside), labels[inside], groups[inside])
+        found = _weights(*known, begun, used, specific)
+        for number in np.flatnonzero(~inside).tolist():
+            held[number] = _mixtures(read(fields[number], size, size // 2), found)
+    mixtures = np.array([[each.whole for each in held[n]] for n in range(labels.size)])
+    alone = mixtures[:, :, ::2, ::2]
+    taught = np.repeat(labels, alone[0, 0].size)
+    scale = np.array([_slope(alone[:, row], taught) for row in range(2)])
+    whole = _weights(beside, labels, groups, start, used, specific)
+    a, b = scale[0]
+    alike = np.stack([held[n][0].alike for n in range(labels.size)])
+    real, generated = a * mixtures[~labels, 0] - b, a * alike[labels] - b
+    return Search(whole.weights, whole.offsets, scale, real, generated)
+
+
+def _weights(
+    readings: Readings,
+    labels: Labels,
+    groups: Groups,
+    start: Fusion,
+    used: Flags,
+    specific: Flags,
+) -> Fusion:
+    """Learn in turn where each window speaks loudest, and how much its parts weigh there."""
+    found = start
+    each = readings.own[0, 0].size
+    taught, sources = np.repeat(labels, each), np.repeat(groups, each)
+    for _ in range(_ROUNDS):
+        loudest = mixed(readings.log_odds(found.weights[0], float(found.offsets[0]))).phase
+        columns = readings.at(loudest).reshape(len(readings.own), -1).T
+        fitted = fuse(columns[:, used], specific[used], taught, sources, newton)
+        weights = np.zeros_like(start.weights)
+        weights[:, used] = fitted.weights
+        found = _rescaled(readings, Fusion(weights, fitted.offsets), taught)
+    return found
+
+
+def _rescaled(readings: Readings, found: Fusion, taught: Labels) -> Fusion:
+    """Give weights the strength that their mixture has: maxima speak louder than they mean."""
+    scale = [_slope(mixture.whole, taught) for mixture in _mixtures(readings, found)]
+    weights = np.stack([w * np.float32(a) for w, (a, _) in zip(found.weights, scale, strict=True)])
+    offsets = [a * offset + b for offset, (a, b) in zip(found.offsets, scale, strict=True)]
+    return Fusion(weights, np.array(offsets))
+
+
+def _mixtures(readings: Readings, found: Fusion) -> tuple[Mixture, Mixture]:
+    first, second = (
+        mixed(readings.log_odds(found.weights[row], float(found.offsets[row]))) for row in range(2)
+    )
+    return first, second
+
+
+def _slope(mixture: Doubles, taught: Labels) -> tuple[float, float]:
+    """Calibrate a mixture; a slope that would turn it round is next to none."""
+    weights, offset = newton(mixture.reshape(-1, 1), taught)
+    if weights[0] > 0:
+        return float(weights[0]), offset
+    return 1e-9, 0.0

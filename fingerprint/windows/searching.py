@@ -1,0 +1,295 @@
+"""Windows whose phase of the lattice is not known: what they say over all phases together.
+
+A region that was pasted at another place than a multiple of the lattice keeps its pattern at
+another phase. So a window is read at every phase, and what it says is the log odds of a mixture of
+them, calibrated as such on held-out windows that were read alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fp.fingerprint.windows.fields import CELL, MOVING, Fields, box_sums
+from fp.fingerprint.windows.phases import PERIOD
+
+Doubles = NDArray[np.float64]
+Floats = NDArray[np.float32]
+Indices = NDArray[np.intp]
+
+OWN = 0.5
+"""Weight of the lattice's own phase, the one that begins at the first pixel; the other half is
+shared by all."""
+
+PHASES = PERIOD**2
+
+_BAND = 64  # rows of windows that are scored at once, so that memory stays flat
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """Scores of windows by each part, at the lattice's own phase and at all.
+
+    Parameters
+    ----------
+    own : ndarray of float64, shape (K, ...)
+        Scores at the lattice's own phase, by the whole patterns.
+    moved : dict of int to ndarray of float32, shape (Q, Q, ...)
+        By the number of the part, of those that move: the scores as if the lattice began at pixel
+        (y, x), by what of their patterns repeats every Q pixels, Q a divisor of 8.
+    """
+
+    own: Doubles
+    moved: dict[int, Floats]
+
+    def at(self, phase: Indices) -> Doubles:
+        """Give all parts' scores at one phase each.
+
+        Parameters
+        ----------
+        phase : ndarray of int, shape (...)
+            0 for the lattice's own, 1 + 8 y + x for the others.
+
+        Returns
+        -------
+        ndarray of float64, shape (K, ...)
+            The scores.
+        """
+        found = self.own.copy()
+        y, x = np.divmod(np.maximum(phase - 1, 0), PERIOD)
+        for number, values in self.moved.items():
+            side = len(values)
+            flat = values.reshape(side * side, -1)
+            place = (y % side * side + x % side).ravel()
+            there = flat[place, np.arange(place.size)].reshape(phase.shape)
+            found[number] = np.where(phase > 0, there, self.own[number])
+        return found
+
+    def log_odds(self, weights: Floats, offset: float) -> Iterator[Doubles]:
+        """Give the log odds at each phase, in the order of `at`; at first the lattice's own."""
+        # Part by part: the bits must not depend on how many windows there are.
+        still = np.full(self.own.shape[1:], -offset)
+        own = still.copy()
+        each = weights.astype(np.float64)
+        for number, values in enumerate(self.own):
+            own += each[number] * values
+            if number not in self.moved:
+                still += each[number] * values
+        yield own
+        for y in range(PERIOD):
+            for x in range(PERIOD):
+                found = still.copy()
+                for number, planes in self.moved.items():
+                    found += each[number] * planes[y % len(planes), x % len(planes)]
+                yield found
+
+
+def read(fields: Fields, size: int, step: int) -> Readings:
+    """Score all windows of one size by each part at all phases.
+
+    Parameters
+    ----------
+    fields : Fields
+        Sums over the cells of an image, with those at other phases.
+    size, step : int
+        Side of the windows and distance of neighbours in pixels, multiples of 16.
+
+    Returns
+    -------
+    Readings
+        The scores, of shape (rows, columns) each.
+    """
+    cells, every = size // CELL, step // CELL
+    energy, count = (box_sums(f, cells)[::every, ::every] for f in (fields.energy, fields.count))
+    below = {"tile": np.sqrt(3.0 * size**2 * energy), "cyclic": count}
+    moved = {}
+    numbers = [number for number, kind in enumerate(fields.kinds) if kind in MOVING]
+    for number, sums in zip(numbers, fields.moved, strict=True):
+        under = below[fields.kinds[number]]
+        share = np.divide(1.0, under, out=np.zeros_like(under), where=under > 0)
+        moved[number] = _boxes_of_planes(sums, cells, every) * share.astype(np.float32)
+    return Readings(fields.scores(size, step), moved)
+
+
+def _boxes_of_planes(planes: Floats, cells: int, every: int) -> Floats:
+    """Sum many planes (Q, Q, h, w) over squares of cells; as `box_sums`, without its views."""
+    down, across = ((n - cells) // every * every + 1 for n in planes.shape[2:])
+    rows = reduce(np.add, (planes[:, :, i : i + down : every] for i in range(cells)))
+    return reduce(np.add, (rows[..., i : i + across : every] for i in range(cells)))
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """What windows say over all phases, of one shape.
+
+    Parameters
+    ----------
+    whole : ndarray of float64
+        log(exp(L_0) / 2 + sum over all phases of exp(L_p) / 128): half of the weight beforehand
+        lies on the lattice's own phase.
+    alike : ndarray of float64
+        log(sum over all phases of exp(L_p)): the same wherever the lattice lies.
+    phase : ndarray of int
+        The phase that has most of `whole`, in the order of `Readings.at`.
+    """
+
+    whole: Doubles
+    alike: Doubles
+    phase: Indices
+
+
+def mixed(log_odds: Iterator[Doubles]) -> Mixture:
+    """Join the log odds at all phases.
+
+    Parameters
+    ----------
+    log_odds : iterator of ndarray of float64, all of one shape
+        Those at the lattice's own phase, then at all 64.
+
+    Returns
+    -------
+    Mixture
+        What they say together.
+    """
+    most = next(log_odds) + np.log(OWN)
+    whole, phase = most.copy(), np.zeros(most.shape, np.intp)
+    alike = np.full(most.shape, -np.inf)
+    for number, values in enumerate(log_odds, start=1):
+        alike = np.logaddexp(alike, values)
+        values += np.log((1 - OWN) / PHASES)
+        above = values > most
+        most[above], phase[above] = values[above], number
+    whole = np.logaddexp(whole, alike + np.log((1 - OWN) / PHASES))
+    return Mixture(whole, alike, phase)
+
+
+@dataclass(frozen=True, eq=False)
+class Searched:
+    """What an image's windows say, read at all phases.
+
+    Parameters
+    ----------
+    odds : ndarray of float64, shape (2, rows, columns)
+        Log odds: of all parts, and of those that speak of the generator.
+    alike : ndarray of float64, shape (rows, columns)
+        The same of all parts, up to a constant, with all phases alike: of a picture that was
+        cropped off its lattice it is what it was.
+    phase : ndarray of int, shape (2, rows, columns)
+        Row and column in 0 to 7 of the pixel at which the lattice of a window most likely begins.
+    """
+
+    odds: Doubles
+    alike: Doubles
+    phase: Indices
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """Calibration of windows of one size whose phase is searched.
+
+    Parameters
+    ----------
+    weights : ndarray of float32, shape (2, K)
+        Joins the scores of the parts at one phase: row 0 all of them, row 1 those that speak of
+        the generator alone.
+    offsets : ndarray of float64, shape (2,)
+        What is subtracted.
+    scale : ndarray of float64, shape (2, 2)
+        Of each row slope a >= 0 and offset b of the logistic regression on the mixture.
+    real : ndarray of float64, shape (n, rows, columns)
+        Held-out log odds (row 0) of the windows of each reference image of the calibration, half
+        overlapping: what is too high is held against them.
+    generated : ndarray of float64, shape (n, rows, columns)
+        The same of the generator's images with all phases alike: what is too low for the generator
+        wherever its lattice lies is held against them.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit each other or a value is not finite.
+
+    Notes
+    -----
+    With the parts' scores s_k at the lattice's own phase (0) and at each phase p of 8 x 8 pixels,
+    L_p = sum_k w_k s_k(p) - o, and the log odds of a window are
+    a log(exp(L_0) / 2 + (1 / 128) sum_p exp(L_p)) - b: half of the weight beforehand lies on the
+    lattice as the generator draws it, the other half on all phases alike. With all of it alike they
+    are a log(sum_p exp(L_p)) - b. `spectrum` does not move. What does not repeat every 8 pixels is
+    read at the lattice's own phase alone.
+    """
+
+    weights: Floats
+    offsets: Doubles
+    scale: Doubles
+    real: Doubles
+    generated: Doubles
+
+    def __post_init__(self) -> None:
+        if self.weights.ndim != 2 or len(self.weights) != 2 or self.offsets.shape != (2,):
+            raise ValueError("the weights of a search are not (2, K)")
+        if self.scale.shape != (2, 2) or (self.scale[:, 0] < 0).any():
+            raise ValueError("the scale of a search is not (2, 2) with slopes of at least 0")
+        for scores in (self.real, self.generated):
+            if scores.ndim != 3 or scores.shape[1:] != self.real.shape[1:]:
+                raise ValueError("the searched scores do not fit each other")
+        for values in (self.weights, self.offsets, self.scale, self.real, self.generated):
+            if not np.isfinite(values).all():
+                raise ValueError("a score or weight of a search is not finite")
+
+    def of_image(self, fields: Fields, size: int, step: int) -> Searched:
+        """Give what an image's windows say, and where their lattice lies.
+
+        Parameters
+        ----------
+        fields : Fields
+            Sums over its cells, with those at other phases.
+        size, step : int
+            Side of the windows and distance of neighbours in pixels, multiples of 16.
+
+        Returns
+        -------
+        Searched
+            What they say.
+        """
+        cells, every = size // CELL, step // CELL
+        rows = (fields.energy.shape[0] - cells) // every + 1
+        found = []
+        for first in range(0, rows, _BAND):
+            last = min(rows, first + _BAND)
+            band = fields.rows(first * every, (last - 1) * every + cells)
+            found.append(self.of(read(band, size, step)))
+        odds, alike, phase = (
+            np.concatenate([getattr(each, name) for each in found], axis=-2)
+            for name in ("odds", "alike", "phase")
+        )
+        return Searched(odds, alike, phase)
+
+    def of(self, readings: Readings) -> Searched:
+        """Give what windows that were read say."""
+        whole, specific = (
+            mixed(readings.log_odds(self.weights[row], float(self.offsets[row])))
+            for row in range(2)
+        )
+        (a, b), (c, d) = self.scale
+        phase = np.stack(np.divmod(np.maximum(whole.phase - 1, 0), PERIOD))
+        odds = np.stack([a * whole.whole - b, c * specific.whole - d])
+        return Searched(odds, a * whole.alike - b, phase)
+
+
+def together(readings: Sequence[Readings]) -> Readings:
+    """Put the windows of several images behind each other: shape (K, n, ...) and (Q, Q, n, ...)."""
+    moved = {
+        number: np.stack([each.moved[number] for each in readings], axis=2)
+        for number in readings[0].moved
+    }
+    return Readings(np.stack([each.own for each in readings], axis=1), moved)
+
+
+def chosen(readings: Readings, images: Indices | NDArray[np.bool_]) -> Readings:
+    """Take some of the images of `together`."""
+    moved = {number: planes[:, :, images] for number, planes in readings.moved.items()}
+    return replace(readings, own=readings.own[:, images], moved=moved)
