@@ -182,10 +182,7 @@ def reach(condition: str, conditions: Sequence[str]) -> tuple[float, float] | No
         return None
     kind, strength = found.around[1], found.strength
     others = [o.strength for o in map(_varying, conditions) if o and o.around == found.around]
-    rungs = sorted({NEUTRAL[kind], *others})
-    place = rungs.index(strength)
-    halves = np.diff(rungs) / 2 if len(rungs) > 1 else np.zeros(1)
-    before, after = halves[max(place - 1, 0)], halves[min(place, halves.size - 1)]
+    before, after = _halves({NEUTRAL[kind], *others}, strength, 0.0)
     # Far from its neighbours a rung reaches to half of itself, and nowhere beyond what can be.
     low = max(strength - before, strength / 2, KINDS[kind].lowest)
     high = min(strength + after, KINDS[kind].highest)
@@ -197,25 +194,25 @@ def reach(condition: str, conditions: Sequence[str]) -> tuple[float, float] | No
 
 def _qualities(condition: str, conditions: Sequence[str], place: int) -> tuple[float, float]:
     """Give the qualities that the coding at a place of a chain stands for."""
-    steps = condition.split("+")
-    quality = float(steps[place].partition(":")[2])
-    rungs = {quality}
-    for other in conditions:
-        others = other.split("+")
-        if len(others) == len(steps):
-            kind, _, number = others[place].partition(":")
-            if [*others[:place], kind, *others[place + 1 :]] == [
-                *steps[:place],
-                steps[place].partition(":")[0],
-                *steps[place + 1 :],
-            ]:
-                rungs.add(float(number))
+    steps = list(Degradation(condition).steps())
+    coding, quality = steps[place]
+    others = [list(Degradation(other).steps()) for other in conditions]
+    alike = [other for other in others if _less(other, place) == _less(steps, place)]
+    rungs = {other[place][1] for other in alike if len(other) > place and other[place][0] == coding}
+    below, above = _halves({quality, *rungs}, quality, _ALONE)
+    return max(quality - below, 1.0), min(quality + above, 98.0)
+
+
+def _less(steps: list[tuple[str, float]], place: int) -> list[tuple[str, float]]:
+    return steps[:place] + steps[place + 1 :]
+
+
+def _halves(rungs: set[float], rung: float, alone: float) -> tuple[float, float]:
+    """Give half of the way to the next rung below and above; beyond an end as far as before it."""
     ordered = sorted(rungs)
-    at = ordered.index(quality)
-    halves = np.diff(ordered) / 2 if len(ordered) > 1 else np.array([_ALONE])
-    low = quality - halves[max(at - 1, 0)]
-    high = quality + halves[min(at, halves.size - 1)]
-    return max(float(low), 1.0), min(float(high), 98.0)
+    halves = np.diff(ordered) / 2 if len(ordered) > 1 else np.array([alone])
+    at = ordered.index(rung)
+    return float(halves[max(at - 1, 0)]), float(halves[min(at, halves.size - 1)])
 
 
 def strengths(condition: str, conditions: Sequence[str], keys: Sequence[str]) -> Doubles:
