@@ -38,7 +38,7 @@ class Described:
         """The same as a line of text."""
         told = "  hides the generator" if self.hidden else ""
         accuracy = f"{100 * self.accuracy:5.1f} %"
-        return f"{self.condition:<14} {accuracy}  {self.auc:.3f}  p = {self.p:.3f}{told}"
+        return f"{self.condition:<19} {accuracy}  {self.auc:.3f}  p = {self.p:.3f}{told}"
 
 
 def describe(fingerprint: Fingerprint) -> list[Described]:
