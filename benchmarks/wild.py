@@ -127,12 +127,15 @@ def degraded(condition):
     return lambda image, index: Degradation(condition).apply(image)
 
 
+def key_of(image):
+    return hashlib.sha256(image.tobytes()).hexdigest()
+
+
 def taught(condition):
     """Give what training images go through for a rung of the ladder, as `fp extract` does it."""
 
     def change(image, index):
-        key = hashlib.sha256(image.tobytes()).hexdigest()
-        return Degradation(version(condition, LADDER, key)).apply(image)
+        return Degradation(version(condition, LADDER, key_of(image))).apply(image)
 
     return change
 
@@ -167,14 +170,9 @@ def learn(work, generator, ladder, prefix, change, side, seed, shuffled=False):
     stacks = [
         both(work, generator, name, change(c), train) for name, c in zip(names, ladder, strict=True)
     ]
-    keys = [
-        hashlib.sha256(image.tobytes()).hexdigest()
-        for name, place in zip(("real", generator), train, strict=True)
-        for image in np.array(pictures(name))[place]
-    ]
-    found = learning.learn(
-        METHOD, stacks, labels, groups, Augmentation(ladder), seed=seed, keys=keys
-    )
+    whole = zip(map(pictures, ("real", generator)), train, strict=True)
+    keys = [key_of(images[place]) for images, places in whole for place in places]
+    found = learning.learn(METHOD, stacks, labels, groups, keys, Augmentation(ladder), seed=seed)
     return fingerprint_of(found, side, labels)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from fp.denoisers.degradations import Pixels
 from fp.denoisers.residual import Residual
 from fp.fingerprint.conditions import gate
-from fp.fingerprint.conditions.experts import Conditions, tested, view
+from fp.fingerprint.conditions.experts import Conditions, view
 from fp.fingerprint.conditions.hypotheses import Hypothesis, check_any, hypotheses
 from fp.fingerprint.conditions.phases import is_searched, looks, mean_ratio, p_jointly
 from fp.fingerprint.deciding.decision import Rule
@@ -174,7 +174,10 @@ def judge_accounts(
     def shared(p: float, evidence: float) -> float:
         return min(1.0, len(inside) * corrected(p, evidence))
 
-    heard = [_heard(path, reading, fingerprint, rule, fpr, shared) for reading in inside]
+    def judged(reading: Reading) -> list[Attribution]:
+        return _judged(path, reading, fingerprint, rule, fpr, shared)
+
+    heard = [_heard(reading, judged, rule) for reading in inside]
     best = max((rows[0] for rows in heard), key=_plausible_evidence)
     dissent = [row for rows in heard for row in rows if row.decision != "supports_reference"]
     if best.decision == "supports_reference" and dissent:
@@ -184,19 +187,13 @@ def judge_accounts(
 
 
 def _heard(
-    path: str,
-    reading: Reading,
-    fingerprint: Fingerprint,
-    rule: Rule,
-    fpr: float,
-    corrected: Corrected,
+    reading: Reading, judged: Callable[[Reading], list[Attribution]], rule: Rule
 ) -> list[Attribution]:
     """Judge a reading, and where its condition is unclear let the second expert be heard too."""
-    rows = _judged(path, reading, fingerprint, rule, fpr, corrected)
+    rows = judged(reading)
     if reading.second == reading.expert:
         return rows
-    other = replace(reading, expert=reading.second)
-    others = {row.decision for row in _judged(path, other, fingerprint, rule, fpr, corrected)}
+    others = {row.decision for row in judged(replace(reading, expert=reading.second))}
     return [
         row
         if row.decision == "inconclusive" or others == {row.decision}
@@ -276,9 +273,11 @@ def expert_judge(fingerprint: Fingerprint, index: int, searched: bool) -> Judge:
     """Give the judge of an expert, made once and gone with the fingerprint."""
     held: dict[Any, Judge] = vars(fingerprint).setdefault(_EXPERTS, {})
     if (index, searched) not in held:
-        held[index, searched] = Judge(
-            view(fingerprint, index, searched), tested(fingerprint, index, searched)
-        )
+        assert fingerprint.conditions is not None
+        seen, scores = view(fingerprint, index, searched), None
+        if (worst := fingerprint.conditions.tested(index, searched)) is not None:
+            scores = replace(seen.calibration, real=worst.real, generated=worst.generated)
+        held[index, searched] = Judge(seen, scores)
     return held[index, searched]
 
 

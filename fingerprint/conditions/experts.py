@@ -13,7 +13,7 @@ from fp.fingerprint.conditions.gate import Gate
 from fp.fingerprint.conditions.ladder import ends
 
 if TYPE_CHECKING:
-    from fp.fingerprint.fingerprint import Calibration, Fingerprint, Joined
+    from fp.fingerprint.fingerprint import Fingerprint, Joined
 
 FloatArray = NDArray[np.float32]
 Scores = NDArray[np.float64]
@@ -158,11 +158,10 @@ class Conditions:
         """Conditions in their order."""
         return tuple(expert.condition for expert in self.experts)
 
-    @property
-    def has_tests(self) -> bool:
-        """Whether p-values come from the worst case, or conditions have a prior."""
-        places = [place for expert in self.experts for place in (expert, expert.searched)]
-        return self.gate.log_prior.size > 0 or any(place.tested is not None for place in places)
+    def tested(self, index: int, searched: bool) -> Tested | None:
+        """Give what the p-values of an expert come from, for a phase that is searched or known."""
+        expert = self.experts[index]
+        return expert.searched.tested if searched else expert.tested
 
     def read(self, stack: NDArray[np.float32]) -> tuple[int, float, int]:
         """Say which expert an image comes to, and how ordinary it is there.
@@ -230,27 +229,3 @@ def view(fingerprint: Fingerprint, index: int, searched: bool) -> Fingerprint:
         joined=joined,
         conditions=None,
     )
-
-
-def tested(fingerprint: Fingerprint, index: int, searched: bool) -> Calibration:
-    """Give what an expert's p-values come from.
-
-    Parameters
-    ----------
-    fingerprint : Fingerprint
-        A fingerprint with conditions.
-    index : int
-        Number of the expert.
-    searched : bool
-        Whether its score is the largest over all phases.
-
-    Returns
-    -------
-    Calibration
-        With the scores in the worst case, or as they are in older files.
-    """
-    assert fingerprint.conditions is not None
-    expert = fingerprint.conditions.experts[index]
-    found = expert.searched if searched else expert
-    scores = found.tested or found
-    return replace(fingerprint.calibration, real=scores.real, generated=scores.generated)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -230,8 +231,6 @@ def strengths(condition: str, conditions: Sequence[str], keys: Sequence[str]) ->
     ndarray of float64, shape (N,)
         Strengths; NaN where the rung has none that varies.
     """
-    if not varies(condition):
-        return np.full(len(keys), np.nan)
     found = [_varying(version(condition, conditions, key)) for key in keys]
     return np.array([np.nan if one is None else one.strength for one in found])
 
@@ -260,6 +259,7 @@ class _Varying:
         return f"{before}{kind}:{strength:.4g}{behind}"
 
 
+@cache
 def _varying(condition: str) -> _Varying | None:
     """Find the one step of a condition whose strength varies."""
     steps = Degradation(condition).steps()

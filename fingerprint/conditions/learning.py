@@ -36,11 +36,11 @@ def learn(
     stacks: Sequence[Stacks],
     labels: Labels,
     groups: Groups,
+    keys: Sequence[str],
     augmentation: Augmentation,
     folds: int = 10,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
-    keys: Sequence[str] = (),
 ) -> Conditions:
     """Learn an expert for every condition, and the gate.
 
@@ -54,6 +54,8 @@ def learn(
         True for the generator's images.
     groups : ndarray of int, shape (N,)
         Source group of each image; all versions of a group lie in one fold.
+    keys : sequence of str
+        What the versions of each image hang on, see `fp.fingerprint.conditions.ladder.version`.
     augmentation : Augmentation
         The conditions.
     folds : int
@@ -62,9 +64,6 @@ def learn(
         Seed of folds and of what calibrates.
     progress : callable, optional
         Called with the number of experts done and their total.
-    keys : sequence of str
-        What each image's versions hang on, see `fp.fingerprint.conditions.ladder.version`; none
-        where every image went through the rungs themselves.
 
     Returns
     -------
@@ -87,15 +86,14 @@ def learn(
         ends(augmentation.conditions),
         log_prior(augmentation.conditions),
     )
-    where, rungs = np.stack(sent), augmentation.conditions
-    strength = np.full(where.shape, np.nan)
-    if keys:
-        strength = np.stack([strengths(rung, rungs, keys) for rung in rungs])
+    rungs = augmentation.conditions
+    first, second = np.stack(sent), np.stack(likeliest)
+    strength = np.stack([strengths(rung, rungs, keys) for rung in rungs])
     experts = []
     for k, condition in enumerate(rungs):
         own = {name: np.asarray(stacks[k][name]) for name in recipe.reads}
         learned = crossed.learn(recipe, own, labels, groups, dealt)
-        come = Sent.to(k, where, np.stack(likeliest), np.random.default_rng([seed, k]))
+        come = Sent.to(k, first, second, np.random.default_rng([seed, k]))
         versions = {name: come.taken([stack[name] for stack in stacks]) for name in recipe.reads}
         comparable = np.array([alike(condition, rung) for rung in rungs])[come.condition]
         known = np.where(comparable, strength[come.condition, come.image], np.nan)

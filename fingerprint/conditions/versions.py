@@ -97,17 +97,9 @@ def learn_versions(
         told = None if progress is None else partial(progress, "experts")
         # One thread: its sums have the same bits on every machine.
         with threadpool_limits(1, user_api="blas"):
-            return learn(
-                method,
-                stacks,
-                taught.labels,
-                taught.groups,
-                augmentation,
-                folds,
-                seed,
-                told,
-                [image.sha256 for image in taught.images],
-            )
+            keys = [image.sha256 for image in taught.images]
+            given = taught.labels, taught.groups, keys
+            return learn(method, stacks, *given, augmentation, folds, seed, told)
 
 
 def features_of(part: Pixels, residual: Residual, recipe: Recipe) -> dict[str, Array]:

@@ -30,6 +30,7 @@ from fp.fingerprint.store.schema import (
     parts,
     structure_faults,
     value_faults,
+    version_naming,
 )
 from fp.fingerprint.store.survey import Entry, survey
 
@@ -134,7 +135,10 @@ def elements_of(fingerprint: Fingerprint) -> dict[str, Value]:
     """
     check_name(fingerprint.name)
     try:
-        elements = dict(_elements(fingerprint))
+        found = dict(_elements(fingerprint))
+        # What an older fp can read in full says so.
+        stated = {"@encoding-type": ENCODING_TYPE, "@encoding-version": version_naming(found)}
+        elements: dict[str, Value] = {**stated, **found}
         faults = [f"{key.lstrip('@')} {what}" for key, what in value_faults(elements)]
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         faults = [f"{type(error).__name__}: {error}"]
@@ -246,19 +250,7 @@ def _entries(group: h5py.Group, place: Place) -> dict[str, Entry]:
     return entries
 
 
-def _version(fingerprint: Fingerprint) -> str:
-    windows, conditions = fingerprint.windows, fingerprint.conditions
-    if windows is not None and any(each.search is not None for each in windows.sizes):
-        return ENCODING_VERSION
-    if conditions is not None and conditions.has_tests:
-        return ENCODING_VERSION
-    return "1.2" if windows is not None or conditions is not None else "1.1"
-
-
 def _elements(fingerprint: Fingerprint) -> Iterator[tuple[str, Value]]:
-    yield "@encoding-type", ENCODING_TYPE
-    # What an older fp can read in full says so.
-    yield "@encoding-version", _version(fingerprint)
     for name in ("uuid", "name", "method", "created_utc", "tool_version"):
         yield f"@{name}", getattr(fingerprint, name)
     for name in ("parameters", "native_sizes", "formats", "environment"):

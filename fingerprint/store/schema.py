@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -294,6 +294,24 @@ def is_known(key: str, minor: int = KNOWN_MINOR) -> bool:
     if conditions.is_known(key, minor):
         return True
     return key in SCHEMA or in_history or (minor >= 1 and joined.is_known(key))
+
+
+def version_naming(keys: Iterable[str]) -> str:
+    """Give the first version, from 1.1 on, that names all elements.
+
+    Parameters
+    ----------
+    keys : iterable of str
+        Keys of the elements.
+
+    Returns
+    -------
+    str
+        The version.
+    """
+    held = list(keys)
+    named = (n for n in range(1, KNOWN_MINOR) if all(is_known(key, n) for key in held))
+    return f"1.{next(named, KNOWN_MINOR)}"
 
 
 def is_time(text: str) -> bool:

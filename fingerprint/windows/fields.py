@@ -155,11 +155,8 @@ class Fields:
             inside the window, 0 for windows smaller than one.
         """
         cells, every = size // CELL, step // CELL
-        energy, count = (
-            box_sums(field, cells)[::every, ::every] for field in (self.energy, self.count)
-        )
-        norm = np.sqrt(3.0 * size**2 * energy)
-        found = np.zeros((len(self.kinds), *energy.shape))
+        divisors = self.divisors(size, step)
+        found = np.zeros((len(self.kinds), *divisors["cyclic"].shape))
         for number, kind in enumerate(self.kinds):
             if kind == "spectrum":
                 blocks = cells - BLOCK // CELL + 1
@@ -168,10 +165,28 @@ class Fields:
                     inside = inside[: self.energy.shape[0] - cells + 1 : every]
                     found[number] = inside[:, : self.energy.shape[1] - cells + 1 : every]
                 continue
-            total = box_sums(self.sums[number], cells)[::every, ::every]
-            below = norm if kind == "tile" else count
+            total, below = box_sums(self.sums[number], cells)[::every, ::every], divisors[kind]
             np.divide(total, below, out=found[number], where=below > 0)
         return found
+
+    def divisors(self, size: int, step: int) -> dict[str, Doubles]:
+        """Give what the sums of windows are divided by, of each estimator of `MOVING`.
+
+        Parameters
+        ----------
+        size, step : int
+            As in `scores`.
+
+        Returns
+        -------
+        dict of str to ndarray of float64, shape (rows, columns)
+            ``tile``: |w| |r|; ``cyclic``: the number of pixels.
+        """
+        cells, every = size // CELL, step // CELL
+        energy, count = (
+            box_sums(field, cells)[::every, ::every] for field in (self.energy, self.count)
+        )
+        return {"tile": np.sqrt(3.0 * size**2 * energy), "cyclic": count}
 
 
 def box_sums(field: Doubles, side: int) -> Doubles:

@@ -22,6 +22,7 @@ from fp.fingerprint.windows.searching import (
     Search,
     chosen,
     mixed,
+    mixtures,
     read,
     together,
 )
@@ -77,15 +78,17 @@ def learn_search(
         known = (chosen(beside, inside), labels[inside], groups[inside])
         found = _weights(*known, begun, used, specific)
         for number in np.flatnonzero(~inside).tolist():
-            held[number] = _mixtures(read(fields[number], size, size // 2), found)
-    mixtures = np.array([[each.whole for each in held[n]] for n in range(labels.size)])
-    alone = mixtures[:, :, ::2, ::2]
+            held[number] = mixtures(
+                read(fields[number], size, size // 2), found.weights, found.offsets
+            )
+    wholes = np.array([[each.whole for each in held[n]] for n in range(labels.size)])
+    alone = wholes[:, :, ::2, ::2]
     taught = np.repeat(labels, alone[0, 0].size)
     scale = np.array([_slope(alone[:, row], taught) for row in range(2)])
     whole = _weights(beside, labels, groups, start, used, specific)
     a, b = scale[0]
     alike = np.stack([held[n][0].alike for n in range(labels.size)])
-    real, generated = a * mixtures[~labels, 0] - b, a * alike[labels] - b
+    real, generated = a * wholes[~labels, 0] - b, a * alike[labels] - b
     return Search(whole.weights, whole.offsets, scale, real, generated)
 
 
@@ -113,17 +116,13 @@ def _weights(
 
 def _rescaled(readings: Readings, found: Fusion, taught: Labels) -> Fusion:
     """Give weights the strength that their mixture has: maxima speak louder than they mean."""
-    scale = [_slope(mixture.whole, taught) for mixture in _mixtures(readings, found)]
+    scale = [
+        _slope(mixture.whole, taught)
+        for mixture in mixtures(readings, found.weights, found.offsets)
+    ]
     weights = np.stack([w * np.float32(a) for w, (a, _) in zip(found.weights, scale, strict=True)])
     offsets = [a * offset + b for offset, (a, b) in zip(found.offsets, scale, strict=True)]
     return Fusion(weights, np.array(offsets))
-
-
-def _mixtures(readings: Readings, found: Fusion) -> tuple[Mixture, Mixture]:
-    first, second = (
-        mixed(readings.log_odds(found.weights[row], float(found.offsets[row]))) for row in range(2)
-    )
-    return first, second
 
 
 def _slope(mixture: Doubles, taught: Labels) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.fingerprint.windows.fields import CELL, MOVING, Fields, box_sums
+from fp.fingerprint.windows.fields import CELL, MOVING, Fields
 from fp.fingerprint.windows.phases import PERIOD
 
 Doubles = NDArray[np.float64]
@@ -104,13 +104,11 @@ def read(fields: Fields, size: int, step: int) -> Readings:
         The scores, of shape (rows, columns) each.
     """
     cells, every = size // CELL, step // CELL
-    energy, count = (box_sums(f, cells)[::every, ::every] for f in (fields.energy, fields.count))
-    below = {"tile": np.sqrt(3.0 * size**2 * energy), "cyclic": count}
-    moved = {}
+    divisors, moved = fields.divisors(size, step), {}
     numbers = [number for number, kind in enumerate(fields.kinds) if kind in MOVING]
     for number, sums in zip(numbers, fields.moved, strict=True):
-        under = below[fields.kinds[number]]
-        share = np.divide(1.0, under, out=np.zeros_like(under), where=under > 0)
+        below = divisors[fields.kinds[number]]
+        share = np.divide(1.0, below, out=np.zeros_like(below), where=below > 0)
         moved[number] = _boxes_of_planes(sums, cells, every) * share.astype(np.float32)
     return Readings(fields.scores(size, step), moved)
 
@@ -165,6 +163,14 @@ def mixed(log_odds: Iterator[Doubles]) -> Mixture:
         most[above], phase[above] = values[above], number
     whole = np.logaddexp(whole, alike + np.log((1 - OWN) / PHASES))
     return Mixture(whole, alike, phase)
+
+
+def mixtures(readings: Readings, weights: Floats, offsets: Doubles) -> tuple[Mixture, Mixture]:
+    """Join the log odds at all phases by either row of weights, as `Search` has them."""
+    whole, specific = (
+        mixed(readings.log_odds(weights[row], float(offsets[row]))) for row in range(2)
+    )
+    return whole, specific
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,10 +276,7 @@ class Search:
 
     def of(self, readings: Readings) -> Searched:
         """Give what windows that were read say."""
-        whole, specific = (
-            mixed(readings.log_odds(self.weights[row], float(self.offsets[row])))
-            for row in range(2)
-        )
+        whole, specific = mixtures(readings, self.weights, self.offsets)
         (a, b), (c, d) = self.scale
         phase = np.stack(np.divmod(np.maximum(whole.phase - 1, 0), PERIOD))
         odds = np.stack([a * whole.whole - b, c * specific.whole - d])
