@@ -33,6 +33,7 @@ from fp.fingerprint.conditions.ladder import (
     LADDER,
     Augmentation,
     End,
+    alike,
     ends,
     log_prior,
     reach,
@@ -283,6 +284,40 @@ def test_strengths_are_those_of_the_versions():
     assert reach("blur:2", LADDER) == (1.75, 2.5) and reach("jpeg:75", LADDER) is None
 
 
+def test_learning_knows_of_chains_and_compares_like_strengths_alone(monkeypatch):
+    rungs = ("none", "jpeg:75", "blur:2", "blur:3", "blur:2+jpeg:75")
+    labels, stacks = fake_stacks(np.random.default_rng(6), shift=0.05, n=40)
+    keys = [f"image {n}" for n in range(40)]
+    asked = []
+
+    class Kept(Worst):
+        def tested(self, scores):
+            asked.append((self, scores))
+            return super().tested(scores)
+
+    monkeypatch.setattr(learning, "Worst", Kept)
+    # All rungs look alike, so that each sends versions to every other.
+    given = [stacks] * 5, labels, np.arange(40), keys, Augmentation(rungs), 4
+    found = learning.learn(recipe("lattice"), *given)
+    assert found.gate.log_prior.tolist() == log_prior(rungs)
+    for rung, expert, (one, many) in zip(
+        rungs, found.experts, zip(asked[::2], asked[1::2], strict=True), strict=True
+    ):
+        assert one[0] is many[0] and one[0].reach == reach(rung, rungs)
+        same = [strengths(other, rungs, keys) for other in rungs if alike(rung, other)]
+        known = np.isfinite(one[0].strength)
+        wanted = {(n, float(s[n])) for s in same for n in range(40)}
+        pairs = zip(one[0].image[known].tolist(), one[0].strength[known].tolist(), strict=True)
+        assert set(pairs) <= wanted and known.any() == bool(same)
+        # Each asks with every version that came, of a phase that is searched and of one known.
+        for (worst, scores), held in ((one, expert.searched), (many, expert)):
+            assert scores.shape == worst.image.shape
+            for label, kept in ((False, held.real), (True, held.generated)):
+                for image, score in zip(np.flatnonzero(labels == label), kept, strict=True):
+                    assert np.isclose(scores[worst.image == image], score).any()
+            assert (held.tested.real == worst.tested(scores).real).all()
+
+
 def test_the_worst_version_of_every_image_is_tested():
     labels = np.array([False, False, True, True])
     image = np.array([0, 1, 2, 3, 0, 2])
@@ -441,6 +476,7 @@ def test_a_rare_condition_needs_more_evidence():
         each.append(only.misfit)
     nearest = np.argmin(np.stack(each) - 2 * np.array([[0.0], [-5.0]]), axis=0)
     assert (rare.measure(rows).nearest == nearest).all()
+    assert (rare.measure(rows).likeliest == found.nearest).all()
     assert (found.nearest == np.argmin(each, axis=0)).all()
     assert (nearest == 1).sum() < (found.nearest == 1).sum()
     assert log_prior(("none", "jpeg:75", "blur:1+jpeg:75")) == [0.0, 0.0, CHAIN]

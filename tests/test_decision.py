@@ -1,5 +1,7 @@
 """From scores to answers: conformal p-values, both rules, and what the data cannot support."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import kstest
@@ -92,3 +94,13 @@ def test_calibration_refuses_what_is_no_calibration():
         calibration([np.nan], [1.0])
     with pytest.raises(ValueError, match="real_sha256 has 0 entries for 1 scores"):
         Calibration(np.ones(1), np.ones(1), (), ("g",), ("r",), ("g",), "test")
+
+
+def test_p_values_come_from_what_is_tested_and_means_from_the_calibration():
+    made = calibration([0.0, 1.0, 2.0], [8.0, 9.0, 10.0])
+    worse = replace(made, real=made.real + 6, generated=made.generated - 6)
+    plain, tested = (decide(7.0, made, "conformal", 0.3, tested=t) for t in (None, worse))
+    assert (plain.p_real, plain.p_generated) == (1 / 4, 1 / 4)
+    assert (tested.p_real, tested.p_generated) == (3 / 4, 1.0)
+    assert plain.nearest_mean == tested.nearest_mean == "generated"
+    assert tested.decision == "inconclusive"

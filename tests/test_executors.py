@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import sys
 import time
 from concurrent.futures import (
@@ -109,6 +110,39 @@ def test_a_pool_that_breaks_while_it_is_handed_work_neither_hangs_nor_ends_the_r
     items = [(tmp_path / "log", -i - 1 if i == 13 else i, i) for i in range(200)]
     results = list(run_on(processes, deadly, items, lambda item: ("died", item[2])))
     assert results == [("died", i) if i == 13 else i * i for i in range(200)]
+
+
+class Watched(ProcessPoolExecutor):
+    """Notes how many workers there are as each task comes."""
+
+    def __init__(self) -> None:
+        super().__init__(3, multiprocessing.get_context("spawn"))
+        self.seen: list[tuple[object, int]] = []
+
+    def submit(self, function, /, *arguments, **others):
+        self.seen.append((function, len(self._processes)))
+        return super().submit(function, *arguments, **others)
+
+
+def test_all_workers_are_there_before_anything_may_end_them():
+    pool = Watched()
+    assert list(run_on(lambda: pool, square, range(80), lost)) == [i * i for i in range(80)]
+    at_work = [workers for function, workers in pool.seen if function is executors._do]
+    assert len(at_work) == 10 and set(at_work) == {3}
+
+
+def test_the_workers_of_a_broken_pool_are_ended_before_it_is_closed(monkeypatch):
+    """One of them may hang for ever on what never comes; closing waits for all."""
+    pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+    with executors._Bench(lambda: pool, square, [], lost, None):
+        pool.submit(time.sleep, 60)
+        (worker,) = pool._processes.values()
+
+        def broken(*_):
+            raise BrokenExecutor("ended")
+
+        monkeypatch.setattr(pool, "submit", broken)
+    assert worker.exitcode == -signal.SIGKILL
 
 
 def test_relative_paths_mean_the_same_to_every_worker(tmp_path, monkeypatch):
