@@ -296,8 +296,13 @@ def test_learning_knows_of_chains_and_compares_like_strengths_alone(monkeypatch)
             return super().tested(scores)
 
     monkeypatch.setattr(learning, "Worst", Kept)
-    # All rungs look alike, so that each sends versions to every other.
-    given = [stacks] * 5, labels, np.arange(40), keys, Augmentation(rungs), 4
+    # All rungs look nearly alike, so that each sends versions to every other.
+    noise = np.random.default_rng(7)
+    each = [
+        {name: rows + 0.1 * noise.normal(size=rows.shape) for name, rows in stacks.items()}
+        for _ in rungs
+    ]
+    given = each, labels, np.arange(40), keys, Augmentation(rungs), 4
     found = learning.learn(recipe("lattice"), *given)
     assert found.gate.log_prior.tolist() == log_prior(rungs)
     for rung, expert, (one, many) in zip(
@@ -312,6 +317,7 @@ def test_learning_knows_of_chains_and_compares_like_strengths_alone(monkeypatch)
         # Each asks with every version that came, of a phase that is searched and of one known.
         for (worst, scores), held in ((one, expert.searched), (many, expert)):
             assert scores.shape == worst.image.shape
+            assert np.unique(scores).size == scores.size > labels.size
             for label, kept in ((False, held.real), (True, held.generated)):
                 for image, score in zip(np.flatnonzero(labels == label), kept, strict=True):
                     assert np.isclose(scores[worst.image == image], score).any()
