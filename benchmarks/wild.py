@@ -180,8 +180,12 @@ def judged(fingerprint, accounts):
     row = examining.judge_accounts(
         "", accounts, fingerprint, "conformal", FPR, lambda p, evidence: p
     )
-    judge = examining.judge_of_condition(fingerprint, row.condition, row.phase)
-    return judge.ratio.free(row.score) > 0, row.decision, row.reasons
+    # Where no expert's bounds leave anything of a ratio, that without bounds decides.
+    low, high = row.log10_lr_low, row.log10_lr_high
+    if low is None:
+        judge = examining.judge_of_condition(fingerprint, row.condition, row.phase)
+        low = high = judge.ratio.free(row.score)
+    return (row.log10_lr or low + high) > 0, row.decision, row.reasons
 
 
 def figures(rows, is_generated):
@@ -325,7 +329,7 @@ def last(work, generator, seed):
     for place, k in enumerate(rungs):
         learned = crossed.learn(EXPERTS, stacks[place], labels, groups, dealt)
         where = np.where(np.stack([sent[r] for r in rungs]) == k, place, -1)
-        come = learning.Sent.to(place, where, where, np.random.default_rng([seed, k]))
+        come = learning.Sent.to(place, where, where, np.ones(2), np.random.default_rng([seed, k]))
         versions = {name: come.taken([s[name] for s in stacks]) for name in EXPERTS.reads}
         worst = Worst(come.image, labels, np.full(come.image.size, np.nan), None)
         given = EXPERTS, learned, stacks[place], versions, come, worst, dealt

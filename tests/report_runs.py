@@ -76,6 +76,7 @@ def attribution(path: str, member: Fingerprint, score: float) -> Attribution:
         p_typical=None,
         distance=None,
         log10_lr=judge_of(member).ratio(score),
+        at_bound=judge_of(member).ratio.at_bound(score),
         specific=None,
         log10_lr_specific=None,
         decision=answer.decision,
@@ -98,13 +99,13 @@ def row(number: int, members: list[Fingerprint], sha256: str) -> dict[str, Any]:
     rows.sort(key=lambda one: -(one.score or 0))
     best = asdict(rows[0])
     known = {name: best[name] for name in Detection.__dataclass_fields__ if name in best}
+    for name, step in (("low", -0.3), ("high", 0.3)):
+        known[f"log10_lr_{name}"] = best["log10_lr"] + step
     found = Detection(
         **known | {"path": path, "status": "examined", "sha256": sha256},
         format="PNG",
         width=256,
         height=256,
-        log10_lr_low=best["log10_lr"] - 0.3,
-        log10_lr_high=best["log10_lr"] + 0.3,
         claimed=("EXIF Software: a camera",) if number % 7 == 0 else (),
     )
     return {"detection": found.as_dict(), "attributions": [asdict(one) for one in rows]}

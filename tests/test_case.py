@@ -28,6 +28,7 @@ from fp.fingerprint.case import read_log
 from fp.fingerprint.case.domain import _coded_otherwise
 from fp.fingerprint.case.escaping import plain
 from fp.fingerprint.case.exhibits import _Describe
+from fp.fingerprint.case.report import _condition
 from fp.fingerprint.case.verbal import SCALE, apart, rounded, sentence, words
 from fp.fingerprint.manifest.entry import canonical, seal
 
@@ -539,7 +540,7 @@ def test_the_report_keeps_to_the_words_of_the_field(report):
     for value in range(-40, 41):
         for bound in (0.5, 1.4, 3.0):
             ratio = max(-bound, min(bound, value / 10))
-            assert not FORBIDDEN.search(sentence(ratio, -bound, bound))
+            assert not FORBIDDEN.search(sentence(ratio, abs(ratio) == bound))
 
 
 def test_texts_of_strangers_do_nothing_in_the_report(report):
@@ -549,6 +550,17 @@ def test_texts_of_strangers_do_nothing_in_the_report(report):
         "The file claims about itself (not verified, and not part of any figure above):" in report
     )
     assert plain("a|b\n# c") == "a&#124;b &#35; c"
+
+
+def test_the_report_names_the_conditions_that_a_ratio_is_over():
+    row = {"condition": "jpeg:65", "p_condition": 0.4, "phase": None, "factor": 1.0}
+    assert "the ratio is over" not in "".join(_condition(row | {"conditions": ["jpeg:65 1.00"]}))
+    assert "the ratio is over" not in "".join(_condition(row))  # of an older run
+    several = {"conditions": ["jpeg:65 0.71", "jpeg:75 0.29"]}
+    assert (
+        "| the ratio is over the conditions, with their probabilities "
+        "| `jpeg:65 0.71`, `jpeg:75 0.29` |"
+    ) in list(_condition(row | several))
 
 
 def test_the_words_follow_the_ratio_and_its_bounds():
@@ -568,12 +580,12 @@ def test_the_words_follow_the_ratio_and_its_bounds():
     assert [end for end, _ in SCALE] == sorted(end for end, _ in SCALE)
     for value in (0.4, 1.3, 2.5):
         assert words(value) == words(-value)
-        assert sentence(value, -3, 3).replace("h1", "h0").replace("h2", "h1").replace(
+        assert sentence(value, False).replace("h1", "h0").replace("h2", "h1").replace(
             "h0", "h2"
-        ) == sentence(-value, -3, 3)
-    assert "at the bound" in sentence(1.3, -1.3, 1.3)
-    assert "at the bound" not in sentence(1.2, -1.3, 1.3)
-    assert "neither proposition" in sentence(0.1, -1, 1)
+        ) == sentence(-value, False)
+    assert "at the bound" in sentence(1.3, True)
+    assert "at the bound" not in sentence(1.2, False)
+    assert "neither proposition" in sentence(0.1, False)
     assert [rounded(x) for x in (0.5, 1.0, 2.1, 3.5, 8.0)] == [
         "3.2",
         "10",

@@ -55,6 +55,7 @@ from fp.fingerprint.fitting.crossfit import deal
 from fp.fingerprint.fitting.fusion import newton
 from fp.fingerprint.fitting.learning import recipe
 from fp.fingerprint.store import read_bank, read_summaries, write_bank
+from fp.fingerprint.store.conditions import build, elements
 from fp.fingerprint.store.conformance import verify_bank
 
 CONDITIONS = ("none", "jpeg:60", "blur:4")
@@ -347,13 +348,85 @@ def test_where_the_condition_is_unclear_both_experts_must_say_the_same(fingerpri
     silent = replace(expert, tested=experts.Tested(expert.real + 1e6, expert.generated))
     loud = replace(conditions.experts[0], condition="blur:4")
     read = type(conditions).read
-    monkeypatch.setattr(type(conditions), "read", lambda c, s: (*read(c, s)[:2], blur))
+    monkeypatch.setattr(type(conditions), "read", lambda *given: replace(read(*given), second=blur))
     for second, wanted in ((silent, "inconclusive"), (loud, "supports_generator")):
         changed = (*conditions.experts[:blur], second, *conditions.experts[blur + 1 :])
         made = replace(fingerprint, conditions=replace(conditions, experts=changed))
         row = judge_accounts("", [account], made, "conformal", 0.05, lambda p, evidence: p)
         assert row.decision == wanted and row.log10_lr == clear.log10_lr
         assert ("condition_unclear" in row.reasons) == (wanted == "inconclusive")
+
+
+def test_the_ratio_is_over_the_conditions_that_an_image_is_probably_in(fingerprint, monkeypatch):
+    image, conditions = GENERATOR.draw(994), fingerprint.conditions
+    (account,) = [
+        Account.of(h, residual_for(fingerprint.denoiser))
+        for h in hypotheses(image, fingerprint.crop, fingerprint.native_sizes)
+    ]
+
+    def judged(*probable):
+        placed = experts.Placement(0, 0.5, 0, probable)
+        monkeypatch.setattr(type(conditions), "read", lambda *_: placed)
+        return judge_accounts("", [account], fingerprint, "conformal", 0.05, lambda p, _: p)
+
+    clean, blurred, both = judged((0, 1.0)), judged((2, 1.0)), judged((0, 0.7), (2, 0.3))
+    judge = expert_judge(fingerprint, 0, False)
+    assert clean.log10_lr == judge.ratio(clean.score) and clean.conditions == ("none 1.00",)
+    assert (clean.log10_lr_low, clean.log10_lr_high) == judge.resampled.interval(clean.score)
+    assert clean.at_bound == judge.ratio.at_bound(clean.score)
+    assert both.conditions == ("none 0.70", "blur:4 0.30")
+    for name in ("log10_lr", "log10_lr_specific"):
+        odds = [10 ** getattr(row, name) for row in (clean, blurred)]
+        chance = 0.7 * odds[0] / (1 + odds[0]) + 0.3 * odds[1] / (1 + odds[1])
+        assert getattr(both, name) == pytest.approx(np.log10(chance / (1 - chance)))
+    low, high = sorted((clean.log10_lr, blurred.log10_lr))
+    assert low < both.log10_lr < high
+    lows = sorted((clean.log10_lr_low, blurred.log10_lr_low))
+    assert lows[0] <= both.log10_lr_low <= lows[1] and both.log10_lr_low < both.log10_lr_high
+    assert not both.at_bound or (clean.at_bound and blurred.at_bound)
+    # All else is the first expert's.
+    for name in ("score", "p_real", "p_bank", "p_generated", "condition", "decision"):
+        assert getattr(both, name) == getattr(clean, name)
+
+
+def test_without_a_temperature_the_nearest_condition_is_certain(fingerprint, tmp_path):
+    conditions = fingerprint.conditions
+    stack = block_statistics(GENERATOR.draw(995))[None]
+    hot = replace(conditions.gate, temperature=1e6)
+    found = replace(conditions, gate=hot).read(stack)
+    assert found.probable[0][0] == found.expert
+    assert [share for _, share in found.probable] == pytest.approx([1 / 3] * 3, abs=1e-3)
+    older = replace(
+        fingerprint, conditions=replace(conditions, gate=replace(hot, temperature=None))
+    )
+    assert older.conditions.read(stack).probable == ((found.expert, 1.0),)
+    path = tmp_path / "older.h5"
+    write_bank(path, [older])
+    (back,) = read_bank(path)
+    assert back.conditions.gate.temperature is None and back.uuid == older.uuid
+    path = tmp_path / "newer.h5"
+    write_bank(path, [fingerprint])
+    assert verify_bank(path) == []
+    (back,) = read_bank(path)
+    assert back.conditions.gate.temperature == conditions.gate.temperature > 1
+    damaged = dict(elements(conditions)) | {"conditions/gate@temperature": np.array(0.0)}
+    with pytest.raises(ValueError, match="temperature of the gate is not positive"):
+        build(damaged)
+
+
+def test_the_size_of_an_image_says_which_conditions_it_can_be_in(fingerprint):
+    names = ("none", "resize:0.75", "blur:4")
+    pairs = zip(fingerprint.conditions.experts, names, strict=True)
+    told = replace(
+        fingerprint.conditions,
+        experts=tuple(replace(expert, condition=name) for expert, name in pairs),
+    )
+    stack = block_statistics(GENERATOR.draw(996))[None]
+    free, bound = told.read(stack), told.read(stack, 0.8)
+    assert free == told.read(stack, 1.0) and free.expert == 0
+    assert (bound.expert, bound.second, bound.probable) == (1, 1, ((1, 1.0),))
+    measured = told.gate.measure(stack, np.array([False, True, False]))
+    assert bound.p == told.gate.p(1, float(measured.distance[0])) < free.p
 
 
 def test_experts_are_tested_in_the_worst_case(fingerprint):
@@ -399,7 +472,11 @@ def test_the_largest_over_phases_does_not_depend_on_the_phase():
 def test_an_expert_is_calibrated_with_what_the_gate_sends_to_it():
     where = np.array([[0, 1, 1, 2], [0, 0, 2, 2], [2, 0, 0, 2]])
     likeliest = np.where(np.arange(4) == 2, 0, where)
-    come = [learning.Sent.to(0, where, likeliest, np.random.default_rng(s)) for s in range(50)]
+
+    def draw(shares, seed):
+        return learning.Sent.to(0, where, likeliest, shares, np.random.default_rng(seed))
+
+    come = [draw(np.ones(3), s) for s in range(50)]
     sent = {(0, 0), (1, 0), (1, 1), (2, 1), (2, 2), (0, 3)}  # nothing of 3 was: its own version
     first = set(sent)
     sent |= {(0, 2), (1, 2)}  # without the prior
@@ -410,6 +487,10 @@ def test_an_expert_is_calibrated_with_what_the_gate_sends_to_it():
         assert each.image[each.drawn].tolist() == [0, 1, 2, 3]
         drawn |= {pairs[place] for place in each.drawn}
     assert drawn == first
+    # Of image 1 the versions 0 and 1 were sent to the expert: drawn as 1 to 3.
+    many = [draw(np.array([1.0, 3.0, 1.0]), seed) for seed in range(2000)]
+    often = np.mean([each.condition[each.drawn[1]] == 1 for each in many])
+    assert often == pytest.approx(0.75, abs=0.04)  # four standard deviations
     stacks = [np.arange(4.0)[:, None] + 10 * k for k in range(3)]
     taken = come[0].taken(stacks)[:, 0].tolist()
     assert taken == [10.0 * k + i for k, i in zip(come[0].condition, come[0].image, strict=True)]
@@ -475,12 +556,8 @@ def test_a_rare_condition_needs_more_evidence():
     alike, rare = (gate.learn(stacks, folds, (), prior)[0] for prior in ((), (0.0, -5.0)))
     rows = np.concatenate(stacks)
     found = alike.measure(rows)
-    # The misfit of the other condition follows from the smaller distance of the two.
-    each = []
-    for favoured in ((0.0, -1e9), (-1e9, 0.0)):
-        only = replace(alike, log_prior=np.array(favoured)).measure(rows)
-        each.append(only.misfit)
-    nearest = np.argmin(np.stack(each) - 2 * np.array([[0.0], [-5.0]]), axis=0)
+    each = found.misfits.T
+    nearest = np.argmin(each - 2 * np.array([[0.0], [-5.0]]), axis=0)
     assert (rare.measure(rows).nearest == nearest).all()
     assert (rare.measure(rows).likeliest == found.nearest).all()
     assert (found.nearest == np.argmin(each, axis=0)).all()
@@ -707,7 +784,9 @@ def test_of_accounts_that_say_the_same_the_plausible_one_speaks(fingerprint, mon
     plausible = {1.25: 0.05, 1.0: 0.5, 0.75: 0.1}
     monkeypatch.setattr(
         "fp.fingerprint.conditions.examining._read",
-        lambda account, _: Reading(account, 0, plausible[account.factor], 0),
+        lambda account, _: Reading(
+            account, experts.Placement(0, plausible[account.factor], 0, ((0, 1.0),))
+        ),
     )
     row = judge_accounts("", accounts, fingerprint, "conformal", 0.05, lambda p, _: p)
     assert (row.factor, row.p_condition) == (1.0, 0.5)
@@ -806,7 +885,8 @@ def test_a_case_speaks_by_the_calibration_of_the_expert(fingerprint, tmp_path):
     (row,) = json_rows(case / "runs" / "R01")
     text = (case / "report.md").read_text("utf-8")
     assert row["condition"] == "jpeg:60" and row["log10_lr"] == expert.upper
-    assert "stands at the bound of the calibration" in text
+    assert row["at_bound"] and "stands at the bound of the calibration" in text
+    assert row["conditions"] == ["jpeg:60 1.00"] and "the ratio is over" not in text
     assert "| judged as an image in the condition | `jpeg:60`" in text
     assert "experts for images in the conditions `none`, `jpeg:60`, `blur:4`" in text
     assert "Windows of 32 pixels are calibrated" in text
@@ -840,13 +920,14 @@ def test_what_lies_beyond_the_last_rung_is_outside(fingerprint, tmp_path):
     experts = tuple(replace(expert, condition=name) for expert, name in pairs)
     plain = fingerprint.conditions.gate
     stack = block_statistics(Degradation("blur:4").apply(GENERATOR.draw(991)))[None]
-    place, p, second = Conditions(experts, plain, 0.03).read(stack)
-    assert place == 2 and p > 0.1
+    found = Conditions(experts, plain, 0.03).read(stack)
+    p = found.p
+    assert found.expert == 2 and p > 0.1
     (end,) = ends(names)
     along = plain.along(stack, end)[0]
     near, far = (np.full((1, 99), along + step) for step in (1e-6, -1e-6))
     near, far = (Conditions(experts, replace(plain, beyond=held), 0.03) for held in (near, far))
-    assert near.read(stack) == (2, p, second) and far.read(stack) == (2, 0.01, second)
+    assert near.read(stack) == found and far.read(stack) == replace(found, p=0.01)
     image = Degradation("blur:4").apply(GENERATOR.draw(991))
     row = asked(image, replace(fingerprint, conditions=far), tmp_path)
     assert row.decision == "inconclusive" and row.reasons[0] == "outside_calibrated_range"
@@ -854,7 +935,7 @@ def test_what_lies_beyond_the_last_rung_is_outside(fingerprint, tmp_path):
     write_bank(path, [replace(fingerprint, conditions=far)])
     assert verify_bank(path) == []
     (back,) = read_bank(path)
-    assert back.conditions.read(stack) == (2, 0.01, second)
+    assert back.conditions.read(stack) == replace(found, p=0.01)
     with pytest.raises(ValueError, match="as many ends of ladders"):
         Conditions(experts, replace(plain, beyond=np.zeros((2, 1))), 0.03)
 

@@ -630,7 +630,7 @@ def test_files_hold_what_the_page_says_of_storage(tmp_path):
 
 def test_tests_and_priors_of_experts_are_named_since_1_3():
     newer = [f"conditions/000{key}" for key in conditions.OF_TESTS]
-    for key in (*newer, "conditions/gate/log_prior"):
+    for key in (*newer, "conditions/gate/log_prior", "conditions/gate@temperature"):
         assert schema.is_known(key, 3) and not schema.is_known(key, 2)
         assert schema.version_naming(["pattern", key]) == "1.3"
     for key in ("conditions/gate/beyond", "conditions/000/real", "windows/parts"):

@@ -16,6 +16,7 @@ from fp.denoisers.crop import CropRule
 from fp.denoisers.errors import UsageError
 from fp.denoisers.images import load_image
 from fp.denoisers.parts import residual_of_part
+from fp.fingerprint.deciding.judge import judge_of
 from fp.fingerprint.estimators.cyclic import cyclic_covariance
 from fp.fingerprint.estimators.spectrum import log_power_spectrum
 from fp.fingerprint.estimators.tile import Tile
@@ -332,6 +333,9 @@ def test_a_large_image_is_examined_as_a_whole(lab, tmp_path):
     row = examine(photo, [found], DetectOptions()).detection
     assert row.decision == "supports_reference"
     assert row.examined == pytest.approx(3 * 6 * 64**2 / (200 * 384))
+    bounds = window_judge_of(found).ratio
+    assert row.at_bound == (row.log10_lr in (bounds.lower, bounds.upper))
+    assert crop.at_bound == judge_of(found).ratio.at_bound(crop.score)
 
 
 def test_an_image_that_is_too_narrow_for_the_crop_is_examined_by_its_windows(lab, tmp_path):

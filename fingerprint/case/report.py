@@ -16,7 +16,6 @@ from fp.fingerprint.case.escaping import plain
 from fp.fingerprint.case.folder import Case
 from fp.fingerprint.case.verbal import apart, sentence, words
 from fp.fingerprint.case.wording import FOR_H1, FOR_H2, FOR_NEITHER, LIMITS
-from fp.fingerprint.conditions.examining import judge_of_condition
 from fp.fingerprint.conditions.phases import is_searched
 from fp.fingerprint.deciding.decision import REASONS
 from fp.fingerprint.examining.journal import Row
@@ -27,7 +26,6 @@ from fp.fingerprint.manifest.run import read_manifest
 from fp.fingerprint.processes.environment import tool_version
 from fp.fingerprint.processes.files import write_bytes_atomic
 from fp.fingerprint.store import read_bank
-from fp.fingerprint.windows.combining import window_judge_of
 
 REPORT = "report.md"
 
@@ -190,10 +188,7 @@ def _finding(row: Row, name: str, bank: dict[str, Fingerprint]) -> Iterator[str]
     if withheld:
         yield f"No likelihood ratio is put into words here: {'; '.join(withheld)}."
     else:
-        windows = window_judge_of(member) if row.get("windows") else None
-        judge = judge_of_condition(member, row.get("condition"), row.get("phase"))
-        ratio = judge.ratio if windows is None else windows.ratio
-        told = sentence(row["log10_lr"], ratio.lower, ratio.upper)
+        told = sentence(row["log10_lr"], bool(row.get("at_bound")))
         yield " ".join([told, *apart(row["log10_lr"], row["log10_lr_specific"])])
     yield ""
     yield "| figure | value |"
@@ -232,6 +227,9 @@ def _condition(row: Row) -> Iterator[str]:
         return
     p = _figure(row["p_condition"])
     yield f"| judged as an image in the condition | `{row['condition']}`, p of that condition {p} |"
+    if len(conditions := row.get("conditions") or ()) > 1:
+        told = ", ".join(f"`{condition}`" for condition in conditions)
+        yield f"| the ratio is over the conditions, with their probabilities | {told} |"
     if row["phase"] is not None:
         how = "searched" if is_searched(row["phase"]) else "told by the JPEG grid"
         yield f"| phase of the lattice, {how} (row, column) | {row['phase'].split()[-1]} |"

@@ -56,15 +56,15 @@ def rounded(log10_lr: float) -> str:
     return f"{round(ratio / 10**power) * 10**power:,}" if ratio < 1e7 else f"{ratio:.1e}"
 
 
-def sentence(log10_lr: float, lower: float, upper: float) -> str:
+def sentence(log10_lr: float, at_bound: bool) -> str:
     """Say what a likelihood ratio says, and no more.
 
     Parameters
     ----------
     log10_lr : float
         log10 likelihood ratio of h2 over h1, within its bounds.
-    lower, upper : float
-        The bounds that the calibration carries.
+    at_bound : bool
+        Whether it stands at the bound that the calibration carries.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def sentence(log10_lr: float, lower: float, upper: float) -> str:
         f"The findings are about {rounded(log10_lr)} times more probable if {better} is true than "
         f"if {other} is true: {words(log10_lr)} support for {better} over {other}."
     )
-    if log10_lr <= lower or log10_lr >= upper:
+    if at_bound:
         told += (
             " The ratio stands at the bound of the calibration; the data carry no larger one, "
             "whatever the score."

@@ -12,9 +12,10 @@ import numpy as np
 from fp.denoisers.degradations import Pixels
 from fp.denoisers.residual import Residual
 from fp.fingerprint.conditions import gate
-from fp.fingerprint.conditions.experts import Conditions, view
+from fp.fingerprint.conditions.experts import Conditions, Placement, view
 from fp.fingerprint.conditions.hypotheses import Hypothesis, check_any, hypotheses
 from fp.fingerprint.conditions.phases import is_searched, looks, mean_ratio, p_jointly
+from fp.fingerprint.conditions.pooling import pool
 from fp.fingerprint.deciding.decision import Rule
 from fp.fingerprint.deciding.judge import Features, Judge, judge_of
 from fp.fingerprint.deciding.rows import Attribution
@@ -65,19 +66,17 @@ class Reading:
     ----------
     account : Account
         The account.
-    expert : int
-        The condition that explains it best.
-    p : float
-        Conformal p-value of the distance from it, or from the end of its ladder; 0 where no image
-        of the calibration went through as much.
-    second : int
-        The condition that would explain it best, were all as probable before.
+    placement : Placement
+        The condition; its p-value is 0 where no image of the calibration went through as much.
     """
 
     account: Account
-    expert: int
-    p: float
-    second: int
+    placement: Placement
+
+    @property
+    def p(self) -> float:
+        """The conformal p-value of the condition."""
+        return self.placement.p
 
 
 def attribution(
@@ -160,7 +159,8 @@ def judge_accounts(
     reference is supported only where all say so. Where an image would come to another expert were
     all conditions as probable before, a definite answer needs that one's as well. Several phases of
     one account are calibrated together (`fp.fingerprint.conditions.phases.p_jointly`); the one
-    whose ratio is nearest to the mean by weights speaks for it.
+    whose ratio is nearest to the mean by weights speaks for it. The ratio that the row has is that
+    over phases and over the most probable conditions (`fp.fingerprint.conditions.pooling`).
     """
     conditions = fingerprint.conditions
     assert conditions is not None
@@ -168,16 +168,20 @@ def judge_accounts(
     inside = [reading for reading in readings if reading.p > conditions.outside]
     if not inside:
         nearest = max(readings, key=lambda reading: reading.p)
-        row = _judged(path, nearest, fingerprint, rule, fpr, corrected)[0]
+        expert = nearest.placement.expert
+        row = _judged(path, nearest, expert, fingerprint, rule, fpr, corrected)[0]
         return without_answer(row, "outside_calibrated_range", rule)
 
     def shared(p: float, evidence: float) -> float:
         return min(1.0, len(inside) * corrected(p, evidence))
 
-    def judged(reading: Reading) -> list[Attribution]:
-        return _judged(path, reading, fingerprint, rule, fpr, shared)
+    def judged(reading: Reading, expert: int) -> list[Attribution]:
+        return _judged(path, reading, expert, fingerprint, rule, fpr, shared)
 
-    heard = [_heard(reading, judged, rule) for reading in inside]
+    heard = [
+        _pooled(_heard(reading, judged, rule), reading, fingerprint, conditions)
+        for reading in inside
+    ]
     best = max((rows[0] for rows in heard), key=_plausible_evidence)
     dissent = [row for rows in heard for row in rows if row.decision != "supports_reference"]
     if best.decision == "supports_reference" and dissent:
@@ -187,17 +191,45 @@ def judge_accounts(
 
 
 def _heard(
-    reading: Reading, judged: Callable[[Reading], list[Attribution]], rule: Rule
+    reading: Reading, judged: Callable[[Reading, int], list[Attribution]], rule: Rule
 ) -> list[Attribution]:
     """Judge a reading, and where its condition is unclear let the second expert be heard too."""
-    rows = judged(reading)
-    if reading.second == reading.expert:
+    first, second = reading.placement.expert, reading.placement.second
+    rows = judged(reading, first)
+    if second == first:
         return rows
-    others = {row.decision for row in judged(replace(reading, expert=reading.second))}
+    others = {row.decision for row in judged(reading, second)}
     return [
         row
         if row.decision == "inconclusive" or others == {row.decision}
         else without_answer(row, "condition_unclear", rule)
+        for row in rows
+    ]
+
+
+def _pooled(
+    rows: list[Attribution], reading: Reading, fingerprint: Fingerprint, conditions: Conditions
+) -> list[Attribution]:
+    """Give rows the ratio over all conditions that the image is probably in."""
+    account, probable = reading.account, reading.placement.probable
+    found = pool(
+        account.features,
+        probable,
+        partial(expert_judge, fingerprint),
+        account.searched,
+        account.grid,
+    )
+    told = tuple(f"{conditions.names[index]} {share:.2f}" for index, share in probable)
+    return [
+        replace(
+            row,
+            log10_lr=found.log10_lr,
+            log10_lr_specific=found.log10_lr_specific,
+            log10_lr_low=found.low,
+            log10_lr_high=found.high,
+            at_bound=found.at_bound,
+            conditions=told,
+        )
         for row in rows
     ]
 
@@ -212,13 +244,14 @@ def _plausible_evidence(row: Attribution) -> float:
 
 
 def _read(account: Account, conditions: Conditions) -> Reading:
-    expert, p, second = conditions.read(account.features.named(gate.READS))
-    return Reading(account, expert, 0.0 if account.chained else p, second)
+    found = conditions.read(account.features.named(gate.READS), account.factor)
+    return Reading(account, replace(found, p=0.0) if account.chained else found)
 
 
 def _judged(
     path: str,
     reading: Reading,
+    expert: int,
     fingerprint: Fingerprint,
     rule: Rule,
     fpr: float,
@@ -230,7 +263,7 @@ def _judged(
     account = reading.account
     found = looks(
         account.features,
-        partial(expert_judge, fingerprint, reading.expert),
+        partial(expert_judge, fingerprint, expert),
         account.searched,
         account.grid,
     )
@@ -244,7 +277,7 @@ def _judged(
         row = look.judge.attribution(path, look.stacks, rule, fpr, together, look.near)
         row = replace(
             row,
-            condition=conditions.experts[reading.expert].condition,
+            condition=conditions.names[expert],
             p_condition=reading.p,
             phase=look.phase,
             factor=account.factor,

@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from fp.denoisers.degradations import Degradation
 from fp.fingerprint.conditions.gate import Gate
-from fp.fingerprint.conditions.ladder import ends
+from fp.fingerprint.conditions.ladder import ends, possible
 
 if TYPE_CHECKING:
     from fp.fingerprint.fingerprint import Fingerprint, Joined
+
+LEAST = 0.05
+"""Share of the largest probability below which no expert is heard."""
 
 FloatArray = NDArray[np.float32]
 Scores = NDArray[np.float64]
@@ -120,6 +123,30 @@ class Expert:
                 raise ValueError(f"a score of expert {self.condition!r} is not finite")
 
 
+@dataclass(frozen=True)
+class Placement:
+    """Where the gate sends an image.
+
+    Parameters
+    ----------
+    expert : int
+        Number of the expert that it comes to: the condition that explains it best.
+    p : float
+        Conformal p-value of its distance, or of how far it lies beyond the last rung of a
+        compression: the smaller.
+    second : int
+        Number of the expert that it would come to, were all conditions as probable before.
+    probable : tuple of (int, float)
+        Numbers of the most probable experts with their probabilities, which sum to 1; `expert` is
+        the first.
+    """
+
+    expert: int
+    p: float
+    second: int
+    probable: tuple[tuple[int, float], ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Conditions:
     """All experts of a fingerprint with the gate that sends to them.
@@ -163,31 +190,33 @@ class Conditions:
         expert = self.experts[index]
         return expert.searched.tested if searched else expert.tested
 
-    def read(self, stack: NDArray[np.float32]) -> tuple[int, float, int]:
+    def read(self, stack: NDArray[np.float32], factor: float = 1.0) -> Placement:
         """Say which expert an image comes to, and how ordinary it is there.
 
         Parameters
         ----------
         stack : ndarray of float32, shape (1, ...)
             Its features that the gate reads.
+        factor : float
+            Factor by which it was resampled, where it was brought back from that.
 
         Returns
         -------
-        int
-            Number of the expert.
-        float
-            Conformal p-value of its distance, or of how far it lies beyond the last rung of a
-            compression: the smaller.
-        int
-            Number of the expert that it would come to, were all conditions as probable before.
+        Placement
+            What the gate says.
         """
-        measured = self.gate.measure(stack)
+        measured = self.gate.measure(stack, possible(self.names, factor))
         expert = int(measured.nearest[0])
         p = self.gate.p(expert, float(measured.distance[0]))
         for number, end in enumerate(ends(self.names) if len(self.gate.beyond) else ()):
             if end.last == expert:
                 p = min(p, self.gate.p_beyond(number, float(self.gate.along(stack, end)[0])))
-        return expert, p, int(measured.likeliest[0])
+        probability = self.gate.probabilities(measured.misfits)[0]
+        order = np.argsort(-probability, kind="stable")
+        kept = order[probability[order] >= LEAST * probability[expert]]
+        shares = probability[kept] / probability[kept].sum()
+        probable = tuple(zip(kept.tolist(), shares.tolist(), strict=True))
+        return Placement(expert, p, int(measured.likeliest[0]), probable)
 
 
 def view(fingerprint: Fingerprint, index: int, searched: bool) -> Fingerprint:

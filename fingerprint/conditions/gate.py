@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+from scipy.special import softmax
 
 from fp.fingerprint.conditions.ladder import End
 
@@ -22,6 +23,7 @@ READS = "blocks"
 _RANK = 64
 _OWN = 0.5  # share of a condition's own covariance; the rest is pooled over all
 _RIDGE = 0.02
+_HOTTEST = 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,7 @@ class Measured:
         The condition that explains each best.
     distance : ndarray of float64, shape (N,)
         Squared distance from it.
-    misfit : ndarray of float64, shape (N,)
+    misfits : ndarray of float64, shape (N, K)
         What `nearest` is the smallest of: twice the negative log of likelihood times prior, up to a
         constant.
     likeliest : ndarray of int, shape (N,)
@@ -43,7 +45,7 @@ class Measured:
 
     nearest: NDArray[np.intp]
     distance: Doubles
-    misfit: Doubles
+    misfits: Doubles
     likeliest: NDArray[np.intp]
 
 
@@ -69,6 +71,9 @@ class Gate:
     log_prior : ndarray of float64, shape (K,)
         Natural logarithm of how probable each condition is before an image is seen, up to a
         constant; empty in older files, where all are alike.
+    temperature : float, optional
+        What misfits are divided by before they are probabilities, see `fit_temperature`; none in
+        older files, where the nearest condition counts as certain.
     """
 
     centre: Floats
@@ -79,33 +84,61 @@ class Gate:
     calibration: Doubles
     beyond: Doubles = field(default_factory=lambda: np.zeros((0, 1)))
     log_prior: Doubles = field(default_factory=lambda: np.zeros(0))
+    temperature: float | None = None
 
-    def measure(self, stack: Array) -> Measured:
+    def measure(self, stack: Array, possible: NDArray[np.bool_] | None = None) -> Measured:
         """Measure images by their features (N, ...); those of one do not depend on the others.
+
+        Parameters
+        ----------
+        stack : ndarray, shape (N, ...)
+            Their features.
+        possible : ndarray of bool, shape (K,), optional
+            Conditions that they can be in, one at least; by default all.
+
+        Returns
+        -------
+        Measured
+            What is found.
 
         Notes
         -----
         z = B (x - centre) / scale and e = log of the squared length across B; for each condition
-        d_k = |L_k^T ((z, e) - m_k)|^2, and the misfit is d_k - 2 log det L_k - 2 log prior_k.
+        d_k = |L_k^T ((z, e) - m_k)|^2, and the misfit is d_k - 2 log det L_k - 2 log prior_k,
+        infinite where it is not possible.
         """
-        nearest, distance, misfit, likeliest = [], [], [], []
+        nearest, distance, misfits, likeliest = [], [], [], []
         weight = 2 * np.log(np.abs(np.diagonal(self.roots, axis1=1, axis2=2))).sum(axis=1)
         prior = 2 * self.log_prior if self.log_prior.size else np.zeros(weight.size)
+        if possible is not None:
+            weight = np.where(possible, weight, -np.inf)
         for row in stack.reshape(len(stack), -1):  # one by one: the same bits alone and together
             z = _reduced(row[None], self.centre, self.scale, self.basis)[0]
             along = np.einsum("kji,kj->ki", self.roots.astype(np.float64), z - self.means)
             found = np.square(along).sum(axis=1)
-            best = int(np.argmin(found - weight - prior))
+            misfits.append(found - weight - prior)
+            best = int(np.argmin(misfits[-1]))
             nearest.append(best)
             distance.append(found[best])
-            misfit.append(found[best] - weight[best] - prior[best])
             likeliest.append(int(np.argmin(found - weight)))
         return Measured(
             np.array(nearest, np.intp),
             np.array(distance),
-            np.array(misfit),
+            np.array(misfits).reshape(len(stack), -1),
             np.array(likeliest, np.intp),
         )
+
+    def probabilities(self, misfits: Doubles) -> Doubles:
+        """Give the probabilities of conditions from misfits, shape (N, K).
+
+        Notes
+        -----
+        With the temperature T, exp(-misfit_k / 2 T) over the sum of all; without one the nearest
+        condition is certain.
+        """
+        if self.temperature is None:
+            return np.asarray(np.arange(misfits.shape[1]) == misfits.argmin(axis=1)[:, None], float)
+        return _probabilities(misfits, self.temperature)
 
     def p(self, condition: int, distance: float) -> float:
         """Give the conformal p-value: small where an image is unlike all of a condition."""
@@ -171,6 +204,7 @@ def learn(
     distances = [np.empty(folds.size) for _ in rows]
     likeliest = [np.empty(folds.size, np.intp) for _ in rows]
     beyond = np.empty((len(ends), folds.size))
+    misfits = np.empty((len(rows), folds.size, len(rows)))
     prior = np.array(log_prior, np.float64)
     for fold in np.unique(folds):
         part = replace(_fit([row[folds != fold] for row in rows]), log_prior=prior)
@@ -179,6 +213,7 @@ def learn(
             sent[k][folds == fold] = found.nearest
             distances[k][folds == fold] = found.distance
             likeliest[k][folds == fold] = found.likeliest
+            misfits[k, folds == fold] = found.misfits
         for number, end in enumerate(ends):
             beyond[number, folds == fold] = part.along(rows[end.last][folds == fold], end)
     gate = replace(_fit(rows), log_prior=prior)
@@ -188,8 +223,59 @@ def learn(
         for k in range(len(rows))
     ]
     calibration = np.stack([_spread(h, folds.size) for h in held])
-    whole = replace(gate, calibration=calibration, beyond=np.sort(beyond, axis=1))
+    whole = replace(
+        gate,
+        calibration=calibration,
+        beyond=np.sort(beyond, axis=1),
+        temperature=fit_temperature(misfits),
+    )
     return whole, sent, distances, likeliest
+
+
+def fit_temperature(misfits: Doubles) -> float:
+    """Fit the temperature at which probabilities of conditions are calibrated.
+
+    Parameters
+    ----------
+    misfits : ndarray of float64, shape (K, N, K)
+        Held-out misfits of N images in each of K conditions with each of K conditions.
+
+    Returns
+    -------
+    float
+        The temperature of the smallest mean of sum_k (P_k - [k is the image's own])^2 (Brier
+        score), from 1 to 100.
+
+    Notes
+    -----
+    The clouds are no normal distributions in so many dimensions, and so many small errors add up:
+    at temperature 1 a gate that errs on one image of five is sure of itself. The score is bounded,
+    so that a few odd photographs do not decide: by log probabilities temperatures were two to
+    three times as high, and not alike from one set of images to another.
+
+    References
+    ----------
+    C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On Calibration of Modern Neural Networks", ICML
+    2017, section 4. G. W. Brier, "Verification of Forecasts Expressed in Terms of Probability",
+    Monthly Weather Review 78 (1950).
+    """
+
+    from scipy.optimize import minimize_scalar  # takes long to import, and only learning needs it
+
+    def loss(logarithm: float) -> float:
+        errors = []
+        for k, of_one in enumerate(misfits):
+            error = _probabilities(of_one, float(np.exp(logarithm)))
+            error[:, k] -= 1.0
+            errors.append(np.square(error).sum(axis=1).mean())
+        return float(np.mean(errors))
+
+    found = minimize_scalar(loss, bounds=(0.0, np.log(_HOTTEST)), method="bounded")
+    return float(np.exp(found.x))
+
+
+def _probabilities(misfits: Doubles, temperature: float) -> Doubles:
+    return np.asarray(softmax(-misfits / (2 * temperature), axis=-1))
 
 
 def _spread(values: Doubles, size: int) -> Doubles:

@@ -115,6 +115,39 @@ def log_prior(conditions: Sequence[str]) -> list[float]:
     return [CHAIN if len(Degradation(c).steps()) > 1 else 0.0 for c in conditions]
 
 
+def possible(conditions: Sequence[str], factor: float) -> NDArray[np.bool_]:
+    """Say which conditions an image can be in that was brought back from another scale.
+
+    Parameters
+    ----------
+    conditions : sequence of str
+        Texts of `Degradation`.
+    factor : float
+        Factor by which it was resampled; 1.0 for none.
+
+    Returns
+    -------
+    ndarray of bool, shape (K,)
+        Those whose last step is a resize that stands for this factor, if a single such step does;
+        else all.
+
+    Notes
+    -----
+    Sharpness differs between pictures by more than between factors, so a gate that knows the pixels
+    alone takes many a photograph for one of another factor. Its size is better evidence.
+    """
+    found = np.zeros(len(conditions), bool)
+    alone = False
+    for place, condition in enumerate(conditions):
+        varying = _varying(condition)
+        if varying is None or varying.around[1:] != ("resize", ""):
+            continue
+        low, high = reach(condition, conditions) or (np.inf, np.inf)
+        found[place] = low <= factor <= high
+        alone |= bool(found[place]) and not varying.is_chain
+    return found if alone else np.ones(len(conditions), bool)
+
+
 def varies(condition: str) -> bool:
     """Say whether a rung is learned from strengths around it as well; see `version`."""
     return _varying(condition) is not None

@@ -29,6 +29,7 @@ from fp.fingerprint.fitting.fusion import Columns, newton
 from fp.fingerprint.fitting.learning import Recipe
 
 Indices = NDArray[np.intp]
+Scores = NDArray[np.float64]
 
 
 def learn(
@@ -76,24 +77,28 @@ def learn(
     expert k is calibrated with versions that a gate without their source sent to k, and the version
     of condition k of an image of which none was: one of each image, drawn at random, for ratios;
     the one that speaks most against its class for p-values, which are to hold whatever happened to
-    an image. Every score is by weights that had not seen the source in any condition.
+    an image. The draw is in the proportions of the gate's priors pi_k^(1/T), with its temperature
+    T, since its probabilities are proportional to these. Every score is by weights that had not
+    seen the source in any condition.
     """
     recipe = with_pixels(method)
+    rungs, prior = augmentation.conditions, log_prior(augmentation.conditions)
     dealt = deal(groups, labels, folds, seed)
     found, sent, _, likeliest = gate.learn(
         [stack[gate.READS] for stack in stacks],
         dealt,
-        ends(augmentation.conditions),
-        log_prior(augmentation.conditions),
+        ends(rungs),
+        prior,
     )
-    rungs = augmentation.conditions
     first, second = np.stack(sent), np.stack(likeliest)
+    assert found.temperature is not None
+    shares = np.exp(np.array(prior) / found.temperature)
     strength = np.stack([strengths(rung, rungs, keys) for rung in rungs])
     experts = []
     for k, condition in enumerate(rungs):
         own = {name: np.asarray(stacks[k][name]) for name in recipe.reads}
         learned = crossed.learn(recipe, own, labels, groups, dealt)
-        come = Sent.to(k, first, second, np.random.default_rng([seed, k]))
+        come = Sent.to(k, first, second, shares, np.random.default_rng([seed, k]))
         versions = {name: come.taken([stack[name] for stack in stacks]) for name in recipe.reads}
         comparable = np.array([alike(condition, rung) for rung in rungs])[come.condition]
         known = np.where(comparable, strength[come.condition, come.image], np.nan)
@@ -123,7 +128,14 @@ class Sent:
     drawn: Indices
 
     @classmethod
-    def to(cls, k: int, where: Indices, likeliest: Indices, rng: np.random.Generator) -> Sent:
+    def to(
+        cls,
+        k: int,
+        where: Indices,
+        likeliest: Indices,
+        shares: Scores,
+        rng: np.random.Generator,
+    ) -> Sent:
         """List what comes to expert k, first or second; where nothing does, the version of k.
 
         Parameters
@@ -132,8 +144,11 @@ class Sent:
             Number of the expert.
         where, likeliest : ndarray of int, shape (K, N)
             Where each version is sent, with the prior of the conditions and without it.
+        shares : ndarray of float64, shape (K,)
+            How probable each condition is beforehand, up to a factor.
         rng : numpy.random.Generator
-            Draws one of each image among those that are sent there with the prior.
+            Draws one of each image among those that are sent there with the prior, and in its
+            proportions.
 
         Returns
         -------
@@ -143,9 +158,10 @@ class Sent:
         first = where == k
         first[k] |= ~first.any(axis=0)
         condition, image = np.nonzero(first | (likeliest == k))
-        chance = rng.random(condition.size)
-        chance[~first[condition, image]] += 1.0
-        order = np.lexsort((chance, image))
+        # The first of several waiting times comes from each in proportion to its rate.
+        waits = rng.exponential(1.0 / shares[condition])
+        waits[~first[condition, image]] = np.inf
+        order = np.lexsort((waits, image))
         _, begins = np.unique(image[order], return_index=True)
         return cls(condition, image, order[begins])
 

@@ -183,6 +183,7 @@ class Judge:
             p_typical=p_typical,
             distance=distance,
             log10_lr=self.ratio(value),
+            at_bound=self.ratio.at_bound(value),
             specific=specific,
             log10_lr_specific=log10_lr_specific,
             decision=answer.decision,

@@ -172,9 +172,12 @@ class Resampled:
 
     def interval(self, score: float) -> tuple[float, float]:
         """Give the 95 % percentile interval of the unbounded log10 LR of a score."""
-        values = self.coefficients[:, 0] * score + self.coefficients[:, 1]
-        low, high = np.quantile(values, [0.025, 0.975])
+        low, high = np.quantile(self.ratios(score), [0.025, 0.975])
         return float(low), float(high)
+
+    def ratios(self, score: float) -> Scores:
+        """Give the unbounded log10 LR of a score by every resample, shape (B,)."""
+        return np.asarray(self.coefficients[:, 0] * score + self.coefficients[:, 1])
 
 
 def resample(calibration: Calibration, seed: int = 0) -> Resampled:

@@ -64,11 +64,18 @@ class Attribution:
         Condition whose expert judged the image, where the fingerprint has experts.
     p_condition : float or None
         Conformal p-value of the image's distance from that condition.
+    conditions : tuple of str
+        Conditions that the image is probably in, each with its probability: the ratio is over all
+        of them.
     phase : str or None
         Row and column at which a period of the lattice begins: found by a search, or ``grid`` and
         what the JPEG grid says; None where it is known.
     factor : float or None
         Factor by which the image was taken to have been resampled.
+    log10_lr_low, log10_lr_high : float or None
+        95 % interval of log10_lr without bounds, where it is over several conditions or phases.
+    at_bound : bool or None
+        Whether log10_lr stands at its bound: the data carry no larger one.
     """
 
     path: str
@@ -96,8 +103,12 @@ class Attribution:
     crop_decision: Decision | None = None
     condition: str | None = None
     p_condition: float | None = None
+    conditions: tuple[str, ...] = ()
     phase: str | None = None
     factor: float | None = None
+    log10_lr_low: float | None = None
+    log10_lr_high: float | None = None
+    at_bound: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +137,8 @@ class Detection:
         log10 likelihood ratio of h2 against h1, within its empirical bounds.
     log10_lr_low, log10_lr_high : float or None
         95 % interval of the ratio without bounds, by resampling the calibration's source images.
+    at_bound : bool or None
+        Whether log10_lr stands at its bound: the data carry no larger one.
     specific, log10_lr_specific : float or None
         Score and log10 likelihood ratio of the generator's evidence alone, where parts are joined.
     q_real : float or None
@@ -137,6 +150,9 @@ class Detection:
         Condition whose expert judged the image, where the fingerprint has experts.
     p_condition : float or None
         Conformal p-value of the image's distance from that condition.
+    conditions : tuple of str
+        Conditions that the image is probably in, each with its probability: the ratio is over all
+        of them.
     phase : str or None
         Row and column at which a period of the lattice begins: found by a search, or ``grid`` and
         what the JPEG grid says; None where it is known.
@@ -176,12 +192,14 @@ class Detection:
     log10_lr: float | None = None
     log10_lr_low: float | None = None
     log10_lr_high: float | None = None
+    at_bound: bool | None = None
     specific: float | None = None
     log10_lr_specific: float | None = None
     q_real: float | None = None
     nearest_mean: str | None = None
     condition: str | None = None
     p_condition: float | None = None
+    conditions: tuple[str, ...] = ()
     phase: str | None = None
     factor: float | None = None
     reasons: tuple[str, ...] = ()

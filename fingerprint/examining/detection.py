@@ -282,7 +282,9 @@ def over_bank(best: Attribution, voices: Voices, judge: Judge, rule: Rule) -> De
         reasons = (*reasons, "several_candidates")
     elif not voices.claims and voices.dissent is not None:
         decision, reasons = "inconclusive", voices.dissent
-    interval = None if best.score is None else judge.resampled.interval(best.score)
+    low, high = best.log10_lr_low, best.log10_lr_high
+    if low is None and best.score is not None:
+        low, high = judge.resampled.interval(best.score)
     return Detection(
         path=best.path,
         status="examined",
@@ -297,13 +299,15 @@ def over_bank(best: Attribution, voices: Voices, judge: Judge, rule: Rule) -> De
         p_generated=best.p_generated,
         p_typical=best.p_typical,
         log10_lr=best.log10_lr,
-        log10_lr_low=interval[0] if interval else None,
-        log10_lr_high=interval[1] if interval else None,
+        log10_lr_low=low,
+        log10_lr_high=high,
+        at_bound=best.at_bound,
         specific=best.specific,
         log10_lr_specific=best.log10_lr_specific,
         nearest_mean=best.nearest_mean,
         condition=best.condition,
         p_condition=best.p_condition,
+        conditions=best.conditions,
         phase=best.phase,
         factor=best.factor,
         reasons=reasons,

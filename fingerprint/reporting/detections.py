@@ -67,6 +67,7 @@ _NEAREST = {
 _OPTIONAL = (
     "condition",
     "p_condition",
+    "conditions",
     "phase",
     "factor",
     "examined",

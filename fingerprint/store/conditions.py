@@ -38,8 +38,12 @@ FIXED = {
 OPTIONAL = {
     "conditions/gate/beyond": ("float64", 2),
     "conditions/gate/log_prior": ("float64", 1),
+    "conditions/gate@temperature": ("float64", 0),
 }
-ADDED = {"conditions/gate/log_prior": TESTS_SINCE}
+ADDED = {
+    "conditions/gate/log_prior": TESTS_SINCE,
+    "conditions/gate@temperature": TESTS_SINCE,
+}
 
 OF_EXPERT = {
     "@condition": ("string", 0),
@@ -132,6 +136,8 @@ def elements(conditions: Conditions) -> Iterator[tuple[str, Value]]:
         yield "conditions/gate/beyond", np.ascontiguousarray(gate.beyond, "<f8")
     if gate.log_prior.size:
         yield "conditions/gate/log_prior", np.ascontiguousarray(gate.log_prior, "<f8")
+    if gate.temperature is not None:
+        yield "conditions/gate@temperature", np.array(gate.temperature, "<f8")
     for index, expert in enumerate(conditions.experts):
         head = f"conditions/{index:03d}"
         yield f"{head}@condition", expert.condition
@@ -204,6 +210,11 @@ def _gate(found: Mapping[str, Value], count: int) -> Gate:
         if prior.shape != (count,):
             raise ValueError("the gate has no prior for a condition")
         made = replace(made, log_prior=prior)
+    if "conditions/gate@temperature" in found:
+        temperature = float(finite(found, "conditions/gate@temperature"))
+        if temperature <= 0:
+            raise ValueError("the temperature of the gate is not positive")
+        made = replace(made, temperature=temperature)
     if any((np.diff(held, axis=1) < 0).any() for held in (calibration, made.beyond)):
         raise ValueError("the calibration of the gate does not ascend")
     return made

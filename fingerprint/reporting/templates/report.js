@@ -333,6 +333,7 @@
         ["log10 ratio of the crop alone", ratio(get("crop_log10_lr"))],
         ["condition", get("condition")],
         ["p of that condition", p(get("p_condition"))],
+        ["ratio over the conditions", (get("conditions") || []).join(", ")],
         ["phase of the lattice (row, column)", get("phase")],
         ["taken to be resampled by", p(get("factor"))],
         ["mapped area too high for h1", share(get("map_generated"))],

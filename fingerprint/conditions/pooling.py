@@ -1,0 +1,154 @@
+"""What several experts say of one image, each as probable as the gate holds its condition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_expit, logsumexp
+
+from fp.fingerprint.conditions.phases import Look, looks, mean_ratio
+from fp.fingerprint.deciding.judge import Features, Judge
+from fp.fingerprint.fitting.scoring import score
+
+Doubles = NDArray[np.float64]
+Experts = Callable[[int, bool], Judge]
+
+_LN10 = float(np.log(10.0))
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """The evidence of an image over the conditions that it may be in.
+
+    Parameters
+    ----------
+    log10_lr, log10_lr_specific : float
+        log10 likelihood ratios of h2 against h1, of all evidence and of the generator's alone; each
+        expert's within its empirical bounds.
+    low, high : float
+        95 % interval of the first without bounds, by resampling the calibration's source images.
+    at_bound : bool
+        Whether every expert stands at its bound.
+    """
+
+    log10_lr: float
+    log10_lr_specific: float
+    low: float
+    high: float
+    at_bound: bool
+
+
+def pool(
+    features: Features,
+    probable: Sequence[tuple[int, float]],
+    experts: Experts,
+    searched: bool,
+    grid: tuple[int, int] | None,
+) -> Pooled:
+    """Let the experts of the most probable conditions be heard together.
+
+    Parameters
+    ----------
+    features : Features
+        Features of the image.
+    probable : sequence of (int, float)
+        Numbers of experts with the probabilities of their conditions, which sum to 1.
+    experts : callable
+        Gives the judge of an expert, for a phase that is searched or known.
+    searched, grid
+        As in `fp.fingerprint.conditions.phases.looks`.
+
+    Returns
+    -------
+    Pooled
+        The evidence.
+    """
+    voices = [
+        _Voice.of(looks(features, partial(experts, index), searched, grid)) for index, _ in probable
+    ]
+    shares = [share for _, share in probable]
+
+    def together(name: str) -> Doubles:
+        return pooled([getattr(voice, name) for voice in voices], shares)
+
+    ratio = float(together("ratio"))
+    low, high = np.quantile(together("resampled"), [0.025, 0.975])
+    bounds = float(together("lower")), float(together("upper"))
+    return Pooled(
+        ratio,
+        float(together("specific")),
+        float(low),
+        float(high),
+        not bounds[0] < ratio < bounds[1],
+    )
+
+
+def pooled(log10_lr: Sequence[Any], shares: Sequence[float]) -> Doubles:
+    """Join likelihood ratios of experts to that of an image whose condition is uncertain.
+
+    Parameters
+    ----------
+    log10_lr : sequence of float or ndarray of float64, shape (n,)
+        log10 likelihood ratios, one entry for each expert.
+    shares : sequence of float
+        Probability of each one's condition; they sum to 1.
+
+    Returns
+    -------
+    ndarray of float64, shape () or (n,)
+        The ratio.
+
+    Notes
+    -----
+    The gate knows images of both classes alike: its w_k is the probability of condition k at even
+    odds. With P_k = LR_k / (1 + LR_k) the probability of h2 at these odds is P = sum_k w_k P_k (a
+    linear opinion pool), and LR = P / (1 - P). So an improbable condition moves P by its share at
+    most, however sure its expert is.
+
+    References
+    ----------
+    M. Stone, "The Opinion Pool", The Annals of Mathematical Statistics 32 (1961),
+    doi:10.1214/aoms/1177704873.
+    """
+    if len(shares) == 1:
+        return np.asarray(log10_lr[0], np.float64)
+    natural = _LN10 * np.array(log10_lr, np.float64)
+    weights = np.array(shares, np.float64).reshape(-1, *([1] * (natural.ndim - 1)))
+    odds = logsumexp(log_expit(natural), axis=0, b=weights)
+    odds = odds - logsumexp(log_expit(-natural), axis=0, b=weights)
+    return np.asarray(odds / _LN10)
+
+
+@dataclass(frozen=True)
+class _Voice:
+    """What one expert says at all phases of an image."""
+
+    ratio: Doubles
+    specific: Doubles
+    lower: Doubles
+    upper: Doubles
+    resampled: Doubles
+
+    @classmethod
+    def of(cls, found: Sequence[Look]) -> _Voice:
+        said = []
+        for look in found:
+            judge = look.judge
+            scored = score(judge.fingerprint, look.stacks, judge.recipe)
+            assert judge.specific_ratio is not None and scored.specific is not None
+            value = float(scored.score[0])
+            said.append(
+                (
+                    judge.ratio(value),
+                    judge.specific_ratio(float(scored.specific[0])),
+                    judge.ratio.lower,
+                    judge.ratio.upper,
+                    judge.resampled.ratios(value),
+                )
+            )
+        return cls(*(mean_ratio(each, found) for each in zip(*said, strict=True)))
