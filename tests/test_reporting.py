@@ -191,6 +191,7 @@ def test_what_experts_and_windows_say_is_told_and_not_drawn_among_other_scores(t
     plain = write_report(run).read_text("utf-8")
     assert '<path class="images"' in plain and "scores are not drawn" not in plain
     told = {"condition": "jpeg:75", "p_condition": 0.25, "phase": "3,4", "factor": 0.75}
+    told["conditions"] = ["jpeg:75 0.80", "jpeg:65 0.20"]
     rows = list(run.rows())
     for row in rows:
         for one in (row["detection"], *row["attributions"]):

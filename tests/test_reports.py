@@ -290,6 +290,7 @@ def test_a_score_has_its_place_among_the_calibration(browser, reports):
 def test_what_an_expert_judged_is_told_and_not_placed_among_other_scores(browser, tmp_path):
     run = synthetic_run(tmp_path, 1)
     told = {"condition": "jpeg:75", "p_condition": 0.25, "phase": "3,4", "factor": 0.75}
+    told["conditions"] = ["jpeg:75 0.80", "jpeg:65 0.20"]
     rows = list(run.rows())
     for one in (rows[0]["detection"], *rows[0]["attributions"]):
         one |= told
@@ -298,7 +299,11 @@ def test_what_an_expert_judged_is_told_and_not_placed_among_other_scores(browser
         found.page.locator(".open").first.click()
         shown = found.page.locator("#detail").inner_text()
         assert "the expert for its condition, jpeg:75" in shown
-        for label, value in (("condition", "jpeg:75"), ("p of that condition", "0.25")):
+        for label, value in (
+            ("condition", "jpeg:75"),
+            ("p of that condition", "0.25"),
+            ("ratio over the conditions", "jpeg:75 0.80, jpeg:65 0.20"),
+        ):
             assert f"{label}\n{value}" in shown
         assert "3,4" in shown and "0.75" in shown
         assert found.page.locator("#detail svg").count() == 0
