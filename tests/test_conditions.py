@@ -792,6 +792,38 @@ def test_of_accounts_that_say_the_same_the_plausible_one_speaks(fingerprint, mon
     assert (row.factor, row.p_condition) == (1.0, 0.5)
 
 
+def test_a_scale_that_was_tried_supports_no_generator(fingerprint, monkeypatch):
+    image = GENERATOR.draw(976)
+    features = Features(residual_for(fingerprint.denoiser)(image), image)
+    known, tried = Account(1.0, True, features), Account(0.75, True, features)
+    told = Account(0.75, False, features)  # by the sides of the image
+    plausible = {1.0: 0.1, 0.75: 0.9}
+    monkeypatch.setattr(
+        "fp.fingerprint.conditions.examining._read",
+        lambda account, _: Reading(
+            account, experts.Placement(0, plausible[account.factor], 0, ((0, 1.0),))
+        ),
+    )
+
+    def judged(*accounts, rule="conformal"):
+        return judge_accounts("", accounts, fingerprint, rule, 0.05, lambda p, _: p)
+
+    claims = "supports_generator"
+    assert judged(known).decision == judged(told).decision == claims
+    alone = judged(tried)
+    assert (alone.decision, alone.reasons[0]) == ("inconclusive", "scale_unknown")
+    assert alone.log10_lr > 0 and judged(tried, rule="nearest-mean").decision == claims
+    # The tried scale is the more plausible one, and neither has the row nor costs the other a test.
+    both = judged(tried, known)
+    assert (both.decision, both.factor, both.reasons) == (claims, 1.0, ())
+    assert both.p_bank == both.p_real
+    assert judged(told, known).p_bank == 2 * judged(told, known).p_real
+    photo = photograph(976, 64)
+    features = Features(residual_for(fingerprint.denoiser)(photo), photo)
+    row = judged(Account(0.75, True, features))
+    assert row.decision == "supports_reference" and "scale_unknown" not in row.reasons
+
+
 def test_a_grid_tells_the_phase_of_a_crop(fingerprint, tmp_path):
     compress, rows = Degradation("jpeg:60"), []
     for index in range(6):

@@ -13,6 +13,7 @@ WITHHELD = frozenset(
         "outside_calibrated_range",
         "condition_hides_generator",
         "condition_unclear",
+        "scale_unknown",
         "typicality_unknown",
     }
 )

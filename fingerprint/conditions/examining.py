@@ -78,6 +78,11 @@ class Reading:
         """The conformal p-value of the condition."""
         return self.placement.p
 
+    @property
+    def scale_is_known(self) -> bool:
+        """Whether its factor is that of a native image, or was told by the image's sides."""
+        return self.account.factor == 1.0 or not self.account.searched
+
 
 def attribution(
     path: str,
@@ -153,14 +158,18 @@ def judge_accounts(
 
     Notes
     -----
-    Accounts outside the calibrated range are dropped. Of m that remain each is tested, with m times
-    its p-value under h1 (Bonferroni), and the row is that of the largest likelihood ratio times
-    p_condition: ratios have bounds, and at the bound it is the plausible account that counts. The
-    reference is supported only where all say so. Where an image would come to another expert were
-    all conditions as probable before, a definite answer needs that one's as well. Several phases of
-    one account are calibrated together (`fp.fingerprint.conditions.phases.p_jointly`); the one
-    whose ratio is nearest to the mean by weights speaks for it. The ratio that the row has is that
-    over phases and over the most probable conditions (`fp.fingerprint.conditions.pooling`).
+    Accounts outside the calibrated range are dropped. Where nothing tells the factor of an account,
+    it can support no generator: reference images were calibrated at their own scale, and one that
+    was enlarged may look like an upsampler's at another. Of the m others that remain each is
+    tested, with m times its p-value under h1 (Bonferroni). The row is that of the largest
+    likelihood ratio times p_condition (ratios have bounds, and at the bound it is the plausible
+    account that counts): of these m where that one supports the generator, else of all. The
+    reference is supported only where all accounts say so. Where an image would come to another
+    expert were all conditions as probable before, a definite answer needs that one's as well.
+    Several phases of one account are calibrated together
+    (`fp.fingerprint.conditions.phases.p_jointly`); the one whose ratio is nearest to the mean by
+    weights speaks for it. The ratio that the row has is that over phases and over the most probable
+    conditions (`fp.fingerprint.conditions.pooling`).
     """
     conditions = fingerprint.conditions
     assert conditions is not None
@@ -172,17 +181,27 @@ def judge_accounts(
         row = _judged(path, nearest, expert, fingerprint, rule, fpr, corrected)[0]
         return without_answer(row, "outside_calibrated_range", rule)
 
+    tests = max(1, sum(reading.scale_is_known for reading in inside))
+
     def shared(p: float, evidence: float) -> float:
-        return min(1.0, len(inside) * corrected(p, evidence))
+        return min(1.0, tests * corrected(p, evidence))
 
     def judged(reading: Reading, expert: int) -> list[Attribution]:
         return _judged(path, reading, expert, fingerprint, rule, fpr, shared)
 
-    heard = [
-        _pooled(_heard(reading, judged, rule), reading, fingerprint, conditions)
-        for reading in inside
-    ]
+    known: list[list[Attribution]] = []
+    tried: list[list[Attribution]] = []
+    for reading in inside:
+        rows = _pooled(_heard(reading, judged, rule), reading, fingerprint, conditions)
+        if reading.scale_is_known:
+            known.append(rows)
+        else:
+            tried.append([_at_unknown_scale(row, rule) for row in rows])
+    heard = [*known, *tried]
     best = max((rows[0] for rows in heard), key=_plausible_evidence)
+    surest = max((rows[0] for rows in known), key=_plausible_evidence, default=best)
+    if rule == "conformal" and surest.decision == "supports_generator":
+        best = surest
     dissent = [row for rows in heard for row in rows if row.decision != "supports_reference"]
     if best.decision == "supports_reference" and dissent:
         reasons = tuple(sorted({reason for row in dissent for reason in row.reasons}))
@@ -205,6 +224,13 @@ def _heard(
         else without_answer(row, "condition_unclear", rule)
         for row in rows
     ]
+
+
+def _at_unknown_scale(row: Attribution, rule: Rule) -> Attribution:
+    """Take an answer for the generator back, and say why what speaks for it is no evidence."""
+    if row.decision == "supports_reference" or _evidence(row) <= 0:
+        return row
+    return without_answer(row, "scale_unknown", rule)
 
 
 def _pooled(

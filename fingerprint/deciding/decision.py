@@ -30,6 +30,8 @@ REASONS = {
     "for",
     "condition_unclear": "another condition explains the image as well, and judged by that one the "
     "answer would be another",
+    "scale_unknown": "the evidence for the generator is at a scale that was tried, and nothing "
+    "tells that the image was at it",
     "condition_hides_generator": "in the image's condition the fingerprint separates no better "
     "than shuffled scores may",
     "beyond_false_discovery_rate": "the claim does not survive the correction over the folder",
