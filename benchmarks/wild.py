@@ -27,8 +27,10 @@ from fp.fingerprint.conditions import crossed, examining, gate, learning
 from fp.fingerprint.conditions.experts import Conditions
 from fp.fingerprint.conditions.hypotheses import Hypothesis, hypotheses
 from fp.fingerprint.conditions.ladder import (
+    ELSEWHERE,
     LADDER,
     Augmentation,
+    elsewhere,
     ends,
     log_prior,
     varies,
@@ -144,6 +146,15 @@ def taught(condition):
     return change
 
 
+def at_another_scale(number, side):
+    """Give what reference images go through to be at another scale, as `fp extract` does it."""
+
+    def change(image, index):
+        return Degradation(elsewhere(key_of(image))[number]).apply(image[:side, :side])
+
+    return change
+
+
 def fingerprint_of(conditions, side, labels):
     """Make a fingerprint of experts alone; its own calibration is that of clean images."""
     clean = conditions.experts[0]
@@ -176,7 +187,18 @@ def learn(work, generator, ladder, prefix, change, side, seed, shuffled=False):
     ]
     whole = zip(map(pictures, ("real", generator)), train, strict=True)
     keys = [key_of(images[place]) for images, places in whole for place in places]
-    found = learning.learn(METHOD, stacks, labels, groups, keys, Augmentation(ladder), seed=seed)
+    others = [
+        {
+            name: rows[train[0]]
+            for name, rows in stacks_of(
+                work, "real", f"elsewhere-{prefix}{number}", at_another_scale(number, side)
+            ).items()
+        }
+        for number in range(len(ELSEWHERE))
+    ]
+    found = learning.learn(
+        METHOD, stacks, labels, groups, keys, Augmentation(ladder), seed=seed, others=others
+    )
     return fingerprint_of(found, side, labels)
 
 

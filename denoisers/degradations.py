@@ -72,6 +72,14 @@ def _nearest(image: Pixels, factor: float, _: np.random.Generator) -> Pixels:
     return _there_and_back(image, factor, Image.Resampling.NEAREST, Image.Resampling.NEAREST)
 
 
+def _enlarge(image: Pixels, factor: float, _: np.random.Generator) -> Pixels:
+    height, width = image.shape[:2]
+    size = (round(width * factor), round(height * factor))
+    left, top = ((large - small) // 2 for large, small in zip(size, (width, height), strict=True))
+    picture = Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)
+    return np.asarray(picture.crop((left, top, left + width, top + height)))
+
+
 def _blur(image: Pixels, sigma: float, _: np.random.Generator) -> Pixels:
     # Imported late: 'fp extract --match jpeg:75' and the files of fingerprints need neither.
     from scipy.ndimage import gaussian_filter
@@ -100,6 +108,7 @@ KINDS = {
     "webp": Kind(_webp, 1, 100, "lossy WebP at a quality"),
     "resize": Kind(_resize, 0.01, 8, "to a factor of the size and back, bicubic"),
     "nearest": Kind(_nearest, 0.01, 8, "to a factor of the size and back, nearest neighbour"),
+    "enlarge": Kind(_enlarge, 1, 8, "enlarged by a factor, bicubic, and the middle kept"),
     "blur": Kind(_blur, 0.1, 50, "Gaussian blur of a standard deviation in pixels"),
     "bilateral": Kind(_bilateral, 3, 25, "bilateral filter of a diameter in pixels"),
     "noise": Kind(_noise, 0.1, 128, "Gaussian noise of a standard deviation in grey levels"),

@@ -30,10 +30,12 @@ from fp.fingerprint.conditions.experts import Conditions
 from fp.fingerprint.conditions.hypotheses import check_any, hypotheses
 from fp.fingerprint.conditions.ladder import (
     CHAIN,
+    ELSEWHERE,
     LADDER,
     Augmentation,
     End,
     alike,
+    elsewhere,
     ends,
     log_prior,
     reach,
@@ -325,6 +327,49 @@ def test_learning_knows_of_chains_and_compares_like_strengths_alone(monkeypatch)
             assert (held.tested.real == worst.tested(scores).real).all()
 
 
+def test_reference_images_at_another_scale_are_known_to_p_values_alone():
+    rungs = ("none", "jpeg:75")
+    labels, stacks = fake_stacks(np.random.default_rng(6), shift=0.05, n=40)
+    noise = np.random.default_rng(7)
+    each = [
+        {name: rows + 0.1 * noise.normal(size=rows.shape) for name, rows in stacks.items()}
+        for _ in rungs
+    ]
+    given = each, labels, np.arange(40), [f"image {n}" for n in range(40)], Augmentation(rungs), 4
+    plain = learning.learn(recipe("lattice"), *given)
+    # At another scale the reference images look as the generator's do.
+    others = [{name: rows[labels] for name, rows in stacks.items()} for stacks in each]
+    found = learning.learn(recipe("lattice"), *given, others=others)
+    for before, after in zip(plain.experts, found.experts, strict=True):
+        for one, two in ((before, after), (before.searched, after.searched)):
+            # Up to the order of sums, which goes by the number of versions.
+            for name in ("real", "generated", "pattern", "offset"):
+                np.testing.assert_allclose(getattr(one, name), getattr(two, name), rtol=1e-9)
+            np.testing.assert_allclose(one.tested.generated, two.tested.generated, rtol=1e-9)
+            assert (one.tested.real <= two.tested.real + 1e-9).all()
+        assert np.mean(after.tested.real) > np.mean(before.tested.real) + 0.5 * (
+            np.mean(before.generated) - np.mean(before.real)
+        )
+    for name in ("means", "calibration"):
+        assert (getattr(found.gate, name) == getattr(plain.gate, name)).all()
+    assert found.gate.temperature == plain.gate.temperature
+
+
+def test_every_reference_image_is_enlarged_and_compressed_in_all_ranges():
+    texts = [elsewhere(f"image {n}") for n in range(200)]
+    assert texts[0] == elsewhere("image 0") != texts[1]
+    for number, ((low, high), quality) in enumerate(ELSEWHERE):
+        steps = [list(Degradation(each[number]).steps()) for each in texts]
+        factors = np.array([one[0][1] for one in steps])
+        assert {one[0][0] for one in steps} == {"enlarge"}
+        assert low <= factors.min() < low + 0.2 * (high - low)
+        assert high >= factors.max() > high - 0.2 * (high - low)
+        assert [len(one) for one in steps] == [1 if quality is None else 2] * 200
+        if quality is not None:
+            found = [one[1][1] for one in steps]
+            assert quality[0] <= min(found) and max(found) < quality[1]
+
+
 def test_the_worst_version_of_every_image_is_tested():
     labels = np.array([False, False, True, True])
     image = np.array([0, 1, 2, 3, 0, 2])
@@ -492,6 +537,17 @@ def test_an_expert_is_calibrated_with_what_the_gate_sends_to_it():
     often = np.mean([each.condition[each.drawn[1]] == 1 for each in many])
     assert often == pytest.approx(0.75, abs=0.04)  # four standard deviations
     stacks = [np.arange(4.0)[:, None] + 10 * k for k in range(3)]
+    # Versions that only p-values know of come too, and are never drawn.
+    where = np.vstack([where, [0, -1, 2, -1]])
+    likeliest = np.vstack([likeliest, [0, -1, 0, -1]])
+    for each in (draw(np.ones(3), seed) for seed in range(50)):
+        pairs = list(zip(each.condition.tolist(), each.image.tolist(), strict=True))
+        assert set(pairs) == sent | {(3, 0), (3, 2)}
+        assert {pairs[place] for place in each.drawn} <= first
+    others = [np.array([[70.0], [72.0]])]
+    taken = each.taken(stacks, others, np.array([0, 9, 1, 9]))[:, 0].tolist()
+    wanted = [70.0 + i if k == 3 else 10.0 * k + i for k, i in pairs]
+    assert taken == wanted
     taken = come[0].taken(stacks)[:, 0].tolist()
     assert taken == [10.0 * k + i for k, i in zip(come[0].condition, come[0].image, strict=True)]
 

@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from synthetic import photograph
 
 from fp.denoisers.degradations import KINDS, Degradation
 from fp.denoisers.errors import UsageError
 
-EXAMPLES = ("jpeg:75", "webp:80", "resize:0.5", "nearest:0.5", "blur:3", "bilateral:5", "noise:15")
+EXAMPLES = (
+    *("jpeg:75", "webp:80", "resize:0.5", "nearest:0.5", "enlarge:1.5"),
+    *("blur:3", "bilateral:5", "noise:15"),
+)
 
 
 def test_every_kind_has_an_example():
@@ -26,6 +30,14 @@ def test_size_and_type_stay_and_the_pixels_change(text):
     assert np.abs(found.astype(float) - image).mean() < 40
     np.testing.assert_array_equal(image, before)
     np.testing.assert_array_equal(found, Degradation(text).apply(image))
+
+
+def test_of_an_enlarged_image_the_middle_is_kept():
+    image = photograph(3, side=96)[:64]
+    large = np.asarray(Image.fromarray(image).resize((192, 128), Image.Resampling.BICUBIC))
+    np.testing.assert_array_equal(Degradation("enlarge:2").apply(image), large[32:96, 48:144])
+    np.testing.assert_array_equal(Degradation("enlarge:1").apply(image), image)
+    assert Degradation("enlarge:1.37").apply(image[:, :41]).shape == (64, 41, 3)
 
 
 def test_none_changes_nothing():

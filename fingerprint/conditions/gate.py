@@ -174,6 +174,8 @@ def learn(
     folds: NDArray[np.intp],
     ends: Sequence[End] = (),
     log_prior: Sequence[float] = (),
+    others: Sequence[Array] = (),
+    whose: NDArray[np.intp] | None = None,
 ) -> tuple[Gate, list[NDArray[np.intp]], list[Doubles], list[NDArray[np.intp]]]:
     """Learn the gate, and measure all images by one that had not seen them.
 
@@ -187,17 +189,23 @@ def learn(
         Where the ladders among the conditions end.
     log_prior : sequence of float
         As in `Gate`.
+    others : sequence of ndarray, shape (n, ...)
+        Features of some of the images, changed otherwise: they are measured, and nothing is learned
+        from them.
+    whose : ndarray of int, shape (n,)
+        Numbers of these images.
 
     Returns
     -------
     Gate
         The gate of all images.
     list of ndarray of int, shape (N,)
-        For each condition, the condition that a gate without the image sends it to.
+        For each condition, the condition that a gate without the image sends it to; behind them
+        the same for each of the others, -1 for images that it does not have.
     list of ndarray of float64, shape (N,)
         Its distance there.
     list of ndarray of int, shape (N,)
-        The condition that it would send it to without the prior.
+        The condition that it would send it to without the prior, likewise.
     """
     rows = [stack.reshape(len(stack), -1).astype(np.float64) for stack in stacks]
     sent = [np.empty(folds.size, np.intp) for _ in rows]
@@ -205,6 +213,7 @@ def learn(
     likeliest = [np.empty(folds.size, np.intp) for _ in rows]
     beyond = np.empty((len(ends), folds.size))
     misfits = np.empty((len(rows), folds.size, len(rows)))
+    elsewhere = np.full((2, len(others), folds.size), -1, np.intp)
     prior = np.array(log_prior, np.float64)
     for fold in np.unique(folds):
         part = replace(_fit([row[folds != fold] for row in rows]), log_prior=prior)
@@ -216,6 +225,12 @@ def learn(
             misfits[k, folds == fold] = found.misfits
         for number, end in enumerate(ends):
             beyond[number, folds == fold] = part.along(rows[end.last][folds == fold], end)
+        for number, stack in enumerate(others):
+            assert whose is not None
+            inside = folds[whose] == fold
+            found = part.measure(stack[inside].reshape(int(inside.sum()), -1).astype(np.float64))
+            elsewhere[0, number, whose[inside]] = found.nearest
+            elsewhere[1, number, whose[inside]] = found.likeliest
     gate = replace(_fit(rows), log_prior=prior)
     # An image is placed among those that were sent where it was sent, whatever they are.
     held = [
@@ -229,7 +244,7 @@ def learn(
         beyond=np.sort(beyond, axis=1),
         temperature=fit_temperature(misfits),
     )
-    return whole, sent, distances, likeliest
+    return whole, [*sent, *elsewhere[0]], distances, [*likeliest, *elsewhere[1]]
 
 
 def fit_temperature(misfits: Doubles) -> float:

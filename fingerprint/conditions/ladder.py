@@ -148,6 +148,36 @@ def possible(conditions: Sequence[str], factor: float) -> NDArray[np.bool_]:
     return found if alone else np.ones(len(conditions), bool)
 
 
+ELSEWHERE = tuple(
+    (factor, quality)
+    for factor in ((1.15, 1.4), (1.4, 1.75), (1.75, 2.4), (2.4, 3.4))
+    for quality in (None, (80, 97), (60, 80), (30, 60))
+)
+"""Ranges of factors by which reference images are enlarged, and of JPEG after that, or none."""
+
+
+def elsewhere(key: str) -> list[str]:
+    """Give what a reference image goes through so that it is at another scale than its own.
+
+    Parameters
+    ----------
+    key : str
+        What chance hangs on, such as the hash of the image's file.
+
+    Returns
+    -------
+    list of str
+        Texts of `Degradation`, one for each of `ELSEWHERE`.
+    """
+    found = []
+    for number, ((low, high), quality) in enumerate(ELSEWHERE):
+        digest = hashlib.sha256(f"elsewhere {number} {key}".encode()).digest()
+        rng = np.random.default_rng(list(digest))
+        text = f"enlarge:{rng.uniform(low, high):.4g}"
+        found.append(text if quality is None else f"{text}+jpeg:{rng.integers(*quality)}")
+    return found
+
+
 def varies(condition: str) -> bool:
     """Say whether a rung is learned from strengths around it as well; see `version`."""
     return _varying(condition) is not None

@@ -42,6 +42,7 @@ def learn(
     folds: int = 10,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    others: Sequence[Stacks] = (),
 ) -> Conditions:
     """Learn an expert for every condition, and the gate.
 
@@ -65,6 +66,8 @@ def learn(
         Seed of folds and of what calibrates.
     progress : callable, optional
         Called with the number of experts done and their total.
+    others : sequence of mapping of str to ndarray, shape (n_r, ...)
+        Features of the reference images at another scale; p-values know of them, nothing else does.
 
     Returns
     -------
@@ -89,7 +92,10 @@ def learn(
         dealt,
         ends(rungs),
         prior,
+        [stack[gate.READS] for stack in others],
+        np.flatnonzero(~labels),
     )
+    row = np.cumsum(~labels) - 1
     first, second = np.stack(sent), np.stack(likeliest)
     assert found.temperature is not None
     shares = np.exp(np.array(prior) / found.temperature)
@@ -99,9 +105,17 @@ def learn(
         own = {name: np.asarray(stacks[k][name]) for name in recipe.reads}
         learned = crossed.learn(recipe, own, labels, groups, dealt)
         come = Sent.to(k, first, second, shares, np.random.default_rng([seed, k]))
-        versions = {name: come.taken([stack[name] for stack in stacks]) for name in recipe.reads}
-        comparable = np.array([alike(condition, rung) for rung in rungs])[come.condition]
-        known = np.where(comparable, strength[come.condition, come.image], np.nan)
+        versions = {
+            name: come.taken(
+                [stack[name] for stack in stacks], [stack[name] for stack in others], row
+            )
+            for name in recipe.reads
+        }
+        known = np.full(come.image.size, np.nan)
+        for rung in range(len(rungs)):
+            if alike(condition, rungs[rung]):
+                inside = come.condition == rung
+                known[inside] = strength[rung, come.image[inside]]
         worst = Worst(come.image, labels, known, reach(condition, rungs))
         experts.append(expert_of(condition, recipe, learned, own, versions, come, worst, dealt))
         if progress is not None:
@@ -142,8 +156,9 @@ class Sent:
         ----------
         k : int
             Number of the expert.
-        where, likeliest : ndarray of int, shape (K, N)
-            Where each version is sent, with the prior of the conditions and without it.
+        where, likeliest : ndarray of int, shape (K + E, N)
+            Where each version is sent, with the prior of the conditions and without it; from K on
+            those that only p-values know of.
         shares : ndarray of float64, shape (K,)
             How probable each condition is beforehand, up to a factor.
         rng : numpy.random.Generator
@@ -156,21 +171,44 @@ class Sent:
             The versions.
         """
         first = where == k
-        first[k] |= ~first.any(axis=0)
+        first[k] |= ~first[: shares.size].any(axis=0)
         condition, image = np.nonzero(first | (likeliest == k))
         # The first of several waiting times comes from each in proportion to its rate.
-        waits = rng.exponential(1.0 / shares[condition])
+        waits = np.full(condition.size, np.inf)
+        own = condition < shares.size
+        waits[own] = rng.exponential(1.0 / shares[condition[own]])
         waits[~first[condition, image]] = np.inf
         order = np.lexsort((waits, image))
         _, begins = np.unique(image[order], return_index=True)
         return cls(condition, image, order[begins])
 
-    def taken(self, stacks: Sequence[Array]) -> Array:
-        """Take these versions from the features (N, ...) of all conditions, shape (M, ...)."""
+    def taken(
+        self, stacks: Sequence[Array], others: Sequence[Array] = (), row: Indices | None = None
+    ) -> Array:
+        """Take these versions from the features of all conditions.
+
+        Parameters
+        ----------
+        stacks : sequence of ndarray, shape (N, ...)
+            Features in each condition.
+        others : sequence of ndarray, shape (n_r, ...)
+            Features of the reference images in what comes behind the conditions.
+        row : ndarray of int, shape (N,)
+            Row of each reference image in these.
+
+        Returns
+        -------
+        ndarray, shape (M, ...)
+            The features.
+        """
         found = np.empty((self.image.size, *stacks[0].shape[1:]), stacks[0].dtype)
         for k in np.unique(self.condition):
             inside = self.condition == k
-            found[inside] = stacks[k][self.image[inside]]
+            if k < len(stacks):
+                found[inside] = stacks[k][self.image[inside]]
+            else:
+                assert row is not None
+                found[inside] = others[k - len(stacks)][row[self.image[inside]]]
         return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from fp.denoisers.errors import ImageError, InputError
 from fp.denoisers.images import display_path, load_image
 from fp.denoisers.residual import Residual
 from fp.fingerprint.conditions.experts import Conditions
-from fp.fingerprint.conditions.ladder import Augmentation, version, with_pixels
+from fp.fingerprint.conditions.ladder import Augmentation, elsewhere, version, with_pixels
 from fp.fingerprint.conditions.learning import learn
 from fp.fingerprint.deciding.judge import Features
 from fp.fingerprint.estimators import Labels
@@ -85,21 +85,19 @@ def learn_versions(
     """
     recipe = with_pixels(method)
     with tempfile.TemporaryDirectory(prefix="fp-") as folder:
-        stacks = gather(
-            taught.images,
-            taught.reduction,
-            recipe,
-            augmentation.conditions,
-            Path(folder),
-            jobs,
-            progress,
-        )
+        given = taught.reduction, recipe
+        task = _Degrade(*given, partial(_rungs, conditions=augmentation.conditions))
+        place = Path(folder)
+        stacks = gather(taught.images, task, place / "rungs", jobs, progress)
+        pairs = zip(taught.images, taught.labels, strict=True)
+        reference = [image for image, is_generated in pairs if not is_generated]
+        others = gather(reference, _Degrade(*given, elsewhere), place / "others", jobs)
         told = None if progress is None else partial(progress, "experts")
         # One thread: its sums have the same bits on every machine.
         with threadpool_limits(1, user_api="blas"):
             keys = [image.sha256 for image in taught.images]
-            given = taught.labels, taught.groups, keys
-            return learn(method, stacks, *given, augmentation, folds, seed, told)
+            known = taught.labels, taught.groups, keys
+            return learn(method, stacks, *known, augmentation, folds, seed, told, others)
 
 
 def features_of(part: Pixels, residual: Residual, recipe: Recipe) -> dict[str, Array]:
@@ -110,25 +108,19 @@ def features_of(part: Pixels, residual: Residual, recipe: Recipe) -> dict[str, A
 
 def gather(
     images: Sequence[Examined],
-    reduction: Reduction,
-    recipe: Recipe,
-    conditions: Sequence[str],
+    task: Callable[[Examined], list[dict[str, Array]] | str],
     folder: Path,
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> list[dict[str, Array]]:
-    """Put every image through every condition, or through one that is near to it.
+    """Put every image through all that it is to go through.
 
     Parameters
     ----------
     images : sequence of Examined
-        Images of both classes.
-    reduction : Reduction
-        How files become residuals.
-    recipe : Recipe
-        Method whose features are wanted.
-    conditions : sequence of str
-        Texts of `Degradation`, applied to the examined part.
+        The images.
+    task : callable
+        Gives the features of the versions of one, as many of each; a sentence where it cannot.
     folder : Path
         Where the features lie, as arrays on disk; they are a few hundred kB an image.
     jobs : int
@@ -139,19 +131,20 @@ def gather(
     Returns
     -------
     list of dict of str to ndarray, shape (N, ...)
-        For each condition, the features by name.
+        For each version, the features by name.
 
     Raises
     ------
     InputError
         If a file changed since it was examined, or is gone.
     """
-    task = _Degrade(reduction, recipe, tuple(conditions))
-    stacks: list[dict[str, Array]] = [{} for _ in conditions]
+    folder.mkdir()
+    stacks: list[dict[str, Array]] = []
     results = run_in_order(task, list(images), _worker_died, jobs)
     for index, versions in enumerate(results):
         if isinstance(versions, str):
             raise InputError(versions)
+        stacks.extend({} for _ in versions[len(stacks) :])
         for number, features in enumerate(versions):
             for name, feature in features.items():
                 if name not in stacks[number]:
@@ -171,7 +164,8 @@ def gather(
 class _Degrade:
     reduction: Reduction
     recipe: Recipe
-    conditions: tuple[str, ...]
+    texts: Callable[[str], list[str]]
+    """Gives what an image goes through, by the hash of its file."""
 
     def __call__(self, image: Examined) -> list[dict[str, Array]] | str:
         try:
@@ -184,10 +178,14 @@ class _Degrade:
                 "writes to its folder."
             )
         part, residual = self.reduction.part(loaded.rgb_hwc), self.reduction.residual()
-        versions = [version(rung, self.conditions, image.sha256) for rung in self.conditions]
         return [
-            features_of(Degradation(text).apply(part), residual, self.recipe) for text in versions
+            features_of(Degradation(text).apply(part), residual, self.recipe)
+            for text in self.texts(image.sha256)
         ]
+
+
+def _rungs(key: str, conditions: tuple[str, ...]) -> list[str]:
+    return [version(rung, conditions, key) for rung in conditions]
 
 
 def _worker_died(image: Examined) -> str:
