@@ -33,6 +33,7 @@ from fp.fingerprint.conditions.ladder import (
     elsewhere,
     ends,
     log_prior,
+    rescales,
     varies,
     version,
     with_pixels,
@@ -194,7 +195,7 @@ def learn(work, generator, ladder, prefix, change, side, seed, shuffled=False):
                 work, "real", f"elsewhere-{prefix}{number}", at_another_scale(number, side)
             ).items()
         }
-        for number in range(len(ELSEWHERE))
+        for number in range(len(ELSEWHERE) if rescales(ladder) else 0)
     ]
     found = learning.learn(
         METHOD, stacks, labels, groups, keys, Augmentation(ladder), seed=seed, others=others

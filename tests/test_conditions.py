@@ -1,5 +1,6 @@
 """Images as they come: experts, gate, phases and factors, against oracles and end to end."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from functools import partial
 from types import SimpleNamespace
@@ -353,6 +354,40 @@ def test_reference_images_at_another_scale_are_known_to_p_values_alone():
     for name in ("means", "calibration"):
         assert (getattr(found.gate, name) == getattr(plain.gate, name)).all()
     assert found.gate.temperature == plain.gate.temperature
+
+
+@pytest.mark.parametrize(
+    ("rungs", "expected"), [(("none", "jpeg:60"), 0), (("none", "jpeg:60+resize:0.5"), 16)]
+)
+def test_a_ladder_that_knows_of_resizing_has_reference_images_at_another_scale(
+    folders, monkeypatch, rungs, expected
+):
+    kept = {}
+
+    def learn(method, stacks, labels, groups, keys, augmentation, folds, seed, told, others):
+        kept.update(stacks=stacks, labels=labels, others=others, keys=keys)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fp.fingerprint.conditions.versions.learn", learn)
+    options = ExtractOptions(null=0, audit=False, dif=None, augment=Augmentation(rungs))
+    with pytest.raises(KeyboardInterrupt):
+        extract(folders / "generated", folders / "real", "G", options)
+    assert len(kept["stacks"]) == 2 and len(kept["others"]) == expected
+    first = list(kept["labels"]).index(False)
+    image = next(
+        path
+        for path in (folders / "real").rglob("*")
+        if path.is_file() and sha256(path) == kept["keys"][first]
+    )
+    pixels = CropRule(64, 64).apply(np.asarray(Image.open(image).convert("RGB")))
+    for number, stacks in enumerate(kept["others"]):
+        assert {len(rows) for rows in stacks.values()} == {int(np.sum(~kept["labels"]))}
+        seen = Degradation(elsewhere(kept["keys"][first])[number]).apply(pixels)
+        np.testing.assert_allclose(stacks["blocks"][0], block_statistics(seen), atol=1e-5)
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_every_reference_image_is_enlarged_and_compressed_in_all_ranges():

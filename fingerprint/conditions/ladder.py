@@ -156,6 +156,11 @@ ELSEWHERE = tuple(
 """Ranges of factors by which reference images are enlarged, and of JPEG after that, or none."""
 
 
+def rescales(conditions: Sequence[str]) -> bool:
+    """Say whether a ladder knows of resizing: one that does not is for images nobody resized."""
+    return any(kind == "resize" for text in conditions for kind, _ in Degradation(text).steps())
+
+
 def elsewhere(key: str) -> list[str]:
     """Give what a reference image goes through so that it is at another scale than its own.
 

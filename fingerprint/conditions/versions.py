@@ -18,7 +18,13 @@ from fp.denoisers.errors import ImageError, InputError
 from fp.denoisers.images import display_path, load_image
 from fp.denoisers.residual import Residual
 from fp.fingerprint.conditions.experts import Conditions
-from fp.fingerprint.conditions.ladder import Augmentation, elsewhere, version, with_pixels
+from fp.fingerprint.conditions.ladder import (
+    Augmentation,
+    elsewhere,
+    rescales,
+    version,
+    with_pixels,
+)
 from fp.fingerprint.conditions.learning import learn
 from fp.fingerprint.deciding.judge import Features
 from fp.fingerprint.estimators import Labels
@@ -91,7 +97,9 @@ def learn_versions(
         stacks = gather(taught.images, task, place / "rungs", jobs, progress)
         pairs = zip(taught.images, taught.labels, strict=True)
         reference = [image for image, is_generated in pairs if not is_generated]
-        others = gather(reference, _Degrade(*given, elsewhere), place / "others", jobs)
+        others = []
+        if rescales(augmentation.conditions):
+            others = gather(reference, _Degrade(*given, elsewhere), place / "others", jobs)
         told = None if progress is None else partial(progress, "experts")
         # One thread: its sums have the same bits on every machine.
         with threadpool_limits(1, user_api="blas"):
