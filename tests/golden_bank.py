@@ -168,5 +168,6 @@ def as_they_come(name: str = "as they come") -> Fingerprint:
         np.array([[0.5, 1.0], [0.25, 2.0], [0.5, 4.0], [1.0, 1.0]]),
         np.array([[-0.5, 0.75]]),
         np.array([0.0, -5.0, 0.0, 0.0]),
+        2.5,
     )
     return replace(made, conditions=Conditions(experts, gate, 0.03))
