@@ -72,6 +72,7 @@ SIZES = ((256, 256), (290, 280))
 """Height and width that are cut out of enlarged photographs: a native size, and one that is not."""
 SMALL = 192
 TRAINING, FPR = 128, 0.05
+RULE = ("conformal", FPR, lambda p, evidence: p)
 METHOD = recipe("auto")
 EXPERTS = with_pixels(METHOD)
 
@@ -204,9 +205,11 @@ def learn(work, generator, ladder, prefix, change, side, seed, shuffled=False):
 
 
 def judged(fingerprint, accounts):
-    row = examining.judge_accounts(
-        "", accounts, fingerprint, "conformal", FPR, lambda p, evidence: p
-    )
+    return told(fingerprint, examining.judge_accounts("", accounts, fingerprint, *RULE))
+
+
+def told(fingerprint, row):
+    """Give the forced decision of a row, its decision and its reasons."""
     # Where no expert's bounds leave anything of a ratio, that without bounds decides.
     low, high = row.log10_lr_low, row.log10_lr_high
     if low is None:
@@ -387,7 +390,7 @@ def enlarged(work, generator, seed):
     fingerprint = learn(work, generator, LADDER, "", taught, 256, seed)
     _, test = split((300, 200), seed)
     whole = [pictures("real")[i] for i in test[0][:72]]
-    residual, crop, found = registry.get("wavelet"), CropRule(256, 256), {}
+    residual, found = registry.get("wavelet"), {}
     for factor in ENLARGED:
         side = round(256 * factor)
         for after in AFTERWARDS:
@@ -398,14 +401,11 @@ def enlarged(work, generator, seed):
                     scaled = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
                     cut = np.asarray(scaled)[y : y + height, x : x + width]
                     seen = Degradation(after).apply(np.ascontiguousarray(cut))
-                    heard = hypotheses(seen, crop, ["256x256"])
-                    heard = [h for h in heard if not h.chained]
-                    rows.append(
-                        judged(fingerprint, [examining.Account.of(h, residual) for h in heard])
-                    )
-                told = figures(rows, np.zeros(len(rows), bool))
+                    row = examining.attribution("", seen, fingerprint, residual, *RULE)
+                    rows.append(told(fingerprint, row))
+                shares = figures(rows, np.zeros(len(rows), bool))
                 kept = ("false claims", "inconclusive", "outside")
-                found[f"x{factor:g}, {after}, {width} x {height}"] = {k: told[k] for k in kept}
+                found[f"x{factor:g}, {after}, {width} x {height}"] = {k: shares[k] for k in kept}
     return {"figures": found}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from fp.denoisers.residual import Residual
 from fp.fingerprint.conditions import gate
 from fp.fingerprint.conditions.experts import Conditions, Placement, view
 from fp.fingerprint.conditions.hypotheses import Hypothesis, check_any, hypotheses
-from fp.fingerprint.conditions.phases import is_searched, looks, mean_ratio, p_jointly
+from fp.fingerprint.conditions.phases import Look, is_searched, looks, mean_ratio, p_jointly
 from fp.fingerprint.conditions.pooling import pool
 from fp.fingerprint.deciding.decision import Rule
 from fp.fingerprint.deciding.judge import Features, Judge, judge_of
@@ -22,6 +22,7 @@ from fp.fingerprint.deciding.rows import Attribution
 from fp.fingerprint.fingerprint import Fingerprint
 
 Corrected = Callable[[float, float], float]
+Looks = Callable[["Account", int], list[Look]]
 
 _EXPERTS = "_experts"
 
@@ -173,12 +174,18 @@ def judge_accounts(
     """
     conditions = fingerprint.conditions
     assert conditions is not None
+
+    @cache  # an expert may judge an account and be heard in its ratio: it looks once
+    def looked(account: Account, expert: int) -> list[Look]:
+        judges = partial(expert_judge, fingerprint, expert)
+        return looks(account.features, judges, account.searched, account.grid)
+
     readings = [_read(account, conditions) for account in accounts]
     inside = [reading for reading in readings if reading.p > conditions.outside]
     if not inside:
         nearest = max(readings, key=lambda reading: reading.p)
         expert = nearest.placement.expert
-        row = _judged(path, nearest, expert, fingerprint, rule, fpr, corrected)[0]
+        row = _judged(path, nearest, expert, looked, fingerprint, rule, fpr, corrected)[0]
         return without_answer(row, "outside_calibrated_range", rule)
 
     tests = max(1, sum(reading.scale_is_known for reading in inside))
@@ -187,12 +194,12 @@ def judge_accounts(
         return min(1.0, tests * corrected(p, evidence))
 
     def judged(reading: Reading, expert: int) -> list[Attribution]:
-        return _judged(path, reading, expert, fingerprint, rule, fpr, shared)
+        return _judged(path, reading, expert, looked, fingerprint, rule, fpr, shared)
 
     known: list[list[Attribution]] = []
     tried: list[list[Attribution]] = []
     for reading in inside:
-        rows = _pooled(_heard(reading, judged, rule), reading, fingerprint, conditions)
+        rows = _pooled(_heard(reading, judged, rule), reading, looked, conditions)
         if reading.scale_is_known:
             known.append(rows)
         else:
@@ -234,30 +241,16 @@ def _at_unknown_scale(row: Attribution, rule: Rule) -> Attribution:
 
 
 def _pooled(
-    rows: list[Attribution], reading: Reading, fingerprint: Fingerprint, conditions: Conditions
+    rows: list[Attribution], reading: Reading, looked: Looks, conditions: Conditions
 ) -> list[Attribution]:
     """Give rows the ratio over all conditions that the image is probably in."""
-    account, probable = reading.account, reading.placement.probable
+    probable = reading.placement.probable
     found = pool(
-        account.features,
-        probable,
-        partial(expert_judge, fingerprint),
-        account.searched,
-        account.grid,
+        [looked(reading.account, expert) for expert, _ in probable],
+        [share for _, share in probable],
     )
-    told = tuple(f"{conditions.names[index]} {share:.2f}" for index, share in probable)
-    return [
-        replace(
-            row,
-            log10_lr=found.log10_lr,
-            log10_lr_specific=found.log10_lr_specific,
-            log10_lr_low=found.low,
-            log10_lr_high=found.high,
-            at_bound=found.at_bound,
-            conditions=told,
-        )
-        for row in rows
-    ]
+    told = tuple(f"{conditions.names[expert]} {share:.2f}" for expert, share in probable)
+    return [replace(row, **vars(found), conditions=told) for row in rows]
 
 
 def _evidence(row: Attribution) -> float:
@@ -278,6 +271,7 @@ def _judged(
     path: str,
     reading: Reading,
     expert: int,
+    looked: Looks,
     fingerprint: Fingerprint,
     rule: Rule,
     fpr: float,
@@ -287,12 +281,7 @@ def _judged(
     conditions = fingerprint.conditions
     assert conditions is not None
     account = reading.account
-    found = looks(
-        account.features,
-        partial(expert_judge, fingerprint, expert),
-        account.searched,
-        account.grid,
-    )
+    found = looked(account, expert)
     p = p_jointly(found) if len(found) > 1 else None
 
     def together(alone: float, evidence: float) -> float:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_expit, logsumexp
 
-from fp.fingerprint.conditions.phases import Look, looks, mean_ratio
-from fp.fingerprint.deciding.judge import Features, Judge
+from fp.fingerprint.conditions.phases import Look, mean_ratio
+from fp.fingerprint.deciding.likelihood import stands_at_bound
 from fp.fingerprint.fitting.scoring import score
 
 Doubles = NDArray[np.float64]
-Experts = Callable[[int, bool], Judge]
 
 _LN10 = float(np.log(10.0))
 
@@ -30,7 +28,7 @@ class Pooled:
     log10_lr, log10_lr_specific : float
         log10 likelihood ratios of h2 against h1, of all evidence and of the generator's alone; each
         expert's within its empirical bounds.
-    low, high : float
+    log10_lr_low, log10_lr_high : float
         95 % interval of the first without bounds, by resampling the calibration's source images.
     at_bound : bool
         Whether every expert stands at its bound.
@@ -38,53 +36,39 @@ class Pooled:
 
     log10_lr: float
     log10_lr_specific: float
-    low: float
-    high: float
+    log10_lr_low: float
+    log10_lr_high: float
     at_bound: bool
 
 
-def pool(
-    features: Features,
-    probable: Sequence[tuple[int, float]],
-    experts: Experts,
-    searched: bool,
-    grid: tuple[int, int] | None,
-) -> Pooled:
+def pool(found: Sequence[Sequence[Look]], shares: Sequence[float]) -> Pooled:
     """Let the experts of the most probable conditions be heard together.
 
     Parameters
     ----------
-    features : Features
-        Features of the image.
-    probable : sequence of (int, float)
-        Numbers of experts with the probabilities of their conditions, which sum to 1.
-    experts : callable
-        Gives the judge of an expert, for a phase that is searched or known.
-    searched, grid
-        As in `fp.fingerprint.conditions.phases.looks`.
+    found : sequence of sequence of Look
+        What `fp.fingerprint.conditions.phases.looks` gave of the image, for each expert.
+    shares : sequence of float
+        Probabilities of their conditions, which sum to 1.
 
     Returns
     -------
     Pooled
         The evidence.
     """
-    voices = [
-        _Voice.of(looks(features, partial(experts, index), searched, grid)) for index, _ in probable
-    ]
-    shares = [share for _, share in probable]
+    voices = [_Voice.of(each) for each in found]
 
     def together(name: str) -> Doubles:
         return pooled([getattr(voice, name) for voice in voices], shares)
 
     ratio = float(together("ratio"))
     low, high = np.quantile(together("resampled"), [0.025, 0.975])
-    bounds = float(together("lower")), float(together("upper"))
     return Pooled(
         ratio,
         float(together("specific")),
         float(low),
         float(high),
-        not bounds[0] < ratio < bounds[1],
+        stands_at_bound(ratio, float(together("lower")), float(together("upper"))),
     )
 
 

@@ -61,7 +61,12 @@ class LikelihoodRatio:
 
     def at_bound(self, score: float) -> bool:
         """Say whether the bounds cut the ratio of a score off."""
-        return not self.lower < self.free(score) < self.upper
+        return stands_at_bound(self.free(score), self.lower, self.upper)
+
+
+def stands_at_bound(log10_lr: float, lower: float, upper: float) -> bool:
+    """Say whether a log10 likelihood ratio is not inside its bounds."""
+    return not lower < log10_lr < upper
 
 
 def fit(calibration: Calibration) -> LikelihoodRatio:

@@ -13,6 +13,7 @@ from fp.denoisers.residual import DenoiserIdentity, Residual
 from fp.fingerprint.deciding.decision import Rule
 from fp.fingerprint.deciding.family import Family, Gathering
 from fp.fingerprint.deciding.judge import judge_of
+from fp.fingerprint.deciding.likelihood import stands_at_bound
 from fp.fingerprint.deciding.rows import Attribution, Detection
 from fp.fingerprint.fingerprint import Fingerprint
 from fp.fingerprint.windows.calibration import windows_across
@@ -136,7 +137,7 @@ class Reading:
             p_bank=found.p_bank,
             p_generated=found.answer.p_generated,
             log10_lr=found.log10_lr,
-            at_bound=not judge.ratio.lower < found.log10_lr < judge.ratio.upper,
+            at_bound=stands_at_bound(found.log10_lr, judge.ratio.lower, judge.ratio.upper),
             specific=found.specific,
             log10_lr_specific=found.log10_lr_specific,
             conditions=(),
