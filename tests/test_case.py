@@ -25,11 +25,12 @@ from test_manifest import ODD, places, put, small_disk
 
 from fp.denoisers.images import Limits
 from fp.fingerprint.case import read_log
-from fp.fingerprint.case.domain import _coded_otherwise
+from fp.fingerprint.case.domain import _coded_otherwise, outside
 from fp.fingerprint.case.escaping import plain
 from fp.fingerprint.case.exhibits import _Describe
 from fp.fingerprint.case.report import _condition
 from fp.fingerprint.case.verbal import SCALE, apart, rounded, sentence, words
+from fp.fingerprint.deciding.decision import REASONS
 from fp.fingerprint.manifest.entry import canonical, seal
 
 FORBIDDEN = re.compile(
@@ -561,6 +562,13 @@ def test_the_report_names_the_conditions_that_a_ratio_is_over():
         "| the ratio is over the conditions, with their probabilities "
         "| `jpeg:65 0.71`, `jpeg:75 0.29` |"
     ) in list(_condition(row | several))
+
+
+@pytest.mark.parametrize("reason", ["scale_unknown", "condition_unclear"])
+def test_a_ratio_that_may_be_of_another_image_is_not_put_into_words(reason):
+    row = {"reasons": [reason], "width": 64, "height": 64, "condition": "none", "format": "PNG"}
+    assert outside(row, None) == [REASONS[reason]]
+    assert outside(row | {"reasons": ["fits_both"]}, None) == []
 
 
 def test_the_words_follow_the_ratio_and_its_bounds():

@@ -607,6 +607,22 @@ def test_the_gate_sends_images_where_they_belong(clouds):
     assert (found.measure(fresh).nearest == 1).mean() > 0.95
 
 
+def test_what_nothing_is_learned_from_is_measured_by_a_gate_without_its_image():
+    rng = np.random.default_rng(5)
+    # Clouds so near to each other that the gate that knew an image would judge it otherwise.
+    stacks = [rng.normal(size=(60, 12)) + move for move in (0.0, 0.4)]
+    folds, whose = np.arange(60) % 10, np.arange(0, 60, 3)
+    plain = gate.learn(stacks, folds)
+    found = gate.learn(stacks, folds, others=[stacks[1][whose]], whose=whose)
+    assert (found[0].calibration == plain[0].calibration).all()
+    for before, after in ((plain[1], found[1]), (plain[3], found[3])):
+        assert len(after) == 3 and (after[2][whose] == before[1][whose]).all()
+        assert (np.delete(after[2], whose) == -1).all()
+        assert set(after[2][whose]) == {0, 1}
+    known = found[0].measure(stacks[1][whose]).nearest
+    assert (known != found[1][2][whose]).any()
+
+
 def test_the_distance_is_mahalanobis(clouds):
     centres, found, _, _ = clouds
     x = centres[2] + np.random.default_rng(7).normal(size=40)

@@ -336,6 +336,14 @@ def test_a_large_image_is_examined_as_a_whole(lab, tmp_path):
     bounds = window_judge_of(found).ratio
     assert row.at_bound == (row.log10_lr in (bounds.lower, bounds.upper))
     assert crop.at_bound == judge_of(found).ratio.at_bound(crop.score)
+    between = set()
+    for share in (0.1, 0.2, 0.3, 0.5):
+        mixed = (1 - share) * photograph(901, 384) + share * STRONG.draw(900, 384)
+        image = load(np.rint(mixed).astype(np.uint8), tmp_path / f"{share}.png")
+        row = examine(image, [found], DetectOptions()).detection
+        assert row.at_bound == (row.log10_lr in (bounds.lower, bounds.upper))
+        between.add(row.at_bound)
+    assert between == {True, False}
 
 
 def test_an_image_that_is_too_narrow_for_the_crop_is_examined_by_its_windows(lab, tmp_path):
