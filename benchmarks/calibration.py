@@ -17,16 +17,16 @@ from scipy.stats import kstest
 from sklearn.metrics import roc_auc_score
 
 from fp.denoisers.cache import ResidualCache, default_folder
-from fp.denoisers.crop import CropRule
-from fp.fingerprint.deciding import likelihood
-from fp.fingerprint.deciding.decision import p_real
-from fp.fingerprint.evaluation import mean_of, split
-from fp.fingerprint.evaluation.statistics import cllr, cllr_min
-from fp.fingerprint.fingerprint import Calibration
-from fp.fingerprint.fitting.crossfit import group, shuffle_labels
-from fp.fingerprint.fitting.learning import recipe
-from fp.fingerprint.fitting.population import Reduction, residuals, survey
-from fp.fingerprint.fitting.typicality import LEVEL
+from fp.denoisers.population import Reduction, residuals, survey
+from fp.evaluation import mean_of, split
+from fp.evaluation.statistics import cllr, cllr_min
+from fp.fingerprint.decision import likelihood
+from fp.fingerprint.decision.decision import p_real
+from fp.fingerprint.estimators.folds import group, shuffle_labels
+from fp.fingerprint.learning.method import recipe
+from fp.fingerprint.model.calibration import Calibration
+from fp.fingerprint.model.typicality import LEVEL
+from fp.images.crop import CropRule
 
 
 def load(method, reduction, generator, store):

@@ -27,9 +27,9 @@ from held_out import put_section, stamp
 from scipy.ndimage import uniform_filter
 
 from fp.denoisers import find_images, get, load_image
-from fp.fingerprint.correlating import bulk, kernels
-from fp.fingerprint.fitting.learning import recipe
-from fp.fingerprint.processes.environment import describe
+from fp.fingerprint.correlation import bulk, kernels
+from fp.fingerprint.learning.method import recipe
+from fp.system.environment import describe
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 THREADS = tuple(f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "OPENBLAS", "NUMBA"))

@@ -110,7 +110,7 @@ def fingerprint_seeds() -> list[bytes]:
 
     from golden_bank import GOLDEN, full, small
 
-    from fp.fingerprint.store import write_bank
+    from fp.fingerprint.store.bank import write_bank
 
     os.environ.setdefault("SOURCE_DATE_EPOCH", "1700000000")
     with TemporaryDirectory() as folder:
@@ -269,8 +269,8 @@ def look(door: str, seeds: list[bytes], seed: int, number: int, path: Path) -> t
 
 
 def through_image_door(path: Path) -> str:
-    from fp.denoisers.errors import ImageError
-    from fp.denoisers.images import REASONS, load_with_claims
+    from fp.images.loading import REASONS, load_with_claims
+    from fp.system.errors import ImageError
 
     try:
         image, claims = load_with_claims(path)
@@ -284,9 +284,9 @@ def through_image_door(path: Path) -> str:
 
 
 def through_hdf5_door(path: Path) -> str:
-    from fp.denoisers.errors import FormatError, InputError, IntegrityError
-    from fp.fingerprint.store import read_bank
+    from fp.fingerprint.store.bank import read_bank
     from fp.fingerprint.store.conformance import verify_bank
+    from fp.system.errors import FormatError, InputError, IntegrityError
 
     try:
         verify_bank(path)

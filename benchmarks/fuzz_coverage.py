@@ -49,7 +49,7 @@ from fuzz import (
 
 INSTRUMENTED = {
     "images": ["fp.denoisers", "PIL"],
-    "fingerprints": ["fp.denoisers.errors", "fp.denoisers.files", "fp.fingerprint.store", "h5py"],
+    "fingerprints": ["fp.system.errors", "fp.system.paths", "fp.fingerprint.store", "h5py"],
 }
 LONGEST = {"images": 2**16, "fingerprints": 2**20}
 """Bytes of the longest input; the seeds of `fuzz.py` are shorter."""
@@ -67,9 +67,9 @@ def ask(door: str, path: Path, content: bytes) -> str:
     path.write_bytes(content)
     if door == "fingerprints":
         return through_hdf5_door(path)
-    from fp.denoisers.claims import read_claims
-    from fp.denoisers.errors import ImageError
-    from fp.denoisers.images import image_size, read_container
+    from fp.images.claims import read_claims
+    from fp.images.loading import image_size, read_container
+    from fp.system.errors import ImageError
 
     try:
         lines = [claim.line for claim in read_claims(content)]
@@ -120,9 +120,9 @@ def serve(door: str, work: Path, seconds: int, seed: int) -> None:
         if door == "images":
             from PIL import Image
 
-            import fp.denoisers.images
+            import fp.images.loading
 
-            assert fp.denoisers.images
+            assert fp.images.loading
             Image.init()
         else:
             import fp.fingerprint.store.conformance

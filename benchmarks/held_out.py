@@ -22,12 +22,12 @@ import click
 import numpy as np
 
 from fp.denoisers.cache import ResidualCache, default_folder
-from fp.denoisers.crop import CropRule
+from fp.denoisers.population import Reduction, residuals, survey
+from fp.evaluation import mean_of, trial
 from fp.fingerprint.estimators.dif import Dif
-from fp.fingerprint.evaluation import mean_of, trial
-from fp.fingerprint.fitting.crossfit import group
-from fp.fingerprint.fitting.learning import recipe
-from fp.fingerprint.fitting.population import Reduction, residuals, survey
+from fp.fingerprint.estimators.folds import group
+from fp.fingerprint.learning.method import recipe
+from fp.images.crop import CropRule
 
 PROJECT = Path(__file__).parent.parent
 CORPUS = Path(os.environ.get("FP_CORPUS", PROJECT.parent / "shared" / "corpus"))

@@ -104,8 +104,8 @@ def check_cache(folder: Path) -> None:
 
 
 def check_extract(folder: Path, rows: list[bytes]) -> list[bytes]:
-    from fp.fingerprint.manifest import read_manifest
-    from fp.fingerprint.store import read_bank
+    from fp.fingerprint.store.bank import read_bank
+    from fp.manifest import read_manifest
 
     kept = {str(p).encode() for p in (folder / "cache").glob("*/*.residual")}
     assert kept >= set(rows), "a residual was lost"
@@ -118,7 +118,7 @@ def check_extract(folder: Path, rows: list[bytes]) -> list[bytes]:
 
 
 def results_of_extract(folder: Path) -> dict[str, object]:
-    from fp.fingerprint.store import read_bank
+    from fp.fingerprint.store.bank import read_bank
 
     (found,) = read_bank(folder / "f.h5")
     listing = (folder / "f.h5.inputs.jsonl").read_bytes()
@@ -135,7 +135,7 @@ def journal_rows(journal: Path) -> list[bytes]:
 
 def check_tables(output: Path, rows: list[bytes]) -> list[bytes]:
     """Check rows of a journal, or tables that are whole."""
-    from fp.fingerprint.examining.collecting import JOURNAL
+    from fp.runs.collecting import JOURNAL
 
     found = journal_rows(output / JOURNAL)
     if (output / JOURNAL).exists():
@@ -179,7 +179,7 @@ def results_in(output: str) -> Callable[[Path], dict[str, object]]:
 
 
 def check_case(folder: Path, rows: list[bytes]) -> list[bytes]:
-    from fp.fingerprint.case import read_log
+    from fp.case import read_log
 
     entries = [json.dumps(entry).encode() for entry in read_log(folder / "case")]
     heads = [row for row in rows if row.startswith(b"{")]
@@ -193,7 +193,7 @@ def check_case_run(folder: Path, rows: list[bytes]) -> list[bytes]:
 
 
 def results_of_case(folder: Path) -> dict[str, object]:
-    from fp.fingerprint.case import read_log
+    from fp.case import read_log
 
     told = ("exhibit", "file_sha256", "pixels_sha256", "run", "exhibits", "bank", "kind")
     entries = [{key: entry.get(key) for key in told} for entry in read_log(folder / "case")]
@@ -204,7 +204,7 @@ def results_of_case(folder: Path) -> dict[str, object]:
 
 def subjects(lab: Path) -> list[Subject]:
     """List the commands, the inputs being in the laboratory."""
-    from fp.fingerprint.case import read_log
+    from fp.case import read_log
 
     one = ("--jobs", "1")
     extract = ("--generated", "made0", "--real", "real", "--folds", "3", "--null", "20")
@@ -323,7 +323,7 @@ def written(subject: Subject, folder: Path) -> set[str]:
 
 def is_result(name: str) -> bool:
     """Say whether a file is a result: neither hidden nor the journal of a run that goes on."""
-    from fp.fingerprint.examining.collecting import JOURNAL
+    from fp.runs.collecting import JOURNAL
 
     return name[0] != "." and name != JOURNAL
 

@@ -25,11 +25,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from held_out import PROJECT, put_section, stamp
 
 from fp.denoisers.cache import ResidualCache, default_folder
-from fp.denoisers.crop import CropRule
+from fp.denoisers.population import Reduction
 from fp.fingerprint.estimators.tile import refold
-from fp.fingerprint.fitting.population import Reduction
-from fp.lineage.analysis import LineageOptions, analyse
+from fp.images.crop import CropRule
+from fp.lineage.analysis import analyse
 from fp.lineage.collection import Collection, collect, generator_folders
+from fp.lineage.options import LineageOptions
 
 
 def gather(folder, denoiser, jobs):

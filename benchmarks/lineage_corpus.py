@@ -19,8 +19,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from held_out import CORPUS
 
-from fp.lineage.analysis import LineageOptions, analyse
+from fp.lineage.analysis import analyse
 from fp.lineage.collection import Collection
+from fp.lineage.options import LineageOptions
 from lineage import gather, matrix, publish
 
 PHOTOGRAPHS = ("photographs 1", "photographs 2")

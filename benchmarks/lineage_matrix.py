@@ -20,12 +20,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from held_out import PROJECT
 
 from fp.denoisers.cache import ResidualCache, default_folder
-from fp.denoisers.crop import CropRule
-from fp.denoisers.images import load_image
+from fp.denoisers.population import Reduction
 from fp.fingerprint.estimators.cyclic import cyclic_covariance
 from fp.fingerprint.estimators.discriminant import discriminant_coefficients
-from fp.fingerprint.fitting.crossfit import deal
-from fp.fingerprint.fitting.population import Reduction
+from fp.fingerprint.estimators.folds import deal
+from fp.images.crop import CropRule
+from fp.images.loading import load_image
 from fp.lineage.traces import every_level, level
 from fp.lineage.whitening import filtered, filters_outside
 from lineage import gather, publish, relation, spread, tile_rows, truth_of

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 from held_out import GENERATORS, PROJECT, put_section, stamp
 
-from fp.fingerprint.evaluation.statistics import paired
+from fp.evaluation.statistics import paired
 
 
 def accuracies(work, row, generator, training, splits):

@@ -50,7 +50,7 @@ def main(rows: int, pictures: int, repeats: int, record: bool) -> None:
     from held_out import put_section, stamp
     from report_runs import chromium, opened, synthetic_run
 
-    from fp.fingerprint.reporting.detections import write_report
+    from fp.reports.detections import write_report
 
     with tempfile.TemporaryDirectory() as name, chromium() as browser:
         run = synthetic_run(Path(name), rows, pictures)

@@ -29,14 +29,15 @@ import numpy as np
 from PIL import Image
 
 from fp.denoisers import find_images, load_image, registry
-from fp.denoisers.crop import CropRule
-from fp.denoisers.images import LoadedImage
-from fp.fingerprint.deciding.judge import judge_of
-from fp.fingerprint.examining.detection import DetectOptions, Preparation, examine, residual_for
-from fp.fingerprint.examining.examination import bank_identity, open_for_examination
-from fp.fingerprint.fingerprint import Calibration, Fingerprint, NullControl
-from fp.fingerprint.fitting.learning import recipe
-from fp.fingerprint.store import read_bank, write_bank
+from fp.fingerprint.decision.judge import judge_of
+from fp.fingerprint.detection.detection import DetectOptions, Preparation, examine, residual_for
+from fp.fingerprint.learning.method import recipe
+from fp.fingerprint.model.calibration import Calibration, NullControl
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.fingerprint.store.bank import read_bank, write_bank
+from fp.images.crop import CropRule
+from fp.images.loading import LoadedImage
+from fp.runs.examination import bank_identity, open_for_examination
 
 PATH = click.Path(path_type=Path, exists=True)
 

@@ -1,4 +1,4 @@
-"""Train the tiny decoder of ``fp demo``: the command that made fingerprint/demo/data/.
+"""Train the tiny decoder of ``fp demo``: the command that made demo/data/.
 
     python benchmarks/train_demo_decoder.py --photographs PHOTOS/train
 
@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import l1_loss
 
-from fp.denoisers.images import find_images, load_image
-from fp.fingerprint.demo.tiny_decoder import SHIPPED, STRIDE, TinyAutoencoder, save_decoder
+from fp.demo.tiny_decoder import SHIPPED, STRIDE, TinyAutoencoder, save_decoder
+from fp.images.loading import find_images, load_image
 
 Photographs = list[NDArray[np.uint8]]
 

@@ -30,8 +30,8 @@ from held_out import put_section, stamp
 from PIL import Image
 
 from fp.denoisers import find_images, load_image
-from fp.fingerprint.correlating import bulk
-from fp.fingerprint.processes.environment import describe
+from fp.fingerprint.correlation import bulk
+from fp.system.environment import describe
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 PATH = click.Path(path_type=Path, exists=True)
@@ -111,7 +111,7 @@ def network(ctx: click.Context, repeats: int) -> None:
     torch.set_num_threads(1)
     from fp.denoisers import get
     from fp.denoisers.dncnn import DnCNN
-    from fp.fingerprint.fitting.learning import recipe
+    from fp.fingerprint.learning.method import recipe
 
     denoiser = DnCNN("dncnn")
     inside = torch.bfloat16 if "bfloat16" in denoiser.identity.precision else torch.float32

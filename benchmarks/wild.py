@@ -21,12 +21,20 @@ from held_out import CORPUS, GENERATORS, PROJECT, put_section, stamp
 from PIL import Image
 
 from fp.denoisers import registry
-from fp.denoisers.crop import CropRule
-from fp.denoisers.degradations import Degradation
+from fp.evaluation import mean_of
 from fp.fingerprint.conditions import crossed, examining, gate, learning
-from fp.fingerprint.conditions.experts import Conditions
 from fp.fingerprint.conditions.hypotheses import Hypothesis, hypotheses
-from fp.fingerprint.conditions.ladder import (
+from fp.fingerprint.conditions.learning_run import features_of
+from fp.fingerprint.conditions.pixel_parts import with_pixels
+from fp.fingerprint.conditions.worst import Worst
+from fp.fingerprint.decision.judge import Features
+from fp.fingerprint.estimators.folds import deal, shuffle_labels
+from fp.fingerprint.estimators.pixels import block_statistics
+from fp.fingerprint.learning.method import recipe
+from fp.fingerprint.model.calibration import Calibration
+from fp.fingerprint.model.conditions import Conditions
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.fingerprint.model.ladder import (
     ELSEWHERE,
     LADDER,
     Augmentation,
@@ -36,16 +44,9 @@ from fp.fingerprint.conditions.ladder import (
     rescales,
     varies,
     version,
-    with_pixels,
 )
-from fp.fingerprint.conditions.versions import features_of
-from fp.fingerprint.conditions.worst import Worst
-from fp.fingerprint.deciding.judge import Features
-from fp.fingerprint.estimators.pixels import block_statistics
-from fp.fingerprint.evaluation import mean_of
-from fp.fingerprint.fingerprint import Calibration, Fingerprint
-from fp.fingerprint.fitting.crossfit import deal, shuffle_labels
-from fp.fingerprint.fitting.learning import recipe
+from fp.images.crop import CropRule
+from fp.images.degradations import Degradation
 
 IAB = ("resize:0.5", "resize:0.25", "jpeg:65", "jpeg:30", "blur:3", "blur:5")
 DIF = ("jpeg:75", "jpeg:50", "nearest:0.5", "blur:3")

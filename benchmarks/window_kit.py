@@ -13,8 +13,8 @@ import zoo
 from scipy.stats import t
 
 from fp.denoisers.cache import ResidualCache
-from fp.fingerprint.extraction import ExtractOptions, extract
-from fp.fingerprint.fingerprint import Fingerprint
+from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.model.fingerprint import Fingerprint
 
 
 def stamp(command: str) -> str:

@@ -15,12 +15,14 @@ from sklearn.metrics import roc_auc_score
 from window_kit import interval, learned, split, stamp
 
 from fp.denoisers import load_image
-from fp.fingerprint.evaluation.editing import SHAPES, region
-from fp.fingerprint.examining.detection import residual_for
-from fp.fingerprint.fingerprint import Fingerprint
+from fp.evaluation.editing import SHAPES, region
+from fp.fingerprint.detection.detection import residual_for
+from fp.fingerprint.model.evidence_map import EvidenceMap
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.fingerprint.model.windows import CELL
 from fp.fingerprint.windows.combining import weights_of, window_judge_of
-from fp.fingerprint.windows.fields import CELL, fields_of
-from fp.fingerprint.windows.maps import EvidenceMap, draw_map
+from fp.fingerprint.windows.fields import fields_of
+from fp.fingerprint.windows.maps import draw_map
 
 GENERATORS = ("w2x_photo", "w2x_anime", "resr_video_x4", "tae_flux2")
 PATH = click.Path(path_type=Path)

@@ -15,10 +15,10 @@ from scipy.special import ndtr
 from sklearn.metrics import roc_auc_score
 from window_kit import learned, stamp
 
-from fp.denoisers.degradations import Degradation
-from fp.fingerprint.examining.detection import residual_for
+from fp.fingerprint.detection.detection import residual_for
 from fp.fingerprint.windows.combining import WindowJudge, weights_of, window_judge_of
-from fp.fingerprint.windows.fields import fields_of
+from fp.fingerprint.windows.fields import fields_of, window_odds
+from fp.images.degradations import Degradation
 
 PATH = click.Path(path_type=Path)
 
@@ -150,7 +150,7 @@ def _by_size(
     for stem in stems:
         for label, found in odds.items():
             fields = fields_of(degraded.apply(_large(work, label, stem)), residual, weights)
-            found.append(judge.windows.odds(fields, judge.windows.size)[0])
+            found.append(window_odds(judge.windows, fields, judge.windows.size)[0])
     threshold = -judge.ratio.intercept / judge.ratio.slope
     mu_r, mu_g = judge.calibration.mu_r, judge.calibration.mu_g
     one_r, one_g = (float(s.std()) for s in (judge.windows.real, judge.windows.generated))

@@ -50,15 +50,15 @@ def command(
 
     Example: fp audit --generated sd14/ --real photos/ --test unknown/ -o audit/
     """
-    from fp.denoisers.errors import InputError
-    from fp.denoisers.images import Limits, display_path
-    from fp.fingerprint import audit
-    from fp.fingerprint.audit import report
-    from fp.fingerprint.audit.measuring import Measure, measure_folder
-    from fp.fingerprint.fitting.population import require_folders
-    from fp.fingerprint.manifest import Recorder, Source, list_inputs
-    from fp.fingerprint.manifest.writing import LISTING, MANIFEST
-    from fp.fingerprint.processes.outputs import check_folder
+    from fp.audit.audit import audit
+    from fp.audit.measuring import Measure, measure_folder
+    from fp.denoisers.population import require_folders
+    from fp.images.loading import Limits, display_path
+    from fp.manifest import Recorder, Source, list_inputs
+    from fp.manifest.writing import LISTING, MANIFEST
+    from fp.reports import audit_text as report
+    from fp.system.errors import InputError
+    from fp.system.outputs import check_folder
 
     inputs = (generated, real, *tests)
     require_folders(generated, real)
@@ -78,7 +78,7 @@ def command(
                 raise InputError(
                     f"{display_path(folder)} holds no usable image; name a folder of images."
                 )
-        result = audit.audit(measured[0], measured[1], measured[2:])
+        result = audit(measured[0], measured[1], measured[2:])
     if output is not None:
         kinds = ("generated", "real", *("test" for _ in tests))
         report.write(output, result, list(zip(kinds, measured, strict=True)), overwrite=overwrite)

@@ -16,10 +16,10 @@ from fp.cli.options import PATH
 from fp.cli.recording import invocation_of
 from fp.cli.suggesting import SuggestingGroup, complete_fingerprints
 from fp.cli.telling import printable
-from fp.denoisers.errors import InputError, IntegrityError, UsageError
+from fp.system.errors import InputError, IntegrityError, UsageError
 
 if TYPE_CHECKING:
-    from fp.fingerprint.fingerprint import Fingerprint
+    from fp.fingerprint.model.fingerprint import Fingerprint
     from fp.fingerprint.store.record import Summary
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -45,7 +45,7 @@ def list_command(bank: Path, as_json: bool) -> None:
 
     Example: fp bank list generators.h5
     """
-    from fp.fingerprint.store import read_summaries
+    from fp.fingerprint.store.bank import read_summaries
 
     rows = [_row(summary) for summary in read_summaries(bank)]
     if as_json:
@@ -67,7 +67,7 @@ def show(bank: Path, name: str | None, as_json: bool) -> None:
 
     Example: fp bank show generators.h5 --name "SD 1.4"
     """
-    from fp.fingerprint.store import read_summaries
+    from fp.fingerprint.store.bank import read_summaries
 
     summaries = list(read_summaries(bank))
     chosen = [summary for summary in summaries if name in (None, summary.name)]
@@ -94,9 +94,9 @@ def add(bank: Path, sources: tuple[Path, ...], name: str | None) -> None:
 
     Example: fp bank add generators.h5 sd14.h5 midjourney.h5
     """
-    from fp.fingerprint.manifest import Recorder, Source, list_inputs, manifest_of
-    from fp.fingerprint.manifest.hashing import hash_file
-    from fp.fingerprint.store import add_to_bank, bank_files, iter_bank
+    from fp.fingerprint.store.bank import add_to_bank, bank_files, iter_bank
+    from fp.manifest import Recorder, Source, list_inputs, manifest_of
+    from fp.manifest.hashing import hash_file
 
     recorder = Recorder(manifest_of(bank), invocation_of("bank add"))
     before = hash_file(bank) if bank.is_file() else None
@@ -136,8 +136,8 @@ def verify(banks: tuple[Path, ...], as_json: bool) -> None:
 
     Example: fp bank verify generators.h5 && fp detect generators.h5 unknown/ -o case/
     """
-    from fp.denoisers.files import display_path
     from fp.fingerprint.store.conformance import verify_bank
+    from fp.system.paths import display_path
 
     faults = []
     for bank in banks:

@@ -18,7 +18,7 @@ from fp.cli.options import (
 )
 from fp.cli.suggesting import SuggestingGroup
 from fp.cli.telling import counted
-from fp.denoisers.errors import IntegrityError
+from fp.system.errors import IntegrityError
 
 
 @click.group("case", cls=SuggestingGroup)
@@ -43,8 +43,8 @@ def init(case: Path, title: str, examiner: str, h1: str | None, h2: str | None) 
 
     Example: fp case init case-17/ --title "Case 17" --examiner "A. Examiner"
     """
-    from fp.denoisers.files import display_path
-    from fp.fingerprint.case import H1, H2, init_case
+    from fp.case import H1, H2, init_case
+    from fp.system.paths import display_path
 
     entry = init_case(case, title, examiner, h1 or H1, h2 or H2)
     click.echo(f"{display_path(case)}: case begun, entry 1, {entry['sha256']}")
@@ -69,8 +69,8 @@ def add(
 
     Example: fp case add case-17/ seized/
     """
-    from fp.denoisers.images import Limits
-    from fp.fingerprint.case import add_exhibits, open_case
+    from fp.case import add_exhibits, open_case
+    from fp.images.loading import Limits
 
     with open_case(case) as opened:
         limits = Limits(pixels=max_pixels, seconds=max_seconds)
@@ -96,7 +96,7 @@ def note(case: Path, text: str) -> None:
 
     Example: fp case note case-17/ "Exhibits received on a USB stick"
     """
-    from fp.fingerprint.case import add_note, open_case
+    from fp.case import add_note, open_case
 
     with open_case(case) as opened:
         entry = add_note(opened, text)
@@ -138,9 +138,9 @@ def run(
 
     Example: fp case run case-17/ sd14.h5
     """
-    from fp.denoisers.images import Limits
-    from fp.fingerprint.case import open_case, run_case
-    from fp.fingerprint.examining.detection import DetectOptions
+    from fp.case import open_case, run_case
+    from fp.fingerprint.detection.detection import DetectOptions
+    from fp.images.loading import Limits
 
     options = DetectOptions(
         rule="nearest-mean" if rule == "nearest-mean" else "conformal",
@@ -185,10 +185,10 @@ def export(case: Path, output: Path, overwrite: bool) -> None:
 
     Example: fp case export case-17/ -o case-17.zip
     """
-    from fp.denoisers.files import display_path
-    from fp.fingerprint.case import open_case, verify_case, write_archive, write_report
-    from fp.fingerprint.manifest.verification import Check
-    from fp.fingerprint.processes.outputs import check_file
+    from fp.case import open_case, verify_case, write_archive, write_report
+    from fp.manifest.verification import Check
+    from fp.system.outputs import check_file
+    from fp.system.paths import display_path
 
     if output.suffix.lower() != ".zip":
         raise click.BadParameter(f"{display_path(output)} does not end in .zip", param_hint="-o")

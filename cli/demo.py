@@ -12,7 +12,7 @@ import click
 from fp.cli.options import PATH, interruptible, overwrite_option, progress_bar
 
 if TYPE_CHECKING:
-    from fp.fingerprint.demo import Demonstration, UnknownFile
+    from fp.demo.demo import Demonstration, UnknownFile
 
 _SAYS = {
     "supports_generator": "supports the generator",
@@ -49,8 +49,8 @@ def command(output: Path, quick: bool, overwrite: bool) -> None:
 
     Example: fp demo -o fp-demo
     """
-    from fp.denoisers.images import display_path
-    from fp.fingerprint.demo import demonstrate
+    from fp.demo.demo import demonstrate
+    from fp.images.loading import display_path
 
     shown = display_path(output)
     with (
@@ -75,7 +75,7 @@ def report(found: Demonstration) -> Iterator[str]:
     str
         Lines of text.
     """
-    from fp.denoisers.images import display_path
+    from fp.images.loading import display_path
 
     learned = found.fingerprint
     scores = learned.calibration

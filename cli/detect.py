@@ -120,14 +120,14 @@ def command(
 
     Example: fp detect sd14.h5 unknown/ -o case/
     """
-    from fp.denoisers.images import Limits, display_path
-    from fp.fingerprint.deciding.rows import Detection
-    from fp.fingerprint.examining.detection import DetectOptions
-    from fp.fingerprint.examining.examination import list_items
-    from fp.fingerprint.examining.results import detect_into
-    from fp.fingerprint.examining.shards import Shard, detect_shard
-    from fp.fingerprint.processes.executors import dask_executor
-    from fp.fingerprint.processes.outputs import check_folder
+    from fp.fingerprint.decision.rows import Detection
+    from fp.fingerprint.detection.detection import DetectOptions
+    from fp.images.loading import Limits, display_path
+    from fp.runs.examination import list_items
+    from fp.runs.results import detect_into
+    from fp.runs.shards import Shard, detect_shard
+    from fp.system.executors import dask_executor
+    from fp.system.outputs import check_folder
 
     invocation = invocation_of("detect")
     if resume and overwrite:

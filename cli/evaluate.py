@@ -76,17 +76,17 @@ def command(
 
     Example: fp evaluate corpus/ -o eval/
     """
-    from fp.denoisers.errors import InputError
-    from fp.denoisers.images import Limits, display_path
-    from fp.fingerprint.evaluation.configuration import default_text, read_configuration
-    from fp.fingerprint.evaluation.methods import read_scores
-    from fp.fingerprint.evaluation.report import write_report
-    from fp.fingerprint.evaluation.running import Inputs, evaluate, open_output
-    from fp.fingerprint.evaluation.tables import shown
-    from fp.fingerprint.fitting.population import residual_store
-    from fp.fingerprint.manifest import Recorder, Source, list_inputs
-    from fp.fingerprint.manifest.writing import MANIFEST
-    from fp.fingerprint.processes.outputs import check_folder
+    from fp.denoisers.population import residual_store
+    from fp.evaluation.configuration import default_text, read_configuration
+    from fp.evaluation.methods import read_scores
+    from fp.evaluation.report import write_report
+    from fp.evaluation.running import Inputs, evaluate, open_output
+    from fp.evaluation.tables import shown
+    from fp.images.loading import Limits, display_path
+    from fp.manifest import Recorder, Source, list_inputs
+    from fp.manifest.writing import MANIFEST
+    from fp.system.errors import InputError
+    from fp.system.outputs import check_folder
 
     check_folder(output, (dataset, *strangers))
     try:

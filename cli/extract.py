@@ -26,13 +26,14 @@ from fp.cli.telling import tell_table
 
 if TYPE_CHECKING:
     from fp.denoisers.cache import ResidualCache
-    from fp.fingerprint.conditions.ladder import Augmentation
-    from fp.fingerprint.fingerprint import Fingerprint, NullControl
+    from fp.fingerprint.model.calibration import NullControl
+    from fp.fingerprint.model.fingerprint import Fingerprint
+    from fp.fingerprint.model.ladder import Augmentation
 
 
 def _denoiser(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    from fp.denoisers.errors import DenoiserError
     from fp.denoisers.registry import check_name
+    from fp.system.errors import DenoiserError
 
     try:
         check_name(value)
@@ -53,8 +54,8 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> tupl
 def _match(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     if value is None:
         return None
-    from fp.denoisers.errors import UsageError
-    from fp.fingerprint.audit.preparation import check_match
+    from fp.audit.preparation import check_match
+    from fp.system.errors import UsageError
 
     try:
         check_match(value)
@@ -66,8 +67,8 @@ def _match(ctx: click.Context, param: click.Parameter, value: str | None) -> str
 def _augment(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     if value is None or value == "ladder":
         return value
-    from fp.denoisers.errors import UsageError
-    from fp.fingerprint.conditions.ladder import Augmentation
+    from fp.fingerprint.model.ladder import Augmentation
+    from fp.system.errors import UsageError
 
     try:
         Augmentation(tuple(value.split(",")))
@@ -216,12 +217,12 @@ def command(
 
     Example: fp extract --generated sd14/ --real photos/ -o sd14.h5 --name "SD 1.4"
     """
-    from fp.denoisers.images import Limits, display_path
-    from fp.fingerprint.audit.report import warnings
-    from fp.fingerprint.examining.unfinished import is_unfinished_bank, write_or_complete_bank
-    from fp.fingerprint.extraction import ExtractOptions, extract
-    from fp.fingerprint.manifest import Recorder, Source, list_inputs, manifest_of
-    from fp.fingerprint.processes.outputs import check_file
+    from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+    from fp.images.loading import Limits, display_path
+    from fp.manifest import Recorder, Source, list_inputs, manifest_of
+    from fp.reports.audit_text import warnings
+    from fp.runs.unfinished import is_unfinished_bank, write_or_complete_bank
+    from fp.system.outputs import check_file
 
     if with_dif and null:
         raise click.UsageError(
@@ -278,7 +279,7 @@ def command(
 
 
 def _augmentation(augment: str | None) -> Augmentation | None:
-    from fp.fingerprint.conditions.ladder import Augmentation
+    from fp.fingerprint.model.ladder import Augmentation
 
     if augment is None:
         return None
@@ -288,7 +289,7 @@ def _augmentation(augment: str | None) -> Augmentation | None:
 def _parameters(
     method: str, with_dif: bool, steps: int | None, reference: bool, seed: int
 ) -> dict[str, object]:
-    from fp.fingerprint.fitting.learning import JOINED
+    from fp.fingerprint.learning.method import JOINED
 
     if with_dif and method not in JOINED:
         raise click.UsageError(f"--with-dif belongs to --method {' or '.join(sorted(JOINED))}.")
@@ -305,7 +306,7 @@ def _parameters(
 
 
 def _kept(cache: ResidualCache | None) -> str:
-    from fp.denoisers.images import display_path
+    from fp.images.loading import display_path
 
     if cache is None:
         return "no fingerprint was written and no residual kept"
@@ -329,8 +330,8 @@ def summary(fingerprint: Fingerprint) -> tuple[str, list[tuple[str, str]]]:
         What it is, and facts with their labels; one that goes on has no label.
     """
     from fp.fingerprint.conditions.describing import describe
-    from fp.fingerprint.deciding.likelihood import certified_rate
-    from fp.fingerprint.fitting.strength import is_weak
+    from fp.fingerprint.decision.likelihood import certified_rate
+    from fp.fingerprint.learning.strength import is_weak
 
     found = fingerprint.calibration
     n = found.real.size
@@ -370,7 +371,7 @@ def summary(fingerprint: Fingerprint) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _against_chance(fingerprint: Fingerprint) -> Iterator[tuple[str, str]]:
-    from fp.fingerprint.fitting.strength import permutation_p
+    from fp.fingerprint.learning.strength import permutation_p
 
     for title, null in _controls(fingerprint):
         yield (

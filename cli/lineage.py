@@ -89,15 +89,16 @@ def command(
 
     Example: fp lineage --images generators/ --real photographs/ -o lineage/
     """
-    from fp.denoisers.errors import DenoiserError
-    from fp.denoisers.images import Limits, display_path
     from fp.denoisers.registry import DEFAULT, check_name
-    from fp.fingerprint.manifest import Recorder, Source, list_inputs
-    from fp.fingerprint.manifest.writing import MANIFEST
-    from fp.fingerprint.processes.outputs import check_folder
-    from fp.lineage.analysis import LineageOptions, analyse
+    from fp.images.loading import Limits, display_path
+    from fp.lineage.analysis import analyse
+    from fp.lineage.options import LineageOptions
     from fp.lineage.output import FILES, check_output, told, write_lineage
     from fp.lineage.session import open_session
+    from fp.manifest import Recorder, Source, list_inputs
+    from fp.manifest.writing import MANIFEST
+    from fp.system.errors import DenoiserError
+    from fp.system.outputs import check_folder
 
     if denoiser is not None:
         if bank is not None:

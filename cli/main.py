@@ -14,7 +14,7 @@ import click
 
 from fp.cli.options import EXIT_INTERNAL
 from fp.cli.suggesting import SuggestingGroup
-from fp.denoisers.errors import FpError
+from fp.system.errors import FpError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -68,7 +68,7 @@ class LazyGroup(SuggestingGroup):
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from fp.fingerprint.processes.environment import tool_version
+        from fp.system.environment import tool_version
 
         click.echo(f"fp {tool_version()}")
         ctx.exit()

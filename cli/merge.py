@@ -32,8 +32,8 @@ def command(
 
     Example: fp merge part1/ part2/ part3/ -o case/
     """
-    from fp.fingerprint.examining.shards import merge
-    from fp.fingerprint.processes.outputs import check_folder
+    from fp.runs.shards import merge
+    from fp.system.outputs import check_folder
 
     invocation = invocation_of("merge")
     check_folder(output, shards if bank is None else (*shards, bank))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from fp.denoisers.errors import FpError
+from fp.system.errors import FpError
 
 if TYPE_CHECKING:
     from fp.denoisers.cache import ResidualCache
@@ -26,7 +26,7 @@ PATH = click.Path(path_type=Path)
 def _jobs(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
     if value is not None:
         return value
-    from fp.fingerprint.processes.workers import usable_cores
+    from fp.system.workers import usable_cores
 
     return usable_cores()
 
@@ -89,7 +89,7 @@ max_seconds_option = click.option(
 def _roots(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> tuple[tuple[str, str], ...]:
-    from fp.denoisers.files import display_path
+    from fp.system.paths import display_path
 
     found = []
     for value in values:
@@ -143,7 +143,7 @@ def open_cache(
         The cache.
     """
     from fp.denoisers.cache import ResidualCache, default_folder
-    from fp.fingerprint.processes.outputs import check_folder
+    from fp.system.outputs import check_folder
 
     if no_cache:
         if cache_folder is not None:

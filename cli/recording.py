@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from fp.fingerprint.manifest import Invocation
+    from fp.manifest import Invocation
 
 
 def invocation_of(command: str, **settled: object) -> Invocation:
@@ -25,6 +25,6 @@ def invocation_of(command: str, **settled: object) -> Invocation:
     Invocation
         The call with its defaults.
     """
-    from fp.fingerprint.manifest import Invocation
+    from fp.manifest import Invocation
 
     return Invocation(command, {**click.get_current_context().params, **settled})

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fp.cli.options import PATH, jobs_option, roots_option
-from fp.denoisers.errors import InputError, IntegrityError
+from fp.system.errors import InputError, IntegrityError
 
 if TYPE_CHECKING:
-    from fp.fingerprint.manifest import Manifest
-    from fp.fingerprint.manifest.comparison import Tolerance
+    from fp.manifest import Manifest
+    from fp.runs.comparison import Tolerance
 
 REPEATABLE = ("audit", "detect", "evaluate", "extract", "lineage")
 """Subcommands whose inputs are all there afterwards."""
@@ -51,7 +51,7 @@ def command(
 
     Example: fp rerun case/manifest.json --root /old/place=/new/place
     """
-    from fp.fingerprint.case import is_case, read_log
+    from fp.case import is_case, read_log
 
     if not is_case(manifest):
         _rerun(manifest, output, roots, tolerance, jobs)
@@ -71,10 +71,10 @@ def _rerun(
     tolerance: float,
     jobs: int,
 ) -> None:
-    from fp.denoisers.files import display_path
-    from fp.fingerprint.manifest import read_manifest
-    from fp.fingerprint.manifest.comparison import Tolerance
-    from fp.fingerprint.manifest.verification import compared
+    from fp.manifest import read_manifest
+    from fp.manifest.verification import compared
+    from fp.runs.comparison import Tolerance
+    from fp.system.paths import display_path
 
     found = read_manifest(place)
     shown = display_path(found.path)
@@ -106,7 +106,7 @@ def _place(output: Path | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="fp-rerun-") as folder:
             yield Path(folder).resolve()
         return
-    from fp.fingerprint.processes.files import output_error
+    from fp.system.atomic_files import output_error
 
     try:
         output.mkdir(parents=True)
@@ -149,7 +149,7 @@ def _run_again(
 
 @contextlib.contextmanager
 def _inside(folder: Path) -> Iterator[None]:
-    from fp.denoisers.files import display_path
+    from fp.system.paths import display_path
 
     here = Path.cwd()
     try:
@@ -166,8 +166,8 @@ def _inside(folder: Path) -> Iterator[None]:
 
 
 def _moved(value: Any, roots: tuple[tuple[str, str], ...]) -> Any:
-    from fp.denoisers.files import display_path, path_of
-    from fp.fingerprint.manifest.inputs import moved
+    from fp.manifest.inputs import moved
+    from fp.system.paths import display_path, path_of
 
     if isinstance(value, Path):
         return path_of(moved(display_path(value), roots))
@@ -181,7 +181,7 @@ def _moved(value: Any, roots: tuple[tuple[str, str], ...]) -> Any:
 def _compare(
     manifest: Manifest, folder: Path, tolerance: Tolerance, roots: tuple[tuple[str, str], ...]
 ) -> int:
-    from fp.fingerprint.manifest.comparison import compare_files
+    from fp.runs.comparison import compare_files
 
     differing = 0
     for name in manifest.outputs:

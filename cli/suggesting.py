@@ -45,8 +45,8 @@ def complete_fingerprints(
     """Complete the name of a fingerprint of the bank that the command names; no bank, no names."""
     from click.shell_completion import CompletionItem
 
-    from fp.denoisers.errors import FpError
     from fp.fingerprint.store.lazy import LazyBank
+    from fp.system.errors import FpError
 
     # An option that still waits for its value leaves the arguments before it unread.
     given = [ctx.params.get("bank"), *ctx.args]

@@ -15,7 +15,7 @@ import click
 from fp.cli.options import EXIT_SOME_NOT_EXAMINED
 
 if TYPE_CHECKING:
-    from fp.fingerprint.examining.results import Summary
+    from fp.runs.results import Summary
 
 _STYLES = {
     "supports_generator": "cyan",
@@ -84,7 +84,7 @@ def printable(text: str) -> str:
 
 def tell_where(found: Summary, output: Path) -> None:
     """Print what was examined and where the results lie."""
-    from fp.denoisers.images import display_path
+    from fp.images.loading import display_path
 
     examined = f"{counted(found.images, 'file')}, {counted(found.fingerprints, 'fingerprint')}"
     readable = output / "report.html"

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from fp.cli.options import PATH, interruptible, jobs_option, progress_bar, roots_option
-from fp.denoisers.errors import IntegrityError
+from fp.system.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from fp.fingerprint.manifest.verification import Check, Difference
+    from fp.manifest.verification import Check, Difference
 
 
 @click.command("verify")
@@ -37,8 +37,8 @@ def command(
 
     Example: fp verify case/manifest.json
     """
-    from fp.denoisers.files import display_path
-    from fp.fingerprint.manifest.verification import Check
+    from fp.manifest.verification import Check
+    from fp.system.paths import display_path
 
     check = Check(roots, inputs=not no_inputs, pixels=not no_pixels, jobs=jobs)
     count, shown = 0, display_path(manifest)
@@ -59,9 +59,9 @@ def _checked(
     place: Path, check: Check, progress: Callable[[str, int, int], None]
 ) -> tuple[Iterator[Difference], Callable[[], str]]:
     """Give the differences, and what is told where there is none."""
-    from fp.fingerprint.case import is_archive, is_case, verify_archive, verify_case
-    from fp.fingerprint.case.log import read_log
-    from fp.fingerprint.manifest import read_manifest, verify_manifest
+    from fp.case import is_archive, is_case, verify_archive, verify_case
+    from fp.case.log import read_log
+    from fp.manifest import read_manifest, verify_manifest
 
     if is_archive(place):
         return verify_archive(place, check), lambda: "the archive and the case in it"

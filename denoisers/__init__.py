@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fp.system.front_door import front_door
 
 if TYPE_CHECKING:
     from fp.denoisers.cache import ResidualCache
-    from fp.denoisers.crop import CropRule
-    from fp.denoisers.errors import FpError
-    from fp.denoisers.images import Limits, LoadedImage, find_images, load_image
     from fp.denoisers.registry import available, get, register
     from fp.denoisers.residual import Denoiser, DenoiserIdentity, Residual
+    from fp.images.crop import CropRule
+    from fp.images.loading import Limits, LoadedImage, find_images, load_image
+    from fp.system.errors import FpError
 
 __all__ = [
     "CropRule",
@@ -29,23 +30,15 @@ __all__ = [
     "register",
 ]
 
-# Imported when they are asked for: the errors live here too, and 'fp --help' needs nothing else.
-_HOME = {
-    "cache": ("ResidualCache",),
-    "crop": ("CropRule",),
-    "errors": ("FpError",),
-    "images": ("Limits", "LoadedImage", "find_images", "load_image"),
-    "registry": ("available", "get", "register"),
-    "residual": ("Denoiser", "DenoiserIdentity", "Residual"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    for module, names in _HOME.items():
-        if name in names:
-            return getattr(import_module(f"fp.denoisers.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+# Imported when they are asked for: 'fp denoiser list' needs no network.
+__getattr__, __dir__ = front_door(
+    __name__,
+    {
+        "fp.denoisers.cache": ("ResidualCache",),
+        "fp.denoisers.registry": ("available", "get", "register"),
+        "fp.denoisers.residual": ("Denoiser", "DenoiserIdentity", "Residual"),
+        "fp.images.crop": ("CropRule",),
+        "fp.images.loading": ("Limits", "LoadedImage", "find_images", "load_image"),
+        "fp.system.errors": ("FpError",),
+    },
+)

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 import platformdirs
-from numpy.typing import NDArray
 
-from fp.denoisers.residual import FloatArray, Residual
+from fp.denoisers.residual import Residual
+from fp.system.arrays import Floats, Pixels
 
 DEFAULT_LIMIT = 8 * 2**30
 """Bytes that a cache may take before the entries unused for longest go."""
@@ -52,7 +52,7 @@ class ResidualCache:
     limit_bytes: int = DEFAULT_LIMIT
     _writes: int = field(default=0, init=False, repr=False)
 
-    def residual(self, image_hwc: NDArray[np.uint8], residual: Residual) -> FloatArray:
+    def residual(self, image_hwc: Pixels, residual: Residual) -> Floats:
         """Give the residual of an image, from disk or computed and kept.
 
         Parameters
@@ -79,13 +79,13 @@ class ResidualCache:
                 self._write(path, found)
         return found
 
-    def _path(self, image_hwc: NDArray[np.uint8], denoiser_digest: str) -> Path:
+    def _path(self, image_hwc: Pixels, denoiser_digest: str) -> Path:
         key = hashlib.sha256(f"{denoiser_digest} {image_hwc.dtype} {image_hwc.shape} ".encode())
         key.update(np.ascontiguousarray(image_hwc).data)
         name = key.hexdigest()
         return self.folder / name[:2] / f"{name}.residual"
 
-    def _write(self, path: Path, values: FloatArray) -> None:
+    def _write(self, path: Path, values: Floats) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         payload = np.ascontiguousarray(values, dtype="<f4").tobytes()
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=_UNFINISHED)
@@ -132,7 +132,7 @@ def _digest(path: Path, payload: bytes) -> bytes:
     return hashlib.blake2b(payload, digest_size=_DIGEST_BYTES, key=name[:64]).digest()
 
 
-def _read(path: Path, shape: tuple[int, ...]) -> FloatArray | None:
+def _read(path: Path, shape: tuple[int, ...]) -> Floats | None:
     expected = 4 * int(np.prod(shape))
     try:
         if path.stat().st_size != expected + _DIGEST_BYTES:

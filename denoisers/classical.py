@@ -9,8 +9,9 @@ import numpy as np
 from scipy.ndimage import median_filter
 from skimage.restoration import denoise_nl_means
 
-from fp.denoisers.errors import DenoiserError
-from fp.denoisers.residual import DenoiserIdentity, FloatArray
+from fp.denoisers.residual import DenoiserIdentity
+from fp.system.arrays import Floats
+from fp.system.errors import DenoiserError
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Median:
         """Identity of this denoiser, less the mean residual."""
         return DenoiserIdentity(self.name, 1, asdict(self))
 
-    def noise(self, image_chw: FloatArray) -> FloatArray:
+    def noise(self, image_chw: Floats) -> Floats:
         """Estimate the noise of an image: shape (3, H, W), float32, image in [0, 1]."""
         clean = median_filter(image_chw, size=(1, self.size, self.size), mode="nearest")
         return np.asarray(image_chw - clean, dtype=np.float32)
@@ -87,7 +88,7 @@ class NonLocalMeans:
         """Identity of this denoiser, less the mean residual."""
         return DenoiserIdentity(self.name, 1, asdict(self))
 
-    def noise(self, image_chw: FloatArray) -> FloatArray:
+    def noise(self, image_chw: Floats) -> Floats:
         """Estimate the noise of an image: shape (3, H, W), float32, image in [0, 1]."""
         clean = denoise_nl_means(
             image_chw,

@@ -8,16 +8,14 @@ processor takes sixteen values at once.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.denoisers.compiled_box import box_mean, mirrored, transposed
-from fp.denoisers.jit import compiled
-
-FloatArray = NDArray[np.float32]
+from fp.images.compiled_box import box_mean, mirrored, transposed
+from fp.system.arrays import Counts, Floats
+from fp.system.jit import compiled
 
 
 @compiled
-def _decimated(plane: FloatArray, taps: FloatArray) -> FloatArray:
+def _decimated(plane: Floats, taps: Floats) -> Floats:
     """Convolve along the first axis, and keep every second value."""
     length, width = plane.shape
     count = len(taps)
@@ -35,7 +33,7 @@ def _decimated(plane: FloatArray, taps: FloatArray) -> FloatArray:
 
 
 @compiled
-def _joined(low: FloatArray, high: FloatArray, taps: FloatArray) -> FloatArray:
+def _joined(low: Floats, high: Floats, taps: Floats) -> Floats:
     """Undo `_decimated` along the first axis; taps are those of the low and the high half."""
     length, width = low.shape
     count = taps.shape[1]
@@ -56,7 +54,7 @@ def _joined(low: FloatArray, high: FloatArray, taps: FloatArray) -> FloatArray:
 
 
 @compiled
-def _shrunk(band: FloatArray, windows: NDArray[np.int64], variance: np.float32) -> FloatArray:
+def _shrunk(band: Floats, windows: Counts, variance: np.float32) -> Floats:
     height, width = band.shape
     energy = band * band
     least = np.full((width, height), np.inf, np.float32)  # transposed, as the means come
@@ -73,13 +71,13 @@ def _shrunk(band: FloatArray, windows: NDArray[np.int64], variance: np.float32) 
 
 @compiled
 def noise_of_channel(
-    channel: FloatArray,
-    decompose: FloatArray,
-    rebuild: FloatArray,
+    channel: Floats,
+    decompose: Floats,
+    rebuild: Floats,
     levels: int,
-    windows: NDArray[np.int64],
+    windows: Counts,
     variance: np.float32,
-) -> FloatArray:
+) -> Floats:
     """Transform a channel, shrink its details and transform them back.
 
     Parameters

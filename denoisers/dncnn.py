@@ -18,8 +18,9 @@ from torch.nn import functional
 
 from fp.denoisers.dncnn_network import Block
 from fp.denoisers.dncnn_weights import SHIPPED, Weights, load_weights
-from fp.denoisers.errors import DenoiserError
-from fp.denoisers.residual import DenoiserIdentity, FloatArray
+from fp.denoisers.residual import DenoiserIdentity
+from fp.system.arrays import Floats
+from fp.system.errors import DenoiserError
 
 PRECISIONS = {"float32": torch.float32, "bfloat16-inner": torch.bfloat16}
 """Arithmetic of the inner layers by the name that the identity carries."""
@@ -146,7 +147,7 @@ class DnCNN:
         )
 
     @torch.inference_mode()
-    def noise(self, image_chw: FloatArray) -> FloatArray:
+    def noise(self, image_chw: Floats) -> Floats:
         """Estimate the noise of an image.
 
         Parameters
@@ -176,7 +177,7 @@ class DnCNN:
         return np.ascontiguousarray(noise.numpy())
 
     @torch.inference_mode()
-    def inner_features(self, image_chw: FloatArray) -> list[FloatArray]:
+    def inner_features(self, image_chw: Floats) -> list[Floats]:
         """Give what each layer but the last passes on.
 
         Parameters

@@ -17,7 +17,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from fp.denoisers.dncnn_network import Architecture, TrainableDnCNN
-from fp.denoisers.errors import DenoiserError, FormatError, IntegrityError
+from fp.system.errors import DenoiserError, FormatError, IntegrityError
 
 FORMAT = "fp-dncnn-weights 1"
 

@@ -17,11 +17,11 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from fp.denoisers.errors import DenoiserError
+from fp.system.arrays import Doubles, Floats, Indices, Pixels
+from fp.system.errors import DenoiserError
 
 BORDER = 32
 """Rows and columns at each side that have their own mean; a multiple of `PERIOD`."""
@@ -31,15 +31,13 @@ PERIOD = 16
 
 MAP_SIDE = 2 * BORDER + PERIOD
 
-FloatArray = NDArray[np.float32]
-Array = NDArray[np.float64]
 
 _TENSOR = "mean_residual"
 _LEAST_SIDE = 128
 _DEPTHS = (0, 1, 2, 4, 8, 16)  # distances from a border at which a new zone begins
 
 
-def map_index(length: int) -> NDArray[np.intp]:
+def map_index(length: int) -> Indices:
     """Give, for each row (or column) of an image, the row of the map that serves it.
 
     Row y is served by row y of the map while it is nearer than 32 to the first row and no nearer
@@ -78,7 +76,7 @@ class MeanResidual:
         If it has another shape or dtype, or values that are not finite.
     """
 
-    map_chw: FloatArray
+    map_chw: Floats
 
     def __post_init__(self) -> None:
         expected = (3, MAP_SIDE, MAP_SIDE)
@@ -95,7 +93,7 @@ class MeanResidual:
         """Hash of the values, in hexadecimal."""
         return hashlib.sha256(np.ascontiguousarray(self.map_chw, "<f4").tobytes()).hexdigest()
 
-    def at_size(self, height: int, width: int) -> FloatArray:
+    def at_size(self, height: int, width: int) -> Floats:
         """Bring the map to the size of an image.
 
         Parameters
@@ -126,15 +124,15 @@ class MeanResidual:
 
 
 @lru_cache(maxsize=8)
-def _expanded(mean: MeanResidual, height: int, width: int) -> FloatArray:
+def _expanded(mean: MeanResidual, height: int, width: int) -> Floats:
     full = mean.map_chw[:, map_index(height)[:, None], map_index(width)[None, :]]
     full.setflags(write=False)
     return full
 
 
 def estimate(
-    noise_of: Callable[[FloatArray], FloatArray],
-    photographs_hwc: Iterable[NDArray[np.uint8]],
+    noise_of: Callable[[Floats], Floats],
+    photographs_hwc: Iterable[Pixels],
     seed: int = 0,
     crops_per_photograph: int = 2,
 ) -> MeanResidual:
@@ -197,7 +195,7 @@ def estimate(
     return MeanResidual(_repeatable(total.reshape(shape), count.reshape(2, 1, *shape[2:])))
 
 
-def _repeatable(total: Array, count: Array) -> FloatArray:
+def _repeatable(total: Doubles, count: Doubles) -> Floats:
     """Keep what two halves agree on: sums and counts (2, ., 80, 80) to a map (3, 80, 80)."""
     level = total.sum((2, 3), keepdims=True) / count.sum((2, 3), keepdims=True)
     row = total.sum(3, keepdims=True) / count.sum(3, keepdims=True) - level
@@ -215,12 +213,12 @@ def _repeatable(total: Array, count: Array) -> FloatArray:
     return kept.astype(np.float32)
 
 
-def _folded(values: Array) -> Array:
+def _folded(values: Doubles) -> Doubles:
     blocks = MAP_SIDE // PERIOD
     return np.asarray(values.reshape(*values.shape[:2], blocks, PERIOD, blocks, PERIOD).sum((2, 4)))
 
 
-def _agreed(part: Array, zone: NDArray[np.intp]) -> Array:
+def _agreed(part: Doubles, zone: Indices) -> Doubles:
     a, b = part
     mean = (a + b) / 2
     common = np.bincount(zone.ravel(), (a * b).sum(0).ravel())
@@ -229,14 +227,14 @@ def _agreed(part: Array, zone: NDArray[np.intp]) -> Array:
     return np.asarray(mean * factor[zone])
 
 
-def _zones() -> NDArray[np.intp]:
+def _zones() -> Indices:
     """Give each row of the map the number of its zone: bands along each border, and the middle."""
     depth = np.searchsorted(_DEPTHS, np.arange(BORDER), side="right") - 1
     middle = np.full(PERIOD, len(_DEPTHS))
     return np.concatenate([depth, middle, (2 * len(_DEPTHS) - depth)[::-1]]).astype(np.intp)
 
 
-def _random_crop(image_hwc: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def _random_crop(image_hwc: Pixels, rng: np.random.Generator) -> Pixels:
     """Crop to a random multiple of 16; every phase of the photograph is equally probable."""
     sides, offsets = [], []
     for length in image_hwc.shape[:2]:

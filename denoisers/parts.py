@@ -7,11 +7,9 @@ the whole would have.
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fp.denoisers.mean_residual import map_index
-from fp.denoisers.residual import FloatArray, Residual
+from fp.denoisers.residual import Residual
+from fp.system.arrays import Floats, Pixels
 
 GRID = 64
 """Parts with their surroundings begin at multiples of this, so that decimated grids keep their
@@ -28,10 +26,10 @@ def reach_of(residual: Residual) -> int:
 
 def residual_of_part(
     residual: Residual,
-    image_hwc: NDArray[np.uint8],
+    image_hwc: Pixels,
     rows: tuple[int, int],
     columns: tuple[int, int],
-) -> FloatArray:
+) -> Floats:
     """Compute the residual of a part of an image.
 
     Parameters

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from fp.denoisers import registry
-from fp.denoisers.errors import InputError
-from fp.denoisers.images import display_path, find_images, load_image
 from fp.denoisers.mean_residual import estimate
 from fp.denoisers.residual import Denoiser
+from fp.images.loading import display_path, find_images, load_image
+from fp.system.errors import InputError
 
 Progress = Callable[[str, int, int], None]
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t as student
 
-from fp.denoisers.errors import InputError
-from fp.denoisers.images import find_images, load_image
-from fp.denoisers.residual import Denoiser, FloatArray
+from fp.denoisers.residual import Denoiser
+from fp.images.loading import find_images, load_image
+from fp.system.arrays import Floats
+from fp.system.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Psnr:
     n: int
 
 
-def psnr(estimate: FloatArray, truth: FloatArray) -> float:
+def psnr(estimate: Floats, truth: Floats) -> float:
     """Give the peak signal-to-noise ratio, -10 log10 of the mean squared error, in dB.
 
     Parameters

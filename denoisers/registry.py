@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fp.denoisers.errors import DenoiserError
 from fp.denoisers.mean_residual import MeanResidual
 from fp.denoisers.residual import Denoiser, DenoiserIdentity, Residual
+from fp.system.errors import DenoiserError
 
 WEIGHTS = Path(__file__).parent / "weights"
 DEFAULT = "wavelet"

@@ -12,12 +12,10 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.denoisers.errors import DenoiserError
 from fp.denoisers.mean_residual import MeanResidual
-
-FloatArray = NDArray[np.float32]
+from fp.system.arrays import Floats, Pixels
+from fp.system.errors import DenoiserError
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ class Denoiser(Protocol):
     def identity(self) -> DenoiserIdentity:
         """Identity of this denoiser, less the mean residual."""
 
-    def noise(self, image_chw: FloatArray) -> FloatArray:
+    def noise(self, image_chw: Floats) -> Floats:
         """Estimate the noise of an image: shape (3, H, W), float32, image in [0, 1]."""
 
 
@@ -102,7 +100,7 @@ class Residual:
         digest = "" if self.mean is None else self.mean.sha256
         return replace(self.denoiser.identity, mean_residual_sha256=digest)
 
-    def __call__(self, image_hwc: NDArray[np.uint8]) -> FloatArray:
+    def __call__(self, image_hwc: Pixels) -> Floats:
         """Compute the residual of an image.
 
         Parameters

@@ -16,24 +16,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from fp.denoisers.dncnn_network import TrainableDnCNN
 from fp.denoisers.dncnn_weights import save_weights
-from fp.denoisers.errors import FormatError, InputError, IntegrityError, UsageError
-from fp.denoisers.images import find_images, load_image
 from fp.denoisers.optimiser import Optimiser
 from fp.denoisers.training_options import TrainingOptions
+from fp.images.loading import find_images, load_image
+from fp.system.arrays import Pixels
+from fp.system.errors import FormatError, InputError, IntegrityError, UsageError
 
 FORMAT = "fp-training-checkpoint 1"
 
 CHECKPOINT = "checkpoint.safetensors"
 """Name of the checkpoint in the working folder of a training."""
 
-Photographs = Sequence[NDArray[np.uint8]]
+Photographs = Sequence[Pixels]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Progress:
     seconds: float
 
 
-def read_photographs(folder: Path, patch: int) -> list[NDArray[np.uint8]]:
+def read_photographs(folder: Path, patch: int) -> list[Pixels]:
     """Load all photographs of a folder that hold at least one patch.
 
     Parameters

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from fp.denoisers.dncnn_network import ARCHITECTURES, Architecture
-from fp.denoisers.errors import UsageError
 from fp.denoisers.optimiser import Rates
+from fp.system.errors import UsageError
 
 
 @dataclass(frozen=True)

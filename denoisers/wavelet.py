@@ -9,8 +9,9 @@ import numpy as np
 import pywt
 
 from fp.denoisers.compiled_wavelet import noise_of_channel
-from fp.denoisers.errors import DenoiserError
-from fp.denoisers.residual import DenoiserIdentity, FloatArray
+from fp.denoisers.residual import DenoiserIdentity
+from fp.system.arrays import Floats
+from fp.system.errors import DenoiserError
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Wavelet:
         far = 2 * (step - 1) * (taps - 1) + step * (max(self.windows) // 2)
         return int(-(-far // max(64, step)) * max(64, step))
 
-    def noise(self, image_chw: FloatArray) -> FloatArray:
+    def noise(self, image_chw: Floats) -> Floats:
         """Estimate the noise of an image.
 
         Parameters

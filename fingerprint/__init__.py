@@ -1,19 +1,25 @@
-"""From residuals to a fingerprint, and from a score to what may be said of an image."""
+"""From residuals to a fingerprint, and from a score to what may be said of an image.
+
+This file is the front door for programs: its names come from the rooms below it and from
+`fp.api`, which stands above. Nothing in fp imports from here.
+"""
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fp.system.front_door import front_door
 
 if TYPE_CHECKING:
-    from fp.fingerprint.api import Bank, audit_folders, extract
-    from fp.fingerprint.audit.findings import Audit
-    from fp.fingerprint.deciding.decision import Answer, decide
-    from fp.fingerprint.deciding.rows import Attribution, Detection, Finding
-    from fp.fingerprint.examining.answers import Detections
-    from fp.fingerprint.examining.detection import DetectOptions, examine
-    from fp.fingerprint.extraction import Extraction, ExtractOptions
-    from fp.fingerprint.fingerprint import Calibration, Fingerprint, NullControl
+    from fp.api.bank import Bank, audit_folders, extract
+    from fp.api.detections import Detections
+    from fp.audit.findings import Audit
+    from fp.fingerprint.decision.decision import Answer, decide
+    from fp.fingerprint.decision.rows import Attribution, Detection, Finding
+    from fp.fingerprint.detection.detection import DetectOptions, examine
+    from fp.fingerprint.extraction.extraction import Extraction, ExtractOptions
+    from fp.fingerprint.model.calibration import Calibration, NullControl
+    from fp.fingerprint.model.fingerprint import Fingerprint
 
 __all__ = [
     "Answer",
@@ -35,26 +41,16 @@ __all__ = [
     "extract",
 ]
 
-# Imported when they are asked for: the kernels' compiler takes half a second, and listing a bank
-# needs none of it.
-_HOME = {
-    "examining.answers": ("Detections",),
-    "api": ("Bank", "audit_folders", "extract"),
-    "audit.findings": ("Audit",),
-    "deciding.decision": ("Answer", "decide"),
-    "examining.detection": ("DetectOptions", "examine"),
-    "extraction": ("ExtractOptions", "Extraction"),
-    "fingerprint": ("Calibration", "Fingerprint", "NullControl"),
-    "deciding.rows": ("Attribution", "Detection", "Finding"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    for module, names in _HOME.items():
-        if name in names:
-            return getattr(import_module(f"fp.fingerprint.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+# Imported when they are asked for: the kernels' compiler takes half a second. Classes with methods
+# of convenience come from `fp.api`, which registers these.
+__getattr__, __dir__ = front_door(
+    __name__,
+    {
+        "fp.api.bank": ("Audit", "Bank", "Extraction", "Fingerprint", "audit_folders", "extract"),
+        "fp.api.detections": ("Attribution", "Detection", "Detections", "Finding"),
+        "fp.fingerprint.decision.decision": ("Answer", "decide"),
+        "fp.fingerprint.detection.detection": ("DetectOptions", "examine"),
+        "fp.fingerprint.extraction.extraction": ("ExtractOptions",),
+        "fp.fingerprint.model.calibration": ("Calibration", "NullControl"),
+    },
+)

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fp.system.front_door import front_door
 
 if TYPE_CHECKING:
-    from fp.lineage.analysis import Lineage, LineageOptions
-    from fp.lineage.api import find_families
+    from fp.api.families import find_families
+    from fp.lineage.analysis import Lineage
+    from fp.lineage.options import LineageOptions
 
 __all__ = ["Lineage", "LineageOptions", "find_families"]
 
-_HOME = {"analysis": ("Lineage", "LineageOptions"), "api": ("find_families",)}
-
-
-def __getattr__(name: str) -> Any:
-    for module, names in _HOME.items():
-        if name in names:
-            return getattr(import_module(f"fp.lineage.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = front_door(
+    __name__,
+    {
+        "fp.api.families": ("Lineage", "find_families"),
+        "fp.lineage.options": ("LineageOptions",),
+    },
+)

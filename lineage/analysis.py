@@ -3,71 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from fp.denoisers import registry
-from fp.denoisers.errors import UsageError
-from fp.denoisers.images import Limits
-from fp.fingerprint.fingerprint import Fingerprint
+from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.lineage.bank import detect_with_bank, tile_of
-from fp.lineage.clusters import CUT, Families, find_families
+from fp.lineage.clusters import Families, find_families
 from fp.lineage.collection import Collection
 from fp.lineage.cross_detection import CrossDetection, cross_detect
-from fp.lineage.levels import PERIODS, compare
+from fp.lineage.levels import compare
 from fp.lineage.null import adjusted_for_many
+from fp.lineage.options import LineageOptions
 from fp.lineage.order import put_in_order
 from fp.lineage.pairs import Pair, pair_up
 from fp.lineage.traces import every_level
-
-
-@dataclass(frozen=True)
-class LineageOptions:
-    """Everything that decides the result, beside the images.
-
-    Parameters
-    ----------
-    denoiser : str
-        Name of the denoiser.
-    period : int
-        Longest period of a lattice in pixels: 2, 4, 8 or 16.
-    folds : int
-        Number of parts into which sources are dealt for cross-detection.
-    samples : int
-        Number of bootstrap samples.
-    cut : float
-        Kinship at which families are cut, in (0, 1).
-    rate : float
-        Rate of false discoveries among the pairs of which both directions answer.
-    seed : int
-        Seed of folds and bootstrap.
-    limits : Limits
-        Sizes beyond which a file is refused.
-    """
-
-    denoiser: str = registry.DEFAULT
-    period: int = 8
-    folds: int = 5
-    samples: int = 200
-    cut: float = CUT
-    rate: float = 0.05
-    seed: int = 0
-    limits: Limits = field(default_factory=Limits)
-
-    def __post_init__(self) -> None:
-        if self.period not in PERIODS:
-            raise UsageError(f"The period must be one of {PERIODS}, not {self.period}.")
-        if self.folds < 2:
-            raise UsageError(f"Held-out scores need at least 2 folds, not {self.folds}.")
-        if self.samples < 20:
-            raise UsageError(f"Support needs at least 20 bootstrap samples, not {self.samples}.")
-        for name in ("cut", "rate"):
-            if not 0 < getattr(self, name) < 1:
-                raise UsageError(f"The {name} lies between 0 and 1, not at {getattr(self, name)}.")
+from fp.system.arrays import Doubles, Flags, Indices
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +55,7 @@ class Lineage:
     images: tuple[int, ...]
     sources: tuple[int, ...]
     cross_detection: CrossDetection
-    kinship: NDArray[np.float64]
+    kinship: Doubles
     strides: tuple[int, ...]
     pairs: tuple[Pair, ...]
     families: Families
@@ -112,11 +65,6 @@ class Lineage:
     def parameters(self) -> dict[str, Any]:
         """Give all parameters; JSON types only."""
         return asdict(self.options)
-
-    def _repr_html_(self) -> str:
-        from fp.lineage.api import show_lineage
-
-        return show_lineage(self)
 
 
 def analyse(
@@ -184,13 +132,11 @@ def analyse(
     )
 
 
-def _counted(kinship: NDArray[np.float64], shown: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _counted(kinship: Doubles, shown: Flags) -> Doubles:
     return np.where(shown, kinship, np.minimum(kinship, 0.0))
 
 
-def _notes(
-    collection: Collection, strides: NDArray[np.intp], bank: Sequence[Fingerprint]
-) -> list[str]:
+def _notes(collection: Collection, strides: Indices, bank: Sequence[Fingerprint]) -> list[str]:
     notes = [
         f"{first} and {second} share {count} files; equal files make kin of anything."
         for first, second, count in collection.shared_files()

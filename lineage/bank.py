@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.denoisers.errors import InputError, UsageError
 from fp.fingerprint.estimators.tile import Tile
-from fp.fingerprint.fingerprint import Fingerprint
+from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.lineage.collection import Collection, Folder
 from fp.lineage.cross_detection import CrossDetection, tabulate
-
-Values = NDArray[np.float64]
+from fp.system.arrays import Doubles, Floats
+from fp.system.errors import InputError, UsageError
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +32,10 @@ class TileView:
     """
 
     owner: Fingerprint
-    pattern: NDArray[np.float32]
+    pattern: Floats
     offset: float
-    real: Values
-    generated: Values
+    real: Doubles
+    generated: Doubles
 
 
 def tile_of(fingerprint: Fingerprint) -> TileView | None:
@@ -152,7 +150,7 @@ def detect_with_bank(collection: Collection, bank: Sequence[Fingerprint]) -> Cro
 
 def _unseen(
     view: TileView, folder: Folder, known: dict[str, float], sources: set[str]
-) -> tuple[Values, int]:
+) -> tuple[Doubles, int]:
     """Score what the pattern has not seen; also give the number of sources."""
     fresh = np.array(
         [i.sha256 not in known and i.source not in sources for i in folder.images], dtype=bool

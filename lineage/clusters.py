@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage, to_tree
 from scipy.spatial.distance import squareform
 
-Values = NDArray[np.float64]
+from fp.system.arrays import Doubles
+
 Members = tuple[int, ...]
 
 CUT = 0.41
@@ -69,14 +69,14 @@ class Families:
         Kinship at which the dendrogram was cut.
     """
 
-    tree: Values
+    tree: Doubles
     branches: tuple[Branch, ...]
     clusters: tuple[Cluster, ...]
     order: Members
     cut: float
 
 
-def find_families(kinship: Values, resampled: Values, cut: float = CUT) -> Families:
+def find_families(kinship: Doubles, resampled: Doubles, cut: float = CUT) -> Families:
     """Cluster generators.
 
     Parameters
@@ -112,13 +112,13 @@ def find_families(kinship: Values, resampled: Values, cut: float = CUT) -> Famil
     return Families(tree, branches, tuple(clusters), order, cut)
 
 
-def _tree(kinship: Values) -> Values:
+def _tree(kinship: Doubles) -> Doubles:
     distance = 1.0 - (kinship + kinship.T) / 2
     np.fill_diagonal(distance, 0.0)
     return np.asarray(linkage(squareform(np.maximum(distance, 0.0), checks=False), "average"))
 
 
-def _nodes(tree: Values) -> list[Members]:
+def _nodes(tree: Doubles) -> list[Members]:
     leaves = len(tree) + 1
     below: list[Members] = [(leaf,) for leaf in range(leaves)]
     for left, right, *_ in tree:
@@ -126,6 +126,6 @@ def _nodes(tree: Values) -> list[Members]:
     return below[leaves:]
 
 
-def _partition(tree: Values, cut: float) -> list[Members]:
+def _partition(tree: Doubles, cut: float) -> list[Members]:
     labels = fcluster(tree, 1.0 - cut, "distance")
     return [tuple(np.flatnonzero(labels == label).tolist()) for label in np.unique(labels)]

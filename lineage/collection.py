@@ -9,20 +9,21 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fp.denoisers.cache import ResidualCache
-from fp.denoisers.errors import ImageError, InputError
-from fp.denoisers.images import display_path, find_images, load_image
-from fp.fingerprint.estimators.tile import Tile, Tiles
-from fp.fingerprint.fitting.crossfit import FEWEST_SOURCES, Groups, group, sources_of
-from fp.fingerprint.fitting.population import Examined, Progress, Reduction, Skipped
-from fp.fingerprint.processes.workers import run_in_order
+from fp.denoisers.population import Examined, Reduction, Skipped, sources_of
+from fp.fingerprint.estimators.folds import FEWEST_SOURCES, group
+from fp.fingerprint.estimators.tile import Tile
+from fp.images.loading import display_path, find_images, load_image
 from fp.lineage.traces import trace
+from fp.system.arrays import Doubles, Indices
+from fp.system.errors import ImageError, InputError
+from fp.system.progress import Progress
+from fp.system.workers import run_in_order
 
 FEWEST_GENERATORS = 2
 
-_Reduced = tuple[Examined, Tiles, Tiles]
+_Reduced = tuple[Examined, Doubles, Doubles]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +44,8 @@ class Folder:
 
     name: str
     images: tuple[Examined, ...]
-    tiles: Tiles
-    traces: Tiles
+    tiles: Doubles
+    traces: Doubles
 
     @property
     def digest(self) -> str:
@@ -85,12 +86,12 @@ class Collection:
         """All folders, the reference images last."""
         return (*self.generators, self.reference)
 
-    def members(self) -> NDArray[np.intp]:
+    def members(self) -> Indices:
         """Give the folder of each image, in the order of `folders`; shape (N,)."""
         sizes = [len(folder.images) for folder in self.folders]
         return np.repeat(np.arange(len(sizes)), sizes)
 
-    def groups(self) -> Groups:
+    def groups(self) -> Indices:
         """Number the sources over all folders: one photograph is one group wherever it occurs."""
         images = [image for folder in self.folders for image in folder.images]
         return group([image.source for image in images], [image.sha256 for image in images])

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.fingerprint.fitting.crossfit import Groups, deal
+from fp.fingerprint.estimators.folds import deal
 from fp.lineage.collection import Collection
 from fp.lineage.intervals import Estimate, auc, balanced, share
 from fp.lineage.whitening import filtered, filters_outside
-
-Values = NDArray[np.float64]
+from fp.system.arrays import Doubles, Indices
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +38,12 @@ class CrossDetection:
     flagged: Estimate
     accuracy: Estimate
     auc: Estimate
-    images: NDArray[np.intp]
+    images: Indices
     scheme: str
 
 
 def cross_detect(
-    collection: Collection, rows: Values, groups: Groups, period: int, folds: int, seed: int
+    collection: Collection, rows: Doubles, groups: Indices, period: int, folds: int, seed: int
 ) -> CrossDetection:
     """Learn a fingerprint of each generator and test the images of every folder with it.
 
@@ -113,7 +111,7 @@ def cross_detect(
     )
 
 
-def _means(rows: Values, member: NDArray[np.intp], reference: int) -> Values:
+def _means(rows: Doubles, member: Indices, reference: int) -> Doubles:
     """Average each folder, the reference images last; a folder without rows is like those."""
     last = rows[member == reference].mean(axis=0)
     parts = [rows[member == k] for k in range(reference)]
@@ -123,11 +121,11 @@ def _means(rows: Values, member: NDArray[np.intp], reference: int) -> Values:
 def tabulate(
     fingerprints: tuple[str, ...],
     folders: tuple[str, ...],
-    parts: list[list[Values]],
-    real: list[Values],
+    parts: list[list[Doubles]],
+    real: list[Doubles],
     centres: list[tuple[float, float]],
-    sources: NDArray[np.intp],
-    real_sources: NDArray[np.intp],
+    sources: Indices,
+    real_sources: Indices,
     scheme: str,
 ) -> CrossDetection:
     """Make the matrix from held-out scores.

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fp.fingerprint.figures.style import ALONE, ink, new_axes, short
-from fp.fingerprint.figures.tables import draw_matrix
-from fp.fingerprint.figures.trees import colour_of, draw_dendrogram
 from fp.lineage.analysis import Lineage
+from fp.reports.figures.style import ALONE, ink, new_axes, short
+from fp.reports.figures.tables import draw_matrix
+from fp.reports.figures.trees import colour_of, draw_dendrogram
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

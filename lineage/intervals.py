@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, logit
 from scipy.stats import norm
 
-Values = NDArray[np.float64]
+from fp.system.arrays import Doubles
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,12 +21,12 @@ class Estimate:
         Estimates and ends of the intervals; NaN where there was nothing to measure.
     """
 
-    value: Values
-    low: Values
-    high: Values
+    value: Doubles
+    low: Doubles
+    high: Doubles
 
 
-def share(hits: Values, n: Values, level: float = 0.95) -> Estimate:
+def share(hits: Doubles, n: Doubles, level: float = 0.95) -> Estimate:
     """Give shares with Wilson's score interval.
 
     Parameters
@@ -79,7 +78,7 @@ def balanced(sensitivity: Estimate, specificity: Estimate) -> Estimate:
     return Estimate(value, value - below, value + above)
 
 
-def auc(generated: Values, real: Values, n: int, m: int, level: float = 0.95) -> Estimate:
+def auc(generated: Doubles, real: Doubles, n: int, m: int, level: float = 0.95) -> Estimate:
     """Give the area under the ROC curve with DeLong's interval.
 
     Parameters
@@ -122,7 +121,7 @@ def auc(generated: Values, real: Values, n: int, m: int, level: float = 0.95) ->
     return Estimate(np.array(area), np.array(min(area, low)), np.array(max(area, high)))
 
 
-def _placements(scores: Values, ordered: Values) -> Values:
+def _placements(scores: Doubles, ordered: Doubles) -> Doubles:
     """Give for each score the share of `ordered` below it, ties one half."""
     left = np.searchsorted(ordered, scores, "left")
     right = np.searchsorted(ordered, scores, "right")

@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.fingerprint.fitting.crossfit import Groups
-
-Values = NDArray[np.float64]
+from fp.system.arrays import Doubles, Indices
 
 _SOURCES_AT_ONCE = 64
 
@@ -28,28 +25,28 @@ class Responses:
         The same for B bootstrap samples of the sources.
     """
 
-    products: Values
-    resampled: Values
+    products: Doubles
+    resampled: Doubles
 
     @property
-    def kinship(self) -> Values:
+    def kinship(self) -> Doubles:
         """Kinship of each pair; see `normalise`."""
         return normalise(self.products)
 
     @property
-    def kinship_resampled(self) -> Values:
+    def kinship_resampled(self) -> Doubles:
         """Kinship of each pair in each bootstrap sample, shape (B, K, K)."""
         return np.stack([normalise(sample) for sample in self.resampled])
 
     @property
-    def relative(self) -> Values:
+    def relative(self) -> Doubles:
         """Entry (i, j): response of fingerprint i to images of j, its own images' being 1."""
         own = np.diagonal(self.products)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(np.where(own[:, None] > 0, self.products / own[:, None], np.nan))
 
 
-def normalise(products: Values) -> Values:
+def normalise(products: Doubles) -> Doubles:
     """Give the cosine of the patterns: the geometric mean of the two directions' responses.
 
     Parameters
@@ -76,7 +73,7 @@ def normalise(products: Values) -> Values:
 
 
 def respond(
-    whitened: Values, member: NDArray[np.intp], groups: Groups, samples: int, seed: int
+    whitened: Doubles, member: Indices, groups: Indices, samples: int, seed: int
 ) -> Responses:
     """Measure how all patterns answer to all folders.
 
@@ -113,7 +110,7 @@ def respond(
     return Responses(found[0], found[1:])
 
 
-def _weights(member: NDArray[np.intp], groups: Groups, samples: int, seed: int) -> Values:
+def _weights(member: Indices, groups: Indices, samples: int, seed: int) -> Doubles:
     """Draw how often each source counts, shape (1 + B, S); the first row is all ones."""
     unique = np.unique(groups)
     drawn = np.isin(unique, groups[member != member.max()])
@@ -127,8 +124,8 @@ def _weights(member: NDArray[np.intp], groups: Groups, samples: int, seed: int) 
 
 
 def _between_sources(
-    whitened: Values, member: NDArray[np.intp], groups: Groups, weights: Values
-) -> Values:
+    whitened: Doubles, member: Indices, groups: Indices, weights: Doubles
+) -> Doubles:
     """Average inner products over pairs of images of two sources, shape (1 + B, M, M)."""
     folders, p = int(member.max()) + 1, whitened.shape[1]
     unique, place = np.unique(groups, return_inverse=True)

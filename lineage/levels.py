@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.fingerprint.fitting.crossfit import Groups, deal
+from fp.fingerprint.estimators.folds import deal
 from fp.lineage.kinship import Responses, respond
 from fp.lineage.null import permutation_p, presence_p, strangers
 from fp.lineage.traces import level
 from fp.lineage.whitening import whiten
-
-Values = NDArray[np.float64]
+from fp.system.arrays import Doubles, Flags, Indices
 
 PERIODS = (2, 4, 8, 16)
 
@@ -48,26 +46,26 @@ class Comparison:
         shows no pattern.
     """
 
-    kinship: Values
-    resampled: Values
-    relative: Values
-    p_symmetry: Values
-    p: Values
-    strangers: NDArray[np.intp]
-    strides: NDArray[np.intp]
+    kinship: Doubles
+    resampled: Doubles
+    relative: Doubles
+    p_symmetry: Doubles
+    p: Doubles
+    strangers: Indices
+    strides: Indices
 
 
 @dataclass(frozen=True, eq=False)
 class _Level:
     responses: Responses
-    p: Values
-    there: NDArray[np.bool_]
+    p: Doubles
+    there: Flags
 
 
 def compare(
-    traces: Values,
-    member: NDArray[np.intp],
-    groups: Groups,
+    traces: Doubles,
+    member: Indices,
+    groups: Indices,
     period: int,
     samples: int,
     seed: int,
@@ -135,9 +133,9 @@ def compare(
 
 
 def _at(
-    rows: Values,
-    member: NDArray[np.intp],
-    groups: Groups,
+    rows: Doubles,
+    member: Indices,
+    groups: Indices,
     period: int,
     samples: int,
     seed: int,
@@ -152,7 +150,7 @@ def _at(
     )
 
 
-def _differences(rows: Values, member: NDArray[np.intp], whole: NDArray[np.intp]) -> Values:
+def _differences(rows: Doubles, member: Indices, whole: Indices) -> Doubles:
     """Give the mean of each folder less that of the reference; 0 for a folder without rows."""
     last = int(whole.max())
     reference = rows[member == last].mean(axis=0)
@@ -162,12 +160,12 @@ def _differences(rows: Values, member: NDArray[np.intp], whole: NDArray[np.intp]
     )
 
 
-def _picked(layers: Values, at: NDArray[np.intp]) -> Values:
+def _picked(layers: Doubles, at: Indices) -> Doubles:
     """Take entry (i, j) from layer at[i, j]."""
     return np.asarray(np.take_along_axis(layers, at[None], axis=0)[0])
 
 
-def _asymmetry(resampled: Values) -> Values:
+def _asymmetry(resampled: Doubles) -> Doubles:
     """Give the bootstrap p of "patterns i and j are of one size", at least 2 / (B + 1)."""
     own = np.diagonal(resampled, axis1=1, axis2=2)
     below = own[:, :, None] <= own[:, None, :]

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
-from fp.fingerprint.fitting.crossfit import Groups
 from fp.lineage.traces import placements
-
-Values = NDArray[np.float64]
+from fp.system.arrays import Doubles, Flags, Indices
 
 
 def presence_p(
-    whitened: Values, member: NDArray[np.intp], groups: Groups, shuffles: int, seed: int
-) -> Values:
+    whitened: Doubles, member: Indices, groups: Indices, shuffles: int, seed: int
+) -> Doubles:
     """Test for each generator whether its images repeat anything that photographs do not.
 
     Parameters
@@ -51,9 +48,7 @@ def presence_p(
     return found
 
 
-def _shuffled(
-    own: NDArray[np.bool_], group: Groups, shuffles: int, rng: np.random.Generator
-) -> NDArray[np.bool_]:
+def _shuffled(own: Flags, group: Indices, shuffles: int, rng: np.random.Generator) -> Flags:
     """Let whole sources trade labels; the first row is as it was.
 
     Sources of one class trade among themselves. One that occurs in both swaps its two sides or not.
@@ -68,7 +63,7 @@ def _shuffled(
     return np.where(pure[place], label[:, place], own ^ swapped[:, place])
 
 
-def permutation_p(fingerprints: Values, images: Values, period: int) -> Values:
+def permutation_p(fingerprints: Doubles, images: Doubles, period: int) -> Doubles:
     """Test for each ordered pair whether i answers to j more than a stranger of its kind would.
 
     Parameters
@@ -112,7 +107,7 @@ def strangers(period: int) -> int:
     return 16 * period**2
 
 
-def adjusted_for_many(p: Values) -> Values:
+def adjusted_for_many(p: Doubles) -> Doubles:
     """Adjust the p-values of pairs after Benjamini and Hochberg.
 
     Parameters

@@ -7,16 +7,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fp.denoisers.errors import OutputError
-from fp.denoisers.images import display_path
-from fp.fingerprint.examining.unfinished import is_unfinished_folder, write_or_complete
-from fp.fingerprint.fitting.population import Skipped
-from fp.fingerprint.manifest.writing import LISTING, MANIFEST
-from fp.fingerprint.processes.files import output_error
+from fp.denoisers.population import Skipped
+from fp.images.loading import display_path
 from fp.lineage import tables
 from fp.lineage.analysis import Lineage
 from fp.lineage.collection import Collection
 from fp.lineage.report import as_html, render_figures
+from fp.manifest.writing import LISTING, MANIFEST
+from fp.runs.unfinished import is_unfinished_folder, write_or_complete
+from fp.system.atomic_files import output_error
+from fp.system.errors import OutputError
 
 FILES = (
     "cross_detection.csv",

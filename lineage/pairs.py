@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fp.lineage.levels import Comparison
-
-Values = NDArray[np.float64]
+from fp.system.arrays import Doubles
 
 Relation = Literal["kin", "undecided", "not_shown"]
 
@@ -111,7 +109,7 @@ def relate(
     return "undecided", tuple(reasons)
 
 
-def pair_up(compared: Comparison, q: Values, cut: float, rate: float) -> list[Pair]:
+def pair_up(compared: Comparison, q: Doubles, cut: float, rate: float) -> list[Pair]:
     """Describe all pairs.
 
     Parameters

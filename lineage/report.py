@@ -8,16 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fp.denoisers.images import REASONS as FILE_REASONS
-from fp.fingerprint.figures.style import as_png
-from fp.fingerprint.fitting.population import Skipped
-from fp.fingerprint.reporting.drawing import in_both
-from fp.fingerprint.reporting.page import pieces
-from fp.fingerprint.reporting.table import Column, Table, choices_of, of_dicts
-from fp.fingerprint.reporting.text import rounded
+from fp.denoisers.population import Skipped
+from fp.images.loading import REASONS as FILE_REASONS
 from fp.lineage import figures
 from fp.lineage.analysis import Lineage
 from fp.lineage.tables import cross_detection_rows, pair_rows
+from fp.reports.drawing import in_both
+from fp.reports.figures.style import as_png
+from fp.reports.page import pieces
+from fp.reports.table import Column, Table, choices_of, of_dicts
+from fp.reports.text import rounded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

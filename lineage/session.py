@@ -8,17 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fp.denoisers.cache import ResidualCache
-from fp.denoisers.crop import SIDE, CropRule
-from fp.denoisers.errors import FpError, InputError
-from fp.denoisers.images import display_path
+from fp.denoisers.population import Reduction, most_common_crop, residual_store
 from fp.denoisers.residual import DenoiserIdentity
-from fp.fingerprint.examining.detection import residual_for
-from fp.fingerprint.examining.examination import BankIdentity, bank_identity, open_bank
-from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.fitting.population import Progress, Reduction, most_common_crop, residual_store
-from fp.lineage.analysis import LineageOptions
+from fp.fingerprint.detection.detection import residual_for
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.images.crop import SIDE, CropRule
+from fp.images.loading import display_path
 from fp.lineage.bank import usable_members
 from fp.lineage.collection import Collection, collect, generator_folders
+from fp.lineage.options import LineageOptions
+from fp.runs.examination import BankIdentity, bank_identity, open_bank
+from fp.system.errors import FpError, InputError
+from fp.system.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from fp.fingerprint.correlating.kernels import fold
-
-Values = NDArray[np.float64]
+from fp.fingerprint.correlation.kernels import fold
+from fp.system.arrays import Doubles, Floats, Indices
 
 LARGEST = 16
 
@@ -20,7 +18,7 @@ _WIDTH = 4.0
 _FLOOR = 0.1
 
 
-def trace(residual_chw: NDArray[np.float32]) -> Values:
+def trace(residual_chw: Floats) -> Doubles:
     """Reduce a residual to its means at every phase, of first and second order.
 
     Parameters
@@ -53,7 +51,7 @@ def trace(residual_chw: NDArray[np.float32]) -> Values:
 
 
 @cache
-def placements(period: int) -> NDArray[np.intp]:
+def placements(period: int) -> Indices:
     """Give the ways to lay a trace onto the lattice, as permutations of its numbers.
 
     Parameters
@@ -85,18 +83,18 @@ def placements(period: int) -> NDArray[np.intp]:
     return permutations
 
 
-def _mirrored(trace_bchw: NDArray[np.intp]) -> NDArray[np.intp]:
+def _mirrored(trace_bchw: Indices) -> Indices:
     mirrored = trace_bchw[..., ::-1].copy()
     # A product of neighbours belongs to the right one of them, which was the left one.
     mirrored[_ACROSS] = np.roll(mirrored[_ACROSS], 1, -1)
     return mirrored
 
 
-def _transposed(trace_bchw: NDArray[np.intp]) -> NDArray[np.intp]:
+def _transposed(trace_bchw: Indices) -> Indices:
     return np.swapaxes(trace_bchw, -1, -2)[[0, 1, _DOWN, _ACROSS]]
 
 
-def level(traces: Values, period: int) -> Values:
+def level(traces: Doubles, period: int) -> Doubles:
     """Take from traces what repeats every `period` pixels and not at half of that.
 
     Parameters
@@ -121,7 +119,7 @@ def level(traces: Values, period: int) -> Values:
     return _between(traces, period, period // 2)
 
 
-def every_level(traces: Values, period: int) -> Values:
+def every_level(traces: Doubles, period: int) -> Doubles:
     """Take from traces all that repeats every `period` pixels, shorter periods included.
 
     Parameters
@@ -139,7 +137,7 @@ def every_level(traces: Values, period: int) -> Values:
     return _between(traces, period, 1)
 
 
-def _between(traces: Values, period: int, shorter: int) -> Values:
+def _between(traces: Doubles, period: int, shorter: int) -> Doubles:
     """Take what repeats every `period` pixels and not every `shorter`."""
     rows = _refold(traces, period)
     times = period // shorter
@@ -150,7 +148,7 @@ def _between(traces: Values, period: int, shorter: int) -> Values:
     return np.asarray(rows - symmetric / 8)
 
 
-def _refold(traces: Values, period: int) -> Values:
+def _refold(traces: Doubles, period: int) -> Doubles:
     n, blocks, channels, side, _ = traces.shape
     times = side // period
     shape = (n, blocks, channels, times, period, times, period)

@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fp.lineage.traces import placements
+from fp.system.arrays import Doubles, Indices
 
-Values = NDArray[np.float64]
 Filters = NDArray[np.complex128]
 
 _FLOOR = 0.01  # of the mean variance: what no direction's variance counts as less than
 _EMPTY = 1e-9  # of the largest variance: below, a direction has been taken out of the traces
 
 
-def whiten(rows: Values, member: NDArray[np.intp], period: int) -> Values:
+def whiten(rows: Doubles, member: Indices, period: int) -> Doubles:
     """Turn the spread within the folders into unit noise.
 
     Parameters
@@ -48,9 +48,7 @@ def whiten(rows: Values, member: NDArray[np.intp], period: int) -> Values:
     return filtered(rows, _inverse_root(_placed(spread, period)), period)
 
 
-def filters_outside(
-    rows: Values, member: NDArray[np.intp], parts: NDArray[np.intp], period: int
-) -> Filters:
+def filters_outside(rows: Doubles, member: Indices, parts: Indices, period: int) -> Filters:
     """Learn S^(-1/2) for each part from the images outside of it.
 
     Parameters
@@ -88,13 +86,13 @@ def filters_outside(
     )
 
 
-def _centres(rows: Values, belongs: Values) -> Values:
+def _centres(rows: Doubles, belongs: Doubles) -> Doubles:
     """Give what each folder's mean contributes to the sums of squares: sqrt(n) times the mean."""
     number = np.maximum(belongs.sum(axis=0), 1.0)
     return np.asarray((belongs / np.sqrt(number)).T @ rows)
 
 
-def filtered(rows: Values, filters: Filters, period: int) -> Values:
+def filtered(rows: Doubles, filters: Filters, period: int) -> Doubles:
     """Multiply traces by a matrix that looks alike from every place on the lattice.
 
     Parameters
@@ -148,7 +146,7 @@ def _products(waves: NDArray[np.complex128]) -> Filters:
     return np.asarray(np.swapaxes(waves, 1, 2) @ waves.conj())
 
 
-def _frequencies(rows: Values, period: int) -> NDArray[np.complex128]:
+def _frequencies(rows: Doubles, period: int) -> NDArray[np.complex128]:
     """Give the Fourier transform over the lattice, shape (P P, N, 12)."""
     shaped = rows.reshape(len(rows), 12, period, period)
     return np.moveaxis(np.fft.fft2(shaped, norm="ortho").reshape(len(rows), 12, -1), 2, 0)

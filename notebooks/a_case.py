@@ -32,10 +32,11 @@ import numpy as np
 from IPython.display import Markdown
 from PIL import Image
 
-from fp.fingerprint.deciding.judge import judge_of
-from fp.fingerprint.demo.images import plan_regions, write_images
-from fp.fingerprint.demo.tiny_decoder import load_decoder
-from fp.fingerprint.figures import (
+from fp.demo.images import plan_regions, write_images
+from fp.demo.tiny_decoder import load_decoder
+from fp.fingerprint.decision.judge import judge_of
+from fp.fingerprint.store.bank import read_bank
+from fp.reports.figures import (
     EXHIBIT,
     GENERATED,
     INK,
@@ -43,7 +44,6 @@ from fp.fingerprint.figures import (
     draw_null_control,
     draw_scores,
 )
-from fp.fingerprint.store import read_bank
 
 plt.rcParams.update({"figure.dpi": 110, "font.size": 9})
 

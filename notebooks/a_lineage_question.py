@@ -33,8 +33,8 @@ import numpy as np
 from IPython.display import Image as Shown
 from PIL import Image
 
-from fp.denoisers.images import load_image
-from fp.fingerprint.demo.images import PHOTOGRAPHS
+from fp.demo.images import PHOTOGRAPHS
+from fp.images.loading import load_image
 
 plt.rcParams.update({"figure.dpi": 110, "font.size": 9})
 SIDE, SOURCES, REFERENCES = 64, 72, 120

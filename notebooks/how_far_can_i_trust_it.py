@@ -28,15 +28,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
-from fp.denoisers.degradations import Degradation
-from fp.denoisers.images import Limits, load_image
-from fp.fingerprint.deciding.likelihood import certified_rate
-from fp.fingerprint.deciding.rows import Detection
-from fp.fingerprint.demo.images import PHOTOGRAPHS
-from fp.fingerprint.demo.tiny_decoder import load_decoder
-from fp.fingerprint.examining.detection import DetectOptions, examine
-from fp.fingerprint.extraction import ExtractOptions, extract
-from fp.fingerprint.figures import (
+from fp.demo.images import PHOTOGRAPHS
+from fp.demo.tiny_decoder import load_decoder
+from fp.fingerprint.decision.likelihood import certified_rate
+from fp.fingerprint.decision.rows import Detection
+from fp.fingerprint.detection.detection import DetectOptions, examine
+from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.images.degradations import Degradation
+from fp.images.loading import Limits, load_image
+from fp.reports.figures import (
     GENERATED,
     REFERENCE,
     draw_conditions,

@@ -28,9 +28,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from fp.fingerprint.correlating.lattice import lattice_share
+from fp.fingerprint.correlation.lattice import lattice_share
 from fp.fingerprint.estimators.unet import draw_network
-from fp.fingerprint.figures import INK, draw_pattern, draw_spectrum
+from fp.reports.figures import INK, draw_pattern, draw_spectrum
 
 torch.set_num_threads(1)
 plt.rcParams.update({"figure.dpi": 110, "font.size": 9})

@@ -23,9 +23,9 @@ from synthetic import Generator, write_generated, write_photographs
 
 from fp.cli.main import main
 from fp.denoisers.cache import ResidualCache
-from fp.fingerprint.extraction import ExtractOptions, extract
-from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.store import write_bank
+from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.fingerprint.store.bank import write_bank
 
 TABLES = ("detections.jsonl", "detections.csv", "attributions.csv")
 

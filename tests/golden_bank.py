@@ -11,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from fp.denoisers.crop import CropRule
 from fp.denoisers.residual import DenoiserIdentity
-from fp.fingerprint.conditions.experts import Conditions, Expert, Searched, Tested
-from fp.fingerprint.conditions.gate import Gate
-from fp.fingerprint.fingerprint import Calibration, Fingerprint, Joined, NullControl, Part
-from fp.fingerprint.fitting.typicality import Typicality, View
+from fp.fingerprint.model.calibration import Calibration, NullControl
+from fp.fingerprint.model.conditions import Conditions, Expert, Searched, Tested
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.fingerprint.model.gate import Gate
+from fp.fingerprint.model.joined import Joined, Part
+from fp.fingerprint.model.typicality import Typicality, View
+from fp.images.crop import CropRule
 
 GOLDEN = Path(__file__).parent / "data" / "bank-1.0.h5"
 

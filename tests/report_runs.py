@@ -16,14 +16,15 @@ import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 from synthetic import photograph, save
 
-from fp.denoisers.crop import CropRule
 from fp.denoisers.residual import DenoiserIdentity
-from fp.fingerprint.deciding.decision import decide
-from fp.fingerprint.deciding.judge import judge_of
-from fp.fingerprint.deciding.rows import Attribution, Detection
-from fp.fingerprint.examining.detection import DetectOptions
-from fp.fingerprint.fingerprint import Calibration, Fingerprint, NullControl
-from fp.fingerprint.reporting.detections import Run
+from fp.fingerprint.decision.decision import decide
+from fp.fingerprint.decision.judge import judge_of
+from fp.fingerprint.decision.rows import Attribution, Detection
+from fp.fingerprint.detection.detection import DetectOptions
+from fp.fingerprint.model.calibration import Calibration, NullControl
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.images.crop import CropRule
+from fp.reports.detections import Run
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]

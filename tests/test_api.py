@@ -19,11 +19,11 @@ from synthetic import Generator, photograph
 
 import fp.fingerprint
 import fp.lineage
-from fp.denoisers.errors import InputError, OutputError, UsageError
-from fp.denoisers.images import load_image
 from fp.fingerprint import Bank, Detections, DetectOptions, Fingerprint
-from fp.fingerprint.deciding.rows import Detection
-from fp.fingerprint.examining.large_bank import LargeBank
+from fp.fingerprint.decision.rows import Detection
+from fp.fingerprint.detection.large_bank import LargeBank
+from fp.images.loading import load_image
+from fp.system.errors import InputError, OutputError, UsageError
 
 EVIL = '<img src="http://evil.example/x.png" onerror="alert(1)"><script>1</script>'
 

@@ -14,30 +14,30 @@ from scipy.fft import dct, dctn
 from scipy.stats import norm
 from synthetic import Generator, photograph, save, write_generated, write_photographs
 
-from fp.denoisers.cache import ResidualCache
-from fp.denoisers.compiled_jpeg_grid import count_vanishing
-from fp.denoisers.container import describe
-from fp.denoisers.degradations import Degradation
-from fp.denoisers.errors import UsageError
-from fp.denoisers.images import load_image
-from fp.denoisers.jpeg_grid import jpeg_grid, luminance_window
-from fp.fingerprint.audit import audit, audit_folders
-from fp.fingerprint.audit.comparing import (
+from fp.audit.audit import audit, audit_folders
+from fp.audit.comparing import (
     area_interval,
     compare_categories,
     compare_numbers,
     wilson,
 )
-from fp.fingerprint.audit.duplicates import Look, equal_pairs, look_of, near_pairs
-from fp.fingerprint.audit.findings import CODES, LEAST_AREA, severity_of
-from fp.fingerprint.audit.measuring import Folder, Measure, Properties, measure_folder
-from fp.fingerprint.audit.mixture import Split, dip_statistic, two_clusters
-from fp.fingerprint.audit.preparation import matching_quality
-from fp.fingerprint.audit.traces import resampling_trace
-from fp.fingerprint.examining.detection import DetectOptions, examine
-from fp.fingerprint.extraction import ExtractOptions, extract
-from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.store import read_bank, write_bank
+from fp.audit.duplicates import Look, equal_pairs, look_of, near_pairs
+from fp.audit.findings import CODES, LEAST_AREA, severity_of
+from fp.audit.measuring import Folder, Measure, Properties, measure_folder
+from fp.audit.mixture import Split, dip_statistic, two_clusters
+from fp.audit.preparation import matching_quality
+from fp.audit.traces import resampling_trace
+from fp.denoisers.cache import ResidualCache
+from fp.fingerprint.detection.detection import DetectOptions, examine
+from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.fingerprint.store.bank import read_bank, write_bank
+from fp.images.compiled_jpeg_grid import count_vanishing
+from fp.images.container import describe
+from fp.images.degradations import Degradation
+from fp.images.jpeg_grid import jpeg_grid, luminance_window
+from fp.images.loading import load_image
+from fp.system.errors import UsageError
 
 PAGE = (Path(__file__).parent.parent / "docs" / "audit.md").read_text("utf-8")
 SIDE = 96
@@ -334,7 +334,7 @@ def test_a_large_folder_is_sampled(measured, monkeypatch):
         sizes.append(len(tiles))
         return Split(1.0, 0.0, 0.5, np.zeros(len(tiles), dtype=bool))
 
-    monkeypatch.setattr("fp.fingerprint.audit.two_clusters", noted)
+    monkeypatch.setattr("fp.audit.two_clusters", noted)
     for repeats in (1, 2, 10, 30):
         audit(Folder(measured[0].images * repeats), measured[1])
     assert sizes == [80, 400, 400], "of 40, 80, 400 and 1,200 images"

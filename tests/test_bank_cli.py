@@ -9,7 +9,7 @@ from golden_bank import GOLDEN, full, small
 
 from fp.cli.bank import command
 from fp.cli.main import main
-from fp.fingerprint.store import read_bank, write_bank
+from fp.fingerprint.store.bank import read_bank, write_bank
 
 
 @pytest.fixture

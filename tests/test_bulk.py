@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fp.denoisers.errors import InputError
-from fp.fingerprint.correlating import bulk, kernels
-from fp.fingerprint.correlating.bulk import TileBank, correlate_many
-from fp.fingerprint.correlating.kernels import correlate
+from fp.fingerprint.correlation import bulk, kernels
+from fp.fingerprint.correlation.bulk import TileBank, correlate_many
+from fp.fingerprint.correlation.kernels import correlate
 from fp.fingerprint.estimators.tile import Tile, refold
+from fp.system.errors import InputError
 
 
 def noise(seed, *shape):

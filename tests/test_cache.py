@@ -13,13 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from fp.denoisers import cache as cache_module
 from fp.denoisers.cache import ResidualCache, default_folder
-from fp.denoisers.residual import DenoiserIdentity, FloatArray, Residual
-
-Image = NDArray[np.uint8]
+from fp.denoisers.residual import DenoiserIdentity, Residual
+from fp.system.arrays import Floats, Pixels
 
 
 @dataclass(frozen=True)
@@ -35,13 +33,13 @@ class Counting:
         """Identity of this denoiser."""
         return DenoiserIdentity(self.name, 1, {"strength": self.strength})
 
-    def noise(self, image_chw: FloatArray) -> FloatArray:
+    def noise(self, image_chw: Floats) -> Floats:
         """Give something that depends on image and strength."""
         self.calls.append(1)
         return np.asarray(np.sin(image_chw * self.strength), dtype=np.float32)
 
 
-def image(seed: int, height: int = 32, width: int = 64) -> Image:
+def image(seed: int, height: int = 32, width: int = 64) -> Pixels:
     """Give an image of noise."""
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
@@ -56,7 +54,7 @@ def unfinished(folder: Path) -> list[Path]:
     return sorted(folder.glob("??/*.tmp"))
 
 
-def check(folder: Path, pixels: Image, calls: int) -> None:
+def check(folder: Path, pixels: Pixels, calls: int) -> None:
     """Assert that the cache gives the right values after so many computations."""
     denoiser = Counting()
     found = ResidualCache(folder).residual(pixels, Residual(denoiser))

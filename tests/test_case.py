@@ -23,15 +23,15 @@ from PIL import Image, PngImagePlugin
 from synthetic import ODD_NAMES, Generator, photograph, save
 from test_manifest import ODD, places, put, small_disk
 
-from fp.denoisers.images import Limits
-from fp.fingerprint.case import read_log
-from fp.fingerprint.case.domain import _coded_otherwise, outside
-from fp.fingerprint.case.escaping import plain
-from fp.fingerprint.case.exhibits import _Describe
-from fp.fingerprint.case.report import _condition
-from fp.fingerprint.case.verbal import SCALE, apart, rounded, sentence, words
-from fp.fingerprint.deciding.decision import REASONS
-from fp.fingerprint.manifest.entry import canonical, seal
+from fp.case import read_log
+from fp.case.domain import _coded_otherwise, outside
+from fp.case.escaping import plain
+from fp.case.exhibits import _Describe
+from fp.case.report import _condition
+from fp.case.verbal import SCALE, apart, rounded, sentence, words
+from fp.fingerprint.decision.decision import REASONS
+from fp.images.loading import Limits
+from fp.manifest.entry import canonical, seal
 
 FORBIDDEN = re.compile(
     r"\bmatch|\bprove|\bproof|\bis fake\b|\bfakes?\b|\bdefinite|\bcertain|\bundoubted|"
@@ -131,7 +131,7 @@ class DeadlyDescribe(_Describe):
 
 
 def test_an_exhibit_that_ends_the_decoder_is_an_exhibit(case, tmp_path, monkeypatch):
-    monkeypatch.setattr("fp.fingerprint.case.exhibits._Describe", DeadlyDescribe)
+    monkeypatch.setattr("fp.case.exhibits._Describe", DeadlyDescribe)
     for number, name in enumerate(("deadly.png", "sound.png")):
         save(photograph(2900 + number), tmp_path / name)
     outcome = fp("case", "add", case, tmp_path / "deadly.png", tmp_path / "sound.png")
@@ -145,7 +145,7 @@ def test_an_exhibit_that_ends_the_decoder_is_an_exhibit(case, tmp_path, monkeypa
 
 
 def test_a_picture_that_was_allowed_to_be_large_may_be_so_later(lab, tmp_path, monkeypatch):
-    monkeypatch.setattr("fp.fingerprint.case.verification.Limits", partial(Limits, pixels=32 * 32))
+    monkeypatch.setattr("fp.case.verification.Limits", partial(Limits, pixels=32 * 32))
     case = tmp_path / "case"
     assert fp("case", "init", case, "--title", "t").code == 0
     assert fp("case", "add", case, next(lab.unknown.rglob("photo 1004.png"))).code == 0

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 from synthetic import photograph
 
-from fp.denoisers import c2pa_store, claims
-from fp.denoisers.claims import MOST_CHARACTERS, MOST_CLAIMS, read_claims
-from fp.denoisers.images import load_with_claims
+from fp.images import c2pa_store, claims
+from fp.images.claims import MOST_CHARACTERS, MOST_CLAIMS, read_claims
+from fp.images.loading import load_with_claims
 
 AI = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 

@@ -14,9 +14,9 @@ from commands import fp
 
 from fp.cli import main as cli_main
 from fp.denoisers import registry
-from fp.denoisers.errors import IntegrityError
-from fp.fingerprint.extraction import ExtractOptions
-from fp.fingerprint.fitting import learning
+from fp.fingerprint.extraction.extraction import ExtractOptions
+from fp.fingerprint.learning import method as learning
+from fp.system.errors import IntegrityError
 
 COMMANDS = sorted(cli_main._COMMANDS)
 
@@ -224,8 +224,8 @@ def test_the_command_and_the_library_have_one_default_denoiser():
 
 def test_a_worker_of_a_detection_imports_no_learning():
     code = (
-        "import sys, fp.fingerprint.examining.examination;"
-        "from fp.fingerprint.fitting.learning import recipe;"
+        "import sys, fp.runs.examination;"
+        "from fp.fingerprint.learning.method import recipe;"
         "recipe('auto'); heavy = {'sklearn', 'scipy.stats', 'scipy.signal', 'skimage', 'torch'};"
         "print(*sorted(heavy & set(sys.modules)))"
     )

@@ -13,8 +13,8 @@ from commands import EPOCH, environment, fp, fp_process, state
 from PIL import Image
 from synthetic import ODD_NAMES, photograph, save, write_photographs
 
-from fp.fingerprint.audit.findings import CODES
-from fp.fingerprint.store import read_bank
+from fp.audit.findings import CODES
+from fp.fingerprint.store.bank import read_bank
 
 
 @pytest.fixture(scope="module")

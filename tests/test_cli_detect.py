@@ -37,8 +37,8 @@ from scipy.stats import beta
 from synthetic import photograph, save
 from test_cli import imported
 
-from fp.denoisers.images import REASONS, display_path, find_images, load_with_claims
-from fp.fingerprint.store import read_bank, write_bank
+from fp.fingerprint.store.bank import read_bank, write_bank
+from fp.images.loading import REASONS, display_path, find_images, load_with_claims
 
 JOURNAL = "detections.journal"
 
@@ -190,7 +190,7 @@ def test_the_same_bytes_whatever_the_jobs_the_batch_and_the_order(lab, tmp_path,
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
     monkeypatch.chdir(tmp_path / "copy")
-    monkeypatch.setattr("fp.fingerprint.processes.workers.FEWEST_FOR_WORKERS", 2)
+    monkeypatch.setattr("fp.system.workers.FEWEST_FOR_WORKERS", 2)
     assert fp(*arguments, "-o", tmp_path / "two", "--jobs", "2").code == 0
     assert tables(tmp_path / "two") == reference, "two jobs, made in another order"
     monkeypatch.undo()
@@ -271,8 +271,8 @@ def test_a_file_that_vanishes_meanwhile_is_a_row(lab, tmp_path, monkeypatch):
         paths[1].unlink(missing_ok=True)
         return load_with_claims(path, *arguments)
 
-    monkeypatch.setattr("fp.fingerprint.examining.collecting.run_in_order", in_this_process)
-    monkeypatch.setattr("fp.fingerprint.examining.examination.load_with_claims", load)
+    monkeypatch.setattr("fp.runs.collecting.run_in_order", in_this_process)
+    monkeypatch.setattr("fp.runs.examination.load_with_claims", load)
     outcome = fp("detect", lab.small, folder, "-o", tmp_path / "o")
     assert outcome.code == 3
     assert outcome.err == "  not examined: not_found (1)\n"
@@ -444,8 +444,8 @@ def interrupted(lab, tmp_path):
         return load_with_claims(path, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fp.fingerprint.examining.collecting.run_in_order", in_this_process)
-        patch.setattr("fp.fingerprint.examining.examination.load_with_claims", load)
+        patch.setattr("fp.runs.collecting.run_in_order", in_this_process)
+        patch.setattr("fp.runs.examination.load_with_claims", load)
         outcome = fp("detect", lab.small, lab.unknown, "-o", tmp_path / "o")
     assert outcome.code == 1
     assert outcome.sentence == (

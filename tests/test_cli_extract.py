@@ -16,12 +16,12 @@ from commands import EPOCH, environment, fp, fp_process, laboratory, start, stat
 from synthetic import photograph, save, write_photographs
 
 from fp.denoisers.cache import ResidualCache
-from fp.denoisers.crop import CropRule
-from fp.denoisers.errors import InputError
-from fp.denoisers.images import display_path, find_images
-from fp.fingerprint.extraction import ExtractOptions, extract
-from fp.fingerprint.fitting.population import Reduction, residuals, survey
-from fp.fingerprint.store import read_bank
+from fp.denoisers.population import Reduction, residuals, survey
+from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.store.bank import read_bank
+from fp.images.crop import CropRule
+from fp.images.loading import display_path, find_images
+from fp.system.errors import InputError
 
 # What a test about something else needs not wait for.
 QUICK = (
@@ -101,7 +101,7 @@ def test_the_same_bytes_whatever_the_jobs_the_order_and_the_cache(lab, tmp_path,
         "again": (*folders(lab), "--jobs", "1"),
         "other": (*copied, "--jobs", "2", "--no-cache"),
     }
-    monkeypatch.setattr("fp.fingerprint.processes.workers.FEWEST_FOR_WORKERS", 2)
+    monkeypatch.setattr("fp.system.workers.FEWEST_FOR_WORKERS", 2)
     for name, arguments in runs.items():
         outcome = fp("extract", *arguments, "--folds", "3", "-o", tmp_path / f"{name}.h5")
         assert (outcome.code, outcome.err) == (0, "")

@@ -14,8 +14,8 @@ from test_lineage import FAMILIES, write_tree
 
 from fp.cli.main import group
 from fp.denoisers.cache import ResidualCache
-from fp.fingerprint.extraction import ExtractOptions, extract
-from fp.fingerprint.store import write_bank
+from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.store.bank import write_bank
 
 FILES = {
     "cross_detection.csv",
@@ -91,7 +91,7 @@ def test_everything_is_written_and_the_manifest_vouches_for_it(done):
 
 
 def test_the_same_bytes_whatever_the_jobs_and_the_order(planted, done, tmp_path, monkeypatch):
-    monkeypatch.setattr("fp.fingerprint.processes.workers.FEWEST_FOR_WORKERS", 2)
+    monkeypatch.setattr("fp.system.workers.FEWEST_FOR_WORKERS", 2)
     for name in ("generated", "real"):
         paths = [path for path in (planted / name).rglob("*") if path.is_file()]
         random.Random(5).shuffle(paths)

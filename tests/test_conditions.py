@@ -14,12 +14,8 @@ from scipy.stats import chisquare
 from sklearn.linear_model import LogisticRegression
 from synthetic import Generator, photograph, save, write_generated, write_photographs
 
-from fp.denoisers.crop import CropRule
-from fp.denoisers.degradations import Degradation
-from fp.denoisers.errors import ImageError, UsageError
-from fp.denoisers.images import load_image
-from fp.fingerprint.api import Bank
-from fp.fingerprint.conditions import crossed, experts, gate, learning, phases
+from fp.api.bank import Bank
+from fp.fingerprint.conditions import crossed, gate, learning, phases
 from fp.fingerprint.conditions.describing import describe
 from fp.fingerprint.conditions.examining import (
     Account,
@@ -27,9 +23,21 @@ from fp.fingerprint.conditions.examining import (
     expert_judge,
     judge_accounts,
 )
-from fp.fingerprint.conditions.experts import Conditions
 from fp.fingerprint.conditions.hypotheses import check_any, hypotheses
-from fp.fingerprint.conditions.ladder import (
+from fp.fingerprint.conditions.pixel_parts import with_pixels
+from fp.fingerprint.conditions.worst import Worst, moved
+from fp.fingerprint.decision.judge import Features, judge_of
+from fp.fingerprint.decision.likelihood import LikelihoodRatio
+from fp.fingerprint.detection.detection import DetectOptions, examine, residual_for
+from fp.fingerprint.estimators.folds import deal
+from fp.fingerprint.estimators.pixels import block_statistics
+from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.learning.fusion import newton
+from fp.fingerprint.learning.method import recipe
+from fp.fingerprint.model import conditions as experts
+from fp.fingerprint.model.calibration import NullControl
+from fp.fingerprint.model.conditions import Conditions
+from fp.fingerprint.model.ladder import (
     CHAIN,
     ELSEWHERE,
     LADDER,
@@ -43,23 +51,16 @@ from fp.fingerprint.conditions.ladder import (
     strengths,
     varies,
     version,
-    with_pixels,
 )
-from fp.fingerprint.conditions.worst import Worst, moved
-from fp.fingerprint.deciding.judge import Features, judge_of
-from fp.fingerprint.deciding.likelihood import LikelihoodRatio
-from fp.fingerprint.estimators.pixels import block_statistics
-from fp.fingerprint.examining.detection import DetectOptions, examine, residual_for
-from fp.fingerprint.examining.examination import list_items
-from fp.fingerprint.examining.results import detect_into
-from fp.fingerprint.extraction import ExtractOptions, extract
-from fp.fingerprint.fingerprint import NullControl
-from fp.fingerprint.fitting.crossfit import deal
-from fp.fingerprint.fitting.fusion import newton
-from fp.fingerprint.fitting.learning import recipe
-from fp.fingerprint.store import read_bank, read_summaries, write_bank
+from fp.fingerprint.store.bank import read_bank, read_summaries, write_bank
 from fp.fingerprint.store.conditions import build, elements
 from fp.fingerprint.store.conformance import verify_bank
+from fp.images.crop import CropRule
+from fp.images.degradations import Degradation
+from fp.images.loading import load_image
+from fp.runs.examination import list_items
+from fp.runs.results import detect_into
+from fp.system.errors import ImageError, UsageError
 
 CONDITIONS = ("none", "jpeg:60", "blur:4")
 GENERATOR = Generator(strength=0.03)
@@ -368,7 +369,7 @@ def test_a_ladder_that_knows_of_resizing_has_reference_images_at_another_scale(
         kept.update(stacks=stacks, labels=labels, others=others, keys=keys)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fp.fingerprint.conditions.versions.learn", learn)
+    monkeypatch.setattr("fp.fingerprint.conditions.learning_run.learn", learn)
     options = ExtractOptions(null=0, audit=False, dif=None, augment=Augmentation(rungs))
     with pytest.raises(KeyboardInterrupt):
         extract(folders / "generated", folders / "real", "G", options)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fp.denoisers.crop import GRID, SIDE, CropRule
-from fp.denoisers.errors import ImageError, UsageError
+from fp.images.crop import GRID, SIDE, CropRule
+from fp.system.errors import ImageError, UsageError
 
 
 def numbered(height: int, width: int) -> NDArray[np.uint8]:

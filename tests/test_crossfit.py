@@ -8,18 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fp.denoisers.errors import InputError
-from fp.fingerprint.estimators import Fitted
+from fp.denoisers.population import sources_of
+from fp.fingerprint.estimators.folds import deal, group, separation, shuffle_labels
 from fp.fingerprint.estimators.mean import Mean
-from fp.fingerprint.fitting.crossfit import (
-    deal,
-    group,
-    learn_and_hold_out,
-    null_control,
-    separation,
-    shuffle_labels,
-    sources_of,
-)
+from fp.fingerprint.estimators.protocol import Fitted
+from fp.fingerprint.learning.crossfit import learn_and_hold_out, null_control
+from fp.system.errors import InputError
 
 
 def test_source_is_the_stem():

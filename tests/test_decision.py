@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from fp.fingerprint.deciding.decision import decide, p_generated, p_real
-from fp.fingerprint.fingerprint import Calibration
+from fp.fingerprint.decision.decision import decide, p_generated, p_real
+from fp.fingerprint.model.calibration import Calibration
 
 
 def calibration(real, generated):

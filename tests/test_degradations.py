@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from synthetic import photograph
 
-from fp.denoisers.degradations import KINDS, Degradation
-from fp.denoisers.errors import UsageError
+from fp.images.degradations import KINDS, Degradation
+from fp.system.errors import UsageError
 
 EXAMPLES = (
     *("jpeg:75", "webp:80", "resize:0.5", "nearest:0.5", "enlarge:1.5"),

@@ -17,14 +17,14 @@ from commands import csv_rows, environment, fp, fp_process, state
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
+from fp import demo as demonstration
+from fp.demo import tiny_decoder
+from fp.demo.figures import Panel, draw_patterns
+from fp.demo.images import PHOTOGRAPHS, PITCH, SIDE, SPOILT, deal_regions
 from fp.denoisers import get, load_image
-from fp.denoisers.errors import FormatError, InputError, IntegrityError
-from fp.fingerprint import demo as demonstration
-from fp.fingerprint.correlating.lattice import average, lattice_share, power_spectrum
-from fp.fingerprint.demo import tiny_decoder
-from fp.fingerprint.demo.figures import Panel, draw_patterns
-from fp.fingerprint.demo.images import PHOTOGRAPHS, PITCH, SIDE, SPOILT, deal_regions
-from fp.fingerprint.store import read_bank
+from fp.fingerprint.correlation.lattice import average, lattice_share, power_spectrum
+from fp.fingerprint.store.bank import read_bank
+from fp.system.errors import FormatError, InputError, IntegrityError
 
 PROJECT = Path(__file__).parent.parent
 EPOCH = "1700000000"
@@ -229,7 +229,7 @@ def test_regions_lie_inside_and_none_is_left_out(height, width):
 
 def test_a_missing_photograph_is_one_sentence(monkeypatch, tmp_path):
     missing = PHOTOGRAPHS[-1].__class__("x", "sklearn", "datasets/images/x.jpg", "nobody")
-    monkeypatch.setattr("fp.fingerprint.demo.images.PHOTOGRAPHS", (missing,))
+    monkeypatch.setattr("fp.demo.images.PHOTOGRAPHS", (missing,))
     outcome = fp("demo", "-o", tmp_path / "demo")
     assert outcome.code == 4
     assert "install scikit-learn from its wheel" in outcome.sentence
@@ -254,7 +254,7 @@ def test_weights_that_ship_are_small_and_draw_what_they_are_given():
 
 def test_weights_are_part_of_the_wheel():
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
-    patterns = project["tool"]["setuptools"]["package-data"]["fp.fingerprint.demo"]
+    patterns = project["tool"]["setuptools"]["package-data"]["fp.demo"]
     for path in tiny_decoder.SHIPPED.iterdir():
         assert any(fnmatch(f"data/{path.name}", pattern) for pattern in patterns), path.name
 

@@ -15,7 +15,6 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from sklearn.metrics import roc_auc_score
 
-from fp.denoisers.errors import FormatError, FpError, InputError, UsageError
 from fp.fingerprint.estimators.dif_optimisation import (
     DifOptions,
     DifResult,
@@ -24,6 +23,7 @@ from fp.fingerprint.estimators.dif_optimisation import (
     separation_loss,
 )
 from fp.fingerprint.estimators.unet import draw_network, sides_fit
+from fp.system.errors import FormatError, FpError, InputError, UsageError
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]

@@ -19,12 +19,13 @@ from fp.denoisers import training
 from fp.denoisers.dncnn import DnCNN, best_precision
 from fp.denoisers.dncnn_network import ARCHITECTURES, Architecture, TrainableDnCNN
 from fp.denoisers.dncnn_weights import SHIPPED, load_weights, save_weights
-from fp.denoisers.errors import DenoiserError, FormatError, InputError, IntegrityError, UsageError
 from fp.denoisers.optimiser import Optimiser, Rates, orthogonalised
 from fp.denoisers.psnr import evaluate, psnr
-from fp.denoisers.residual import Denoiser, DenoiserIdentity, FloatArray
+from fp.denoisers.residual import Denoiser, DenoiserIdentity
 from fp.denoisers.training import draw_batch, export, train
 from fp.denoisers.training_options import RECIPES, TrainingOptions
+from fp.system.arrays import Floats
+from fp.system.errors import DenoiserError, FormatError, InputError, IntegrityError, UsageError
 
 SMALL = "dncnn-small"
 TINY = Architecture(5, 8)
@@ -44,13 +45,13 @@ def _one_thread() -> Any:
 
 
 @pytest.fixture(scope="module")
-def astronaut_chw() -> FloatArray:
+def astronaut_chw() -> Floats:
     image = data.astronaut()[40:168, 150:278]
     return np.ascontiguousarray(image.transpose(2, 0, 1) / np.float32(255))
 
 
 @pytest.fixture(scope="module")
-def smooth_chw() -> FloatArray:
+def smooth_chw() -> Floats:
     """Waves in 8 bits with noise of half a grey level: less than a camera has."""
     y, x = np.mgrid[0:128, 0:128] / 128
     waves = np.stack([128 + 50 * np.sin(2 * np.pi * (y + k * x)) for k in range(3)])
@@ -88,16 +89,16 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def unfolded_noise(network: TrainableDnCNN, image_chw: FloatArray) -> FloatArray:
+def unfolded_noise(network: TrainableDnCNN, image_chw: Floats) -> Floats:
     with torch.inference_mode():
         return np.asarray(network(torch.from_numpy(image_chw)[None])[0].numpy())
 
 
-def correlation(a: FloatArray, b: FloatArray) -> float:
+def correlation(a: Floats, b: Floats) -> float:
     return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
 
 
-def noisy(image_chw: FloatArray, sigma: float) -> FloatArray:
+def noisy(image_chw: Floats, sigma: float) -> Floats:
     noise = np.random.default_rng(1).standard_normal(image_chw.shape, np.float32)
     return image_chw + noise * np.float32(sigma / 255)
 
@@ -134,7 +135,7 @@ def test_deepening_changes_nothing_yet() -> None:
 # The denoiser
 
 
-def test_folded_equals_unfolded(untrained: Path, astronaut_chw: FloatArray) -> None:
+def test_folded_equals_unfolded(untrained: Path, astronaut_chw: Floats) -> None:
     denoiser = DnCNN("odd", precision="float32", folder=untrained)
     reference = unfolded_noise(load_weights("odd", untrained).unfolded(), astronaut_chw)
     difference = np.abs(denoiser.noise(astronaut_chw) - reference).max()
@@ -154,7 +155,7 @@ def test_any_size_keeps_shape_and_type(
     assert noise.flags.c_contiguous
 
 
-def test_zero_padding_is_what_lies_outside(untrained: Path, astronaut_chw: FloatArray) -> None:
+def test_zero_padding_is_what_lies_outside(untrained: Path, astronaut_chw: Floats) -> None:
     """Far from the border a crop's noise is the whole image's; at the border it is not."""
     denoiser = DnCNN("odd", precision="float32", folder=untrained)
     whole = denoiser.noise(astronaut_chw)[:, 20:60, 20:60]
@@ -225,7 +226,7 @@ class TestShipped:
         assert TrainingOptions.from_json(json.dumps(facts["training"])) == RECIPES[name]
         assert facts["steps_done"] == RECIPES[name].steps
 
-    def test_folded_equals_unfolded(self, name: str, astronaut_chw: FloatArray) -> None:
+    def test_folded_equals_unfolded(self, name: str, astronaut_chw: Floats) -> None:
         denoiser = DnCNN(name, precision="float32")
         reference = unfolded_noise(denoiser.weights.unfolded(), astronaut_chw)
         difference = np.abs(denoiser.noise(astronaut_chw) - reference).max()
@@ -239,7 +240,7 @@ class TestShipped:
         exact, fast = (DnCNN(name, precision=p).noise(image) for p in ("float32", "bfloat16-inner"))
         assert correlation(exact, fast) > 0.95
 
-    def test_removes_most_of_the_noise(self, name: str, astronaut_chw: FloatArray) -> None:
+    def test_removes_most_of_the_noise(self, name: str, astronaut_chw: Floats) -> None:
         image = noisy(astronaut_chw, 10)
         gain = psnr(image - DnCNN(name).noise(image), astronaut_chw) - psnr(image, astronaut_chw)
         assert gain > 6
@@ -254,10 +255,10 @@ class Oracle:
     name = "oracle"
     identity = DenoiserIdentity("oracle", 1)
 
-    def __init__(self, clean_chw: FloatArray) -> None:
+    def __init__(self, clean_chw: Floats) -> None:
         self.clean_chw = clean_chw
 
-    def noise(self, image_chw: FloatArray) -> FloatArray:
+    def noise(self, image_chw: Floats) -> Floats:
         return np.asarray(0.9 * (image_chw - self.clean_chw), dtype=np.float32)
 
 

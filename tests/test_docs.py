@@ -9,9 +9,9 @@ import click
 import pytest
 
 from fp.cli.main import group
-from fp.fingerprint.deciding.decision import REASONS
-from fp.fingerprint.deciding.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS
-from fp.fingerprint.fitting.typicality import LEVEL
+from fp.fingerprint.decision.decision import REASONS
+from fp.fingerprint.decision.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS
+from fp.fingerprint.model.typicality import LEVEL
 
 PROJECT = Path(__file__).parent.parent
 

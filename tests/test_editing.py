@@ -7,9 +7,9 @@ import pytest
 from commands import fp
 from synthetic import Generator, write_generated, write_photographs
 
-from fp.denoisers.errors import UsageError
-from fp.fingerprint.evaluation.configuration import read_configuration
-from fp.fingerprint.evaluation.editing import SHAPES, region
+from fp.evaluation.configuration import read_configuration
+from fp.evaluation.editing import SHAPES, region
+from fp.system.errors import UsageError
 
 CONFIGURATION = """
 methods = ["tile", "mean"]

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fp.denoisers.errors import UsageError
-from fp.fingerprint import estimators
+from fp.fingerprint.estimators import registry as estimators
+from fp.fingerprint.estimators.folds import deal
 from fp.fingerprint.estimators.mean import Mean
 from fp.fingerprint.estimators.tile import Tile, refold
-from fp.fingerprint.fitting.crossfit import deal, learn_and_hold_out, null_control
+from fp.fingerprint.learning.crossfit import learn_and_hold_out, null_control
+from fp.system.errors import UsageError
 
 
 def planted(n=80, side=64, period=8, strength=0.12, seed=0):

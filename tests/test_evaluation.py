@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from fp.denoisers.errors import UsageError
-from fp.fingerprint.evaluation import balanced_accuracy, mean_of, split, trial
-from fp.fingerprint.fitting.learning import recipe
+from fp.evaluation import balanced_accuracy, mean_of, split, trial
+from fp.fingerprint.learning.method import recipe
+from fp.system.errors import UsageError
 
 
 def test_a_split_takes_whole_groups_and_exact_counts():

@@ -13,18 +13,18 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
 from synthetic import Generator, photograph, save, write_generated, write_photographs
 
-from fp.denoisers.errors import InputError, UsageError
-from fp.fingerprint.evaluation import statistics
-from fp.fingerprint.evaluation.baselines.augmentations import OPERATIONS, augment
-from fp.fingerprint.evaluation.baselines.linear import learn_linear
-from fp.fingerprint.evaluation.bench import Bench
-from fp.fingerprint.evaluation.cells import Row, dealt
-from fp.fingerprint.evaluation.configuration import default_text, read_configuration
-from fp.fingerprint.evaluation.dataset import read_dataset
-from fp.fingerprint.evaluation.features import FeatureStore
-from fp.fingerprint.evaluation.methods import Choice, read_scores
-from fp.fingerprint.evaluation.splits import contents, divide
-from fp.fingerprint.evaluation.summary import MEAN, comparisons, figures_of, with_means
+from fp.evaluation import statistics
+from fp.evaluation.baselines.augmentations import OPERATIONS, augment
+from fp.evaluation.baselines.linear import learn_linear
+from fp.evaluation.bench import Bench
+from fp.evaluation.cells import Row, dealt
+from fp.evaluation.configuration import default_text, read_configuration
+from fp.evaluation.dataset import read_dataset
+from fp.evaluation.features import FeatureStore
+from fp.evaluation.methods import Choice, read_scores
+from fp.evaluation.splits import contents, divide
+from fp.evaluation.summary import MEAN, comparisons, figures_of, with_means
+from fp.system.errors import InputError, UsageError
 
 
 def test_statistics_agree_with_their_oracles():

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from fp.fingerprint.deciding.likelihood import empirical_bounds
-from fp.fingerprint.evaluation.statistics import cllr, cllr_min
+from fp.evaluation.statistics import cllr, cllr_min
+from fp.fingerprint.decision.likelihood import empirical_bounds
 
 GOLDEN = json.loads((Path(__file__).parent / "data" / "lir-1.3.1.json").read_text("utf-8"))
 

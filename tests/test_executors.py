@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 from worker_tasks import deadly, deadly_once, failing, lost, noted, square, working_folder
 
-from fp.denoisers.errors import InputError, UsageError
-from fp.fingerprint.processes import executors
-from fp.fingerprint.processes.executors import dask_executor, run_on
+from fp.system import executors
+from fp.system.errors import InputError, UsageError
+from fp.system.executors import dask_executor, run_on
 
 
 def threads() -> Executor:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from golden_bank import full
 
-from fp.denoisers.errors import UsageError
-from fp.fingerprint.deciding.family import check_rate, family_of
-from fp.fingerprint.deciding.judge import judge_of
-from fp.fingerprint.deciding.likelihood import certified_rate
-from fp.fingerprint.fingerprint import Calibration
+from fp.fingerprint.decision.family import check_rate, family_of
+from fp.fingerprint.decision.judge import judge_of
+from fp.fingerprint.decision.likelihood import certified_rate
+from fp.fingerprint.model.calibration import Calibration
+from fp.system.errors import UsageError
 
 
 def member(name, real, generated, first=0):

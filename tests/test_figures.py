@@ -9,9 +9,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import linkage
 
-from fp.fingerprint import figures
-from fp.fingerprint.deciding.likelihood import certified_rate, fit
-from fp.fingerprint.figures import (
+from fp.fingerprint.decision.likelihood import certified_rate, fit
+from fp.fingerprint.model.calibration import Calibration, NullControl
+from fp.reports import figures
+from fp.reports.drawing import in_both
+from fp.reports.figures import (
     Curve,
     Interval,
     draw_calibration,
@@ -32,8 +34,6 @@ from fp.fingerprint.figures import (
     pattern_of,
     style,
 )
-from fp.fingerprint.fingerprint import Calibration, NullControl
-from fp.fingerprint.reporting.drawing import in_both
 
 
 @pytest.fixture

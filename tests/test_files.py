@@ -9,14 +9,14 @@ import threading
 
 import pytest
 
-from fp.denoisers.errors import OutputError
-from fp.fingerprint.processes import files
-from fp.fingerprint.processes.files import (
+from fp.system import atomic_files as files
+from fp.system.atomic_files import (
     atomic_path,
     locked_folder,
     write_bytes_atomic,
     write_text_atomic,
 )
+from fp.system.errors import OutputError
 
 
 def test_the_file_appears_only_when_the_block_is_done(tmp_path):
@@ -180,7 +180,7 @@ def test_the_file_and_its_folder_are_synced_before_and_after_the_rename(tmp_path
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from fp.fingerprint.processes.files import write_text_atomic
+from fp.system.atomic_files import write_text_atomic
 
 path, overwrite = Path(sys.argv[1]), sys.argv[2] == "True"
 

@@ -10,24 +10,21 @@ import numpy as np
 import pytest
 from golden_bank import GOLDEN, calibration, full, small
 
-from fp.denoisers.errors import FormatError, IntegrityError
-from fp.fingerprint import store
+from fp.fingerprint.model.windows import Dependence, Search, Windows, WindowSize
+from fp.fingerprint.store import bank as store
 from fp.fingerprint.store import (
     conditions,
     elements,
     hdf5,
     joined,
-    read_bank,
-    read_summaries,
     record,
     schema,
     survey,
     windowed,
-    write_bank,
 )
+from fp.fingerprint.store.bank import read_bank, read_summaries, write_bank
 from fp.fingerprint.store.conformance import verify_bank
-from fp.fingerprint.windows.calibration import Dependence, Windows, WindowSize
-from fp.fingerprint.windows.searching import Search
+from fp.system.errors import FormatError, IntegrityError
 
 PAGE = (Path(__file__).parent.parent / "docs" / "format.md").read_text("utf-8")
 EXAMPLE: dict = {}

@@ -23,10 +23,9 @@ import pytest
 from bad_images import HEIGHT, KINDS, RGB, WIDTH, Kind
 from PIL import Image, ImageFile
 
-from fp.denoisers import files, pixels
-from fp.denoisers.crop import CropRule
-from fp.denoisers.errors import ImageError, InputError
-from fp.denoisers.images import (
+from fp.images import conversion as pixels
+from fp.images.crop import CropRule
+from fp.images.loading import (
     FORMATS,
     REASONS,
     Limits,
@@ -36,6 +35,8 @@ from fp.denoisers.images import (
     image_size,
     load_image,
 )
+from fp.system import paths as files
+from fp.system.errors import ImageError, InputError
 
 DOCUMENTED = Path(__file__).parents[1] / "docs" / "images.md"
 NOBODY = 65534

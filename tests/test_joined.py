@@ -4,17 +4,19 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fp.denoisers.errors import UsageError
 from fp.fingerprint.estimators.cyclic import LAGS, Cyclic, cyclic_covariance
 from fp.fingerprint.estimators.discriminant import discriminant_coefficients
+from fp.fingerprint.estimators.folds import deal, separation
 from fp.fingerprint.estimators.tile import Tile
-from fp.fingerprint.fingerprint import Calibration, Fingerprint, NullControl
-from fp.fingerprint.fitting import learning, typicality
-from fp.fingerprint.fitting.crossfit import deal, separation
-from fp.fingerprint.fitting.fusion import fuse, hold_out
-from fp.fingerprint.fitting.learning import recipe
-from fp.fingerprint.fitting.permutation import covers, held_out_scores, permutation_control
-from fp.fingerprint.fitting.strength import is_weak, permutation_p
+from fp.fingerprint.learning import method as learning
+from fp.fingerprint.learning import typicality
+from fp.fingerprint.learning.fusion import fuse, hold_out
+from fp.fingerprint.learning.method import recipe
+from fp.fingerprint.learning.permutation import covers, held_out_scores, permutation_control
+from fp.fingerprint.learning.strength import is_weak, permutation_p
+from fp.fingerprint.model.calibration import Calibration, NullControl
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.system.errors import UsageError
 
 LABELS = np.arange(60) < 30
 

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fp.fingerprint.correlating import compiled, kernels
-from fp.fingerprint.correlating.kernels import (
+from fp.fingerprint.correlation import compiled, kernels
+from fp.fingerprint.correlation.kernels import (
     complete_blocks,
     correlate,
     fold,
@@ -418,7 +418,7 @@ def test_kernels_compile_where_nothing_can_be_written(monkeypatch: pytest.Monkey
 def run_with_two_threads(layer: str, program: str) -> subprocess.CompletedProcess[str]:
     preamble = (
         "import os, threading, numpy as np\n"
-        "from fp.fingerprint.correlating import kernels\n"
+        "from fp.fingerprint.correlation import kernels\n"
         "images = np.random.default_rng(0).standard_normal((32, 3, 8, 8), dtype=np.float32)\n"
         "rho = kernels.correlate(images, images[:2])\n"
     )

@@ -14,20 +14,20 @@ from golden_bank import full
 from synthetic import SIDE, photograph, save
 
 from fp.denoisers import registry
-from fp.denoisers.crop import CropRule
-from fp.denoisers.errors import FormatError, IntegrityError, UsageError
-from fp.denoisers.images import load_image
-from fp.fingerprint.deciding.judge import judge_of
-from fp.fingerprint.deciding.ladders import Ladders
+from fp.fingerprint.decision.judge import judge_of
+from fp.fingerprint.decision.sorted_scores import Ladders
+from fp.fingerprint.detection.banks import WholeBank
+from fp.fingerprint.detection.detection import DetectOptions
+from fp.fingerprint.detection.large_bank import LISTED, LargeBank
 from fp.fingerprint.estimators.tile import Tile, template
-from fp.fingerprint.examining import examination
-from fp.fingerprint.examining.banks import WholeBank
-from fp.fingerprint.examining.detection import DetectOptions
-from fp.fingerprint.examining.examination import bank_identity, open_for_examination
-from fp.fingerprint.examining.large_bank import LISTED, LargeBank
-from fp.fingerprint.fingerprint import Calibration, NullControl
-from fp.fingerprint.store import read_bank, write_bank
+from fp.fingerprint.model.calibration import Calibration, NullControl
+from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.fingerprint.store.lazy import LazyBank
+from fp.images.crop import CropRule
+from fp.images.loading import load_image
+from fp.runs import examination
+from fp.runs.examination import bank_identity, open_for_examination
+from fp.system.errors import FormatError, IntegrityError, UsageError
 
 COUNT = 100
 REFERENCES = 40

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from golden_bank import full
 
-from fp.denoisers.errors import InputError, IntegrityError
-from fp.fingerprint.correlating.bulk import TileBank
-from fp.fingerprint.store import read_bank, record, write_bank
+from fp.fingerprint.correlation.bulk import TileBank
+from fp.fingerprint.store import record
+from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.fingerprint.store.lazy import LazyBank, size_in_memory
+from fp.system.errors import InputError, IntegrityError
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import beta, binomtest
 from sklearn.linear_model import LogisticRegression
 
-from fp.fingerprint.deciding.likelihood import certified_rate, empirical_bounds, fit, resample
-from fp.fingerprint.fingerprint import Calibration
+from fp.fingerprint.decision.likelihood import certified_rate, empirical_bounds, fit, resample
+from fp.fingerprint.model.calibration import Calibration
 
 
 def calibration(real, generated):

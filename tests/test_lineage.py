@@ -19,12 +19,11 @@ from synthetic import photograph, save
 
 from fp.cli.lineage import summary
 from fp.denoisers.cache import ResidualCache
-from fp.denoisers.crop import CropRule
-from fp.denoisers.errors import InputError, UsageError
-from fp.fingerprint.fitting.crossfit import deal
-from fp.fingerprint.fitting.population import Reduction
+from fp.denoisers.population import Reduction
+from fp.fingerprint.estimators.folds import deal
+from fp.images.crop import CropRule
 from fp.lineage import figures, tables
-from fp.lineage.analysis import Lineage, LineageOptions, analyse
+from fp.lineage.analysis import Lineage, analyse
 from fp.lineage.clusters import find_families
 from fp.lineage.collection import Collection, collect, generator_folders
 from fp.lineage.cross_detection import cross_detect
@@ -32,11 +31,13 @@ from fp.lineage.intervals import auc, share
 from fp.lineage.kinship import normalise, respond
 from fp.lineage.levels import compare
 from fp.lineage.null import adjusted_for_many, permutation_p, presence_p, strangers
+from fp.lineage.options import LineageOptions
 from fp.lineage.order import put_in_order
 from fp.lineage.pairs import Pair, relate
 from fp.lineage.report import as_html
 from fp.lineage.traces import every_level, level, placements, trace
 from fp.lineage.whitening import filtered, filters_outside, whiten
+from fp.system.errors import InputError, UsageError
 
 SIDE = 64
 FAMILIES = {"root a": 0, "child a": 0, "grandchild a": 0, "root b": 1, "child b": 1, "lone": 2}

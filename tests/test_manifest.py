@@ -22,10 +22,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from synthetic import ODD_NAMES, photograph, save
 
-from fp.denoisers.errors import InputError, OutputError
-from fp.denoisers.files import display_path, path_of
-from fp.denoisers.images import load_image
-from fp.fingerprint.manifest import (
+from fp.images.loading import load_image
+from fp.manifest import (
     InputFile,
     Invocation,
     Recorder,
@@ -36,9 +34,11 @@ from fp.fingerprint.manifest import (
     read_manifest,
     seal,
 )
-from fp.fingerprint.manifest.comparison import Tolerance, compare_files
-from fp.fingerprint.manifest.inputs import moved
-from fp.fingerprint.manifest.run import decoded
+from fp.manifest.inputs import moved
+from fp.manifest.run import decoded
+from fp.runs.comparison import Tolerance, compare_files
+from fp.system.errors import InputError, OutputError
+from fp.system.paths import display_path, path_of
 
 JSON = st.recursive(
     st.none()

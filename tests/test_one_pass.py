@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from synthetic import photograph, save
 
+from fp.audit.measuring import measure_part
 from fp.denoisers import registry
-from fp.denoisers.images import load_with_container
-from fp.fingerprint.audit.measuring import measure_part
-from fp.fingerprint.fitting.learning import recipe
-from fp.fingerprint.fitting.population import Seen
-from fp.fingerprint.one_pass import Take, stacked
+from fp.denoisers.population import Seen
+from fp.fingerprint.extraction.one_pass import Take, stacked
+from fp.fingerprint.learning.method import recipe
+from fp.images.loading import load_with_container
 
 
 @pytest.fixture

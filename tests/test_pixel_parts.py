@@ -8,13 +8,13 @@ import pytest
 from scipy.ndimage import uniform_filter
 from synthetic import photograph
 
-from fp.denoisers.degradations import Degradation
-from fp.denoisers.errors import UsageError
-from fp.fingerprint import estimators
+from fp.evaluation.baselines.dct import CosineSpectrum
+from fp.fingerprint.estimators import registry as estimators
 from fp.fingerprint.estimators.cooccurrence import cooccurrences
 from fp.fingerprint.estimators.highpass import folded_highpass
 from fp.fingerprint.estimators.pixels import TO_YCC, block_statistics, cosine_spectrum
-from fp.fingerprint.evaluation.baselines.dct import CosineSpectrum
+from fp.images.degradations import Degradation
+from fp.system.errors import UsageError
 
 
 def test_the_cosine_part_sees_what_the_baseline_sees():

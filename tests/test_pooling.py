@@ -5,8 +5,8 @@ import pytest
 from scipy.special import softmax
 
 from fp.fingerprint.conditions.gate import fit_temperature
-from fp.fingerprint.conditions.ladder import LADDER, possible
 from fp.fingerprint.conditions.pooling import pooled
+from fp.fingerprint.model.ladder import LADDER, possible
 
 
 def plain(ratios, shares):

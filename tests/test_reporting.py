@@ -20,15 +20,15 @@ from report_runs import synthetic_run
 from synthetic import photograph, save
 from test_figures import calibration
 
-from fp.fingerprint.examining.detection import DetectOptions
-from fp.fingerprint.examining.examination import list_items
-from fp.fingerprint.examining.results import REPORT, detect_into
-from fp.fingerprint.reporting.charts import BINS, Bins, distribution
-from fp.fingerprint.reporting.detections import write_report
-from fp.fingerprint.reporting.page import policy
-from fp.fingerprint.reporting.previews import map_file, quotas, small
-from fp.fingerprint.reporting.table import Column, of_dicts
-from fp.fingerprint.reporting.text import as_json, rounded, visible
+from fp.fingerprint.detection.detection import DetectOptions
+from fp.reports.charts import BINS, Bins, distribution
+from fp.reports.detections import write_report
+from fp.reports.page import policy
+from fp.reports.previews import map_file, quotas, small
+from fp.reports.table import Column, of_dicts
+from fp.reports.text import as_json, rounded, visible
+from fp.runs.examination import list_items
+from fp.runs.results import REPORT, detect_into
 
 TEXTS = st.text(st.characters() | st.sampled_from("<>&'\"\u2028\u202e\u200b\x00\ud800"))
 JSON = st.recursive(

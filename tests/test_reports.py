@@ -16,10 +16,10 @@ from report_runs import CHROMIUM, chromium, opened, synthetic_run
 from synthetic import ODD_NAMES, photograph, save
 from test_case import FORBIDDEN
 
-from fp.fingerprint.evaluation.page import page as evaluation_page
-from fp.fingerprint.evaluation.summary import comparisons, figures_of, with_means
-from fp.fingerprint.reporting import page as reporting
-from fp.fingerprint.reporting.detections import write_report
+from fp.evaluation.page import page as evaluation_page
+from fp.evaluation.summary import comparisons, figures_of, with_means
+from fp.reports import page as reporting
+from fp.reports.detections import write_report
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>.png",
@@ -80,11 +80,11 @@ def reports(tmp_path_factory) -> dict[str, Path]:
 
 def _evaluation(path: Path) -> Path:
     """Write the report of an evaluation whose figures are made up."""
-    from fp.denoisers.crop import CropRule
-    from fp.fingerprint.evaluation.cells import Row
-    from fp.fingerprint.evaluation.configuration import default_text, read_configuration
-    from fp.fingerprint.evaluation.dataset import Dataset, Member
-    from fp.fingerprint.evaluation.running import Evaluation
+    from fp.evaluation.cells import Row
+    from fp.evaluation.configuration import default_text, read_configuration
+    from fp.evaluation.dataset import Dataset, Member
+    from fp.evaluation.running import Evaluation
+    from fp.images.crop import CropRule
 
     rows = tuple(
         Row(
@@ -126,10 +126,11 @@ def _evaluation(path: Path) -> Path:
 def _lineage(lab, folder: Path) -> Path:
     """Write the report of a lineage of two generators."""
     from fp.denoisers.cache import ResidualCache
-    from fp.denoisers.crop import CropRule
-    from fp.fingerprint.fitting.population import Reduction
-    from fp.lineage.analysis import LineageOptions, analyse
+    from fp.denoisers.population import Reduction
+    from fp.images.crop import CropRule
+    from fp.lineage.analysis import analyse
     from fp.lineage.collection import collect, generator_folders
+    from fp.lineage.options import LineageOptions
     from fp.lineage.report import as_html
 
     for seed in (0, 1):

@@ -18,8 +18,6 @@ from scipy.ndimage import uniform_filter
 
 from fp.denoisers import registry
 from fp.denoisers.classical import Median, NonLocalMeans
-from fp.denoisers.errors import DenoiserError
-from fp.denoisers.images import find_images, load_image
 from fp.denoisers.mean_residual import (
     BORDER,
     MAP_SIDE,
@@ -28,15 +26,17 @@ from fp.denoisers.mean_residual import (
     estimate,
     map_index,
 )
-from fp.denoisers.residual import Denoiser, DenoiserIdentity, FloatArray, Residual
+from fp.denoisers.residual import Denoiser, DenoiserIdentity, Residual
 from fp.denoisers.wavelet import Wavelet
+from fp.images.loading import find_images, load_image
+from fp.system.arrays import Doubles, Floats
+from fp.system.errors import DenoiserError
 
 CLASSICAL = ("wavelet", "median", "nlm")
 ODD_SIZES = [(1, 1), (1, 40), (3, 500), (17, 33), (40, 1), (64, 96)]
-Array = NDArray[np.float64]
 
 
-def picture(height: int, width: int, seed: int = 0) -> FloatArray:
+def picture(height: int, width: int, seed: int = 0) -> Floats:
     """Give smooth colour with an edge and noise: detail at every scale of local variance."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width] / 20.0
@@ -53,7 +53,7 @@ def pixels(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
 # --- wavelet ---
 
 
-def reference_wavelet(channel: Array, sigma: float = 2 / 255) -> Array:
+def reference_wavelet(channel: Doubles, sigma: float = 2 / 255) -> Doubles:
     """SPEC 3.1 word for word, in float64."""
     bands = pywt.wavedec2(channel, "db4", level=4)
     noise: list[Any] = [np.zeros_like(bands[0])]
@@ -82,7 +82,7 @@ def test_wavelet_is_what_the_specification_says(size: tuple[int, int]) -> None:
     assert np.abs(expected).max() > 1e-3  # there was something to compare
 
 
-def library_wavelet(image: FloatArray, wavelet: str, levels: int) -> FloatArray:
+def library_wavelet(image: Floats, wavelet: str, levels: int) -> Floats:
     """The same by PyWavelets and SciPy in float32, one call after the other."""
     variance = np.float32((2 / 255) ** 2)
     found = []
@@ -242,7 +242,7 @@ def test_parameters_out_of_range_are_refused(
 class Fake:
     """A denoiser that returns what it is told to."""
 
-    result: Callable[[FloatArray], Any]
+    result: Callable[[Floats], Any]
     settings: dict[str, Any] = field(default_factory=dict)
     name: str = "fake"
 
@@ -251,7 +251,7 @@ class Fake:
         """Identity of the fake."""
         return DenoiserIdentity(self.name, 1, self.settings)
 
-    def noise(self, image_chw: FloatArray) -> FloatArray:
+    def noise(self, image_chw: Floats) -> Floats:
         """Give the result."""
         return self.result(image_chw)  # type: ignore[no-any-return]
 
@@ -287,7 +287,7 @@ def test_the_mean_residual_is_subtracted_at_any_size(size: tuple[int, int]) -> N
         lambda image: image + np.float32(np.inf),
     ],
 )
-def test_what_is_no_residual_is_refused(result: Callable[[FloatArray], Any]) -> None:
+def test_what_is_no_residual_is_refused(result: Callable[[Floats], Any]) -> None:
     for mean in (None, a_map()):
         with pytest.raises(DenoiserError, match="fake"):
             Residual(Fake(result), mean)(pixels(20, 30))
@@ -467,7 +467,7 @@ def photographs(number: int = 24, grid: float = 0) -> Iterator[NDArray[np.uint8]
         yield np.clip(255 * image * 0.8 + lattice[..., None], 0, 255).astype(np.uint8)
 
 
-def planted(shape: tuple[int, ...]) -> FloatArray:
+def planted(shape: tuple[int, ...]) -> Floats:
     """Give what a denoiser might always do: a level, borders of its own, and a period of 16."""
     height, width = shape[1:]
     rng = np.random.default_rng(7)
@@ -487,7 +487,7 @@ def rms(values: NDArray[np.floating[Any]]) -> float:
 def test_a_planted_pattern_is_found() -> None:
     rng = np.random.default_rng(0)
 
-    def noise_of(image: FloatArray) -> FloatArray:
+    def noise_of(image: Floats) -> Floats:
         return planted(image.shape) + rng.normal(0, 0.02, image.shape).astype(np.float32)
 
     mean = estimate(noise_of, photographs())
@@ -500,7 +500,7 @@ def test_chance_is_left_out() -> None:
     rng = np.random.default_rng(0)
     sigma, number = 0.02, 24
 
-    def noise_of(image: FloatArray) -> FloatArray:
+    def noise_of(image: Floats) -> Floats:
         return rng.normal(0, sigma, image.shape).astype(np.float32)
 
     mean = estimate(noise_of, photographs(number))
@@ -509,7 +509,7 @@ def test_chance_is_left_out() -> None:
 
 
 def test_the_grid_of_the_photographs_is_not_taken_for_the_denoisers() -> None:
-    def profiles(grid: float) -> list[Array]:
+    def profiles(grid: float) -> list[Doubles]:
         """Give the mean of the map at each phase of 8, by row and by column, in grey levels."""
         mean = estimate(
             lambda image: image - image.mean(), photographs(grid=grid), crops_per_photograph=20

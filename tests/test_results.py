@@ -16,20 +16,20 @@ import pytest
 from commands import csv_rows, fp, json_rows, laboratory, state, tables
 from synthetic import ODD_NAMES, photograph, save
 
-from fp.denoisers.errors import InputError, IntegrityError, OutputError, UsageError
-from fp.denoisers.images import display_path
-from fp.fingerprint.examining.detection import DetectOptions, Finding
-from fp.fingerprint.examining.examination import (
+from fp.fingerprint.detection.detection import DetectOptions, Finding
+from fp.fingerprint.store.bank import write_bank
+from fp.images.loading import display_path
+from fp.runs.examination import (
     Examiner,
     Item,
     bank_identity,
     list_items,
     open_bank,
 )
-from fp.fingerprint.examining.journal import open_journal
-from fp.fingerprint.examining.results import JOURNAL, LISTING, MANIFEST, REPORT, TABLES, detect_into
-from fp.fingerprint.processes.workers import run_in_order
-from fp.fingerprint.store import write_bank
+from fp.runs.journal import open_journal
+from fp.runs.results import JOURNAL, LISTING, MANIFEST, REPORT, TABLES, detect_into
+from fp.system.errors import InputError, IntegrityError, OutputError, UsageError
+from fp.system.workers import run_in_order
 
 RUN = {"bank": [{"name": "a.h5", "sha256": "0"}], "options": {"fpr": 0.05}, "tool_version": "1"}
 
@@ -339,7 +339,7 @@ def test_a_file_that_ends_its_process_is_a_row_when_the_run_is_resumed(lab, tmp_
 
     with pytest.raises(KeyboardInterrupt):
         detect_into(tmp_path / "o", lab.single, items, DetectOptions(), progress=stop)
-    monkeypatch.setattr("fp.fingerprint.examining.collecting.Examiner", DeadlyExaminer)
+    monkeypatch.setattr("fp.runs.collecting.Examiner", DeadlyExaminer)
     found = detect_into(tmp_path / "o", lab.single, items, DetectOptions(), resume=True)
     assert found.not_examined == {"worker_died": 1}
     for ours, theirs in zip(json_rows(tmp_path / "o"), json_rows(tmp_path / "whole"), strict=True):
@@ -361,8 +361,8 @@ def test_a_file_that_ends_its_process_takes_nothing_else_with_it(lab, tmp_path, 
         limits.append(options["seconds"])
         return run_in_order(*arguments, **options)
 
-    monkeypatch.setattr("fp.fingerprint.examining.collecting.Examiner", DeadlyExaminer)
-    monkeypatch.setattr("fp.fingerprint.examining.collecting.run_in_order", noticed)
+    monkeypatch.setattr("fp.runs.collecting.Examiner", DeadlyExaminer)
+    monkeypatch.setattr("fp.runs.collecting.run_in_order", noticed)
     files = sorted(lab.unknown.rglob("photo 100[345].*"))
     outcome = fp(
         "detect", lab.single, *files, "-o", tmp_path / "o", "--jobs", 1, "--max-seconds", 77

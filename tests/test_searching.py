@@ -8,16 +8,16 @@ from sklearn.metrics import roc_auc_score
 from synthetic import Generator, photograph, save, write_generated, write_photographs
 
 from fp.denoisers import registry
-from fp.denoisers.images import load_image
-from fp.fingerprint.examining.detection import DetectOptions, examine
-from fp.fingerprint.extraction import ExtractOptions, extract
+from fp.fingerprint.detection.detection import DetectOptions, examine
+from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.model.windows import CELL, Search, Windows
 from fp.fingerprint.windows import searching
-from fp.fingerprint.windows.calibration import Windows
 from fp.fingerprint.windows.combining import weights_of, window_judge_of
-from fp.fingerprint.windows.fields import CELL, MOVING, Weights, fields_of, fields_of_residual
+from fp.fingerprint.windows.fields import MOVING, Weights, fields_of, fields_of_residual
 from fp.fingerprint.windows.maps import calibrated_level, draw_map
 from fp.fingerprint.windows.phases import repeating
-from fp.fingerprint.windows.searching import Readings, Search, mixed, read
+from fp.fingerprint.windows.searching import Readings, mixed, read, search_image
+from fp.images.loading import load_image
 
 WAVELET = registry.get("wavelet")
 STRONG = Generator(3, strength=0.02)
@@ -137,10 +137,10 @@ def test_windows_do_not_depend_on_the_band_that_they_are_scored_in(monkeypatch):
     rng = np.random.default_rng(6)
     given, residual = weights(rng), rng.normal(size=(3, 256, 128)).astype(np.float32)
     found = fields_of_residual(residual, given, searched=True)
-    whole = search_of(given).of_image(found, 64, 16)
+    whole = search_image(search_of(given), found, 64, 16)
     assert whole.odds.shape == (2, 13, 5) and whole.alike.shape == (13, 5)
     monkeypatch.setattr(searching, "_BAND", 4)
-    bands = search_of(given).of_image(found, 64, 16)
+    bands = search_image(search_of(given), found, 64, 16)
     for name in ("odds", "alike", "phase"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(bands, name))
 
@@ -150,7 +150,7 @@ def test_with_all_phases_alike_nothing_depends_on_where_the_lattice_lies():
     given, residual = weights(rng, SHAPES[:4]), rng.normal(size=(3, 128, 128)).astype(np.float32)
     found = fields_of_residual(residual, given, searched=True)
     moved = fields_of_residual(residual, rolled(given, 3, 6), searched=True)
-    one, two = (search_of(given).of_image(each, 64, 16) for each in (found, moved))
+    one, two = (search_image(search_of(given), each, 64, 16) for each in (found, moved))
     np.testing.assert_allclose(one.alike, two.alike, rtol=1e-4)
     assert np.abs(one.odds[0] - two.odds[0]).max() > 0.1
 
@@ -159,7 +159,7 @@ def test_no_residual_is_no_evidence_at_any_phase():
     given = weights(np.random.default_rng(7))
     found = fields_of_residual(np.zeros((3, 96, 96), np.float32), given, searched=True)
     still = np.array([[1, 1, 1, 1, 0]] * 2, np.float32)
-    seen = replace(search_of(given), weights=still).of_image(found, 64, 16)
+    seen = search_image(replace(search_of(given), weights=still), found, 64, 16)
     np.testing.assert_allclose(seen.odds, 0, atol=1e-9)
 
 
@@ -237,7 +237,7 @@ def test_held_out_windows_score_as_new_ones_do(lab):
         new = []
         for number in range(500, 520):
             fields = fields_of(draw(number, 128), WAVELET, weights_of(lab), searched=True)
-            seen = search.of_image(fields, 64, 32)
+            seen = search_image(search, fields, 64, 32)
             new.append((seen.odds[0], seen.alike)[label].mean())
         spread = np.hypot(held[label].std() / np.sqrt(32), np.std(new) / np.sqrt(20))
         # Ten folds know a little less than all images together.

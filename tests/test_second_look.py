@@ -7,11 +7,11 @@ import pytest
 from commands import fp
 from synthetic import Generator, write_generated, write_photographs
 
-from fp.fingerprint.extraction import ExtractOptions, extract
-from fp.fingerprint.fingerprint import Calibration
-from fp.fingerprint.fitting import second_look
-from fp.fingerprint.fitting.learning import recipe
-from fp.fingerprint.fitting.strength import is_weak
+from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.learning import second_look
+from fp.fingerprint.learning.method import recipe
+from fp.fingerprint.learning.strength import is_weak
+from fp.fingerprint.model.calibration import Calibration
 
 BRIEF = {"steps": 3, "batch": 8, "mode": "reference"}
 

@@ -5,10 +5,10 @@ import pytest
 from scipy.signal.windows import hann
 from sklearn.metrics import roc_auc_score
 
-from fp.denoisers.errors import InputError
 from fp.fingerprint.estimators.fourier import Fourier
 from fp.fingerprint.estimators.spectrum import Spectrum, log_power_spectrum, power_spectrum
-from fp.fingerprint.fitting.crossfit import learn_and_hold_out
+from fp.fingerprint.learning.crossfit import learn_and_hold_out
+from fp.system.errors import InputError
 
 
 def both_halves(spectrum, window=64):

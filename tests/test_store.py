@@ -17,29 +17,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fp.denoisers.crop import CropRule
-from fp.denoisers.errors import (
+from fp.denoisers.residual import DenoiserIdentity
+from fp.fingerprint.model.calibration import Calibration, NullControl
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.fingerprint.store import bank as store
+from fp.fingerprint.store import elements, survey
+from fp.fingerprint.store.bank import add_to_bank, iter_bank, read_bank, read_summaries, write_bank
+from fp.fingerprint.store.conformance import verify_bank
+from fp.fingerprint.store.hdf5 import Place
+from fp.fingerprint.store.record import Summary, check_name
+from fp.images.crop import CropRule
+from fp.system.errors import (
     FormatError,
     InputError,
     IntegrityError,
     OutputError,
     UsageError,
 )
-from fp.denoisers.residual import DenoiserIdentity
-from fp.fingerprint import store
-from fp.fingerprint.fingerprint import Calibration, Fingerprint, NullControl
-from fp.fingerprint.store import (
-    add_to_bank,
-    elements,
-    iter_bank,
-    read_bank,
-    read_summaries,
-    survey,
-    write_bank,
-)
-from fp.fingerprint.store.conformance import verify_bank
-from fp.fingerprint.store.hdf5 import Place
-from fp.fingerprint.store.record import Summary, check_name
 
 
 def same(one, two):
@@ -480,7 +474,7 @@ def test_two_processes_that_add_lose_nothing(tmp_path):
         "from pathlib import Path\n"
         f"sys.path.insert(0, {str(GOLDEN.parent.parent)!r})\n"
         "from golden_bank import small\n"
-        "from fp.fingerprint.store import add_to_bank\n"
+        "from fp.fingerprint.store.bank import add_to_bank\n"
         "child = os.fork()\n"
         "for index in range(5):\n"
         f"    add_to_bank(Path({str(path)!r}), [small(f'{{child > 0}} {{index}}')])\n"
@@ -499,7 +493,7 @@ import itertools, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from golden_bank import small
-from fp.fingerprint.store import write_bank
+from fp.fingerprint.store.bank import write_bank
 write_bank(Path(sys.argv[1]), (small(str(k)) for k in itertools.count()), overwrite=True)
 """
 
@@ -528,8 +522,8 @@ import resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from golden_bank import small
-from fp.denoisers.errors import OutputError
-from fp.fingerprint.store import write_bank
+from fp.system.errors import OutputError
+from fp.fingerprint.store.bank import write_bank
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 for limit in range(1, 60_001, 6_000):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))

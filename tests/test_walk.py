@@ -33,7 +33,7 @@ def stocked(tmp_path_factory):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_block_of_the_page_runs(page: Path, stocked, tmp_path, monkeypatch):
     # A second process would take longer to start than all the work here; results are the same.
-    monkeypatch.setattr("fp.fingerprint.processes.workers.usable_cores", lambda: 1)
+    monkeypatch.setattr("fp.system.workers.usable_cores", lambda: 1)
     found = blocks(page)
     if not found:
         return

@@ -12,33 +12,28 @@ from sklearn.metrics import roc_auc_score
 from synthetic import ODD_NAMES, Generator, photograph, save, write_generated, write_photographs
 
 from fp.denoisers import registry
-from fp.denoisers.crop import CropRule
-from fp.denoisers.errors import UsageError
-from fp.denoisers.images import load_image
 from fp.denoisers.parts import residual_of_part
-from fp.fingerprint.deciding.judge import judge_of
+from fp.fingerprint.decision.judge import judge_of
+from fp.fingerprint.detection.banks import WholeBank, check_bank
+from fp.fingerprint.detection.detection import DetectOptions, examine
 from fp.fingerprint.estimators.cyclic import cyclic_covariance
 from fp.fingerprint.estimators.spectrum import log_power_spectrum
 from fp.fingerprint.estimators.tile import Tile
-from fp.fingerprint.examining.banks import WholeBank, check_bank
-from fp.fingerprint.examining.detection import DetectOptions, examine
-from fp.fingerprint.examining.examination import list_items
-from fp.fingerprint.examining.results import detect_into
-from fp.fingerprint.extraction import ExtractOptions, extract
-from fp.fingerprint.fingerprint import Calibration, Fingerprint
-from fp.fingerprint.store import read_bank, read_summaries, write_bank
-from fp.fingerprint.windows.calibration import (
-    ALIKE,
-    Dependence,
-    Windows,
-    WindowSize,
-    fit_dependence,
-)
+from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.model.calibration import Calibration
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.fingerprint.model.windows import ALIKE, CELL, Dependence, Search, Windows, WindowSize
+from fp.fingerprint.store.bank import read_bank, read_summaries, write_bank
+from fp.fingerprint.windows.calibration import fit_dependence
 from fp.fingerprint.windows.combining import weights_of, window_judge_of
-from fp.fingerprint.windows.fields import CELL, Weights, fields_of, fields_of_residual
-from fp.fingerprint.windows.files import name_of
+from fp.fingerprint.windows.fields import Weights, fields_of, fields_of_residual, window_odds
 from fp.fingerprint.windows.maps import calibrated_level, draw_map
-from fp.fingerprint.windows.searching import Search
+from fp.images.crop import CropRule
+from fp.images.loading import load_image
+from fp.runs.examination import list_items
+from fp.runs.map_files import name_of
+from fp.runs.results import detect_into
+from fp.system.errors import UsageError
 
 WAVELET = registry.get("wavelet")
 STRONG = Generator(3, strength=0.02)
@@ -306,7 +301,7 @@ def test_held_out_windows_of_an_image_come_from_patterns_that_had_not_seen_it(la
         new = []
         for number in range(500, 525):
             fields = fields_of(draw(number, 128), residual, own)
-            new.append(judge.windows.odds(fields, 64)[0].mean())
+            new.append(window_odds(judge.windows, fields, 64)[0].mean())
         spread = np.hypot(held.std() / np.sqrt(held.size), np.std(new) / 5)
         assert abs(np.mean(new) - held.mean()) < 4 * spread
 

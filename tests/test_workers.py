@@ -27,9 +27,9 @@ from worker_tasks import (
     threads_of,
 )
 
-from fp.denoisers.errors import ImageError, InputError
-from fp.fingerprint.processes import workers
-from fp.fingerprint.processes.workers import run_in_order, side_by_side
+from fp.system import workers
+from fp.system.errors import ImageError, InputError
+from fp.system.workers import run_in_order, side_by_side
 
 MANY = 3 * workers.FEWEST_FOR_WORKERS
 
@@ -180,7 +180,7 @@ def test_a_consumer_that_stops_early_ends_the_workers():
 
 SCRIPT = """
 import os, signal, time
-from fp.fingerprint.processes.workers import run_in_order
+from fp.system.workers import run_in_order
 
 def task(item):
     if item > 3:

@@ -77,7 +77,7 @@ class Odd(Exception):
 
 def failing(item: int) -> Callable[[], int] | int:
     if item == 40:
-        from fp.denoisers.errors import InputError
+        from fp.system.errors import InputError
 
         raise InputError("Forty is too many; take fewer.")
     if item == 41:
@@ -85,7 +85,7 @@ def failing(item: int) -> Callable[[], int] | int:
     if item == 42:
         return lambda: 42
     if item == 43:
-        from fp.denoisers.errors import ImageError
+        from fp.system.errors import ImageError
 
         raise ImageError("damaged", "x is damaged.")
     return item

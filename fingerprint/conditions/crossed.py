@@ -12,20 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.fingerprint.estimators import Estimator, Fitted, Labels
 from fp.fingerprint.estimators.cyclic import Cyclic
 from fp.fingerprint.estimators.cyclic import refold as refold_cyclic
 from fp.fingerprint.estimators.discriminant import discriminant_coefficients
+from fp.fingerprint.estimators.protocol import Estimator, Fitted
 from fp.fingerprint.estimators.tile import Tile
 from fp.fingerprint.estimators.tile import refold as refold_tile
-from fp.fingerprint.fitting.crossfit import Groups
-from fp.fingerprint.fitting.fusion import Columns, Fusion, fuse, newton
-from fp.fingerprint.fitting.learning import Recipe
+from fp.fingerprint.learning.fusion import Fusion, fuse, newton
+from fp.fingerprint.learning.method import Recipe
+from fp.system.arrays import Array, Doubles, Flags, Indices
 
-Array = NDArray[Any]
-Doubles = NDArray[np.float64]
 Stacks = Mapping[str, Array]
 
 
@@ -84,9 +81,9 @@ class Crossed:
     parts: tuple[CrossedPart, ...]
     fusion: Fusion
     fusions: tuple[Fusion, ...]
-    held: Columns
+    held: Doubles
 
-    def score(self, stacks: Stacks, folds: NDArray[np.intp]) -> Doubles:
+    def score(self, stacks: Stacks, folds: Indices) -> Doubles:
         """Score versions of images by what had not seen them.
 
         Parameters
@@ -104,7 +101,7 @@ class Crossed:
         parts = np.column_stack([_scores(part, stacks, folds) for part in self.parts])
         return self._join(parts, folds)
 
-    def _join(self, parts: Columns, folds: NDArray[np.intp]) -> Doubles:
+    def _join(self, parts: Doubles, folds: Indices) -> Doubles:
         joined = np.empty((len(parts), 2))
         for fold in np.unique(folds):
             inside = folds == fold
@@ -125,9 +122,9 @@ def rows_of(estimator: Estimator, stacks: Stacks, period: int) -> Array:
 def learn(
     recipe: Recipe,
     stacks: Stacks,
-    labels: Labels,
-    groups: Groups,
-    folds: NDArray[np.intp],
+    labels: Flags,
+    groups: Indices,
+    folds: Indices,
 ) -> Crossed:
     """Learn a joined method of closed forms, and keep the weights of its folds.
 
@@ -175,9 +172,9 @@ def learn(
 def _cross(
     estimator: Estimator,
     stacks: Stacks,
-    labels: Labels,
-    groups: Groups,
-    folds: NDArray[np.intp],
+    labels: Flags,
+    groups: Indices,
+    folds: Indices,
 ) -> CrossedPart:
     settled = estimator.settle(stacks[estimator.reads], labels, groups)
     period = settled.periods[0] if isinstance(settled, Tile) else getattr(settled, "period", 1)
@@ -210,8 +207,8 @@ def _weights(
     rows: Doubles,
     centred: Doubles,
     gram: Doubles,
-    labels: Labels,
-    mask: NDArray[np.bool_],
+    labels: Flags,
+    mask: Flags,
 ) -> tuple[Doubles, float]:
     """Give weights and offset of a part, learned from some of the rows."""
     taught = labels[mask]
@@ -228,9 +225,7 @@ def _weights(
     return weights, float((rows[mask][~taught] @ weights).mean())
 
 
-def _coefficients(
-    gram: Doubles, labels: Labels, mask: NDArray[np.bool_], dimensions: int
-) -> Doubles:
+def _coefficients(gram: Doubles, labels: Flags, mask: Flags, dimensions: int) -> Doubles:
     """Give the weights as a combination of rows, in within-class deviations of their scores."""
     taught, inside = labels[mask], gram[np.ix_(mask, mask)]
     coefficients = discriminant_coefficients(inside, taught, dimensions)
@@ -244,8 +239,8 @@ def _nested(
     rows: Doubles,
     centred: Doubles,
     gram: Doubles,
-    labels: Labels,
-    folds: NDArray[np.intp],
+    labels: Flags,
+    folds: Indices,
     norm: float,
 ) -> Doubles:
     """Score every image by weights without its own fold and another one, for each other one."""
@@ -270,7 +265,7 @@ def _square(rows: Doubles) -> tuple[int, int]:
     return side, side
 
 
-def _scores(part: CrossedPart, stacks: Stacks, folds: NDArray[np.intp]) -> Doubles:
+def _scores(part: CrossedPart, stacks: Stacks, folds: Indices) -> Doubles:
     shaped = part.rows(stacks)
     rows = shaped.reshape(len(shaped), -1)
     scores = np.empty(len(rows))
@@ -306,7 +301,7 @@ class Moved:
     specific: Doubles
 
 
-def moved(crossed: Crossed, stacks: Stacks, folds: NDArray[np.intp]) -> Moved:
+def moved(crossed: Crossed, stacks: Stacks, folds: Indices) -> Moved:
     """Score images at all phases of the lattice, by what had not seen them.
 
     Parameters
@@ -383,7 +378,7 @@ class BestPhase:
 
     whole: Doubles
     specific: Doubles
-    phase: NDArray[np.intp]
+    phase: Indices
 
 
 def best_phase(planes: Sequence[Doubles], weights: Array) -> BestPhase:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fp.fingerprint.conditions.experts import view
-from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.fitting.strength import LEVEL, permutation_p
+from fp.fingerprint.conditions.expert_view import view
+from fp.fingerprint.learning.strength import LEVEL, permutation_p
+from fp.fingerprint.model.fingerprint import Fingerprint
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Described:
     Parameters
     ----------
     condition : str
-        Text of a `fp.denoisers.degradations.Degradation`.
+        Text of a `fp.images.degradations.Degradation`.
     accuracy : float
         Balanced accuracy of the sign of the held-out scores, in [0, 1].
     auc : float

@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from fp.denoisers.degradations import Pixels
 from fp.denoisers.residual import Residual
-from fp.fingerprint.conditions import gate
-from fp.fingerprint.conditions.experts import Conditions, Placement, view
+from fp.fingerprint.conditions.expert_view import view
 from fp.fingerprint.conditions.hypotheses import Hypothesis, check_any, hypotheses
 from fp.fingerprint.conditions.phases import Look, is_searched, looks, mean_ratio, p_jointly
 from fp.fingerprint.conditions.pooling import pool
-from fp.fingerprint.deciding.decision import Rule
-from fp.fingerprint.deciding.judge import Features, Judge, judge_of
-from fp.fingerprint.deciding.rows import Attribution
-from fp.fingerprint.fingerprint import Fingerprint
+from fp.fingerprint.decision.decision import Rule
+from fp.fingerprint.decision.judge import Features, Judge, judge_of
+from fp.fingerprint.decision.rows import Attribution
+from fp.fingerprint.model.conditions import Conditions, Placement
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.fingerprint.model.gate import READS
+from fp.system.arrays import Pixels
 
 Corrected = Callable[[float, float], float]
 Looks = Callable[["Account", int], list[Look]]
@@ -263,7 +264,7 @@ def _plausible_evidence(row: Attribution) -> float:
 
 
 def _read(account: Account, conditions: Conditions) -> Reading:
-    found = conditions.read(account.features.named(gate.READS), account.factor)
+    found = conditions.read(account.features.named(READS), account.factor)
     return Reading(account, replace(found, p=0.0) if account.chained else found)
 
 

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from fp.denoisers.crop import SIDE, CropRule
-from fp.denoisers.degradations import Pixels
-from fp.denoisers.errors import ImageError
-from fp.denoisers.jpeg_grid import BLOCK, Grid, jpeg_grid, luminance_window
 from fp.denoisers.residual import Residual
+from fp.images.crop import SIDE, CropRule
+from fp.images.jpeg_grid import BLOCK, Grid, jpeg_grid, luminance_window
+from fp.system.arrays import Floats, Pixels
+from fp.system.errors import ImageError
 
 FACTORS = (2 / 3, 0.75, 0.8, 0.9, 1.1, 1.25, 4 / 3, 1.5)
 """Resampling factors that are tried where the size of an image says nothing."""
@@ -52,7 +51,7 @@ class Hypothesis:
     filled: tuple[int, int] = (0, 0)
     chained: bool = False
 
-    def residual(self, residual: Residual) -> NDArray[np.float32]:
+    def residual(self, residual: Residual) -> Floats:
         """Give the residual of the part, shape (3, height, width).
 
         What was filled in has none of the generator's lattice: the residual goes on there as it was

@@ -6,37 +6,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fp.fingerprint.conditions import crossed, gate
-from fp.fingerprint.conditions.crossed import Array, Crossed, Moved, Stacks
-from fp.fingerprint.conditions.experts import Conditions, Expert, Searched
-from fp.fingerprint.conditions.ladder import (
-    Augmentation,
-    alike,
-    ends,
-    log_prior,
-    reach,
-    strengths,
-    with_pixels,
-)
+from fp.fingerprint.conditions.crossed import Crossed, Moved, Stacks
+from fp.fingerprint.conditions.pixel_parts import with_pixels
 from fp.fingerprint.conditions.worst import Worst
-from fp.fingerprint.estimators import Labels
-from fp.fingerprint.fingerprint import Joined, Part
-from fp.fingerprint.fitting import typicality
-from fp.fingerprint.fitting.crossfit import Groups, deal
-from fp.fingerprint.fitting.fusion import Columns, newton
-from fp.fingerprint.fitting.learning import Recipe
-
-Indices = NDArray[np.intp]
-Scores = NDArray[np.float64]
+from fp.fingerprint.estimators.folds import deal
+from fp.fingerprint.learning import typicality
+from fp.fingerprint.learning.fusion import newton
+from fp.fingerprint.learning.method import Recipe
+from fp.fingerprint.model.conditions import Conditions, Expert, Searched
+from fp.fingerprint.model.gate import READS
+from fp.fingerprint.model.joined import Joined, Part
+from fp.fingerprint.model.ladder import Augmentation, alike, ends, log_prior, reach, strengths
+from fp.fingerprint.model.typicality import VIEWS
+from fp.system.arrays import Array, Doubles, Flags, Indices
 
 
 def learn(
     method: Recipe,
     stacks: Sequence[Stacks],
-    labels: Labels,
-    groups: Groups,
+    labels: Flags,
+    groups: Indices,
     keys: Sequence[str],
     augmentation: Augmentation,
     folds: int = 10,
@@ -57,7 +48,7 @@ def learn(
     groups : ndarray of int, shape (N,)
         Source group of each image; all versions of a group lie in one fold.
     keys : sequence of str
-        What the versions of each image hang on, see `fp.fingerprint.conditions.ladder.version`.
+        What the versions of each image hang on, see `fp.fingerprint.model.ladder.version`.
     augmentation : Augmentation
         The conditions.
     folds : int
@@ -88,11 +79,11 @@ def learn(
     rungs, prior = augmentation.conditions, log_prior(augmentation.conditions)
     dealt = deal(groups, labels, folds, seed)
     found, sent, _, likeliest = gate.learn(
-        [stack[gate.READS] for stack in stacks],
+        [stack[READS] for stack in stacks],
         dealt,
         ends(rungs),
         prior,
-        [stack[gate.READS] for stack in others],
+        [stack[READS] for stack in others],
         np.flatnonzero(~labels),
     )
     row = np.cumsum(~labels) - 1
@@ -147,7 +138,7 @@ class Sent:
         k: int,
         where: Indices,
         likeliest: Indices,
-        shares: Scores,
+        shares: Doubles,
         rng: np.random.Generator,
     ) -> Sent:
         """List what comes to expert k, first or second; where nothing does, the version of k.
@@ -252,7 +243,7 @@ def expert_of(
     all_scores = learned.score(versions, dealt[come.image])
     scores = all_scores[come.drawn]
     views, measured = (
-        {name: rows[place] for name, rows in stacks.items() if name in typicality.VIEWS}
+        {name: rows[place] for name, rows in stacks.items() if name in VIEWS}
         for stacks, place in ((own, np.s_[:]), (versions, come.drawn))
     )
     parts = tuple(
@@ -311,7 +302,7 @@ def _search(learned: Crossed, found: Moved, come: Sent, worst: Worst, dealt: Ind
     )
 
 
-def _rising(columns: Columns, labels: Labels) -> tuple[Columns, float]:
+def _rising(columns: Doubles, labels: Flags) -> tuple[Doubles, float]:
     """Fit a logistic regression in which the second column, a maximum, is never held against."""
     weights, offset = newton(columns, labels)
     if weights[1] > 0:

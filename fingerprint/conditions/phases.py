@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.fingerprint.conditions.crossed import Array, best_phase, correlate_phases, rows_of
-from fp.fingerprint.deciding.judge import Features, Judge
+from fp.fingerprint.conditions.crossed import best_phase, correlate_phases, rows_of
+from fp.fingerprint.decision.judge import Features, Judge
 from fp.fingerprint.estimators.cyclic import Cyclic
 from fp.fingerprint.estimators.tile import Tile, template
-from fp.fingerprint.fitting.scoring import score
+from fp.fingerprint.learning.scoring import score
+from fp.system.arrays import Array, Doubles
 
 AGREES = 0.95
 """Weight of the phases that agree with a grid that does not begin at the first pixel: such an image
@@ -146,7 +146,7 @@ def p_jointly(found: Sequence[Look]) -> float:
     return float((1 + np.count_nonzero(held >= found_here)) / (1 + held.size))
 
 
-def mean_ratio(log10_lr: Sequence[Any], found: Sequence[Look]) -> NDArray[np.float64]:
+def mean_ratio(log10_lr: Sequence[Any], found: Sequence[Look]) -> Doubles:
     """Give the log10 of the mean of likelihood ratios, by the weights of the looks.
 
     Parameters
@@ -186,7 +186,7 @@ def find_phase(judge: Judge, stacks: Stacks) -> tuple[int, int, int]:
     """
     joined = judge.fingerprint.joined
     assert joined is not None
-    planes: list[NDArray[np.float64]] = []
+    planes: list[Doubles] = []
     moving = []
     for place, (estimator, part) in enumerate(zip(judge.recipe.parts, joined.parts, strict=True)):
         if not isinstance(estimator, Tile | Cyclic):

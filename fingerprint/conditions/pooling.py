@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import log_expit, logsumexp
 
 from fp.fingerprint.conditions.phases import Look, mean_ratio
-from fp.fingerprint.deciding.likelihood import stands_at_bound
-from fp.fingerprint.fitting.scoring import score
-
-Doubles = NDArray[np.float64]
+from fp.fingerprint.decision.likelihood import stands_at_bound
+from fp.fingerprint.learning.scoring import score
+from fp.system.arrays import Doubles
 
 _LN10 = float(np.log(10.0))
 

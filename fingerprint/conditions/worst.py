@@ -13,13 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.fingerprint.conditions.experts import Tested
-from fp.fingerprint.estimators import Labels
-
-Doubles = NDArray[np.float64]
-Indices = NDArray[np.intp]
+from fp.fingerprint.model.conditions import Tested
+from fp.system.arrays import Doubles, Flags, Indices
 
 FEWEST = 8
 """Versions with a strength below which no line is fitted."""
@@ -42,7 +38,7 @@ class Worst:
     """
 
     image: Indices
-    labels: Labels
+    labels: Flags
     strength: Doubles
     reach: tuple[float, float] | None
 

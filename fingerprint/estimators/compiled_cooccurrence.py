@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.denoisers.jit import compiled
+from fp.system.arrays import Counts
+from fp.system.jit import compiled
 
 Integers = NDArray[np.int32]
-Counts = NDArray[np.int64]
 
 LEVELS = 5
 RUN = 4

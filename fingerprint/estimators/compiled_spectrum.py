@@ -8,12 +8,9 @@ transform is Stockham's, which needs no reordering, over many columns at once.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.denoisers.jit import compiled
-
-Doubles = NDArray[np.float64]
-FloatArray = NDArray[np.float32] | NDArray[np.float64]
+from fp.system.arrays import AnyFloats, Doubles
+from fp.system.jit import compiled
 
 COLUMNS = 16
 """Transforms that run beside each other: a window of them fits into the first-level cache."""
@@ -73,7 +70,7 @@ def _transform(real: Doubles, imaginary: Doubles, cosine: Doubles, sine: Doubles
 
 @compiled
 def window_power(
-    plane: FloatArray, taper: Doubles, cosine: Doubles, sine: Doubles, power: Doubles
+    plane: AnyFloats, taper: Doubles, cosine: Doubles, sine: Doubles, power: Doubles
 ) -> None:
     """Sum the power of all windows of a plane.
 

@@ -13,9 +13,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fp.denoisers.errors import UsageError
 from fp.fingerprint.estimators.compiled_cooccurrence import LEVELS, RUN, count_runs
-from fp.fingerprint.estimators.pixels import OfPixels, Pixels, Spectra
+from fp.fingerprint.estimators.pixels import OfPixels
+from fp.system.arrays import Floats, Indices, Pixels
+from fp.system.errors import UsageError
 
 _TO_YCC = np.array([[77, 150, 29], [-43, -85, 128], [128, -107, -21]], np.int32)
 _UNIT = 256  # what the rows of that matrix make of one grey level
@@ -24,7 +25,7 @@ _STEPS = (0.5, 1)
 SCALES = (1, 2, 4, 8)
 
 
-def _classes() -> NDArray[np.intp]:
+def _classes() -> Indices:
     """Number runs so that a run, its reverse, and both with other signs have the same number."""
     found: dict[tuple[int, ...], int] = {}
     numbers = []
@@ -41,7 +42,7 @@ _STARTS = np.searchsorted(_CLASS[_BY_CLASS], np.arange(_CLASS.max() + 1))
 CLASSES = len(_STARTS)
 
 
-def cooccurrences(image_hwc: Pixels, scale: int) -> Spectra:
+def cooccurrences(image_hwc: Pixels, scale: int) -> Floats:
     """Count runs of quantised differences in an image reduced by a whole factor.
 
     Parameters
@@ -132,6 +133,6 @@ class Cooccurrence(OfPixels):
         """Give all parameters; JSON types only."""
         return asdict(self)
 
-    def pixel_features(self, image_hwc: Pixels) -> Spectra:
+    def pixel_features(self, image_hwc: Pixels) -> Floats:
         """Give the co-occurrences; see `cooccurrences`."""
         return cooccurrences(image_hwc, self.scale)

@@ -11,15 +11,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.denoisers.compiled_box import box_mean
-from fp.denoisers.errors import UsageError
-from fp.fingerprint.correlating.compiled import fold_products
-from fp.fingerprint.estimators import Course, Fitted, Labels, Role, Scheme, Scores
+from fp.fingerprint.correlation.compiled import fold_products
 from fp.fingerprint.estimators.discriminant import linear_score
-
-Planes = NDArray[np.float32]
+from fp.fingerprint.estimators.protocol import Course, Fitted, Role, Scheme
+from fp.images.compiled_box import box_mean
+from fp.system.arrays import Doubles, Flags, Floats, Indices
+from fp.system.errors import UsageError
 
 LARGEST = 8
 LAGS = (
@@ -33,7 +31,7 @@ _MARGIN = 8  # wider than the window's half and the longest shift, and whole per
 _LIMIT = 4.0
 
 
-def cyclic_covariance(residual_chw: NDArray[np.float32]) -> Planes:
+def cyclic_covariance(residual_chw: Floats) -> Floats:
     """Fold the products of a residual with its shifted self to 8 x 8 phases.
 
     Parameters
@@ -100,26 +98,26 @@ class Cyclic:
         """Give all parameters; JSON types only."""
         return asdict(self)
 
-    def features(self, residual_chw: NDArray[np.float32]) -> Planes:
+    def features(self, residual_chw: Floats) -> Floats:
         """Give the cyclic covariances at all phases, shape (68, 8, 8)."""
         return cyclic_covariance(residual_chw)
 
-    def settle(self, features: Planes, labels: Labels, groups: NDArray[np.intp]) -> Cyclic:
+    def settle(self, features: Floats, labels: Flags, groups: Indices) -> Cyclic:
         """Give itself; see `Estimator.settle`."""
         return self
 
     def fit(
         self,
-        features: Planes,
-        labels: Labels,
-        groups: NDArray[np.intp],
+        features: Floats,
+        labels: Flags,
+        groups: Indices,
         course: Course | None = None,
     ) -> Fitted:
         """Learn the weights; see `Estimator.fit`."""
         found = linear_score(refold(features, self.period), labels)
         return Fitted(found.weights, offset=found.offset)
 
-    def score(self, features: Planes, pattern: NDArray[np.float32], offset: float = 0.0) -> Scores:
+    def score(self, features: Floats, pattern: Floats, offset: float = 0.0) -> Doubles:
         """Apply the weights to covariances (N, 68, 8, 8)."""
         weights = pattern.astype(np.float64).ravel()
         # One image at a time: the bits must not depend on how many are scored together.
@@ -129,7 +127,7 @@ class Cyclic:
         )
 
 
-def refold(planes: Planes, period: int) -> Planes:
+def refold(planes: Floats, period: int) -> Floats:
     """Fold planes of 8 x 8 phases to a divisor of 8.
 
     Parameters

@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.fingerprint.correlating.kernels import correlate
-from fp.fingerprint.estimators import Course, Fitted, Labels, Role, Scheme, Scores
+from fp.fingerprint.correlation.kernels import correlate
 from fp.fingerprint.estimators.dif_options import DifOptions
-from fp.fingerprint.fitting.crossfit import separation
-from fp.fingerprint.processes.workers import usable_cores
+from fp.fingerprint.estimators.folds import separation
+from fp.fingerprint.estimators.protocol import Course, Fitted, Role, Scheme
+from fp.system.arrays import Doubles, Flags, Floats, Indices
+from fp.system.workers import usable_cores
 
 
 @dataclass(frozen=True)
@@ -47,21 +47,19 @@ class Dif:
         """Give all parameters; JSON types only."""
         return asdict(self.options)
 
-    def features(self, residual_chw: NDArray[np.float32]) -> NDArray[np.float32]:
+    def features(self, residual_chw: Floats) -> Floats:
         """Give the residual itself, shape (3, H, W)."""
         return residual_chw
 
-    def settle(
-        self, features: NDArray[np.float32], labels: Labels, groups: NDArray[np.intp]
-    ) -> Dif:
+    def settle(self, features: Floats, labels: Flags, groups: Indices) -> Dif:
         """Give itself; see `Estimator.settle`."""
         return self
 
     def fit(
         self,
-        features: NDArray[np.float32],
-        labels: Labels,
-        groups: NDArray[np.intp],
+        features: Floats,
+        labels: Flags,
+        groups: Indices,
         course: Course | None = None,
     ) -> Fitted:
         """Optimise the pattern; see `Estimator.fit`."""
@@ -88,8 +86,6 @@ class Dif:
         history = {"loss": np.asarray(found.history, dtype=np.float64)}
         return Fitted(np.float32(sign) * found.pattern, chosen=chosen, history=history)
 
-    def score(
-        self, features: NDArray[np.float32], pattern: NDArray[np.float32], offset: float = 0.0
-    ) -> Scores:
+    def score(self, features: Floats, pattern: Floats, offset: float = 0.0) -> Doubles:
         """Correlate residuals (N, 3, H, W) with a pattern (3, H, W); see SPEC 3.2."""
         return correlate(features, pattern)[:, 0] - offset

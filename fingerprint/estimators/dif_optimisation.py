@@ -25,11 +25,12 @@ from safetensors.torch import save
 from torch import Tensor
 
 from fp.denoisers.dncnn import best_precision
-from fp.denoisers.errors import FormatError, InputError
-from fp.denoisers.images import display_path
 from fp.fingerprint.estimators.dif_options import DifOptions
 from fp.fingerprint.estimators.unet import INPUT_CHANNELS, draw_network, sides_fit
-from fp.fingerprint.processes.files import write_bytes_atomic
+from fp.images.loading import display_path
+from fp.system.arrays import Doubles, Flags, Floats
+from fp.system.atomic_files import write_bytes_atomic
+from fp.system.errors import FormatError, InputError
 
 Progress = Callable[[int, int, float], None]
 
@@ -66,8 +67,8 @@ class DifResult:
         Wall time, with that of the checkpoint.
     """
 
-    pattern: NDArray[np.float32]
-    history: NDArray[np.float32]
+    pattern: Floats
+    history: Floats
     steps_run: int
     stopped_early: bool
     seconds: float
@@ -75,7 +76,7 @@ class DifResult:
 
 def optimise(
     residuals: NDArray[np.floating[Any]],
-    labels: NDArray[np.bool_],
+    labels: Flags,
     options: DifOptions | None = None,
     *,
     progress: Progress | None = None,
@@ -219,8 +220,8 @@ class _Run:
 
     def __init__(
         self,
-        rows: NDArray[np.float32],
-        labels: NDArray[np.bool_],
+        rows: Floats,
+        labels: Flags,
         sides: tuple[int, ...],
         options: DifOptions,
     ) -> None:
@@ -276,7 +277,7 @@ class _Run:
         self.losses.append(loss.item())
         return self.losses[-1]
 
-    def pattern(self) -> NDArray[np.float32]:
+    def pattern(self) -> Floats:
         """Give the moving average at zero mean and unit norm."""
         average = self.average.cpu().numpy().astype(np.float64)
         average -= average.mean()
@@ -327,9 +328,7 @@ class _Run:
                 state[moment] = torch.empty_like(parameter).copy_(tensors[f"{moment}/{name}"])
 
 
-def _checked_labels(
-    residuals: NDArray[np.floating[Any]], labels: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def _checked_labels(residuals: NDArray[np.floating[Any]], labels: Flags) -> Flags:
     if residuals.ndim != 4 or residuals.shape[1] != 3:
         raise InputError(f"residuals have shape {residuals.shape} but must have (N, 3, H, W).")
     if not np.issubdtype(residuals.dtype, np.floating):
@@ -353,7 +352,7 @@ def _checked_labels(
     return labels.copy()
 
 
-def _normalised(residuals: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+def _normalised(residuals: NDArray[np.floating[Any]]) -> Floats:
     # Row by row, so that a memory map is never held in memory beside its copy.
     rows = np.empty((len(residuals), math.prod(residuals.shape[1:])), dtype=np.float32)
     for index, residual in enumerate(residuals):
@@ -369,7 +368,7 @@ def _normalised(residuals: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     return rows
 
 
-def _norm(values: NDArray[np.float64]) -> float:
+def _norm(values: Doubles) -> float:
     # NumPy's own norm is a product in BLAS, whose bits follow the number of threads.
     return math.sqrt(np.square(values).sum())
 
@@ -397,7 +396,7 @@ def _scope(options: DifOptions) -> Iterator[None]:
         yield
 
 
-def _identity(rows: NDArray[np.float32], labels: NDArray[np.bool_], options: DifOptions) -> str:
+def _identity(rows: Floats, labels: Flags, options: DifOptions) -> str:
     """State as JSON what every step depends on: options, residuals and labels."""
     content = hashlib.sha256(repr(rows.shape).encode())
     content.update(rows.data)

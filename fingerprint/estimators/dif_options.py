@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from fp.denoisers.errors import UsageError
+from fp.system.errors import UsageError
 
 
 @dataclass(frozen=True)

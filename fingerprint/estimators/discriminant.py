@@ -8,17 +8,14 @@ shuffled labels reuse it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-Matrix = NDArray[np.float64]
-Labels = NDArray[np.bool_]
+from fp.system.arrays import Array, Doubles, Flags, Floats
 
 
-def discriminant_coefficients(gram: Matrix, labels: Labels, dimensions: int) -> Matrix:
+def discriminant_coefficients(gram: Doubles, labels: Flags, dimensions: int) -> Doubles:
     """Give the discriminant direction as a combination of the rows of X.
 
     Parameters
@@ -74,11 +71,11 @@ class LinearScore:
         Mean of <weights, features> over the reference images.
     """
 
-    weights: NDArray[np.float32]
+    weights: Floats
     offset: float
 
 
-def linear_score(features: NDArray[Any], labels: Labels) -> LinearScore:
+def linear_score(features: Array, labels: Flags) -> LinearScore:
     """Learn the discriminant of features, scaled by its own deviation.
 
     Parameters
@@ -104,7 +101,7 @@ def linear_score(features: NDArray[Any], labels: Labels) -> LinearScore:
     return LinearScore(weights.reshape(features.shape[1:]), offset)
 
 
-def ledoit_wolf_shrinkage(centred_gram: Matrix, dimensions: int) -> float:
+def ledoit_wolf_shrinkage(centred_gram: Doubles, dimensions: int) -> float:
     """Give Ledoit and Wolf's shrinkage from the Gram matrix of centred rows.
 
     Parameters
@@ -128,7 +125,7 @@ def ledoit_wolf_shrinkage(centred_gram: Matrix, dimensions: int) -> float:
     return 0.0 if noise <= 0.0 or spread <= 0.0 else min(noise, spread) / spread
 
 
-def _less_class_means(rows: Matrix, labels: Labels) -> Matrix:
+def _less_class_means(rows: Doubles, labels: Flags) -> Doubles:
     centred = np.array(rows)
     for label in (labels, ~labels):
         centred[label] -= centred[label].mean(axis=0)

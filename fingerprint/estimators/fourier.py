@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.fft import rfft2
 
 from fp.fingerprint.estimators.mean import Mean
+from fp.system.arrays import Floats
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,6 @@ class Fourier(Mean):
     name: ClassVar[str] = "fourier"
     reads: ClassVar[str] = "magnitudes"
 
-    def features(self, residual_chw: NDArray[np.float32]) -> NDArray[np.float32]:
+    def features(self, residual_chw: Floats) -> Floats:
         """Give the Fourier magnitudes, shape (3, H, W // 2 + 1)."""
         return np.asarray(np.abs(rfft2(residual_chw)), dtype=np.float32)

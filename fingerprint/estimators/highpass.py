@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.denoisers.compiled_box import box_mean
-from fp.denoisers.errors import UsageError
-from fp.fingerprint.estimators.cyclic import LARGEST, Cyclic, Planes
-from fp.fingerprint.estimators.pixels import TO_YCC, Pixels
+from fp.fingerprint.estimators.cyclic import LARGEST, Cyclic
+from fp.fingerprint.estimators.pixels import TO_YCC
+from fp.images.compiled_box import box_mean
+from fp.system.arrays import Floats, Pixels
+from fp.system.errors import UsageError
 
 _WINDOW = 9
 _LIMIT = 48.0
 
 
-def folded_highpass(image_hwc: Pixels) -> Planes:
+def folded_highpass(image_hwc: Pixels) -> Floats:
     """Fold the limited high-pass of an image to 8 x 8 phases.
 
     Parameters
@@ -56,10 +56,10 @@ class HighPass(Cyclic):
     name: ClassVar[str] = "highpass"
     reads: ClassVar[str] = "highpass"
 
-    def features(self, residual_chw: NDArray[np.float32]) -> Planes:
+    def features(self, residual_chw: Floats) -> Floats:
         """Refuse: a residual is not what this looks at."""
         raise UsageError("A high-pass of the pixels is a part of 'fp extract --augment' alone.")
 
-    def pixel_features(self, image_hwc: Pixels) -> Planes:
+    def pixel_features(self, image_hwc: Pixels) -> Floats:
         """Give the folded high-pass; see `folded_highpass`."""
         return folded_highpass(image_hwc)

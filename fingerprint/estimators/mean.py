@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.fingerprint.correlating.kernels import correlate
-from fp.fingerprint.estimators import Course, Fitted, Labels, Role, Scheme, Scores
+from fp.fingerprint.correlation.kernels import correlate
+from fp.fingerprint.estimators.protocol import Course, Fitted, Role, Scheme
+from fp.system.arrays import Doubles, Flags, Floats, Indices
 
 
 @dataclass(frozen=True)
@@ -37,21 +37,19 @@ class Mean:
         """Give all parameters; JSON types only."""
         return {}
 
-    def features(self, residual_chw: NDArray[np.float32]) -> NDArray[np.float32]:
+    def features(self, residual_chw: Floats) -> Floats:
         """Give the residual itself, shape (3, H, W)."""
         return residual_chw
 
-    def settle(
-        self, features: NDArray[np.float32], labels: Labels, groups: NDArray[np.intp]
-    ) -> Mean:
+    def settle(self, features: Floats, labels: Flags, groups: Indices) -> Mean:
         """Give itself; see `Estimator.settle`."""
         return self
 
     def fit(
         self,
-        features: NDArray[np.float32],
-        labels: Labels,
-        groups: NDArray[np.intp],
+        features: Floats,
+        labels: Flags,
+        groups: Indices,
         course: Course | None = None,
     ) -> Fitted:
         """Average the generated residuals; see `Estimator.fit`."""
@@ -60,8 +58,6 @@ class Mean:
             total += features[index]
         return Fitted((total / np.count_nonzero(labels)).astype(np.float32))
 
-    def score(
-        self, features: NDArray[np.float32], pattern: NDArray[np.float32], offset: float = 0.0
-    ) -> Scores:
+    def score(self, features: Floats, pattern: Floats, offset: float = 0.0) -> Doubles:
         """Correlate residuals (N, 3, H, W) with a pattern (3, H, W); see SPEC 3.2."""
         return correlate(features, pattern)[:, 0] - offset

@@ -12,15 +12,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 from scipy.fft import dctn
 
-from fp.denoisers.errors import UsageError
-from fp.fingerprint.estimators import Array
 from fp.fingerprint.estimators.processing import Processing
-
-Pixels = NDArray[np.uint8]
-Spectra = NDArray[np.float32]
+from fp.system.arrays import Array, Floats, Pixels
+from fp.system.errors import UsageError
 
 _CELLS = 128
 _BLOCK = 8
@@ -35,7 +31,7 @@ TO_YCC = np.array(
 )
 
 
-def cosine_spectrum(image_hwc: Pixels) -> Spectra:
+def cosine_spectrum(image_hwc: Pixels) -> Floats:
     """Give the logarithm of an image's cosine spectrum.
 
     Parameters
@@ -64,7 +60,7 @@ def cosine_spectrum(image_hwc: Pixels) -> Spectra:
     return np.asarray(np.log10(power + 1e-6), dtype=np.float32)[None]
 
 
-def block_statistics(image_hwc: Pixels) -> Spectra:
+def block_statistics(image_hwc: Pixels) -> Floats:
     """Give statistics of 8 x 8 cosine transforms at all phases of the grid.
 
     Parameters
@@ -99,7 +95,7 @@ class OfPixels(Processing):
         """Give all parameters; JSON types only."""
         return {}
 
-    def features(self, residual_chw: NDArray[np.float32]) -> Array:
+    def features(self, residual_chw: Floats) -> Array:
         """Refuse: a residual is not what this looks at."""
         raise UsageError("What pixels say is a part of 'fp extract --augment' alone.")
 
@@ -111,7 +107,7 @@ class Cosine(OfPixels):
     name: ClassVar[str] = "cosine"
     reads: ClassVar[str] = "cosine"
 
-    def pixel_features(self, image_hwc: Pixels) -> Spectra:
+    def pixel_features(self, image_hwc: Pixels) -> Floats:
         """Give the log cosine spectrum; see `cosine_spectrum`."""
         return cosine_spectrum(image_hwc)
 
@@ -123,6 +119,6 @@ class Blocks(OfPixels):
     name: ClassVar[str] = "blocks"
     reads: ClassVar[str] = "blocks"
 
-    def pixel_features(self, image_hwc: Pixels) -> Spectra:
+    def pixel_features(self, image_hwc: Pixels) -> Floats:
         """Give the statistics; see `block_statistics`."""
         return block_statistics(image_hwc)

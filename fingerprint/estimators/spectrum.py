@@ -7,17 +7,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 from scipy.fft import rfft2
 
-from fp.denoisers.errors import InputError
 from fp.fingerprint.estimators.compiled_spectrum import COLUMNS, window_power
 from fp.fingerprint.estimators.processing import Processing
+from fp.system.arrays import Doubles, Floats
+from fp.system.errors import InputError
 
-Spectra = NDArray[np.float64]
 
-
-def log_power_spectrum(residual_chw: NDArray[np.float32], window: int = 64) -> Spectra:
+def log_power_spectrum(residual_chw: Floats, window: int = 64) -> Doubles:
     """Average windowed periodograms of a residual (Welch), and take the logarithm.
 
     Parameters
@@ -55,7 +53,7 @@ def log_power_spectrum(residual_chw: NDArray[np.float32], window: int = 64) -> S
     return np.asarray(logarithm - logarithm.mean())
 
 
-def power_spectrum(residual_chw: NDArray[np.float32], window: int = 64) -> Spectra:
+def power_spectrum(residual_chw: Floats, window: int = 64) -> Doubles:
     """Average windowed periodograms; see `log_power_spectrum`.
 
     Parameters
@@ -85,7 +83,7 @@ def power_spectrum(residual_chw: NDArray[np.float32], window: int = 64) -> Spect
     return np.asarray(total / (windows[0] * windows[1]))
 
 
-def _add_power(residual_chw: NDArray[np.float32], taper: Spectra, total: Spectra) -> None:
+def _add_power(residual_chw: Floats, taper: Doubles, total: Doubles) -> None:
     window = taper.size
     blocks = sliding_window_view(residual_chw, (window, window), axis=(1, 2))
     blocks = blocks[:, :: window // 2, :: window // 2]
@@ -123,6 +121,6 @@ class Spectrum(Processing):
         """Give all parameters; JSON types only."""
         return asdict(self)
 
-    def features(self, residual_chw: NDArray[np.float32]) -> Spectra:
+    def features(self, residual_chw: Floats) -> Doubles:
         """Give the log power spectrum, shape (3, window, window // 2 + 1)."""
         return log_power_spectrum(residual_chw, self.window)

@@ -11,15 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.denoisers.errors import UsageError
-from fp.fingerprint.correlating.kernels import fold, moments
-from fp.fingerprint.estimators import Course, Fitted, Labels, Role, Scheme, Scores
+from fp.fingerprint.correlation.kernels import fold, moments
 from fp.fingerprint.estimators.discriminant import discriminant_coefficients
-from fp.fingerprint.fitting.crossfit import deal, separation
-
-Tiles = NDArray[np.float64]
+from fp.fingerprint.estimators.folds import deal, separation
+from fp.fingerprint.estimators.protocol import Course, Fitted, Role, Scheme
+from fp.system.arrays import Doubles, Flags, Floats, Indices
+from fp.system.errors import UsageError
 
 LARGEST = 32
 
@@ -71,15 +69,15 @@ class Tile:
         given = {"periods": list(self.periods), "inner_folds": self.inner_folds}
         return given | {"covariance": self.covariance}
 
-    def features(self, residual_chw: NDArray[np.float32]) -> Tiles:
+    def features(self, residual_chw: Floats) -> Doubles:
         """Standardise a residual and fold it to the largest period, shape (3, 32, 32)."""
         found = moments(residual_chw)
         deviation = float(found.norm[0]) / np.sqrt(residual_chw.size)
-        tile: Tiles = fold(residual_chw, LARGEST)[0]
+        tile: Doubles = fold(residual_chw, LARGEST)[0]
         # A flat image has no residual: all its correlations are 0 by definition (SPEC 3.2).
         return (tile - found.mean[0]) / deviation if deviation > 0 else np.zeros_like(tile)
 
-    def settle(self, features: Tiles, labels: Labels, groups: NDArray[np.intp]) -> Tile:
+    def settle(self, features: Doubles, labels: Flags, groups: Indices) -> Tile:
         """Choose the period by cross-validated separation; see `Estimator.settle`."""
         if self.separations or len(set(self.periods)) == 1:
             return self
@@ -94,9 +92,9 @@ class Tile:
 
     def fit(
         self,
-        features: Tiles,
-        labels: Labels,
-        groups: NDArray[np.intp],
+        features: Doubles,
+        labels: Flags,
+        groups: Indices,
         course: Course | None = None,
     ) -> Fitted:
         """Learn the weights at the settled period; see `Estimator.fit`."""
@@ -115,7 +113,7 @@ class Tile:
         }
         return Fitted(weights.reshape(3, period, period).astype(np.float32), chosen=chosen)
 
-    def _held_out(self, rows: Tiles, labels: Labels, folds: NDArray[np.intp]) -> Scores:
+    def _held_out(self, rows: Doubles, labels: Flags, folds: Indices) -> Doubles:
         """Score every image by the direction learned without its fold."""
         scores = np.zeros(labels.size)
         gram = rows @ rows.T if self.covariance == "shrunk" else None
@@ -131,7 +129,7 @@ class Tile:
             scores[test] = gram[np.ix_(test, train)] @ found / length
         return scores
 
-    def score(self, features: Tiles, pattern: NDArray[np.float32], offset: float = 0.0) -> Scores:
+    def score(self, features: Doubles, pattern: Floats, offset: float = 0.0) -> Doubles:
         """Correlate images, given as folded residuals, with the weights repeated over them."""
         found = template(pattern)
         rows = refold(features, pattern.shape[-1]).reshape(len(features), -1)
@@ -151,11 +149,11 @@ class Template:
         What the inner product is divided by: sqrt(3) P |w|; 1.0 where that is 0.
     """
 
-    weights: Tiles
+    weights: Doubles
     norm: float
 
 
-def template(pattern: NDArray[np.float32]) -> Template:
+def template(pattern: Floats) -> Template:
     """Make the template of weights (3, P, P)."""
     weights = pattern.astype(np.float64).ravel()
     weights -= weights.mean()
@@ -163,7 +161,7 @@ def template(pattern: NDArray[np.float32]) -> Template:
     return Template(weights, float(norm) or 1.0)
 
 
-def refold(tiles: Tiles, period: int) -> Tiles:
+def refold(tiles: Doubles, period: int) -> Doubles:
     """Fold tiles to a smaller period.
 
     Parameters
@@ -183,7 +181,7 @@ def refold(tiles: Tiles, period: int) -> Tiles:
     return np.asarray(tiles.reshape(n, channels, blocks, period, blocks, period).mean(axis=(2, 4)))
 
 
-def _diagonal_discriminant(rows: Tiles, labels: Labels) -> Tiles:
+def _diagonal_discriminant(rows: Doubles, labels: Flags) -> Doubles:
     means = [rows[label].mean(axis=0) for label in (labels, ~labels)]
     variance = (rows[labels].var(axis=0) + rows[~labels].var(axis=0)) / 2
     ridge = 0.1 * variance.mean()

@@ -5,17 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.fingerprint.conditions.experts import Conditions, Expert, Searched, Tested
-from fp.fingerprint.conditions.gate import Gate
+from fp.fingerprint.model.conditions import Conditions, Expert, Searched, Tested
+from fp.fingerprint.model.gate import Gate
 from fp.fingerprint.store import joined
 from fp.fingerprint.store.elements import Value, finite
-
-Array = NDArray[Any]
 
 MOST_EXPERTS = 99
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import h5py
 
-from fp.denoisers.errors import FormatError, FpError, IntegrityError
-from fp.denoisers.files import display_path
-from fp.fingerprint import store
+from fp.fingerprint.store import bank as store
 from fp.fingerprint.store import hdf5, record, schema, survey
 from fp.fingerprint.store.elements import Value
 from fp.fingerprint.store.hdf5 import Complaint, Place
 from fp.fingerprint.store.schema import Elements
 from fp.fingerprint.store.survey import Entry
+from fp.system.errors import FormatError, FpError, IntegrityError
+from fp.system.paths import display_path
 
 _UNKNOWN = "is unknown to version 1.{} and its name does not begin with 'x-'"
 

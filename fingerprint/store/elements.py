@@ -14,11 +14,11 @@ from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.denoisers.errors import OutputError
+from fp.system.arrays import Array
+from fp.system.errors import OutputError
 
-Value = str | tuple[str, ...] | NDArray[Any]
+Value = str | tuple[str, ...] | Array
 """A string, a list of strings, or an array of float32, float64 or int64."""
 
 MAX_BYTES = 2**30
@@ -39,7 +39,7 @@ MAX_ITEM_BYTES = 4096
 _LITTLE_ENDIAN = {"float32": "<f4", "float64": "<f8", "int64": "<i8"}
 
 
-def finite(elements: Mapping[str, Value], key: str) -> NDArray[Any]:
+def finite(elements: Mapping[str, Value], key: str) -> Array:
     """Give the array of an element.
 
     Parameters
@@ -154,7 +154,7 @@ def _text_type(length: int) -> np.dtype[Any]:
     return kind
 
 
-def _put_array(group: h5py.Group, key: str, values: NDArray[Any]) -> None:
+def _put_array(group: h5py.Group, key: str, values: Array) -> None:
     if values.nbytes > MAX_BYTES or values.ndim > MAX_RANK:
         raise OutputError(
             f"{key!r} has shape {values.shape} and takes {values.nbytes} bytes; a file can hold "

@@ -11,8 +11,8 @@ from typing import NoReturn
 
 import h5py
 
-from fp.denoisers.errors import FormatError, FpError, InputError, IntegrityError
-from fp.denoisers.files import display_path
+from fp.system.errors import FormatError, FpError, InputError, IntegrityError
+from fp.system.paths import display_path
 
 Complaint = Callable[[FpError], None]
 """What to do about an element that breaks a rule; it may raise or take a note."""

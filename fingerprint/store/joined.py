@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.fingerprint.fingerprint import Joined, NullControl, Part
-from fp.fingerprint.fitting.typicality import VIEWS, Typicality, View
+from fp.fingerprint.model.calibration import NullControl
+from fp.fingerprint.model.joined import Joined, Part
+from fp.fingerprint.model.typicality import VIEWS, Typicality, View
 from fp.fingerprint.store.elements import Value, finite
-
-Array = NDArray[Any]
+from fp.system.arrays import Array
 
 MOST_PARTS = 64
 

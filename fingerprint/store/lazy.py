@@ -11,19 +11,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.denoisers.errors import FpError, InputError
-from fp.denoisers.files import display_path
-from fp.fingerprint import store
-from fp.fingerprint.fingerprint import Fingerprint
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.fingerprint.store import bank as store
 from fp.fingerprint.store import hdf5, record, survey
 from fp.fingerprint.store.hdf5 import Place
 from fp.fingerprint.store.schema import HASH_KEY, check_version
+from fp.system.arrays import Array, Floats, Indices
+from fp.system.errors import FpError, InputError
+from fp.system.paths import display_path
 
 DEFAULT_MEMORY = 2**30
 
@@ -127,17 +127,17 @@ class LazyBank(Sequence[Fingerprint]):
             self.limit(self._memory)
         return found
 
-    def tiles(self) -> dict[int, tuple[NDArray[np.intp], NDArray[np.float32]]]:
+    def tiles(self) -> dict[int, tuple[Indices, Floats]]:
         """Read the weights of all fingerprints of method ``tile``, and nothing else of them.
 
         Returns
         -------
         dict of int to (ndarray of int, shape (K,), ndarray of float32, shape (K, 3, P, P))
             By period P: which members, and their weights, as
-            `fp.fingerprint.correlating.bulk.TileBank` takes them. Their hashes are not checked:
+            `fp.fingerprint.correlation.bulk.TileBank` takes them. Their hashes are not checked:
             read a survivor to be sure of it.
         """
-        found: dict[int, list[tuple[int, NDArray[np.float32]]]] = {}
+        found: dict[int, list[tuple[int, Floats]]] = {}
         for path in dict.fromkeys(member.file for member in self.members):
             with hdf5.open_for_reading(path) as file:
                 for index, member in enumerate(self.members):
@@ -153,7 +153,7 @@ class LazyBank(Sequence[Fingerprint]):
 def size_in_memory(fingerprint: Fingerprint) -> int:
     """Give the bytes of a fingerprint's arrays and of its lists of hashes."""
     held = fingerprint.calibration
-    arrays: list[NDArray[Any]] = [
+    arrays: list[Array] = [
         fingerprint.pattern,
         held.real,
         held.generated,
@@ -208,7 +208,7 @@ def _text(group: h5py.Group, key: str, place: Place) -> str:
     return str(entry.load())
 
 
-def _pattern(file: h5py.File, member: Member) -> NDArray[np.float32]:
+def _pattern(file: h5py.File, member: Member) -> Floats:
     place = Place(member.file).at(member.group)
     here = place.at("pattern")
     group = _group(file, member.group, Place(member.file))

@@ -10,10 +10,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from fp.denoisers.crop import CropRule
-from fp.denoisers.errors import FpError, OutputError, UsageError
 from fp.denoisers.residual import DenoiserIdentity
-from fp.fingerprint.fingerprint import Calibration, Fingerprint, NullControl
+from fp.fingerprint.model.calibration import Calibration, NullControl
+from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store import conditions, joined, windowed
 from fp.fingerprint.store.elements import Value, content_sha256, put
 from fp.fingerprint.store.hdf5 import Place
@@ -33,6 +32,8 @@ from fp.fingerprint.store.schema import (
     version_naming,
 )
 from fp.fingerprint.store.survey import Entry, survey
+from fp.images.crop import CropRule
+from fp.system.errors import FpError, OutputError, UsageError
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +49,7 @@ class Summary:
     history : tuple of str
         Names of the recorded courses.
     name, method : str
-        As in `fp.fingerprint.fingerprint.Fingerprint`, like all that follow.
+        As in `fp.fingerprint.model.fingerprint.Fingerprint`, like all that follow.
     crop : CropRule
         Which part of an image is examined.
     denoiser : DenoiserIdentity

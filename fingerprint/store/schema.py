@@ -12,18 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from fp.denoisers.crop import CropRule
-from fp.denoisers.degradations import Degradation
-from fp.denoisers.errors import FormatError
-from fp.denoisers.files import display_path
 from fp.denoisers.residual import DenoiserIdentity
-from fp.fingerprint.conditions.experts import Conditions
-from fp.fingerprint.fingerprint import Calibration, Joined, NullControl
+from fp.fingerprint.model.calibration import Calibration, NullControl
+from fp.fingerprint.model.conditions import Conditions
+from fp.fingerprint.model.joined import Joined
+from fp.fingerprint.model.windows import Windows
 from fp.fingerprint.store import conditions, joined, windowed
 from fp.fingerprint.store.elements import Value
 from fp.fingerprint.store.hdf5 import Place
 from fp.fingerprint.store.survey import Entry
-from fp.fingerprint.windows.calibration import Windows
+from fp.images.crop import CropRule
+from fp.images.degradations import Degradation
+from fp.system.errors import FormatError
+from fp.system.paths import display_path
 
 Elements = Mapping[str, Value]
 

@@ -15,7 +15,6 @@ from typing import Any
 import h5py
 import numpy as np
 
-from fp.denoisers.errors import FpError
 from fp.fingerprint.store.elements import (
     MAX_BYTES,
     MAX_CHUNK_BYTES,
@@ -25,6 +24,7 @@ from fp.fingerprint.store.elements import (
     Value,
 )
 from fp.fingerprint.store.hdf5 import Complaint, Place, library_errors, raise_it
+from fp.system.errors import FpError
 
 MAX_CHUNKS = 2**16
 """Most chunks of an array."""

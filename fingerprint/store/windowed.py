@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fp.fingerprint.model.windows import SIZES, Dependence, Search, Windows, WindowSize
 from fp.fingerprint.store.elements import Value
-from fp.fingerprint.windows.calibration import SIZES, Dependence, Windows, WindowSize
-from fp.fingerprint.windows.searching import Search
-
-Array = NDArray[Any]
 
 SINCE = 2
 """Minor version since which these elements are named."""

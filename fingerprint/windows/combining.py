@@ -13,17 +13,15 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.fingerprint.deciding import likelihood
-from fp.fingerprint.deciding.decision import Answer, Rule, p_generated, p_real, verdict
-from fp.fingerprint.deciding.likelihood import LikelihoodRatio, Resampled
-from fp.fingerprint.fingerprint import Calibration, Fingerprint
-from fp.fingerprint.fitting.typicality import LEVEL
-from fp.fingerprint.windows.calibration import Dependence, WindowSize
-from fp.fingerprint.windows.fields import Fields, Weights
-
-Doubles = NDArray[np.float64]
+from fp.fingerprint.decision import likelihood
+from fp.fingerprint.decision.decision import Answer, Rule, p_generated, p_real, verdict
+from fp.fingerprint.decision.likelihood import LikelihoodRatio, Resampled
+from fp.fingerprint.model.calibration import Calibration
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.fingerprint.model.typicality import LEVEL
+from fp.fingerprint.model.windows import Dependence, WindowSize
+from fp.fingerprint.windows.fields import Fields, Weights, window_odds
 
 _JUDGES = "_window_judges"
 
@@ -176,16 +174,16 @@ class WindowJudge:
         weak : bool
             Whether the fingerprint is weak.
         p_typical : float, optional
-            As in `fp.fingerprint.deciding.decision.decide`.
+            As in `fp.fingerprint.decision.decision.decide`.
         corrected : callable, optional
-            As in `fp.fingerprint.deciding.judge.Judge.attribution`.
+            As in `fp.fingerprint.decision.judge.Judge.attribution`.
 
         Returns
         -------
         Whole
             What the windows say.
         """
-        odds = self.windows.odds(fields, self.windows.size)
+        odds = window_odds(self.windows, fields, self.windows.size)
         score, specific = (float(row.mean()) for row in odds)
         rows, columns = odds.shape[1:]
         effective = self.effective(rows, columns)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.denoisers.jit import compiled_reordered
-
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
+from fp.system.arrays import Counts, Doubles, Floats
+from fp.system.jit import compiled_reordered
 
 
 @compiled_reordered
 def add_weighted_products(
     planes: Floats,
-    lags: NDArray[np.int64],
+    lags: Counts,
     weights: Floats,
-    inside: NDArray[np.int64],
-    core: NDArray[np.int64],
+    inside: Counts,
+    core: Counts,
     cell: int,
     limit: np.float32,
     sums: Doubles,
@@ -84,8 +81,8 @@ def add_weighted_products(
 @compiled_reordered
 def add_products(
     planes: Floats,
-    lags: NDArray[np.int64],
-    inside: NDArray[np.int64],
+    lags: Counts,
+    inside: Counts,
     top: int,
     bottom: int,
     left: int,

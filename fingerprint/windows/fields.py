@@ -13,21 +13,16 @@ from functools import cached_property
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 from scipy.fft import rfft2
 
-from fp.denoisers.compiled_box import box_mean
 from fp.denoisers.parts import residual_of_part
 from fp.denoisers.residual import Residual
 from fp.fingerprint.estimators.cyclic import LAGS
+from fp.fingerprint.model.windows import CELL, WindowSize
 from fp.fingerprint.windows import phases
 from fp.fingerprint.windows.compiled import add_weighted_products
-
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-
-CELL = 16
-"""Side of a cell in pixels: windows begin at its multiples."""
+from fp.images.compiled_box import box_mean
+from fp.system.arrays import Doubles, Floats, Pixels
 
 BLOCK = 64
 """Side of a periodogram's Hann window in pixels, as in the estimator `spectrum`."""
@@ -209,7 +204,7 @@ def box_sums(field: Doubles, side: int) -> Doubles:
 
 
 def fields_of(
-    image_hwc: NDArray[np.uint8],
+    image_hwc: Pixels,
     residual: Residual,
     weights: Weights,
     part: int = _PART,
@@ -400,4 +395,16 @@ def _block_scores(residual_chw: Floats, patterns: Floats) -> Doubles:
         # The weights have mean 0, so the strength of the residual does not count.
         for column, values in enumerate(logs.reshape(shape[1], -1)):
             found[:, row, column] = flat @ values
+    return found
+
+
+def window_odds(windows: WindowSize, fields: Fields, step: int) -> Doubles:
+    """Return the log odds of an image's windows, shape (2, rows, columns); row 0 all parts."""
+    parts = fields.scores(windows.size, step)
+    found = np.zeros((2, *parts.shape[1:]))
+    # Part by part: the bits must not depend on how many windows there are.
+    for row in range(2):
+        for weight, values in zip(windows.weights[row].astype(np.float64), parts, strict=True):
+            found[row] += weight * values
+        found[row] -= windows.offsets[row]
     return found

@@ -5,23 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.denoisers.crop import CropRule
-from fp.denoisers.errors import UsageError
-from fp.fingerprint.estimators import Array, Estimator, Labels
-from fp.fingerprint.fitting.crossfit import Groups, deal
-from fp.fingerprint.fitting.fusion import Fusion, fuse
-from fp.fingerprint.windows.calibration import (
-    Windows,
-    WindowSize,
-    fit_dependence,
-    sizes_within,
-)
+from fp.fingerprint.estimators.folds import deal
+from fp.fingerprint.estimators.protocol import Estimator
+from fp.fingerprint.learning.fusion import Fusion, fuse
+from fp.fingerprint.model.windows import Windows, WindowSize
+from fp.fingerprint.windows.calibration import fit_dependence, sizes_within
 from fp.fingerprint.windows.fields import READ, Fields, Weights, fields_of_residual
 from fp.fingerprint.windows.search_learning import learn_search
+from fp.images.crop import CropRule
+from fp.system.arrays import Array, Doubles, Flags, Floats, Indices
+from fp.system.errors import UsageError
 
-Doubles = NDArray[np.float64]
 Tally = Callable[[int, int], None]
 
 SMALLEST_CROP = 64
@@ -67,12 +62,12 @@ def learn_windows(
     crop: CropRule,
     method: str,
     stacks: Mapping[str, Array],
-    labels: Labels,
-    groups: Groups,
+    labels: Flags,
+    groups: Indices,
     folds: int,
     seed: int,
-    residuals: Iterable[NDArray[np.float32]],
-    chosen: NDArray[np.intp],
+    residuals: Iterable[Floats],
+    chosen: Indices,
     progress: Tally | None = None,
 ) -> Windows:
     """Score windows of images by patterns that had not seen them, and join the parts.
@@ -141,9 +136,9 @@ def learn_windows(
 def _calibrated(
     size: int,
     fields: Sequence[Fields],
-    specific: NDArray[np.bool_],
-    labels: Labels,
-    groups: Groups,
+    specific: Flags,
+    labels: Flags,
+    groups: Indices,
     folds: int,
     seed: int,
 ) -> WindowSize:
@@ -179,10 +174,10 @@ def _calibrated(
 
 def _fused(
     scores: Doubles,
-    own: NDArray[np.bool_],
-    specific: NDArray[np.bool_],
-    labels: Labels,
-    groups: Groups,
+    own: Flags,
+    specific: Flags,
+    labels: Flags,
+    groups: Indices,
 ) -> Fusion:
     # Windows side by side: half of an overlapping one is counted already.
     rows = scores[:, :, ::2, ::2].transpose(0, 2, 3, 1)

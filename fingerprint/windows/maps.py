@@ -8,69 +8,19 @@ that was asked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.fingerprint.windows.calibration import WindowSize
-from fp.fingerprint.windows.fields import CELL, Fields, box_sums
-from fp.fingerprint.windows.searching import Search, Searched
+from fp.fingerprint.model.evidence_map import EvidenceMap
+from fp.fingerprint.model.windows import CELL, Search, WindowSize
+from fp.fingerprint.windows.fields import Fields, box_sums, window_odds
+from fp.fingerprint.windows.searching import Searched, search_image
+from fp.system.arrays import Doubles, Flags, Indices
 
-Doubles = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 Null = WindowSize | Search
 
 _LN10 = float(np.log(10.0))
-
-LAYERS = ("log10_lr", "log10_lr_specific", "q_real", "q_generated", "phase_y", "phase_x")
-"""Layers of the array of a map."""
-
-
-@dataclass(frozen=True, eq=False)
-class EvidenceMap:
-    """Evidence by place.
-
-    Parameters
-    ----------
-    size : int
-        Side of the windows in pixels.
-    log10_lr, log10_lr_specific : ndarray of float64, shape (h, w)
-        Mean log10 likelihood ratio of the windows over each cell of 16 x 16 pixels: of all parts,
-        and of those that speak of the generator.
-    q_real, q_generated : ndarray of float64, shape (h, w)
-        Benjamini and Hochberg's adjusted p-value, under h1 and h2, of the window whose middle lies
-        nearest to the cell.
-    phase_y, phase_x : ndarray of int, shape (h, w)
-        Row and column in 0 to 7 of the pixel at which the lattice of the window whose middle lies
-        nearest most likely begins; 0 everywhere where no phase was searched. It means something
-        where the window is like the generator.
-    generated, reference : ndarray of bool, shape (h, w), or None
-        Flagged cells: too high for the reference images, and too low for the generator; None where
-        the calibration supports no flag at the rate.
-    rate : float
-        Rate that was asked for.
-    searched : bool
-        Whether windows were read at all phases of the lattice, or at its own alone.
-    """
-
-    size: int
-    log10_lr: Doubles
-    log10_lr_specific: Doubles
-    q_real: Doubles
-    q_generated: Doubles
-    phase_y: NDArray[np.intp]
-    phase_x: NDArray[np.intp]
-    generated: Mask | None
-    reference: Mask | None
-    rate: float
-    searched: bool
-
-    @property
-    def array(self) -> NDArray[np.float32]:
-        """All layers, in the order of `LAYERS`, shape (6, h, w)."""
-        return np.stack([getattr(self, name) for name in LAYERS]).astype(np.float32)
 
 
 def draw_map(fields: Fields, windows: WindowSize, rate: float) -> EvidenceMap:
@@ -95,13 +45,13 @@ def draw_map(fields: Fields, windows: WindowSize, rate: float) -> EvidenceMap:
     """
     held: Null = windows
     if windows.search is not None and fields.moved:
-        held, seen = windows.search, windows.search.of_image(fields, windows.size, CELL)
+        held, seen = windows.search, search_image(windows.search, fields, windows.size, CELL)
     else:
-        dense = windows.odds(fields, CELL)
+        dense = window_odds(windows, fields, CELL)
         seen = Searched(dense, dense[0], np.zeros(dense.shape, np.intp))
     dense, shape, every = seen.odds, seen.alike.shape, windows.step // CELL
     found: dict[str, Doubles] = {}
-    flagged: dict[str, Mask | None] = {}
+    flagged: dict[str, Flags | None] = {}
     separates = windows.generated.mean() > windows.real.mean()
     for name, high, null in (
         ("real", dense[0], held.real),
@@ -205,7 +155,7 @@ def _smallest(windows: Null) -> tuple[Doubles, Doubles]:
 
 def _owner(
     dense: tuple[int, ...], size: int, step: int, tested: tuple[int, ...]
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+) -> tuple[Indices, Indices]:
     """Give, for each cell, the tested window whose middle lies nearest."""
     numbers = []
     for starts, count in zip(dense, tested, strict=True):
@@ -225,6 +175,6 @@ def _covering(odds: Doubles, side: int) -> Doubles:
     return found / counted
 
 
-def share(flagged: Mask | None) -> float | None:
+def share(flagged: Flags | None) -> float | None:
     """Give the share of flagged cells; None where nothing can be flagged."""
     return None if flagged is None else float(flagged.mean())

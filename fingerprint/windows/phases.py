@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fp.fingerprint.estimators.cyclic import LAGS
 from fp.fingerprint.windows.compiled import add_products
-
-Floats = NDArray[np.float32]
+from fp.system.arrays import Counts, Floats
 
 PERIOD = 8
 """Phases that are searched lie on a square of so many pixels a side."""
@@ -103,8 +101,8 @@ def tile_sums(inner_chw: Floats, columns: Floats) -> Floats:
 def cyclic_sums(
     planes: Floats,
     columns: Floats,
-    inside: NDArray[np.int64],
-    core: NDArray[np.int64],
+    inside: Counts,
+    core: Counts,
     limit: np.float32,
 ) -> Floats:
     """Sum weighted products of neighbours at all phases over the cells of a part.

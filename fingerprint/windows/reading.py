@@ -7,23 +7,24 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Protocol
 
-from fp.denoisers.degradations import Degradation
-from fp.denoisers.images import LoadedImage
 from fp.denoisers.residual import DenoiserIdentity, Residual
-from fp.fingerprint.deciding.decision import Rule
-from fp.fingerprint.deciding.family import Family, Gathering
-from fp.fingerprint.deciding.judge import judge_of
-from fp.fingerprint.deciding.likelihood import stands_at_bound
-from fp.fingerprint.deciding.rows import Attribution, Detection
-from fp.fingerprint.fingerprint import Fingerprint
-from fp.fingerprint.windows.calibration import windows_across
+from fp.fingerprint.decision.decision import Rule
+from fp.fingerprint.decision.family import Family, Gathering
+from fp.fingerprint.decision.judge import judge_of
+from fp.fingerprint.decision.likelihood import stands_at_bound
+from fp.fingerprint.decision.rows import Attribution, Detection
+from fp.fingerprint.model.evidence_map import EvidenceMap
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.fingerprint.model.windows import windows_across
 from fp.fingerprint.windows.combining import Whole, WindowJudge, weights_of, window_judge_of
 from fp.fingerprint.windows.fields import Fields, Weights, fields_of
-from fp.fingerprint.windows.maps import EvidenceMap, draw_map
+from fp.fingerprint.windows.maps import draw_map
+from fp.images.degradations import Degradation
+from fp.images.loading import LoadedImage
 
 
 class Options(Protocol):
-    """What is asked of windows; see `fp.fingerprint.examining.detection.DetectOptions`."""
+    """What is asked of windows; see `fp.fingerprint.detection.detection.DetectOptions`."""
 
     @property
     def rule(self) -> Rule:
@@ -281,7 +282,7 @@ def family_of_windows(bank: tuple[Fingerprint, ...], size: int | None) -> Family
     Returns
     -------
     Family
-        As `fp.fingerprint.deciding.family.family_of`.
+        As `fp.fingerprint.decision.family.family_of`.
     """
     gathered = Gathering()
     for fingerprint in bank:

@@ -10,26 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.fingerprint.estimators import Labels
-from fp.fingerprint.fitting.crossfit import Groups
-from fp.fingerprint.fitting.fusion import Fusion, fuse, newton
+from fp.fingerprint.learning.fusion import Fusion, fuse, newton
+from fp.fingerprint.model.windows import Search
 from fp.fingerprint.windows.fields import Fields
 from fp.fingerprint.windows.searching import (
     Mixture,
     Readings,
-    Search,
     chosen,
     mixed,
     mixtures,
     read,
     together,
 )
-
-Doubles = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Indices = NDArray[np.intp]
+from fp.system.arrays import Doubles, Flags, Indices
 
 _ROUNDS = 3
 
@@ -40,8 +34,8 @@ def learn_search(
     start: Fusion,
     starts: Mapping[int, Fusion],
     specific: Flags,
-    labels: Labels,
-    groups: Groups,
+    labels: Flags,
+    groups: Indices,
     dealt: Indices,
 ) -> Search:
     """Learn weights for windows of unknown phase, and calibrate them.
@@ -94,8 +88,8 @@ def learn_search(
 
 def _weights(
     readings: Readings,
-    labels: Labels,
-    groups: Groups,
+    labels: Flags,
+    groups: Indices,
     start: Fusion,
     used: Flags,
     specific: Flags,
@@ -114,7 +108,7 @@ def _weights(
     return found
 
 
-def _rescaled(readings: Readings, found: Fusion, taught: Labels) -> Fusion:
+def _rescaled(readings: Readings, found: Fusion, taught: Flags) -> Fusion:
     """Give weights the strength that their mixture has: maxima speak louder than they mean."""
     scale = [
         _slope(mixture.whole, taught)
@@ -125,7 +119,7 @@ def _rescaled(readings: Readings, found: Fusion, taught: Labels) -> Fusion:
     return Fusion(weights, np.array(offsets))
 
 
-def _slope(mixture: Doubles, taught: Labels) -> tuple[float, float]:
+def _slope(mixture: Doubles, taught: Flags) -> tuple[float, float]:
     """Calibrate a mixture; a slope that would turn it round is next to none."""
     weights, offset = newton(mixture.reshape(-1, 1), taught)
     if weights[0] > 0:

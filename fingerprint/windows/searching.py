@@ -12,14 +12,11 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.fingerprint.windows.fields import CELL, MOVING, Fields
+from fp.fingerprint.model.windows import CELL, Search
+from fp.fingerprint.windows.fields import MOVING, Fields
 from fp.fingerprint.windows.phases import PERIOD
-
-Doubles = NDArray[np.float64]
-Floats = NDArray[np.float32]
-Indices = NDArray[np.intp]
+from fp.system.arrays import Doubles, Flags, Floats, Indices
 
 OWN = 0.5
 """Weight of the lattice's own phase, the one that begins at the first pixel; the other half is
@@ -193,94 +190,43 @@ class Searched:
     phase: Indices
 
 
-@dataclass(frozen=True, eq=False)
-class Search:
-    """Calibration of windows of one size whose phase is searched.
+def search_image(search: Search, fields: Fields, size: int, step: int) -> Searched:
+    """Return what an image's windows say, and where their lattice lies.
 
     Parameters
     ----------
-    weights : ndarray of float32, shape (2, K)
-        Joins the scores of the parts at one phase: row 0 all of them, row 1 those that speak of
-        the generator alone.
-    offsets : ndarray of float64, shape (2,)
-        What is subtracted.
-    scale : ndarray of float64, shape (2, 2)
-        Of each row slope a >= 0 and offset b of the logistic regression on the mixture.
-    real : ndarray of float64, shape (n, rows, columns)
-        Held-out log odds (row 0) of the windows of each reference image of the calibration, half
-        overlapping: what is too high is held against them.
-    generated : ndarray of float64, shape (n, rows, columns)
-        The same of the generator's images with all phases alike: what is too low for the generator
-        wherever its lattice lies is held against them.
+    search : Search
+        Calibration of windows of this size.
+    fields : Fields
+        Sums over the image's cells, with those at other phases.
+    size, step : int
+        Side of the windows and distance of neighbours in pixels, multiples of 16.
 
-    Raises
-    ------
-    ValueError
-        If shapes do not fit each other or a value is not finite.
-
-    Notes
-    -----
-    With the parts' scores s_k at the lattice's own phase (0) and at each phase p of 8 x 8 pixels,
-    L_p = sum_k w_k s_k(p) - o, and the log odds of a window are
-    a log(exp(L_0) / 2 + (1 / 128) sum_p exp(L_p)) - b: half of the weight beforehand lies on the
-    lattice as the generator draws it, the other half on all phases alike. With all of it alike they
-    are a log(sum_p exp(L_p)) - b. `spectrum` does not move. What does not repeat every 8 pixels is
-    read at the lattice's own phase alone.
+    Returns
+    -------
+    Searched
+        What they say.
     """
+    cells, every = size // CELL, step // CELL
+    rows = (fields.energy.shape[0] - cells) // every + 1
+    found = []
+    for first in range(0, rows, _BAND):
+        last = min(rows, first + _BAND)
+        band = fields.rows(first * every, (last - 1) * every + cells)
+        found.append(_search_readings(search, read(band, size, step)))
+    odds, alike, phase = (
+        np.concatenate([getattr(each, name) for each in found], axis=-2)
+        for name in ("odds", "alike", "phase")
+    )
+    return Searched(odds, alike, phase)
 
-    weights: Floats
-    offsets: Doubles
-    scale: Doubles
-    real: Doubles
-    generated: Doubles
 
-    def __post_init__(self) -> None:
-        if self.weights.ndim != 2 or len(self.weights) != 2 or self.offsets.shape != (2,):
-            raise ValueError("the weights of a search are not (2, K)")
-        if self.scale.shape != (2, 2) or (self.scale[:, 0] < 0).any():
-            raise ValueError("the scale of a search is not (2, 2) with slopes of at least 0")
-        for scores in (self.real, self.generated):
-            if scores.ndim != 3 or scores.shape[1:] != self.real.shape[1:]:
-                raise ValueError("the searched scores do not fit each other")
-        for values in (self.weights, self.offsets, self.scale, self.real, self.generated):
-            if not np.isfinite(values).all():
-                raise ValueError("a score or weight of a search is not finite")
-
-    def of_image(self, fields: Fields, size: int, step: int) -> Searched:
-        """Give what an image's windows say, and where their lattice lies.
-
-        Parameters
-        ----------
-        fields : Fields
-            Sums over its cells, with those at other phases.
-        size, step : int
-            Side of the windows and distance of neighbours in pixels, multiples of 16.
-
-        Returns
-        -------
-        Searched
-            What they say.
-        """
-        cells, every = size // CELL, step // CELL
-        rows = (fields.energy.shape[0] - cells) // every + 1
-        found = []
-        for first in range(0, rows, _BAND):
-            last = min(rows, first + _BAND)
-            band = fields.rows(first * every, (last - 1) * every + cells)
-            found.append(self.of(read(band, size, step)))
-        odds, alike, phase = (
-            np.concatenate([getattr(each, name) for each in found], axis=-2)
-            for name in ("odds", "alike", "phase")
-        )
-        return Searched(odds, alike, phase)
-
-    def of(self, readings: Readings) -> Searched:
-        """Give what windows that were read say."""
-        whole, specific = mixtures(readings, self.weights, self.offsets)
-        (a, b), (c, d) = self.scale
-        phase = np.stack(np.divmod(np.maximum(whole.phase - 1, 0), PERIOD))
-        odds = np.stack([a * whole.whole - b, c * specific.whole - d])
-        return Searched(odds, a * whole.alike - b, phase)
+def _search_readings(search: Search, readings: Readings) -> Searched:
+    whole, specific = mixtures(readings, search.weights, search.offsets)
+    (a, b), (c, d) = search.scale
+    phase = np.stack(np.divmod(np.maximum(whole.phase - 1, 0), PERIOD))
+    odds = np.stack([a * whole.whole - b, c * specific.whole - d])
+    return Searched(odds, a * whole.alike - b, phase)
 
 
 def together(readings: Sequence[Readings]) -> Readings:
@@ -292,7 +238,7 @@ def together(readings: Sequence[Readings]) -> Readings:
     return Readings(np.stack([each.own for each in readings], axis=1), moved)
 
 
-def chosen(readings: Readings, images: Indices | NDArray[np.bool_]) -> Readings:
+def chosen(readings: Readings, images: Indices | Flags) -> Readings:
     """Take some of the images of `together`."""
     moved = {number: planes[:, :, images] for number, planes in readings.moved.items()}
     return replace(readings, own=readings.own[:, images], moved=moved)

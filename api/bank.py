@@ -1,0 +1,445 @@
+"""fp from Python, as pleasant as the command: fingerprints made, opened and asked.
+
+Paths are strings or `Path` objects. Settings are the fields of `ExtractOptions` and `DetectOptions`
+by name, so that what the command can do, a program can do.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fp.api.detections import (
+    Detections,
+    Pictures,
+    answers_of,
+    listed,
+    of_no_file,
+    paths_of,
+    pictures_of,
+)
+from fp.api.notebook import MOST_ROWS, register, show, show_audit, show_extraction, show_fingerprint
+from fp.audit.audit import audit
+from fp.audit.findings import Audit
+from fp.audit.measuring import Measure, measure_folder
+from fp.denoisers.cache import ResidualCache
+from fp.denoisers.population import require_folders
+from fp.fingerprint.decision.rows import Finding
+from fp.fingerprint.detection.banks import DEFAULT_MEMORY, WholeBank, check_bank
+from fp.fingerprint.detection.detection import DetectOptions
+from fp.fingerprint.detection.large_bank import LargeBank
+from fp.fingerprint.extraction.extraction import Extraction, ExtractOptions
+from fp.fingerprint.extraction.extraction import extract as extract_folders
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.fingerprint.store.bank import write_bank
+from fp.fingerprint.store.lazy import LazyBank
+from fp.images.loading import Limits
+from fp.runs.examination import (
+    Examiner,
+    bank_identity,
+    list_items,
+    open_for_examination,
+    worker_died,
+)
+from fp.system.errors import InputError, UsageError
+from fp.system.outputs import check_folder
+from fp.system.paths import display_path
+from fp.system.progress import Progress
+from fp.system.workers import run_in_order
+
+PathLike = str | os.PathLike[str]
+Options = TypeVar("Options", ExtractOptions, DetectOptions)
+
+
+def extract(
+    generated: PathLike,
+    real: PathLike,
+    name: str | None = None,
+    options: ExtractOptions | None = None,
+    cache: ResidualCache | PathLike | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    checkpoint: PathLike | None = None,
+    **settings: Any,
+) -> Extraction:
+    """Make a fingerprint from a folder of a generator's images and a folder of reference images.
+
+    Parameters
+    ----------
+    generated, real : str or Path
+        The two folders, searched recursively.
+    name : str, optional
+        Name of the generator; by default that of its folder.
+    options : ExtractOptions, optional
+        Parameters; by default those of ``fp extract``.
+    cache : ResidualCache, str or Path, optional
+        Where residuals are kept between runs; without one they are kept until the end of this one.
+    jobs : int
+        Number of processes; the result does not depend on it.
+    progress : callable, optional
+        Called with a stage, the number done and the total.
+    checkpoint : str or Path, optional
+        Where a long optimisation leaves what it resumes from.
+    **settings
+        Fields of `ExtractOptions` that differ from `options`, such as ``method="tile"``.
+
+    Returns
+    -------
+    Extraction
+        The fingerprint, the files that were not examined, and the audit of the two folders.
+
+    Raises
+    ------
+    InputError
+        If a class has too few images, the two folders share files, or a file changes meanwhile.
+    UsageError, DenoiserError
+        If the settings name something unknown.
+    """
+    generated, real = Path(generated), Path(real)
+    if "background" in settings:
+        given = settings["background"]
+        folders = (given,) if isinstance(given, str | os.PathLike) else given
+        settings["background"] = tuple(map(Path, folders))
+    chosen = with_settings(options or ExtractOptions(), settings)
+    if cache is not None and not isinstance(cache, ResidualCache):
+        check_folder(Path(cache), (generated, real, *chosen.background))
+        cache = ResidualCache(Path(cache))
+    return extract_folders(
+        generated,
+        real,
+        display_path(Path(generated.resolve().name)) if name is None else name,
+        chosen,
+        cache,
+        jobs,
+        progress,
+        None if checkpoint is None else Path(checkpoint),
+    )
+
+
+def audit_folders(
+    generated: PathLike,
+    real: PathLike,
+    *tests: PathLike,
+    limits: Limits | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Audit:
+    """Find differences between two folders of images that are not the generator.
+
+    Parameters
+    ----------
+    generated, real : str or Path
+        The two folders, searched recursively.
+    *tests : str or Path
+        Further folders in which copies of these images are looked for.
+    limits : Limits, optional
+        Sizes beyond which a file is refused.
+    jobs : int
+        Number of processes; the result does not depend on it.
+    progress : callable, optional
+        Called with a stage, the number done and the total.
+
+    Returns
+    -------
+    Audit
+        A finding for every code of docs/audit.md, the worst first.
+
+    Raises
+    ------
+    InputError
+        If a folder is missing or one of the first two holds no usable image.
+    """
+    folders = [Path(folder) for folder in (generated, real, *tests)]
+    require_folders(*folders[:2])
+    limits = limits or Limits()
+    measured = [
+        measure_folder(folder, Measure(folder, limits=limits), jobs, progress) for folder in folders
+    ]
+    for folder, found in zip(folders[:2], measured, strict=False):
+        if not found.images:
+            raise InputError(
+                f"{display_path(folder)} holds no usable image; name a folder of images."
+            )
+    return audit(measured[0], measured[1], measured[2:])
+
+
+class Bank:
+    """Fingerprints that images are tested against, in memory or in files.
+
+    Parameters
+    ----------
+    fingerprints : iterable of Fingerprint
+        At least one; their names differ.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or two have one name.
+    DenoiserError, FormatError
+        If a fingerprint cannot be used here.
+
+    Examples
+    --------
+    >>> from fp.fingerprint import Bank
+    >>> bank = Bank.open("generators.h5")  # doctest: +SKIP
+    >>> bank.detect("unknown/").counts  # doctest: +SKIP
+    """
+
+    def __init__(self, fingerprints: Iterable[Fingerprint]) -> None:
+        self._members: tuple[Fingerprint, ...] | LazyBank = tuple(fingerprints)
+        counted = Counter(fingerprint.name for fingerprint in self._members)
+        for name, count in counted.items():
+            if count > 1:
+                raise UsageError(f"Fingerprints named {name!r}: {count}; rename all but one.")
+        self._tester: WholeBank | LargeBank = WholeBank(self._members)
+        self._path: Path | None = None
+        self._memory = DEFAULT_MEMORY
+
+    @classmethod
+    def open(cls, path: PathLike, memory: int = DEFAULT_MEMORY) -> Bank:
+        """Open a file of fingerprints, or a folder of such files.
+
+        Parameters
+        ----------
+        path : str or Path
+            What ``fp extract``, ``fp bank add`` or `Bank.save` wrote.
+        memory : int
+            Bytes that it may hold in each process.
+
+        Returns
+        -------
+        Bank
+            The bank; a large one of method ``tile`` stays in its file.
+
+        Raises
+        ------
+        InputError, FormatError, IntegrityError
+            If it is missing, of another format, or damaged.
+        UsageError, DenoiserError
+            If it takes more memory, or a fingerprint cannot be used here.
+        """
+        found = cls.__new__(cls)
+        found._path, found._memory = Path(path), memory
+        found._tester = open_for_examination(found._path, bank_identity(found._path), memory)
+        if isinstance(found._tester, WholeBank):
+            found._members = tuple(found._tester.members)
+        else:
+            found._members = LazyBank(found._path, memory)
+        return found
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the fingerprints, in their order."""
+        if isinstance(self._members, LazyBank):
+            return tuple(member.name for member in self._members.members)
+        return tuple(fingerprint.name for fingerprint in self._members)
+
+    @property
+    def weak(self) -> tuple[str, ...]:
+        """Names of those that separate no better than label shuffles may."""
+        return self._tester.weak
+
+    def __len__(self) -> int:
+        """Give the number of fingerprints."""
+        return len(self._members)
+
+    def __iter__(self) -> Iterator[Fingerprint]:
+        """Give the fingerprints one by one."""
+        return iter(self._members)
+
+    def __getitem__(self, name: str) -> Fingerprint:
+        """Give the fingerprint of a name; `InputError` where there is none."""
+        try:
+            return self._members[self.names.index(name)]
+        except ValueError:
+            meant = _meant(name, self.names)
+            raise InputError(
+                f"There is no fingerprint named {name!r}; {meant or 'see .names'}."
+            ) from None
+
+    def detect(
+        self,
+        images: Pictures,
+        options: DetectOptions | None = None,
+        jobs: int = 1,
+        progress: Callable[[int, int], None] | None = None,
+        **settings: Any,
+    ) -> Detections:
+        """Test images against every fingerprint; nothing is written.
+
+        Parameters
+        ----------
+        images : str, Path, ndarray, or several of one kind
+            A file, a folder (searched recursively), 8-bit RGB pixels as uint8 of shape (H, W, 3),
+            an iterable of paths or of arrays, or a mapping from names to arrays.
+        options : DetectOptions, optional
+            Parameters; by default those of ``fp detect``.
+        jobs : int
+            Number of processes for files; the rows do not depend on it.
+        progress : callable, optional
+            Called with the number of images done and their total.
+        **settings
+            Fields of `DetectOptions` that differ from `options`, such as ``fpr=0.01``.
+
+        Returns
+        -------
+        Detections
+            A row for every image, also for one that could not be examined.
+
+        Raises
+        ------
+        InputError
+            If a path does not exist, or an array is no picture.
+        UsageError
+            If the rate is out of reach of the calibration, or a setting is unknown.
+        """
+        chosen = with_settings(options or DetectOptions(), settings)
+        check_bank(self._tester, chosen)
+        findings = []
+        found, total = self._findings(images, chosen, jobs)
+        for finding in found:
+            findings.append(finding)
+            if progress is not None:
+                progress(len(findings), total)
+        return answers_of(findings, self._tester, chosen)
+
+    def save(self, path: PathLike, *, overwrite: bool = False) -> None:
+        """Write all fingerprints into one file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+            File to write.
+        overwrite : bool
+            Replace an existing file.
+
+        Raises
+        ------
+        OutputError
+            If the file exists or cannot be written.
+        """
+        write_bank(Path(path), self, overwrite=overwrite)
+
+    def __repr__(self) -> str:
+        """Name a few of the fingerprints."""
+        shown = ", ".join(map(repr, self.names[:3])) + (", ..." if len(self) > 3 else "")
+        return f"<Bank of {len(self)}: {shown}>"
+
+    def _repr_html_(self) -> str:
+        return _show_bank(self)
+
+    def _findings(
+        self, images: Pictures, options: DetectOptions, jobs: int
+    ) -> tuple[Iterator[Finding], int]:
+        given = listed(images)
+        pictures = pictures_of(given)
+        if pictures is not None:
+            test = self._tester.examine
+            return (of_no_file(test(image, options)) for image in pictures), len(pictures)
+        items = list_items(paths_of(list(given)))
+
+        def of_files() -> Iterator[Finding]:
+            with tempfile.TemporaryDirectory(prefix="fp-bank-") as folder:
+                path = self._path
+                if path is None:
+                    # Only paths travel to other processes.
+                    path = Path(folder, "bank.h5")
+                    self.save(path)
+                task = Examiner(path, bank_identity(path), options, self._memory)
+                yield from run_in_order(task, items, worker_died, jobs)
+
+        return of_files(), len(items)
+
+
+def with_settings(options: Options, settings: dict[str, Any]) -> Options:
+    """Change options by name.
+
+    Parameters
+    ----------
+    options : ExtractOptions or DetectOptions
+        Parameters.
+    settings : dict
+        Their fields that shall differ.
+
+    Returns
+    -------
+    ExtractOptions or DetectOptions
+        New parameters.
+
+    Raises
+    ------
+    UsageError
+        If there is no such field, or a value is not possible.
+    """
+    known = tuple(field.name for field in fields(options))
+    for name in settings:
+        if name not in known:
+            meant = _meant(name, known)
+            raise UsageError(
+                f"There is no setting {name!r}; {meant or 'there are ' + ', '.join(known)}."
+            )
+    return replace(options, **settings)
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, list(known), 3)
+    return f"did you mean {' or '.join(map(repr, close))}" if close else ""
+
+
+def _show_bank(bank: Bank) -> str:
+    """Show the fingerprints of a bank."""
+    rows = []
+    for fingerprint, _ in zip(bank, range(MOST_ROWS), strict=False):
+        found = fingerprint.calibration
+        rows.append(
+            (
+                fingerprint.name,
+                fingerprint.method,
+                fingerprint.denoiser.name,
+                f"{found.generated.size} + {found.real.size}",
+                fingerprint.mu_g,
+                fingerprint.mu_r,
+            )
+        )
+    more = len(bank) - len(rows)
+    return show(
+        f"Bank, fingerprints: {len(bank)}",
+        None,
+        ("name", "method", "denoiser", "images", "mu_g", "mu_r"),
+        rows,
+        [f"... and {more} more fingerprints"] if more else [],
+    )
+
+
+def _detect(self: Fingerprint, images: Pictures, **settings: Any) -> Detections:
+    """Test images against this fingerprint alone; nothing is written.
+
+    Parameters
+    ----------
+    images : str, Path, ndarray, or several of one kind
+        As for `Bank.detect`.
+    **settings
+        The same arguments, such as ``fpr=0.01`` or ``jobs=2``.
+
+    Returns
+    -------
+    Detections
+        A row for every image.
+    """
+    return Bank([self]).detect(images, **settings)
+
+
+def _save(self: Fingerprint, path: PathLike, *, overwrite: bool = False) -> None:
+    """Write the fingerprint into a file, whole or not at all; as `Bank.save`."""
+    write_bank(Path(path), [self], overwrite=overwrite)
+
+
+register(Fingerprint, detect=_detect, save=_save, _repr_html_=show_fingerprint)
+register(Extraction, _repr_html_=show_extraction)
+register(Audit, _repr_html_=show_audit)

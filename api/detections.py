@@ -1,0 +1,231 @@
+"""What a program asks about, files or pixels, and the rows that it gets."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fp.api.notebook import register, show, show_detection
+from fp.fingerprint.decision.rows import Attribution, Detection, Finding
+from fp.fingerprint.detection.banks import Bank
+from fp.fingerprint.detection.detection import DetectOptions
+from fp.images.loading import LoadedImage
+from fp.runs.results import corrected, of_bank
+from fp.system.arrays import Pixels
+from fp.system.errors import InputError
+
+Picture = str | os.PathLike[str] | Pixels
+Pictures = Picture | Iterable[Picture] | Mapping[str, Pixels]
+
+
+@dataclass(frozen=True)
+class Detections:
+    """The rows of images that were tested together.
+
+    Parameters
+    ----------
+    findings : tuple of Finding
+        All rows of each image, in the order of the images.
+    options : DetectOptions
+        Parameters of the test.
+    certified : float or None
+        Upper bound (95 %) of the rate of false claims that the calibration certifies.
+    weak : tuple of str
+        Fingerprints that separate no better than label shuffles may.
+    """
+
+    findings: tuple[Finding, ...]
+    options: DetectOptions
+    certified: float | None = None
+    weak: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> tuple[Detection, ...]:
+        """A row for each image, as in ``detections.csv``."""
+        return tuple(finding.detection for finding in self.findings)
+
+    @property
+    def attributions(self) -> tuple[Attribution, ...]:
+        """A row for each image and fingerprint, as in ``attributions.csv``."""
+        return tuple(row for finding in self.findings for row in finding.attributions)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of images of each decision."""
+        return dict(sorted(Counter(row.decision for row in self.rows).items()))
+
+    def as_dicts(self) -> list[dict[str, Any]]:
+        """Give the rows as dicts of JSON types, such as a data frame is made of."""
+        return [row.as_dict() for row in self.rows]
+
+    def __len__(self) -> int:
+        """Give the number of images."""
+        return len(self.findings)
+
+    def __iter__(self) -> Iterator[Detection]:
+        """Give the row of each image."""
+        return iter(self.rows)
+
+    def __getitem__(self, index: int) -> Detection:
+        """Give the row of one image."""
+        return self.findings[index].detection
+
+    def __repr__(self) -> str:
+        """Count the decisions."""
+        told = ", ".join(f"{count} {decision}" for decision, count in self.counts.items())
+        return f"<Detections of {len(self)} images: {told or 'none'}>"
+
+    def _repr_html_(self) -> str:
+        return _show_detections(self)
+
+
+def answers_of(findings: Sequence[Finding], bank: Bank, options: DetectOptions) -> Detections:
+    """Join the rows of images, corrected over all of them where that was asked for.
+
+    Parameters
+    ----------
+    findings : sequence of Finding
+        All rows of each image.
+    bank : Bank
+        What they were tested against.
+    options : DetectOptions
+        Parameters.
+
+    Returns
+    -------
+    Detections
+        The rows.
+    """
+    if options.fdr is not None:
+        rates = corrected({"detection": finding.detection.as_dict()} for finding in findings)
+        findings = [
+            replace(finding, detection=_over_all(finding.detection, rates, options.fdr))
+            for finding in findings
+        ]
+    return Detections(tuple(findings), options, **of_bank(bank, options))
+
+
+def _over_all(row: Detection, rates: Mapping[str, float], fdr: float) -> Detection:
+    """Give a row as the tables of a run have it; a test compares the two."""
+    rate = rates.get(row.path)
+    row = replace(row, q_real=rate)
+    if row.decision != "supports_generator" or (rate is not None and rate <= fdr):
+        return row
+    reasons = (*row.reasons, "beyond_false_discovery_rate")
+    return replace(row, decision="inconclusive", reasons=reasons)
+
+
+def listed(images: Pictures) -> list[Picture] | dict[str, Pixels]:
+    """Give what somebody asks about as a list, or as a dict where it has names.
+
+    Parameters
+    ----------
+    images : str, Path, ndarray, or several
+        What was given; an iterator is used up.
+
+    Returns
+    -------
+    list or dict
+        Its members.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if isinstance(images, Mapping):
+        found: list[Picture] | dict[str, Pixels] = dict(images)
+    elif isinstance(images, str | os.PathLike | np.ndarray):
+        found = [images]
+    else:
+        found = list(images)
+    if not found:
+        raise InputError("There is no image; name files, folders or arrays of pixels.")
+    return found
+
+
+def paths_of(images: Sequence[Picture]) -> list[Path]:
+    """Give the paths that somebody asks about; `InputError` where something is no path."""
+    paths = []
+    for image in images:
+        if not isinstance(image, str | os.PathLike):
+            raise InputError(
+                f"{type(image).__name__} is no path beside other paths; ask about files and about "
+                "arrays of pixels one after the other."
+            )
+        paths.append(Path(image))
+    return paths
+
+
+def pictures_of(images: Sequence[Picture] | Mapping[str, Pixels]) -> list[LoadedImage] | None:
+    """Give the pictures that somebody has in memory; None where the first is no array.
+
+    Parameters
+    ----------
+    images : sequence or mapping of ndarray
+        Pixels; a mapping names them.
+
+    Returns
+    -------
+    list of LoadedImage, or None
+        Pictures that no file holds.
+
+    Raises
+    ------
+    InputError
+        If one is not 8-bit RGB; nothing is converted in silence.
+    """
+    if isinstance(images, Mapping):
+        return [_pictured(name, pixels) for name, pixels in images.items()]
+    if not isinstance(images[0], np.ndarray):
+        return None
+    return [_pictured(f"array {index}", pixels) for index, pixels in enumerate(images)]
+
+
+def of_no_file(finding: Finding) -> Finding:
+    """Give the rows of pixels that no file held."""
+    row = replace(finding.detection, sha256=None, format=None, mode=None)
+    return replace(finding, detection=row)
+
+
+def _pictured(name: str, pixels: Any) -> LoadedImage:
+    if (
+        not isinstance(pixels, np.ndarray)
+        or pixels.dtype != np.uint8
+        or pixels.ndim != 3
+        or pixels.shape[2] != 3
+    ):
+        told = (
+            f"{pixels.dtype} of shape {pixels.shape}"
+            if isinstance(pixels, np.ndarray)
+            else type(pixels).__name__
+        )
+        raise InputError(
+            f"The picture {name!r} is {told}; give 8-bit RGB, uint8 of shape (height, width, 3)."
+        )
+    return LoadedImage(Path(name), "", "", "", (), None, pixels)
+
+
+_SHORT = ("path", "decision", "fingerprint", "score", "p_bank", "p_generated", "log10_lr")
+
+
+def _show_detections(found: Detections) -> str:
+    """Show the rows of images, with the rate that the decisions keep."""
+    facts: dict[str, Any] = dict(found.counts)
+    if found.options.rule == "conformal":
+        facts["rate asked for"] = found.options.fpr
+        facts["rate certified (95 %)"] = found.certified
+    rows = [
+        (*(getattr(row, name) for name in _SHORT), row.message or row.reasons) for row in found.rows
+    ]
+    notes = [f"{name} separates no better than label shuffles may" for name in found.weak]
+    return show(f"Images: {len(found)}", facts, (*_SHORT, "reasons"), rows, notes)
+
+
+register(Detection, _repr_html_=show_detection)

@@ -1,0 +1,156 @@
+"""Do two folders differ in more than their origin? Confounds between the classes, found and named.
+
+docs/audit.md says what is measured, what each code means and by which rule it is how severe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from fp.audit.checks import compare_classes
+from fp.audit.copies import copies
+from fp.audit.findings import CODES, SEVERITIES, Audit, Finding
+from fp.audit.measuring import Folder, Measure, Properties, measure_folder
+from fp.audit.mixture import FEWEST, MOST, Split, two_clusters
+from fp.system.progress import Progress
+
+__all__ = ["FEW", "audit", "audit_folders"]
+
+FEW = 32
+"""Images of a class below which an audit says that it may have overlooked something."""
+
+_SMALLEST_CLUSTER = 0.05
+_ALPHA_SPLIT = 0.02  # of a test of its own, which is not corrected with the comparisons
+
+
+def audit_folders(
+    generated: Path,
+    real: Path,
+    tests: Sequence[Path] = (),
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Audit:
+    """Measure two folders and audit them.
+
+    Parameters
+    ----------
+    generated, real : Path
+        The two folders, searched recursively.
+    tests : sequence of Path
+        Further folders, such as test images, in which copies of these are looked for.
+    jobs : int
+        Number of processes; the result does not depend on it.
+    progress : callable, optional
+        Called with a stage, the number done and the total.
+
+    Returns
+    -------
+    Audit
+        What was found.
+
+    Raises
+    ------
+    InputError
+        If a folder does not exist.
+    """
+    measured = [
+        measure_folder(folder, Measure(folder), jobs, progress)
+        for folder in (generated, real, *tests)
+    ]
+    return audit(measured[0], measured[1], measured[2:])
+
+
+def audit(
+    generated: Folder, real: Folder, tests: Sequence[Folder] = (), prepared: str = "none"
+) -> Audit:
+    """Look for confounds between two measured folders.
+
+    Parameters
+    ----------
+    generated, real : Folder
+        The measured classes.
+    tests : sequence of Folder
+        Further measured folders.
+    prepared : str
+        What both classes went through alike before their pixels were measured.
+
+    Returns
+    -------
+    Audit
+        A finding for every code that could be checked, the worst first.
+    """
+    # One thread: the same sums have the same bits on every machine.
+    with threadpool_limits(1):
+        split = _split(generated.images)
+        findings = compare_classes(generated.images, real.images, prepared)
+    if split is not None:
+        findings.append(_mixture(generated.images, split))
+    further = [image for folder in tests for image in folder.images]
+    findings += copies(generated.images, real.images, further if tests else None)
+    findings.append(_few(len(generated.images), len(real.images)))
+    order = list(CODES)
+    findings.sort(key=lambda f: (-SEVERITIES.index(f.severity), order.index(f.code)))
+    skipped = tuple(file for folder in (generated, real, *tests) for file in folder.skipped)
+    return Audit(tuple(findings), len(generated.images), len(real.images), skipped)
+
+
+def _tiled(images: Sequence[Properties]) -> list[Properties]:
+    """Give the images whose tiles are tested, spread evenly over the order of their hashes."""
+    tiled = [image for image in images if image.tile is not None]
+    if len(tiled) <= MOST:
+        return tiled
+    return [tiled[k * len(tiled) // MOST] for k in range(MOST)]
+
+
+def _split(images: Sequence[Properties]) -> Split | None:
+    tiles = [image.tile for image in _tiled(images)]
+    if len(tiles) < FEWEST:
+        return None
+    return two_clusters(np.array(tiles, dtype=np.float64))
+
+
+def _mixture(images: Sequence[Properties], split: Split) -> Finding:
+    code = CODES["mixed_generators"]
+    found = split.p <= _ALPHA_SPLIT and split.smaller >= _SMALLEST_CLUSTER
+    tested = zip(_tiled(images), split.members, strict=True)
+    members = [image for image, inside in tested if inside]
+    words = (
+        f"their residuals fall into two clusters, of {split.smaller:.0%} and "
+        f"{1 - split.smaller:.0%} of the images"
+        if found
+        else "their residuals form one cluster"
+    )
+    return Finding(
+        code="mixed_generators",
+        severity=code.cap if found else "none",
+        sentence=f"{code.label[0].upper()}{code.label[1:]}: {words} "
+        f"(dip {split.statistic:.3f}, p = {split.p:.3f}).",
+        measure="dip",
+        value=split.statistic,
+        p=split.p,
+        advice=code.advice if found else "",
+        examples=_examples(members) if found else (),
+    )
+
+
+def _examples(images: Sequence[Properties]) -> tuple[str, ...]:
+    return tuple(sorted(str(image.row()["path"]) for image in images)[:3])
+
+
+def _few(n_generated: int, n_real: int) -> Finding:
+    code = CODES["few_images"]
+    fewest = min(n_generated, n_real)
+    found = fewest < FEW
+    return Finding(
+        code="few_images",
+        severity=code.cap if found else "none",
+        sentence=f"The number of images: {n_generated} generated and {n_real} real.",
+        measure="images",
+        value=float(fewest),
+        p=None,
+        advice=code.advice if found else "",
+    )

@@ -1,0 +1,218 @@
+"""What an audit can find: a closed list of codes, and the rule from a figure to a severity."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from fp.denoisers.population import Skipped
+
+Severity = Literal["none", "note", "warning", "serious"]
+
+SEVERITIES: tuple[Severity, ...] = ("none", "note", "warning", "serious")
+"""From harmless to worst."""
+
+ALPHA = 0.05
+"""Largest p-value, corrected over all properties, of a difference that is more than chance."""
+
+LEAST_AREA = {"note": 0.55, "warning": 0.60, "serious": 0.75}
+"""Severity by the lower end of the 95 % interval of the area under the ROC curve."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """A kind of finding.
+
+    Parameters
+    ----------
+    label : str
+        The property in words.
+    cap : {"note", "warning", "serious"}
+        The worst severity that it can have.
+    advice : str
+        What to do.
+    """
+
+    label: str
+    cap: Severity
+    advice: str
+
+
+_MATCH = (
+    "get both classes as they left generator and camera, or extract with --match, which "
+    "re-encodes both alike"
+)
+_SAME_WAY = "take both classes from sources that store their pictures in the same way"
+_SIZE = "give both classes the size at which the generator drew, cropped and not resized"
+_CONTENT = "choose reference images with the same kind of content, or read it as content"
+_COPIES = "remove the copies"
+
+CODES: dict[str, Code] = {
+    "format": Code("the file format", "note", _SAME_WAY),
+    "compression": Code("the compression", "serious", _MATCH),
+    "jpeg_quality": Code("the JPEG quality", "serious", _MATCH),
+    "chroma_subsampling": Code("the chroma subsampling of JPEGs", "warning", _MATCH),
+    "jpeg_grid": Code("a JPEG grid in the decoded pixels", "serious", _MATCH),
+    "grid_phase": Code(
+        "the phase of the JPEG grid",
+        "warning",
+        "use pictures that were not cropped after they were compressed",
+    ),
+    "size": Code("the size", "warning", _SIZE),
+    "aspect_ratio": Code("the aspect ratio", "note", _SIZE),
+    "resampling": Code("a trace of resampling", "serious", _SIZE),
+    "resampling_period": Code("the period of resampling", "warning", _SIZE),
+    "colour_mode": Code("the stored pixel type", "warning", _SAME_WAY),
+    "bit_depth": Code("the bits a sample", "warning", _SAME_WAY),
+    "alpha": Code("an alpha channel", "warning", _SAME_WAY),
+    "grey": Code("pictures without colour", "serious", "leave out pictures without colour"),
+    "icc_profile": Code("a colour profile", "note", _SAME_WAY),
+    "exif": Code("EXIF metadata", "note", "nothing: metadata are not looked at"),
+    "brightness": Code("the brightness", "note", _CONTENT),
+    "sharpness": Code("the fine detail", "note", _CONTENT),
+    "clipping": Code("the share of clipped samples", "note", _CONTENT),
+    "colourfulness": Code("the colourfulness", "note", _CONTENT),
+    "duplicates_within": Code("the same pixels twice in a class", "warning", _COPIES),
+    "duplicates_across": Code("the same pixels in both classes", "serious", _COPIES),
+    "duplicates_test": Code("pixels of the training in a further folder", "serious", _COPIES),
+    "near_duplicates_within": Code(
+        "look-alikes in a class",
+        "note",
+        "give pictures of one origin the same file name (without its suffix), which keeps them "
+        "together in every split",
+    ),
+    "near_duplicates_across": Code(
+        "look-alikes in both classes",
+        "warning",
+        "give both pictures of a pair the same file name (without its suffix), which keeps them "
+        "together in every split, or remove them",
+    ),
+    "near_duplicates_test": Code(
+        "look-alikes of the training in a further folder",
+        "warning",
+        "remove them from the further folder",
+    ),
+    "mixed_generators": Code(
+        "more than one generator among the generated images",
+        "warning",
+        "split the folder by generator and extract a fingerprint of each",
+    ),
+    "few_images": Code(
+        "the number of images",
+        "note",
+        "give at least 32 images of each class: with fewer, a difference can pass unseen",
+    ),
+}
+"""Every code; docs/audit.md explains each, and a test holds the page to this list."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one property.
+
+    Parameters
+    ----------
+    code : str
+        Key of `CODES`.
+    severity : {"none", "note", "warning", "serious"}
+        How badly it confounds; "none" where nothing was found.
+    sentence : str
+        The finding in words and numbers, without names of files.
+    measure : str
+        What `value` is: ``"AUC"``, ``"images"`` or ``"dip"``.
+    value : float
+        The figure.
+    p : float or None
+        p-value, corrected over all properties that were compared (Benjamini-Hochberg).
+    advice : str
+        What to do.
+    examples : tuple of str
+        Up to three files, or pairs of files, that show it.
+    low, high : float or None
+        95 % interval of the figure, where it has one.
+    """
+
+    code: str
+    severity: Severity
+    sentence: str
+    measure: str
+    value: float
+    p: float | None
+    advice: str
+    examples: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the finding as a dict of JSON types."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found.
+
+    Parameters
+    ----------
+    findings : tuple of Finding
+        One for every code that could be checked, the worst first.
+    n_generated, n_real : int
+        Number of images that were measured.
+    skipped : tuple of Skipped
+        Files that were not.
+    """
+
+    findings: tuple[Finding, ...]
+    n_generated: int
+    n_real: int
+    skipped: tuple[Skipped, ...]
+
+    def at_least(self, severity: Severity) -> tuple[Finding, ...]:
+        """Give the findings that are as bad as this or worse.
+
+        Parameters
+        ----------
+        severity : {"none", "note", "warning", "serious"}
+            The mildest that counts.
+
+        Returns
+        -------
+        tuple of Finding
+            The worst first.
+        """
+        least = SEVERITIES.index(severity)
+        return tuple(f for f in self.findings if SEVERITIES.index(f.severity) >= least)
+
+    def summary(self) -> list[dict[str, str]]:
+        """Give code, severity and sentence of what was found; it names no file."""
+        return [
+            {"code": f.code, "severity": f.severity, "sentence": f.sentence}
+            for f in self.at_least("note")
+        ]
+
+
+def severity_of(low: float, p: float, cap: Severity) -> Severity:
+    """Give the severity of a difference between the classes.
+
+    Parameters
+    ----------
+    low : float
+        Lower end of the 95 % interval of the area under the ROC curve, at least 1/2 for a
+        difference.
+    p : float
+        Corrected p-value.
+    cap : {"note", "warning", "serious"}
+        The worst that the property can have.
+
+    Returns
+    -------
+    str
+        "none" where p exceeds `ALPHA`; else the worst severity whose `LEAST_AREA` the lower end
+        exceeds, and no worse than the cap.
+    """
+    if p > ALPHA:
+        return "none"
+    reached = max(
+        (SEVERITIES.index(name) for name in SEVERITIES[1:] if low > LEAST_AREA[name]), default=0
+    )
+    return SEVERITIES[min(reached, SEVERITIES.index(cap))]

@@ -1,0 +1,300 @@
+"""The properties of every image of a folder, measured in one pass."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fp.audit.duplicates import Look, look_of
+from fp.audit.mixture import tile_of
+from fp.audit.traces import resampling_trace
+from fp.denoisers import registry
+from fp.denoisers.population import Skipped
+from fp.denoisers.residual import DenoiserIdentity, Residual
+from fp.images.container import Container
+from fp.images.crop import CropRule
+from fp.images.degradations import Degradation
+from fp.images.jpeg_grid import jpeg_grid, luminance_window, window_of
+from fp.images.loading import (
+    Limits,
+    LoadedImage,
+    display_path,
+    find_images,
+    load_with_container,
+)
+from fp.system.arrays import Floats, Pixels
+from fp.system.errors import ImageError
+from fp.system.progress import Progress
+from fp.system.workers import run_in_order, with_one_thread
+
+RESIDUALS = "wavelet"
+"""Denoiser of the test for several generators: a few milliseconds an image, no network."""
+
+_SIDE = 256  # longest side of the part whose residual is folded
+
+
+@dataclass(frozen=True, eq=False)
+class Properties:
+    """What was measured of one image.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    sha256, pixels_sha256 : str
+        Hash of the file, and of its size and decoded pixels.
+    format : str
+        Format by content.
+    container : Container
+        How it is stored.
+    mode : str
+        Pillow's name of the stored pixel type.
+    width, height : int
+        Size in pixels as stored.
+    grey : bool
+        Whether all pixels have three equal channels.
+    grid_strength : float
+        Strength of a JPEG grid in the pixels, in [0, 1]; see `fp.audit.traces`.
+    grid_row, grid_column : int or None
+        Phase of the grid, 0 to 7; None where there is none.
+    resampling_strength : float
+        Strength of the strongest period of interpolation.
+    resampling_frequency : float
+        Its frequency in cycles a pixel.
+    resampled : bool
+        Whether that is more than picture content gives.
+    brightness : float
+        Mean luminance, in [0, 255].
+    sharpness : float
+        log10 of the mean square of the luminance's Laplacian, plus 0.01.
+    clipped : float
+        Share of samples that are 0 or 255.
+    colourfulness : float
+        Mean distance of a pixel's largest and smallest channel, in [0, 255].
+    look : Look
+        What it looks like.
+    tile : ndarray of float32, shape (768,), or None
+        The folded residual; None where there is none.
+    """
+
+    path: Path
+    sha256: str
+    pixels_sha256: str
+    format: str
+    container: Container
+    mode: str
+    width: int
+    height: int
+    grey: bool
+    grid_strength: float
+    grid_row: int | None
+    grid_column: int | None
+    resampling_strength: float
+    resampling_frequency: float
+    resampled: bool
+    brightness: float
+    sharpness: float
+    clipped: float
+    colourfulness: float
+    look: Look
+    tile: Floats | None
+
+    def row(self) -> dict[str, Any]:
+        """Give what a table holds: JSON types, without thumbnail and tile."""
+        row: dict[str, Any] = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name == "path":
+                row["path"] = display_path(value)
+            elif item.name == "container":
+                row |= {part.name: getattr(value, part.name) for part in fields(value)}
+            elif item.name == "look":
+                row["dhash"] = f"{value.dhash:016x}"
+            elif item.name != "tile":
+                row[item.name] = round(value, 6) if isinstance(value, float) else value
+        return row
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The measured images of one folder.
+
+    Parameters
+    ----------
+    images : tuple of Properties
+        In the order of their hashes, so that names and order of the files change nothing.
+    skipped : tuple of Skipped
+        Files that were not measured.
+    """
+
+    images: tuple[Properties, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+
+@dataclass(frozen=True)
+class Measure:
+    """The measurement of one file; small, so that it travels to workers.
+
+    Parameters
+    ----------
+    root : Path
+        The input folder, out of which no link may lead.
+    crop : CropRule, optional
+        The part whose pixels are measured; an image that it does not fit is not measured.
+    preparation : str
+        What that part goes through first, the text of a `Degradation`.
+    limits : Limits
+        Sizes beyond which a file is refused.
+    """
+
+    root: Path
+    crop: CropRule | None = None
+    preparation: str = "none"
+    limits: Limits = field(default_factory=Limits)
+
+    def __call__(self, path: Path) -> Properties | Skipped:
+        """Measure one file, or say why not."""
+        try:
+            image, stored = load_with_container(path, self.root, self.limits)
+            part = image.rgb_hwc if self.crop is None else self.crop.apply(image.rgb_hwc)
+        except ImageError as error:
+            return Skipped(path, error.reason, str(error))
+        return measure_part(image, stored, Degradation(self.preparation).apply(part))
+
+
+def measure_folder(
+    folder: Path,
+    measure: Measure,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Folder:
+    """Measure every file of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Searched recursively; never written to.
+    measure : Measure
+        What is measured.
+    jobs : int
+        Number of processes; the result does not depend on it.
+    progress : callable, optional
+        Called with a stage, the number done and the total.
+
+    Returns
+    -------
+    Folder
+        The images, and what was skipped.
+
+    Raises
+    ------
+    InputError
+        If the folder does not exist.
+    """
+    paths = find_images([folder])
+    images: list[Properties] = []
+    skipped: list[Skipped] = []
+    stage = f"audit of {display_path(folder)}"
+    results = run_in_order(measure, paths, _worker_died, jobs, seconds=measure.limits.seconds)
+    for done, result in enumerate(results, start=1):
+        if isinstance(result, Properties):
+            images.append(result)
+        else:
+            skipped.append(result)
+        if progress is not None:
+            progress(stage, done, len(paths))
+    images.sort(key=lambda image: (image.sha256, image.path.as_posix()))
+    return Folder(tuple(images), tuple(skipped))
+
+
+def _worker_died(path: Path) -> Skipped:
+    message = f"{display_path(path)} ended the process that measured it."
+    return Skipped(path, "worker_died", message)
+
+
+@lru_cache(maxsize=1)
+def _residual() -> Residual:
+    return with_one_thread(registry.get(RESIDUALS))
+
+
+def measure_part(
+    image: LoadedImage,
+    stored: Container,
+    part: Pixels,
+    known: tuple[DenoiserIdentity, Floats] | None = None,
+) -> Properties:
+    """Measure an image that is in memory.
+
+    Parameters
+    ----------
+    image : LoadedImage
+        The whole image.
+    stored : Container
+        How it is stored.
+    part : ndarray of uint8, shape (H, W, 3)
+        The part whose pixels are measured, as it was prepared.
+    known : tuple of DenoiserIdentity and ndarray of float32, shape (3, H, W), optional
+        Residual of the part by some denoiser; taken where the audit would compute the same.
+
+    Returns
+    -------
+    Properties
+        What was measured.
+    """
+    luminance = luminance_window(part)
+    grid, period = jpeg_grid(luminance), resampling_trace(luminance)
+    middle = luminance[1:-1, 1:-1]
+    around = luminance[:-2, 1:-1] + luminance[2:, 1:-1] + luminance[1:-1, :-2] + luminance[1:-1, 2:]
+    laplacian = 4 * middle - around if middle.size else np.zeros(1, np.float32)
+    channels, window = image.rgb_hwc, window_of(part)
+    red, green, blue = (window[..., channel] for channel in range(3))
+    largest = np.maximum(np.maximum(red, green), blue)
+    smallest = np.minimum(np.minimum(red, green), blue)
+    return Properties(
+        path=image.path,
+        sha256=image.sha256,
+        pixels_sha256=_pixels_hash(channels),
+        format=image.format,
+        container=stored,
+        mode=image.mode,
+        width=image.width,
+        height=image.height,
+        grey=_is_grey(window) and _is_grey(channels),
+        grid_strength=grid.strength,
+        grid_row=grid.row if grid.present else None,
+        grid_column=grid.column if grid.present else None,
+        resampling_strength=period.strength,
+        resampling_frequency=period.frequency,
+        resampled=period.present,
+        brightness=float(luminance.mean()),
+        sharpness=float(np.log10(np.square(laplacian).mean() + 0.01)),
+        clipped=float(((window == 0) | (window == 255)).mean()),
+        colourfulness=float((largest - smallest).mean()),
+        look=look_of(channels),
+        tile=_tile(part, known),
+    )
+
+
+def _tile(part: Pixels, known: tuple[DenoiserIdentity, Floats] | None) -> Floats | None:
+    height, width = part.shape[:2]
+    if min(height, width) < 32:
+        return None
+    if known is not None and max(height, width) <= _SIDE and known[0] == _residual().identity:
+        return tile_of(known[1])
+    # From the first pixel, so that a lattice has one phase in all images.
+    return tile_of(_residual()(np.ascontiguousarray(part[:_SIDE, :_SIDE])))
+
+
+def _is_grey(image_hwc: Pixels) -> bool:
+    return bool((image_hwc == image_hwc[..., :1]).all())
+
+
+def _pixels_hash(image_hwc: Pixels) -> str:
+    digest = hashlib.sha256(f"{image_hwc.shape}".encode())
+    digest.update(np.ascontiguousarray(image_hwc).data)
+    return digest.hexdigest()

@@ -1,0 +1,82 @@
+"""The trace of resampling in decoded pixels, looked for in one window of the luminance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.fft import rfft
+from scipy.ndimage import median_filter
+
+from fp.system.arrays import Doubles, Floats
+
+RESAMPLING_STRENGTH = 30.0
+"""Least strength of a periodic trace; see `resampling_trace`."""
+
+_BINS = 512
+_LOWEST = 0.06  # below it the picture itself has periods
+_BESIDE = 0.012  # bins this near to a multiple of 1/8 may be a JPEG grid or a generator's lattice
+
+
+@dataclass(frozen=True)
+class Periodicity:
+    """The strongest period in how predictable pixels are.
+
+    Parameters
+    ----------
+    strength : float
+        Power of the peak over the median of its surroundings.
+    frequency : float
+        Cycles a pixel, in (0, 1/2).
+    present : bool
+        Whether the strength is more than picture content gives.
+    """
+
+    strength: float
+    frequency: float
+    present: bool
+
+
+def resampling_trace(luminance: Floats) -> Periodicity:
+    """Look for the periodic predictability that interpolation leaves.
+
+    Parameters
+    ----------
+    luminance : ndarray of float32, shape (H, W)
+        In [0, 255].
+
+    Returns
+    -------
+    Periodicity
+        The strongest period that is neither a JPEG grid nor a generator's lattice of 2, 4 or 8
+        pixels; strength 0 where the picture is smaller than 64 x 64 pixels.
+
+    Notes
+    -----
+    The mean magnitude of second differences along rows and columns has the period of the sampling
+    positions (Gallagher 2005, doi 10.1109/CRV.2005.33; Mahdian and Saic 2008,
+    doi 10.1109/TIFS.2004.924603): enlarging by f > 1 leaves a peak at the frequency 1/f, folded
+    into [0, 1/2].
+    """
+    if min(luminance.shape) < 64:
+        return Periodicity(0.0, 0.0, False)
+    power = _profile_power(luminance, 0) + _profile_power(luminance, 1)
+    frequency = np.arange(power.size) / _BINS
+    surroundings = median_filter(power, size=41, mode="reflect")
+    off_lattice = np.abs(frequency * 8 - np.round(frequency * 8)) / 8 >= _BESIDE
+    usable = (frequency > _LOWEST) & off_lattice
+    ratio = np.where(usable, power / np.maximum(surroundings, 1e-12), 0.0)
+    peak = int(ratio.argmax())
+    strength = float(ratio[peak])
+    return Periodicity(strength, float(frequency[peak]), strength > RESAMPLING_STRENGTH)
+
+
+def _profile_power(luminance: Floats, axis: int) -> Doubles:
+    change = np.abs(np.diff(luminance, 2, axis=axis)).astype(np.float64)
+    # Edges of the picture are large and not periodic: what exceeds the ninth decile is cut.
+    change = np.minimum(change, np.quantile(change, 0.9))
+    profile = np.log(change.mean(axis=1 - axis) + 0.05)
+    smooth = np.convolve(np.pad(profile, 8, mode="reflect"), np.full(17, 1 / 17), mode="valid")
+    taper = np.hanning(profile.size)
+    power = np.square(np.abs(rfft((profile - smooth) * taper, _BINS)))
+    return np.asarray(power / np.square(taper).sum())

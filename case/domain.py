@@ -1,0 +1,142 @@
+"""What a report says of a fingerprint: its domain of validity, and how far its evidence reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fp.case.escaping import plain
+from fp.case.verbal import rounded, words
+from fp.case.wording import WITHHELD
+from fp.fingerprint.conditions.describing import describe
+from fp.fingerprint.decision.decision import REASONS
+from fp.fingerprint.decision.judge import judge_of
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.runs.journal import Row
+
+_LOSSLESS = frozenset({"PNG", "BMP", "TIFF"})
+_MAY_BE_LOSSLESS = _LOSSLESS | {"WEBP"}
+
+
+def domain(member: Fingerprint) -> Iterator[str]:
+    """Say for what images a fingerprint speaks, and how far.
+
+    Parameters
+    ----------
+    member : Fingerprint
+        The fingerprint.
+
+    Yields
+    ------
+    str
+        A line of Markdown without its end.
+    """
+    ratio, found = judge_of(member).ratio, member.calibration
+    sizes = ", ".join(f"{plain(size)} ({n})" for size, n in list(member.native_sizes.items())[:8])
+    kinds = ", ".join(f"{plain(kind)} ({n})" for kind, n in list(member.formats.items())[:8])
+    yield f"**{plain(member.name)}** (`{plain(member.method)}`)"
+    yield ""
+    yield (
+        f"* Calibrated on {found.generated.size} images of the generator and {found.real.size} "
+        f"reference images. No conformal p-value is below {1 / (found.real.size + 1):.2g}."
+    )
+    yield (
+        f"* Likelihood ratios reach from 1/{rounded(ratio.lower)} to {rounded(ratio.upper)}: at "
+        f"most {_most(ratio.upper)} for h2, and at most {_most(ratio.lower)} for h1."
+    )
+    yield f"* Valid for images of the sizes {sizes or 'not stated'}; formats seen: {kinds or '-'}."
+    yield (
+        f"* Examined part: {member.crop.width} x {member.crop.height} pixels, "
+        f"{member.crop.anchor}; preparation: {plain(member.preparation)}."
+    )
+    yield from _beyond(member)
+    foreign = member.parameters.get("specificity", {}).get("foreign", [])
+    for claims in foreign:
+        yield (
+            f"* Specificity: it claimed {claims['claimed']} of {claims['images']} images of "
+            f"{plain(claims['name'])}."
+        )
+    if not foreign:
+        yield "* Specificity against other generators was not measured."
+    yield from _audited(member)
+    if judge_of(member).weak:
+        yield (
+            "* It separates no better than shuffled labels may. No support is expressed on its "
+            "ground."
+        )
+    yield ""
+
+
+def _beyond(member: Fingerprint) -> Iterator[str]:
+    """Say what a fingerprint is calibrated for beside images as the generator drew them."""
+    if member.windows is not None:
+        sides = ", ".join(str(each.size) for each in member.windows.sizes)
+        yield f"* Windows of {sides} pixels are calibrated."
+    if member.conditions is None:
+        return
+    found = describe(member)
+    told = ", ".join(f"`{each.condition}`" for each in found)
+    yield (
+        f"* It has experts for images in the conditions {told}, also cropped or resampled, each "
+        "with a calibration and bounds of its own. What is in no such condition lies outside of "
+        "its domain."
+    )
+    if hidden := [f"`{each.condition}`" for each in found if each.hidden]:
+        yield f"* In the conditions {', '.join(hidden)} it separates nothing."
+
+
+def _audited(member: Fingerprint) -> Iterator[str]:
+    """Say in what else the two folders differed that the fingerprint was learned from."""
+    found = member.parameters.get("audit")
+    if not isinstance(found, list):
+        yield "* Its two folders of images were not audited for differences beside their origin."
+        return
+    worse = [each for each in found if each["severity"] in ("warning", "serious")]
+    for each in worse:
+        yield (
+            f"* The audit of its two folders of images found ({plain(each['severity'])}): "
+            f"{plain(each['sentence'])} The fingerprint may owe a part of its separation to that."
+        )
+    if not worse:
+        yield "* The audit of its two folders of images gave no warning."
+
+
+def _most(log10_lr: float) -> str:
+    told = words(log10_lr)
+    return "no support" if told == "no more" else f"{told} support"
+
+
+def outside(row: Row, member: Fingerprint) -> list[str]:
+    """Say why a ratio would speak about images that the calibration knows nothing of.
+
+    Parameters
+    ----------
+    row : dict
+        The row of an examined image.
+    member : Fingerprint
+        The fingerprint that its figures belong to.
+
+    Returns
+    -------
+    list of str
+        Reasons, each the end of a sentence; empty where the image lies in the domain.
+    """
+    found = [REASONS[reason] for reason in row["reasons"] if reason in WITHHELD]
+    size = f"{row['width']}x{row['height']}"
+    # What came of another size or coding with the fingerprint's experts was calibrated for that.
+    if row.get("condition") is not None:
+        return found
+    if member.native_sizes and size not in member.native_sizes:
+        found.append(f"the image has {size} pixels, a size outside the fingerprint's domain")
+    if member.preparation == "none" and _coded_otherwise(row["format"], set(member.formats)):
+        found.append(
+            f"the image is stored as {plain(row['format'])}, a coding outside the fingerprint's "
+            "domain"
+        )
+    return found
+
+
+def _coded_otherwise(kind: str, seen: set[str]) -> bool:
+    """Say whether the coding may have changed pixels as that of no calibration image did."""
+    if not seen or kind in seen or (kind == "MPO" and "JPEG" in seen):
+        return False
+    return not (kind in _LOSSLESS and seen & _MAY_BE_LOSSLESS)

@@ -1,0 +1,236 @@
+"""A case: a folder with its log, its exhibits, the banks it used and its runs.
+
+Every file of it is named in the log by its hash. A command that is killed leaves the log as it was,
+and at most files that no entry names, which the next command replaces.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fp.case.log import ENCODING, LOG, append, read_log, sweep
+from fp.fingerprint.store.bank import bank_files
+from fp.manifest.entry import Entry
+from fp.manifest.writing import files_below
+from fp.runs.examination import BankIdentity
+from fp.system.atomic_files import locked_folder, output_error, write_bytes_atomic
+from fp.system.errors import InputError, OutputError, UsageError
+from fp.system.paths import display_path, path_of
+
+H1 = "The image comes from the population that the reference images of the fingerprint stand for."
+H2 = "The image was drawn by the generator from whose images the fingerprint was made."
+
+_MOST_NOTE = 100_000
+
+
+@dataclass
+class Case:
+    """A case that is open for changes.
+
+    Parameters
+    ----------
+    folder : Path
+        Its folder.
+    entries : list of dict
+        Its log, the first entry first.
+    """
+
+    folder: Path
+    entries: list[Entry] = field(default_factory=list)
+
+    def of(self, kind: str) -> list[Entry]:
+        """Give the entries of one kind."""
+        return [entry for entry in self.entries if entry["kind"] == kind]
+
+    def record(self, *new: dict[str, Any]) -> list[Entry]:
+        """Add entries to the log."""
+        sealed = append(self.folder, self.entries, new)
+        self.entries += sealed
+        return sealed
+
+
+def init_case(folder: Path, title: str, examiner: str = "", h1: str = H1, h2: str = H2) -> Entry:
+    """Begin a case.
+
+    Parameters
+    ----------
+    folder : Path
+        Made new; it may exist where it is empty.
+    title : str
+        What the case is about.
+    examiner : str
+        Who examines.
+    h1, h2 : str
+        The two propositions.
+
+    Returns
+    -------
+    dict
+        The first entry.
+
+    Raises
+    ------
+    OutputError
+        If the folder holds something or cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if files_below(folder):
+            raise OutputError(f"{display_path(folder)} is not empty; choose another folder.")
+        for name in ("exhibits", "banks", "runs"):
+            (folder / name).mkdir(exist_ok=True)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise output_error(folder, error) from error
+    return Case(folder).record(
+        {
+            "kind": "init",
+            **ENCODING,
+            "title": _checked(title),
+            "examiner": _checked(examiner),
+            "propositions": {"h1": _checked(h1), "h2": _checked(h2)},
+        }
+    )[0]
+
+
+@contextmanager
+def open_case(folder: Path) -> Iterator[Case]:
+    """Open a case for one command, and keep others out of it meanwhile.
+
+    Parameters
+    ----------
+    folder : Path
+        The case.
+
+    Yields
+    ------
+    Case
+        The case with all that is in its log.
+
+    Raises
+    ------
+    InputError
+        If it is no case.
+    IntegrityError
+        If its chain is broken.
+    """
+    read_log(folder)
+    with locked_folder(folder):
+        case = Case(folder, read_log(folder))
+        sweep(folder)
+        yield case
+
+
+def add_note(case: Case, text: str) -> Entry:
+    """Add a note to the log.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    text : str
+        The note.
+
+    Returns
+    -------
+    dict
+        The entry.
+    """
+    if not text.strip():
+        raise UsageError("A note without a word says nothing; write one.")
+    return case.record({"kind": "note", "text": _checked(text)})[0]
+
+
+def add_bank(case: Case, bank: Path, identity: BankIdentity) -> Entry:
+    """Copy a bank into a case, where it is not there yet.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    bank : Path
+        A bank or a folder of banks.
+    identity : tuple of (str, str)
+        Names and hashes of its files.
+
+    Returns
+    -------
+    dict
+        The entry of the bank.
+
+    Raises
+    ------
+    InputError
+        If the bank changes meanwhile.
+    OutputError
+        If it cannot be written.
+    """
+    hashes = [sha256 for _, sha256 in identity]
+    for entry in case.of("bank"):
+        if [file["sha256"] for file in entry["files"]] == hashes:
+            return entry
+    name = f"B{len(case.of('bank')) + 1:02d}"
+    folder = case.folder / "banks" / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(folder, error) from error
+    files = []
+    for number, (path, (shown, sha256)) in enumerate(
+        zip(bank_files(bank), identity, strict=True), start=1
+    ):
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise InputError(f"{display_path(path)} changed while it was in use; run again.")
+        stored = f"banks/{name}/{number:04d}.h5"
+        write_bytes_atomic(case.folder / stored, content, overwrite=True)
+        files.append({"name": shown, "stored": stored, "sha256": sha256})
+    origin = display_path(Path(os.path.abspath(bank)))  # noqa: PTH100 - links stay
+    return case.record({"kind": "bank", "bank": name, "origin": origin, "files": files})[0]
+
+
+def place_of(exhibit: Entry) -> Path:
+    """Give the place of an exhibit, from within the folder of its case."""
+    return path_of(exhibit["stored"] or exhibit["origin"])
+
+
+def _checked(text: str) -> str:
+    if len(text) > _MOST_NOTE:
+        raise UsageError(
+            f"A text of {len(text)} characters is too long for a log; add it as an exhibit."
+        )
+    return text
+
+
+def named_files(entries: Iterable[Entry]) -> dict[str, str]:
+    """Give the hash of every file that a log names, by its path below the case.
+
+    Parameters
+    ----------
+    entries : iterable of dict
+        The log.
+
+    Returns
+    -------
+    dict of str to str
+        Without the log itself, and without what the manifests of the runs name.
+    """
+    found: dict[str, str] = {}
+    for entry in entries:
+        if entry["kind"] == "exhibit" and entry["stored"]:
+            found[entry["stored"]] = entry["file_sha256"]
+        elif entry["kind"] == "bank":
+            found |= {file["stored"]: file["sha256"] for file in entry["files"]}
+        elif entry["kind"] == "run":
+            found[f"{entry['folder']}/manifest.json"] = entry["manifest_sha256"]
+        elif entry["kind"] == "report":
+            found[entry["file"]] = entry["file_sha256"]  # a later report replaces an earlier one
+    found.pop(LOG, None)
+    return found

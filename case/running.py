@@ -1,0 +1,135 @@
+"""A run of a case: its exhibits against a bank, with everything kept inside the case."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from fp.case.folder import Case, add_bank, place_of
+from fp.fingerprint.detection.banks import DEFAULT_MEMORY, check_bank
+from fp.fingerprint.detection.detection import DetectOptions
+from fp.manifest.hashing import hash_file
+from fp.manifest.run import Invocation
+from fp.runs.examination import bank_identity, list_items, open_for_examination
+from fp.runs.journal import Row
+from fp.runs.results import Summary, detect_into
+from fp.system.errors import InputError, UsageError
+
+
+def run_case(
+    case: Case,
+    bank: Path,
+    options: DetectOptions,
+    *,
+    exhibits: Sequence[str] = (),
+    restart: bool = False,
+    jobs: int = 1,
+    isolated: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Row, Summary]:
+    """Test exhibits of a case against the fingerprints of a bank.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    bank : Path
+        A bank or a folder of banks; copied into the case.
+    options : DetectOptions
+        Parameters.
+    exhibits : sequence of str
+        Their names; by default all.
+    restart : bool
+        Begin an interrupted run anew, such as with other options, instead of going on.
+    jobs : int
+        Number of processes.
+    isolated : bool
+        As in `fp.runs.results.detect_into`.
+    progress : callable, optional
+        Called with the number of exhibits done and their total.
+
+    Returns
+    -------
+    tuple of dict and Summary
+        The entry of the run, and its counts. A run that was interrupted goes on.
+
+    Raises
+    ------
+    InputError
+        If there is no such exhibit, or an interrupted run had another bank or other options.
+    FpError
+        If the bank cannot be used with these options, or the case cannot be written.
+    """
+    held = {entry["exhibit"]: entry for entry in case.of("exhibit")}
+    unknown = [name for name in exhibits if name not in held]
+    if unknown:
+        raise UsageError(f"There is no exhibit {unknown[0]!r}; there are {len(held)}.")
+    chosen = [held[name] for name in exhibits or held]
+    if not chosen:
+        raise InputError("The case has no exhibit; add some with 'fp case add'.")
+    identity = bank_identity(bank)
+    check_bank(open_for_examination(bank, identity), options)
+    kept = add_bank(case, bank, identity)
+    name = f"R{len(case.of('run')) + 1:02d}"
+    folder = Path("runs") / name
+    copies = Path("banks") / kept["bank"]
+    inputs = tuple(place_of(entry) for entry in chosen)
+    invocation = Invocation(
+        "detect",
+        {
+            "bank": copies,
+            "inputs": inputs,
+            "output": folder,
+            "fpr": options.fpr,
+            "rule": options.rule,
+            "fdr": options.fdr,
+            "resume": False,
+            "jobs": jobs,
+            "memory": DEFAULT_MEMORY,
+            "max_pixels": options.limits.pixels,
+            "max_seconds": options.limits.seconds,
+            "overwrite": False,
+        },
+    )
+    # From within, so that every path in the results holds wherever the case lies later.
+    with _inside(case.folder):
+        summary = detect_into(
+            folder,
+            copies,
+            list_items(inputs),
+            options,
+            jobs=jobs,
+            isolated=isolated,
+            # A run that is not in the log yet was interrupted, if it is there at all.
+            resume=not restart,
+            overwrite=restart,
+            progress=progress,
+            invocation=invocation,
+        )
+        manifest_sha256 = hash_file(folder / "manifest.json")
+    entry = case.record(
+        {
+            "kind": "run",
+            "run": name,
+            "command": "detect",
+            "folder": folder.as_posix(),
+            "bank": kept["bank"],
+            "exhibits": [entry["exhibit"] for entry in chosen],
+            "options": asdict(options),
+            "manifest_sha256": manifest_sha256,
+        }
+    )[0]
+    return entry, summary
+
+
+@contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(here)

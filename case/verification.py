@@ -1,0 +1,98 @@
+"""Checking a case: its chain, every file that it names, and every file that it does not name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from fp.case.folder import named_files
+from fp.case.log import LOG, examine_log, well_formed
+from fp.images.loading import Limits
+from fp.manifest.entry import Entry
+from fp.manifest.inputs import Hasher, resolved
+from fp.manifest.run import read_manifest
+from fp.manifest.verification import Check, Difference, compared, verify_manifest
+from fp.manifest.writing import files_below
+from fp.system.errors import FpError
+from fp.system.paths import display_path, path_of
+
+
+def verify_case(folder: Path, check: Check | None = None) -> Iterator[Difference]:
+    """Compare everything that a case names with what is there now.
+
+    Parameters
+    ----------
+    folder : Path
+        The case.
+    check : Check, optional
+        How; without inputs, exhibits that the case has no copy of are not looked for.
+
+    Yields
+    ------
+    Difference
+        What differs; nothing where all is as recorded.
+
+    Raises
+    ------
+    InputError
+        If it is no case.
+    """
+    check = check or Check()
+    entries, faults = examine_log(folder)
+    shown = display_path(folder / LOG)
+    for fault in faults:
+        yield Difference("chain", shown, fault)
+    entries = [e for n, e in enumerate(entries) if well_formed(e, first=n == 0)]
+    named = named_files(entries)
+    runs = [path_of(entry["folder"]) for entry in entries if entry["kind"] == "run"]
+    exhibits = [entry for entry in entries if entry["kind"] == "exhibit"]
+    vouched = {folder / LOG}
+    for name, sha256 in named.items():
+        vouched.add(folder / path_of(name))
+        found = compared(folder / path_of(name), sha256)
+        if found is not None:
+            yield found
+    for run in runs:
+        try:
+            manifest = read_manifest(folder / run)
+            vouched |= {folder / run / path_of(name) for name in manifest.outputs}
+            vouched.add(manifest.listing)
+            # Its inputs are the exhibits and banks, which the log vouches for.
+            yield from verify_manifest(manifest, Check(inputs=False))
+        except FpError as error:
+            yield Difference("changed", display_path(folder / run), str(error))
+    root = folder.resolve()
+    for path in files_below(folder):
+        if path not in vouched:
+            yield Difference("added", display_path(path))
+        elif path.resolve() != root / path.relative_to(folder):
+            # The same bytes today; whoever keeps them elsewhere may change them tomorrow.
+            yield Difference("changed", display_path(path), "a link stands in its place")
+    for entry in exhibits:
+        yield from _exhibit(folder, entry, check)
+
+
+def _exhibit(folder: Path, entry: Entry, check: Check) -> Iterator[Difference]:
+    if entry["stored"]:
+        path = folder / path_of(entry["stored"])
+    elif check.inputs:
+        path = resolved(entry["origin"], folder, check.roots)
+        found = compared(path, entry["file_sha256"])
+        if found is not None:
+            yield found
+            return
+    else:
+        return
+    if check.pixels and entry["pixels_sha256"]:
+        again = Hasher("exhibit", limits=_limits(entry))(path)
+        # Other bytes were told already.
+        if again.sha256 == entry["file_sha256"] and again.pixels_sha256 != entry["pixels_sha256"]:
+            yield Difference("pixels", display_path(path))
+
+
+def _limits(entry: Entry) -> Limits:
+    """Allow as many pixels as were decoded when the exhibit was added, whatever limit held then."""
+    found = re.fullmatch(r"(\d{1,9})x(\d{1,9})", entry["size"] or "", re.ASCII)
+    least = Limits().pixels
+    return Limits(pixels=max(least, int(found[1]) * int(found[2])) if found else least)

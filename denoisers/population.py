@@ -1,0 +1,434 @@
+"""A folder of images as one class: what was examined of it, and its residuals one by one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path, PurePath
+from typing import Any
+
+from fp.denoisers import registry
+from fp.denoisers.cache import ResidualCache
+from fp.denoisers.residual import Residual
+from fp.images.container import Container
+from fp.images.crop import CropRule
+from fp.images.degradations import Degradation
+from fp.images.loading import (
+    Limits,
+    LoadedImage,
+    display_path,
+    find_images,
+    image_size,
+    load_image,
+    load_with_container,
+)
+from fp.system.arrays import Floats, Pixels
+from fp.system.errors import ImageError, InputError
+from fp.system.progress import Progress
+from fp.system.workers import run_in_order, with_one_thread
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was not examined.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    reason : str
+        Key of `fp.images.loading.REASONS`.
+    message : str
+        One sentence.
+    """
+
+    path: Path
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A file whose residual is at hand.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    sha256 : str
+        Hash of its bytes.
+    source : str
+        What it was drawn or taken from; see `sources_of`.
+    size : str
+        ``"WIDTHxHEIGHT"`` in pixels.
+    format : str
+        Format by content.
+    converted : tuple of str
+        What was done to reach 8-bit RGB.
+    """
+
+    path: Path
+    sha256: str
+    source: str
+    size: str
+    format: str
+    converted: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A file while its pixels are in memory, for whoever wants more of it than the residual.
+
+    Parameters
+    ----------
+    image : LoadedImage
+        The whole image.
+    stored : Container
+        How it is stored.
+    part : ndarray of uint8, shape (height, width, 3)
+        The examined part.
+    residual : ndarray of float32, shape (3, height, width)
+        Its residual.
+    """
+
+    image: LoadedImage
+    stored: Container
+    part: Pixels
+    residual: Floats
+
+
+Look = Callable[[Seen], Any]
+"""What is taken of a file while it is in memory; picklable, as is what it gives."""
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """All that decides how a file becomes a residual; small, so that it travels to workers.
+
+    Parameters
+    ----------
+    denoiser : str
+        Name of the denoiser.
+    parameters : tuple of (str, object)
+        The denoiser's parameters that differ from its defaults.
+    crop : CropRule
+        The examined part.
+    limits : Limits
+        Sizes beyond which a file is refused.
+    preparation : str
+        What the cropped part goes through before its residual, the text of a `Degradation`.
+    """
+
+    denoiser: str
+    crop: CropRule
+    parameters: tuple[tuple[str, Any], ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    preparation: str = "none"
+
+    def part(self, image_hwc: Pixels) -> Pixels:
+        """Give what the residual is taken of: the image cropped, then prepared.
+
+        Cropped first: a crop starts at a multiple of 64 in either direction, so the grid of a
+        re-encoded crop has the phase that the grid of the re-encoded image would have.
+
+        Parameters
+        ----------
+        image_hwc : ndarray of uint8, shape (H, W, 3)
+            The image.
+
+        Returns
+        -------
+        ndarray of uint8, shape (height, width, 3)
+            The examined part.
+
+        Raises
+        ------
+        ImageError
+            With reason ``too_small``.
+        """
+        return Degradation(self.preparation).apply(self.crop.apply(image_hwc))
+
+    def residual(self) -> Residual:
+        """Make the denoiser with its mean residual; made once a process."""
+        return _made(self.denoiser, self.parameters)
+
+
+@lru_cache(maxsize=4)
+def _made(denoiser: str, parameters: tuple[tuple[str, Any], ...]) -> Residual:
+    return with_one_thread(registry.get(denoiser, **dict(parameters)))
+
+
+@dataclass(frozen=True)
+class Population:
+    """The examined images of one class.
+
+    Parameters
+    ----------
+    images : tuple of Examined
+        In the order of their hashes, so that names and order of the files change nothing.
+    skipped : tuple of Skipped
+        Files that were not examined.
+    taken : tuple
+        What the look that was asked for gave of each image, in the same order.
+    """
+
+    images: tuple[Examined, ...]
+    skipped: tuple[Skipped, ...]
+    taken: tuple[Any, ...] = ()
+
+
+@contextmanager
+def residual_store(cache: ResidualCache | None, dear: bool = True) -> Iterator[ResidualCache]:
+    """Give the user's cache, or one that lasts as long as the block.
+
+    Parameters
+    ----------
+    cache : ResidualCache or None
+        The user's cache.
+    dear : bool
+        Whether a residual costs more than to write and to delete it; else the block's own cache
+        keeps nothing.
+
+    Yields
+    ------
+    ResidualCache
+        Where residuals are looked for and kept.
+    """
+    if cache is not None:
+        yield cache
+        return
+    with tempfile.TemporaryDirectory(prefix="fp-") as folder:
+        yield ResidualCache(Path(folder), limit_bytes=2**62 if dear else 0)
+
+
+def require_folders(generated: Path, real: Path) -> None:
+    """Refuse two classes that are no folders or share files.
+
+    Parameters
+    ----------
+    generated, real : Path
+        The two folders.
+
+    Raises
+    ------
+    InputError
+        If one is a file, or one lies inside the other.
+    """
+    for folder in (generated, real):
+        with contextlib.suppress(OSError):  # such as a name too long: no folder is found there
+            if folder.is_file():
+                raise InputError(f"{display_path(folder)} is no folder; name a folder of images.")
+    places = [Path(os.path.realpath(folder)) for folder in (generated, real)]
+    if places[0].is_relative_to(places[1]) or places[1].is_relative_to(places[0]):
+        raise InputError(
+            f"{display_path(generated)} and {display_path(real)} share files; name two folders "
+            "with no image in both."
+        )
+
+
+def most_common_crop(folder: Path, limits: Limits, anchor: str = "top-left") -> CropRule:
+    """Give the largest crop within the most common size of a folder's images.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the generator's images.
+    limits : Limits
+        Sizes beyond which a file is refused.
+    anchor : {"top-left", "centre"}
+        Place of the crop.
+
+    Returns
+    -------
+    CropRule
+        The rule; of equally common sizes the smaller one decides.
+
+    Raises
+    ------
+    InputError
+        If no file of the folder is an image of at least 32 x 32 pixels.
+    """
+    sizes: Counter[tuple[int, int]] = Counter()
+    for path in find_images([folder]):
+        try:
+            sizes[image_size(path, folder, limits)] += 1
+        except ImageError:
+            continue
+    usable = [size for size in sizes if min(size) >= 32]
+    if not usable:
+        raise InputError(
+            f"{display_path(folder)} holds no image of at least 32 x 32 pixels; "
+            "a fingerprint needs some."
+        )
+    height, width = max(usable, key=lambda size: (sizes[size], -size[0] * size[1], size))
+    return CropRule.largest_within(height, width, "centre" if anchor == "centre" else "top-left")
+
+
+def survey(
+    folder: Path,
+    reduction: Reduction,
+    store: ResidualCache,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Population:
+    """Examine every file of a folder; see `survey_all`."""
+    return survey_all([folder], reduction, store, jobs, progress)[0]
+
+
+def survey_all(
+    folders: Sequence[Path],
+    reduction: Reduction,
+    store: ResidualCache,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    look: Look | None = None,
+) -> list[Population]:
+    """Examine every file of some folders and see to it that its residual is in the store.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        A folder of each class, searched recursively.
+    reduction : Reduction
+        How files become residuals.
+    store : ResidualCache
+        Where residuals are kept.
+    jobs : int
+        Number of processes.
+    progress : callable, optional
+        Called after every image.
+    look : callable, optional
+        What else is taken of each image while it is in memory.
+
+    Returns
+    -------
+    list of Population
+        One a folder: images in the order of their hashes, and what was skipped.
+    """
+    found = [find_images([folder]) for folder in folders]
+    items = [(folder, path) for folder, paths in zip(folders, found, strict=True) for path in paths]
+    task = _Examine(reduction, store.folder, store.limit_bytes, look)
+    results = run_in_order(task, items, _worker_died, jobs, seconds=reduction.limits.seconds)
+    rows: list[list[tuple[Examined, Any]]] = [[] for _ in folders]
+    skipped: list[list[Skipped]] = [[] for _ in folders]
+    places = [place for place, paths in enumerate(found) for _ in paths]
+    for place, result in zip(places, results, strict=True):
+        if isinstance(result, Skipped):
+            skipped[place].append(result)
+        else:
+            rows[place].append(result)
+        if progress is not None:
+            done = len(rows[place]) + len(skipped[place])
+            progress(display_path(folders[place]), done, len(found[place]))
+    return [_population(*each) for each in zip(folders, rows, skipped, strict=True)]
+
+
+def _population(
+    folder: Path, rows: list[tuple[Examined, Any]], skipped: list[Skipped]
+) -> Population:
+    # Named when it is known which files count: what was skipped must not change the rest.
+    sources = sources_of([image.path.relative_to(folder) for image, _ in rows])
+    named = [
+        (replace(image, source=name), taken)
+        for (image, taken), name in zip(rows, sources, strict=True)
+    ]
+    named.sort(key=lambda row: (row[0].sha256, row[0].path.as_posix()))
+    images, taken = tuple(image for image, _ in named), tuple(taken for _, taken in named)
+    return Population(images, tuple(skipped), taken)
+
+
+@dataclass(frozen=True)
+class _Examine:
+    reduction: Reduction
+    cache_folder: Path
+    cache_limit: int
+    look: Look | None
+
+    def __call__(self, item: tuple[Path, Path]) -> tuple[Examined, Any] | Skipped:
+        root, path = item
+        try:
+            image, stored = load_with_container(path, root, self.reduction.limits)
+            part = self.reduction.part(image.rgb_hwc)
+            store = _store(self.cache_folder, self.cache_limit)
+            residual = store.residual(part, self.reduction.residual())
+        except ImageError as error:
+            return Skipped(path, error.reason, str(error))
+        taken = None if self.look is None else self.look(Seen(image, stored, part, residual))
+        size = f"{image.width}x{image.height}"
+        return Examined(path, image.sha256, "", size, image.format, image.converted), taken
+
+
+@lru_cache(maxsize=4)
+def _store(folder: Path, limit_bytes: int) -> ResidualCache:
+    return ResidualCache(folder, limit_bytes)
+
+
+def _worker_died(item: tuple[Path, Path]) -> Skipped:
+    _, path = item
+    message = f"{display_path(path)} ended the process that examined it."
+    return Skipped(path, "worker_died", message)
+
+
+def residuals(
+    images: Sequence[Examined], reduction: Reduction, store: ResidualCache
+) -> Iterator[Floats]:
+    """Give the residual of each image, from the store or computed again.
+
+    Parameters
+    ----------
+    images : sequence of Examined
+        Images of a population.
+    reduction : Reduction
+        How files become residuals.
+    store : ResidualCache
+        Where residuals are kept.
+
+    Yields
+    ------
+    ndarray of float32, shape (3, H, W)
+        The residual.
+
+    Raises
+    ------
+    InputError
+        If a file changed since it was examined, or is gone.
+    """
+    for image in images:
+        try:
+            loaded = load_image(image.path, None, reduction.limits)
+        except ImageError:
+            loaded = None
+        if loaded is None or loaded.sha256 != image.sha256:
+            raise InputError(
+                f"{display_path(image.path)} changed while it was in use; run again when nothing "
+                "writes to its folder."
+            )
+        yield store.residual(reduction.part(loaded.rgb_hwc), reduction.residual())
+
+
+def sources_of(paths: Sequence[PurePath]) -> list[str]:
+    """Name the source of each image of one class: the stem of its file name.
+
+    Where stems say nothing, because fewer than half of the files have one of their own
+    (``0001/image.png``, ``0002/image.png``), the path without its suffix serves instead.
+
+    Parameters
+    ----------
+    paths : sequence of PurePath
+        Paths below the folder of the class.
+
+    Returns
+    -------
+    list of str
+        Source of each path.
+    """
+    stems = [path.stem for path in paths]
+    if 2 * len(set(stems)) >= len(stems):
+        return stems
+    return [path.with_suffix("").as_posix() for path in paths]

@@ -1,0 +1,416 @@
+"""The cells of the tables: each learns from one choice of training images and measures.
+
+A cell is data: everything that decides it stands in its fields, so that its result can be kept
+under their hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from fp.evaluation.adapter import Likeness
+from fp.evaluation.bench import MIX, Bench, Detector
+from fp.evaluation.dataset import REAL
+from fp.evaluation.features import Wanted
+from fp.evaluation.methods import Choice
+from fp.evaluation.splits import contents, divide
+from fp.evaluation.statistics import auc, cllr
+from fp.evaluation.trials import balanced_accuracy, split
+from fp.system.arrays import Doubles, Flags, Indices
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of one cell.
+
+    Parameters
+    ----------
+    protocol : str
+        Name of the protocol.
+    method, denoiser : str
+        What was measured; the denoiser is empty for methods that do without.
+    generator : str
+        Whose images it speaks about.
+    training : int
+        Training images of each class.
+    seed : int
+        Seed of the split.
+    trained_on, condition : str
+        What happened to the training images and to the test images.
+    shuffled : bool
+        Whether the labels were shuffled: a null control.
+    metric : str
+        What was measured.
+    value : float
+        The figure.
+    n : int
+        Number of test images.
+    """
+
+    protocol: str
+    method: str
+    denoiser: str
+    generator: str
+    training: int
+    seed: int
+    trained_on: str
+    condition: str
+    shuffled: bool
+    metric: str
+    value: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a cell gives.
+
+    Parameters
+    ----------
+    rows : tuple of Row
+        Figures.
+    claims : tuple of dict
+        False claims by name: generator, folder, name and evidence.
+    """
+
+    rows: tuple[Row, ...]
+    claims: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What all cells have.
+
+    Parameters
+    ----------
+    protocol : str
+        Name of the protocol.
+    method : Choice
+        The method.
+    denoiser : str
+        Name of the denoiser, empty for methods that do without.
+    generators : tuple of str
+        Generators that take part.
+    training : int
+        Training images of each class.
+    seed : int
+        Seed of everything.
+    shuffled : bool
+        Whether to learn from shuffled labels.
+    """
+
+    protocol: str
+    method: Choice
+    denoiser: str
+    generators: tuple[str, ...]
+    training: int
+    seed: int
+    shuffled: bool
+
+    def wanted(self, bench: Bench) -> list[Wanted]:
+        """Name the features that it needs."""
+        return bench.wanted(self.members(), self.denoiser, self.needs(), self.method)
+
+    def members(self) -> tuple[str, ...]:
+        """Name the classes whose images it needs."""
+        return (REAL, *self.generators)
+
+    def needs(self) -> tuple[str, ...]:
+        """Name the conditions whose images it needs."""
+        return ("none",)
+
+    def measure(self, bench: Bench) -> Found:
+        """Learn and measure."""
+        raise NotImplementedError
+
+    def row(self, generator: str, metric: str, value: float, n: int, **given: Any) -> Row:
+        """Make a row of this cell; `given` replaces fields."""
+        made = Row(
+            self.protocol,
+            self.method.name,
+            self.denoiser,
+            generator,
+            self.training,
+            self.seed,
+            "none",
+            "none",
+            self.shuffled,
+            metric,
+            float(value),
+            int(n),
+        )
+        return replace(made, **given)
+
+    def judged(
+        self,
+        bench: Bench,
+        detector: Detector,
+        scores: Doubles,
+        labels: Flags,
+        fpr: float,
+        **given: Any,
+    ) -> Iterator[Row]:
+        """Give the figures of one detection."""
+        evidence = detector.evidence(scores)
+        (generator,) = self.generators
+        claims = detector.claims(scores, fpr)
+        both = labels.size
+        yield self.row(
+            generator, "accuracy", balanced_accuracy(labels, evidence > 0), both, **given
+        )
+        yield self.row(generator, "auc", auc(labels, scores), both, **given)
+        if detector.threshold is None:
+            yield self.row(generator, "cllr", cllr(evidence, labels), both, **given)
+        real, made = int((~labels).sum()), int(labels.sum())
+        yield self.row(generator, "false claims", claims[~labels].mean(), real, **given)
+        yield self.row(generator, "true claims", claims[labels].mean(), made, **given)
+
+
+@dataclass(frozen=True)
+class DetectionCell(Cell):
+    """One generator against photographs.
+
+    Parameters
+    ----------
+    trained_on : str
+        Condition of the training images; ``mix`` deals `conditions` over them.
+    conditions : tuple of str
+        Conditions of the test images.
+    mixed : tuple of str
+        Conditions that ``mix`` deals.
+    """
+
+    trained_on: str = "none"
+    conditions: tuple[str, ...] = ("none",)
+    mixed: tuple[str, ...] = ()
+
+    def needs(self) -> tuple[str, ...]:
+        """Name the conditions whose images it needs."""
+        taught = self.mixed if self.trained_on == MIX else (self.trained_on,)
+        return tuple(dict.fromkeys((*taught, *self.conditions)))
+
+    def measure(self, bench: Bench) -> Found:
+        """Learn and measure under every condition."""
+        numbers, labels = bench.detection(self.generators[0])
+        inside = split(labels, bench.groups[numbers], self.training, self.seed)
+        known, unknown = numbers[inside], numbers[~inside]
+        detector = bench.learn(
+            self.method,
+            self.denoiser,
+            known,
+            labels[inside],
+            dealt(self.trained_on, self.mixed, known.size, self.seed),
+            self.seed,
+            self.shuffled,
+        )
+        rows: list[Row] = []
+        for condition in self.conditions:
+            scores = bench.score(detector, self.method, self.denoiser, unknown, condition)
+            rows += self.judged(
+                bench,
+                detector,
+                scores,
+                labels[~inside],
+                bench.fpr,
+                trained_on=self.trained_on,
+                condition=condition,
+            )
+        return Found(tuple(rows))
+
+
+def dealt(trained_on: str, mixed: Sequence[str], count: int, seed: int) -> str | list[str]:
+    """Give the condition of each training image, dealt evenly where it is a mix."""
+    if trained_on != MIX:
+        return trained_on
+    order = np.random.default_rng([seed, 3]).permutation(count)
+    return [mixed[place % len(mixed)] for place in order]
+
+
+@dataclass(frozen=True)
+class SemanticCell(Cell):
+    """Learn from one content and test on the others, beside random training sets as large.
+
+    Parameters
+    ----------
+    clusters : int
+        Number of contents where the folders say nothing.
+    content : int
+        Which of them trains.
+    conditions : tuple of str
+        Conditions of the test images.
+    """
+
+    clusters: int = 3
+    content: int = 0
+    conditions: tuple[str, ...] = ("none",)
+
+    def needs(self) -> tuple[str, ...]:
+        """Name the conditions whose images it needs."""
+        return tuple(dict.fromkeys(("none", *self.conditions)))
+
+    def measure(self, bench: Bench) -> Found:
+        """Learn twice and measure, from as many images as the content has, at most `training`."""
+        names, distinct = contents(bench, self.clusters)
+        numbers, labels = bench.detection(self.generators[0])
+        content = distinct[self.content]
+        inside = names[numbers] == content
+        groups = bench.groups[numbers]
+        count = min(self.training, *(int((inside & (labels == k)).sum()) for k in (False, True)))
+        rng = np.random.default_rng([self.seed, 4, self.content])
+        chosen = np.zeros(numbers.size, dtype=bool)
+        for label in (False, True):
+            chosen[rng.permutation(np.flatnonzero(inside & (labels == label)))[:count]] = True
+        anyhow = split(labels, groups, count, self.seed)
+        rows: list[Row] = []
+        found: dict[tuple[str, str], Row] = {}
+        for name, train, test in (
+            (content, chosen, ~inside & ~np.isin(groups, groups[chosen])),
+            ("random", anyhow, ~anyhow),
+        ):
+            detector = bench.learn(
+                self.method,
+                self.denoiser,
+                numbers[train],
+                labels[train],
+                "none",
+                self.seed,
+                self.shuffled,
+            )
+            for condition in self.conditions:
+                scores = bench.score(detector, self.method, self.denoiser, numbers[test], condition)
+                for row in self.judged(
+                    bench, detector, scores, labels[test], bench.fpr, condition=condition
+                ):
+                    # The random sets stand beside the content that they are as large as.
+                    against = name if name == content else f"random, as many as {content}"
+                    rows.append(replace(row, trained_on=against, training=self.training))
+                    if row.metric == "accuracy":
+                        found[name, condition] = rows[-1]
+        for condition in self.conditions:
+            loss = found["random", condition].value - found[content, condition].value
+            n = found[content, condition].n
+            rows.append(
+                self.row(
+                    self.generators[0], "loss", loss, n, trained_on=content, condition=condition
+                )
+            )
+        size = self.row(self.generators[0], "training images", count, count, trained_on=content)
+        return Found((*rows, size))
+
+
+@dataclass(frozen=True)
+class AttributionCell(Cell):
+    """Several generators, with photographs or without, as classes of a closed set.
+
+    Parameters
+    ----------
+    reference : bool
+        Whether photographs are a class.
+    scheme : {"reference", "rest", "pairs"}
+        Against what each class is learned: photographs, everything else, or every other class.
+    trained_on, conditions, mixed
+        As in `DetectionCell`.
+    """
+
+    reference: bool = True
+    scheme: str = "rest"
+    trained_on: str = "none"
+    conditions: tuple[str, ...] = ("none",)
+    mixed: tuple[str, ...] = ()
+
+    def needs(self) -> tuple[str, ...]:
+        """Name the conditions whose images it needs."""
+        taught = self.mixed if self.trained_on == MIX else (self.trained_on,)
+        return tuple(dict.fromkeys((*taught, *self.conditions)))
+
+    def members(self) -> tuple[str, ...]:
+        """Name the classes; `reference` decides whether photographs are one."""
+        return (REAL, *self.generators) if self.reference else self.generators
+
+    def measure(self, bench: Bench) -> Found:
+        """Learn and measure under every condition."""
+        names = self.members()
+        parts = divide(bench, names, self.training, self.seed)
+        known, unknown = np.concatenate(parts.train), np.concatenate(parts.test)
+        truth = np.repeat(np.arange(len(names)), [len(p) for p in parts.test])
+        taught = np.repeat(np.arange(len(names)), [len(p) for p in parts.train])
+        if self.shuffled:
+            taught = np.random.default_rng([self.seed, 5]).permutation(taught)
+        conditions = dealt(self.trained_on, self.mixed, known.size, self.seed)
+        rows: list[Row] = []
+        fitted = list(self._learn(bench, known, taught, conditions))
+        for condition in self.conditions:
+            evidence = np.zeros((unknown.size, len(names)))
+            for first, second, detector in fitted:
+                scores = bench.score(detector, self.method, self.denoiser, unknown, condition)
+                found = detector.evidence(scores)
+                if self.scheme == "reference":
+                    stacks = bench.stacks(self.method, self.denoiser, unknown, condition)
+                    found = _nearest_first(found, detector.likeness(stacks))
+                evidence[:, first] += found
+                if second is not None:
+                    evidence[:, second] -= found
+            rows += self._count(bench, names, truth, evidence.argmax(axis=1), condition)
+        return Found(tuple(rows))
+
+    def _learn(
+        self, bench: Bench, known: Indices, taught: Indices, conditions: str | list[str]
+    ) -> Iterator[tuple[int, int | None, Detector]]:
+        classes = len(self.members())
+
+        def learned(positive: int, against: Flags) -> Detector:
+            use = against | (taught == positive)
+            told = (
+                conditions
+                if isinstance(conditions, str)
+                else [c for c, used in zip(conditions, use, strict=True) if used]
+            )
+            return bench.learn(
+                self.method, self.denoiser, known[use], taught[use] == positive, told, self.seed
+            )
+
+        if self.scheme == "pairs":
+            for first in range(classes):
+                for second in range(first + 1, classes):
+                    yield first, second, learned(first, taught == second)
+        elif self.scheme == "rest":
+            for each in range(classes):
+                yield each, None, learned(each, taught != each)
+        else:  # photographs keep evidence 0: they win where no generator has more
+            for each in range(1, classes):
+                yield each, None, learned(each, taught == 0)
+
+    def _count(
+        self, bench: Bench, names: Sequence[str], truth: Indices, called: Indices, condition: str
+    ) -> Iterator[Row]:
+        told = {"trained_on": self.trained_on, "condition": condition}
+        recalls, tied = [], []
+        for number, name in enumerate(names):
+            own = called[truth == number]
+            near = [n for n, o in enumerate(names) if n == number or _siblings(bench, name, o)]
+            recalls.append(float((own == number).mean()))
+            tied.append(float(np.isin(own, near).mean()))
+            yield self.row(name, "recall", recalls[-1], own.size, **told)
+            for other, label in enumerate(names):
+                share = float((own == other).mean())
+                yield self.row(name, f"called {label}", share, own.size, **told)
+        chance = 1 / len(names)
+        yield self.row("(all)", "accuracy", float(np.mean(recalls)), truth.size, **told)
+        yield self.row("(all)", "siblings tied", float(np.mean(tied)), truth.size, **told)
+        yield self.row("(all)", "chance", chance, truth.size, **told)
+
+
+def _nearest_first(evidence: Doubles, likeness: Likeness | None) -> Doubles:
+    """Rank the generators that are supported by their distance, as a bank does, where known."""
+    if likeness is None:
+        return evidence
+    # Monotone in the distance and above 0, the evidence of photographs.
+    return np.where(evidence > 0, 1 / (1 + likeness.distance), -1.0)
+
+
+def _siblings(bench: Bench, first: str, second: str) -> bool:
+    return any({first, second} <= set(line) for line in bench.siblings)

@@ -1,0 +1,217 @@
+"""Whatever learns from images and scores images, behind one small protocol."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from fp.evaluation.adapter import recipe
+from fp.fingerprint.estimators.protocol import Course, Fitted
+from fp.fingerprint.learning import method as learning
+from fp.fingerprint.learning.crossfit import HeldOut
+from fp.images.loading import display_path
+from fp.system.arrays import Array, Doubles, Flags, Indices
+from fp.system.errors import InputError, UsageError
+
+BASELINES = ("dct", "gram", "cnn", "cnn-augmented")
+"""Baselines that look at pixels, by name."""
+
+Sees = Literal["residual", "pixels", "scores"]
+"""What a method starts from."""
+
+
+class Learned(Protocol):
+    """What a method has learned."""
+
+    @property
+    def held(self) -> HeldOut:
+        """Scores of training images by patterns that had not seen them."""
+
+    def score(self, stacks: tuple[Array, ...]) -> Doubles:
+        """Score images, shape (M,)."""
+
+
+class Method(Protocol):
+    """From an image to what is needed of it, and from that to scores."""
+
+    @property
+    def name(self) -> str:
+        """Name of the method."""
+
+    def features(self, seen: Array) -> tuple[Array, ...]:
+        """Reduce a residual (3, H, W) or an image (H, W, 3)."""
+
+    def learn(
+        self,
+        stacks: tuple[Array, ...],
+        labels: Flags,
+        groups: Indices,
+        folds: int,
+        seed: int,
+        course: Course | None = None,
+    ) -> Learned:
+        """Learn from images whose features are stacked; groups are never split."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A method by name with its parameters: small, so that it travels and can be hashed.
+
+    Parameters
+    ----------
+    name : str
+        Name of a method.
+    parameters : str
+        Its parameters as JSON.
+    """
+
+    name: str
+    parameters: str = "{}"
+
+    @property
+    def sees(self) -> Sees:
+        """What it starts from."""
+        if self.name in BASELINES:
+            return "pixels"
+        return "residual" if self.name in known() else "scores"
+
+    def make(self) -> Method:
+        """Make the method; once a process."""
+        return _made(self.name, self.parameters)
+
+    def identity(self) -> dict[str, Any]:
+        """Give what decides its results, less the code; JSON types only."""
+        made = self.make()
+        given = getattr(made, "parameters", None)
+        parameters = given() if callable(given) else json.loads(self.parameters)
+        return {"name": self.name, "parameters": parameters}
+
+
+def known() -> tuple[str, ...]:
+    """Give the names of fp's own methods."""
+    return tuple(learning.available())
+
+
+@lru_cache(maxsize=32)
+def _made(name: str, parameters: str) -> Method:
+    given: Mapping[str, Any] = json.loads(parameters)
+    try:
+        if name == "dct":
+            from fp.evaluation.baselines.dct import CosineSpectrum
+
+            return CosineSpectrum(**given)
+        if name == "gram":
+            from fp.evaluation.baselines.gram import GramMatrices
+
+            return GramMatrices(**given)
+        if name in ("cnn", "cnn-augmented"):
+            from fp.evaluation.baselines.cnn import SmallCnn
+
+            return SmallCnn(augmented=name == "cnn-augmented", **given)
+    except TypeError as error:
+        raise UsageError(f"Method {name!r} does not take these parameters: {error}.") from None
+    if name not in known():
+        raise UsageError(
+            f"Unknown method {name!r}; there are {', '.join((*known(), *BASELINES))}, and what "
+            "--scores names."
+        )
+    return recipe(name, given)
+
+
+@dataclass(frozen=True, eq=False)
+class GivenLearned:
+    """Scores that somebody else's method gave."""
+
+    held: HeldOut
+    threshold: float | None
+
+    def score(self, stacks: tuple[Array, ...]) -> Doubles:
+        """Give the scores themselves."""
+        return np.asarray(stacks[0][:, 0], dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class GivenScores:
+    """A method of others, known by its scores only.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the tables.
+    rows : tuple of ((str, str), float)
+        Score by image (path below the data set) and condition.
+    threshold : float or None
+        Its own threshold; None to calibrate on the training images.
+    sha256 : str
+        Hash of the table.
+    """
+
+    name: str
+    rows: tuple[tuple[tuple[str, str], float], ...]
+    threshold: float | None
+    sha256: str
+
+    @property
+    def conditions(self) -> frozenset[str]:
+        """Conditions of which there are scores."""
+        return frozenset(condition for (_, condition), _ in self.rows)
+
+    def learn(self, stacks: tuple[Array, ...]) -> GivenLearned:
+        """Take the training images' scores as held out: nothing here has learned from them."""
+        scores = np.asarray(stacks[0][:, 0], dtype=np.float64)
+        held = HeldOut(
+            scores, np.arange(scores.size), Fitted(np.zeros((1, 1, 1), np.float32)), "given"
+        )
+        return GivenLearned(held, self.threshold)
+
+
+def read_scores(name: str, path: Path) -> GivenScores:
+    """Read somebody else's scores.
+
+    Parameters
+    ----------
+    name : str
+        Name of the method.
+    path : Path
+        CSV with the columns ``path`` (below the data set) and ``score`` (higher for generated);
+        ``condition`` and ``threshold`` may be added.
+
+    Returns
+    -------
+    GivenScores
+        The method.
+
+    Raises
+    ------
+    InputError
+        If the table cannot be read or a score is no finite number.
+    UsageError
+        If the name is taken.
+    """
+    if name in known() or name in BASELINES or not name:
+        raise UsageError(f"A method cannot be named {name!r} here; choose another --scores NAME.")
+    shown = display_path(path)
+    try:
+        content = path.read_bytes()
+        lines = list(csv.DictReader(content.decode("utf-8-sig").splitlines()))
+        rows = {(r["path"], r.get("condition") or "none"): float(r["score"]) for r in lines}
+        thresholds = {float(r["threshold"]) for r in lines if r.get("threshold")}
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        raise InputError(
+            f"{shown} is no table with the columns path and score ({error})."
+        ) from error
+    if not rows or not all(map(math.isfinite, [*rows.values(), *thresholds])):
+        raise InputError(f"{shown} has no row, or a score that is no finite number.")
+    if len(thresholds) > 1:
+        raise InputError(f"{shown} has {len(thresholds)} different thresholds; give one.")
+    digest = hashlib.sha256(content).hexdigest()
+    return GivenScores(name, tuple(sorted(rows.items())), next(iter(thresholds), None), digest)

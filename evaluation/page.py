@@ -1,0 +1,209 @@
+"""An evaluation as one HTML file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fp.evaluation.configuration import Configuration
+from fp.evaluation.pictures import Picture, pictures
+from fp.evaluation.running import Evaluation
+from fp.evaluation.summary import MEAN, Comparison, Figure
+from fp.images.loading import REASONS as FILE_REASONS
+from fp.reports.drawing import in_both
+from fp.reports.page import pieces
+from fp.reports.table import Column, Table, choices_of, of_dicts
+from fp.reports.text import rounded
+
+_PER_CENT = ("auc", "cllr", "average precision")  # figures that are no shares
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture in every theme.
+
+    Parameters
+    ----------
+    title : str
+        What it is.
+    uris : dict of str to str
+        Data URIs by theme.
+    """
+
+    title: str
+    uris: Mapping[str, str]
+
+
+def page(
+    found: Evaluation,
+    figures: Sequence[Figure],
+    compared: Sequence[Comparison],
+    configuration: Configuration,
+    note: str,
+) -> Iterator[str]:
+    """Give the report of an evaluation.
+
+    Parameters
+    ----------
+    found : Evaluation
+        What was found.
+    figures : sequence of Figure
+        Averaged figures.
+    compared : sequence of Comparison
+        Paired comparisons.
+    configuration : Configuration
+        What was done.
+    note : str
+        What the figures are, in a paragraph.
+
+    Returns
+    -------
+    iterator of str
+        HTML, piece by piece.
+    """
+    protocols = list(dict.fromkeys(f.protocol for f in figures))
+    drawn: dict[str, list[Drawn]] = {protocol: [] for protocol in protocols}
+    for picture in pictures(figures):
+        drawn[picture.protocol].append(_drawn(picture))
+    reasons = Counter(skipped.reason for skipped in found.skipped)
+    claims = [claim for claim in found.claims if not claim["shuffled"]]
+    return pieces(
+        "evaluate.html",
+        made_by="evaluate",
+        sections=[
+            ("summary", "Summary"),
+            ("figures", "Figures"),
+            ("tables", "All figures"),
+            *([("compared", "Comparisons")] if compared else []),
+            *([("claims", "Strangers")] if claims else []),
+            ("limits", "Limits and method"),
+        ],
+        classes={m.name: len(m.pictures) for m in found.dataset.members},
+        generators=len(found.dataset.generators),
+        crop=found.dataset.crop,
+        cells=found.cells,
+        protocols=protocols,
+        headline=[f for f in figures if _is_headline(f)],
+        drawn=drawn,
+        figures=_figures(figures),
+        compared=_compared(compared) if compared else None,
+        against=configuration.compare,
+        claims=_claims(claims) if claims else None,
+        left_out=found.left_out,
+        reasons=dict(sorted(reasons.items())),
+        meanings=FILE_REASONS,
+        note=note,
+        configuration=configuration.text,
+    )
+
+
+def _is_headline(figure: Figure) -> bool:
+    """Say whether a figure belongs into the summary: accuracy over all generators, images as is."""
+    return (
+        figure.metric == "accuracy"
+        and figure.generator == MEAN
+        and figure.condition == "none"
+        and figure.trained_on == "none"
+    )
+
+
+def _drawn(picture: Picture) -> Drawn:
+    return Drawn(f"{picture.protocol}: {picture.name}", in_both(picture.draw))
+
+
+def _figures(figures: Sequence[Figure]) -> Table:
+    rows: list[dict[str, Any]] = []
+    for f in figures:
+        scale = 1 if f.metric in _PER_CENT else 100
+        rows.append(
+            {
+                "series": f.series,
+                "protocol": f.protocol,
+                "generator": f.generator,
+                "training": f.training,
+                "trained_on": f.trained_on,
+                "condition": f.condition,
+                "metric": f.metric,
+                "value": rounded(scale * f.value.value),
+                "low": rounded(scale * f.value.low),
+                "high": rounded(scale * f.value.high),
+                "null": None if f.null is None else rounded(scale * f.null.value),
+                "n": f.n,
+                "splits": f.value.n,
+            }
+        )
+    shown = (
+        Column("series", "method", "name"),
+        Column("protocol", "protocol", "word", choices=choices_of(rows, "protocol"), wide=True),
+        Column("generator", "generator", "word", choices=choices_of(rows, "generator")),
+        Column("training", "training", "number", 0, wide=True),
+        Column("trained_on", "trained on", wide=True),
+        Column("condition", "tested on", wide=True),
+        Column("metric", "figure", "word", choices=choices_of(rows, "metric")),
+        Column("value", "value", "number", 2),
+        Column("low", "95 % from", "number", 2, wide=True),
+        Column("high", "to", "number", 2, wide=True),
+        Column("null", "null", "number", 2, wide=True),
+        Column("n", "n", "number", 0, wide=True),
+        Column("splits", "splits", "number", 0, wide=True),
+    )
+    caption = (
+        "In per cent, but for auc, cllr and average precision. results.csv has every split, "
+        "results.json every digit."
+    )
+    return of_dicts("figures-table", "All figures", caption, shown, rows)
+
+
+def _compared(compared: Sequence[Comparison]) -> Table:
+    rows = [
+        {
+            "second": c.second,
+            "first": c.first,
+            "protocol": c.protocol,
+            "generator": c.generator,
+            "training": c.training,
+            "condition": c.condition,
+            "difference": rounded(100 * c.difference.value),
+            "low": rounded(100 * c.difference.low),
+            "high": rounded(100 * c.difference.high),
+            "outcome": c.outcome,
+            "splits": c.difference.n,
+        }
+        for c in compared
+    ]
+    shown = (
+        Column("second", "compared with", "name"),
+        Column("first", "method"),
+        Column("protocol", "protocol", "word", choices=choices_of(rows, "protocol"), wide=True),
+        Column("generator", "generator", "word", choices=choices_of(rows, "generator"), wide=True),
+        Column("training", "training", "number", 0, wide=True),
+        Column("condition", "tested on", wide=True),
+        Column("difference", "difference", "number", 2),
+        Column("low", "95 % from", "number", 2, wide=True),
+        Column("high", "to", "number", 2, wide=True),
+        Column("outcome", "outcome", "word", choices=choices_of(rows, "outcome")),
+        Column("splits", "splits", "number", 0, wide=True),
+    )
+    caption = (
+        "Accuracy of the method less that of the other, in points, split by split on the same "
+        "images. A tie is an interval that contains 0."
+    )
+    return of_dicts("comparisons", "Paired comparisons", caption, shown, rows)
+
+
+def _claims(claims: Sequence[Mapping[str, object]]) -> Table:
+    rows = [
+        {**claim, "log10_lr": rounded(float(str(claim["log10_lr"])))} for claim in claims[:10_000]
+    ]
+    shown = (
+        Column("path", "file", "name"),
+        Column("folder", "folder", "word", choices=choices_of(rows, "folder")),
+        Column("method", "method", "word", choices=choices_of(rows, "method"), wide=True),
+        Column("generator", "claimed by", "word", choices=choices_of(rows, "generator")),
+        Column("seed", "split", "number", 0, wide=True),
+        Column("log10_lr", "log10 LR", "number", 2),
+    )
+    caption = "Images of strangers that were claimed, by name; claims.csv has them all."
+    return of_dicts("claimed", "False claims on strangers", caption, shown, rows)

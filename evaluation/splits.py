@@ -1,0 +1,122 @@
+"""Which images train and which test, where more than two classes or contents are in play."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+
+from fp.evaluation.bench import Bench
+from fp.evaluation.dataset import REAL, Dataset
+from fp.system.arrays import Indices
+from fp.system.errors import UsageError
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Images of several classes, divided by source.
+
+    Parameters
+    ----------
+    train, test : tuple of ndarray of int
+        Numbers of the training and test images of each class.
+    """
+
+    train: tuple[Indices, ...]
+    test: tuple[Indices, ...]
+
+
+def divide(bench: Bench, names: Sequence[str], training: int, seed: int) -> Parts:
+    """Divide classes so that no source is on both sides.
+
+    Sources come in random order; those up to where every class has enough images train, and each
+    class takes its first of them; the sources after that test.
+
+    Parameters
+    ----------
+    bench : Bench
+        The images.
+    names : sequence of str
+        Classes.
+    training : int
+        Training images of each class.
+    seed : int
+        Seed of the order.
+
+    Returns
+    -------
+    Parts
+        Training and test images.
+
+    Raises
+    ------
+    UsageError
+        If a class is too small.
+    """
+    own = [bench.numbers([name]) for name in names]
+    groups = [bench.groups[numbers] for numbers in own]
+    # Only the sources of these classes: what else the data set holds must not matter.
+    sources = np.unique(np.concatenate(groups))
+    order = np.random.default_rng([seed, 2]).permutation(sources.size)
+    places = [order[np.searchsorted(sources, g)] for g in groups]
+    ranks = [np.sort(place) for place in places]
+    if any(rank.size <= training for rank in ranks):
+        small = names[int(np.argmin([rank.size for rank in ranks]))]
+        raise UsageError(
+            f"{training} training images and some to test on need more than {small} has."
+        )
+    # Whole sources only: the border lies after the last source that any class needs.
+    border = max(int(rank[training - 1]) for rank in ranks)
+    train, test = [], []
+    for name, numbers, place in zip(names, own, places, strict=True):
+        first = np.argsort(place, kind="stable")[:training]
+        train.append(np.sort(numbers[first]))
+        test.append(numbers[place > border])
+        if not test[-1].size:
+            raise UsageError(f"{training} training images leave none of {name} to test on.")
+    return Parts(tuple(train), tuple(test))
+
+
+def contents(bench: Bench, clusters: int) -> tuple[NDArray[np.object_], tuple[str, ...]]:
+    """Name the content of every image.
+
+    Parameters
+    ----------
+    bench : Bench
+        The images.
+    clusters : int
+        Number of clusters where the folders say nothing.
+
+    Returns
+    -------
+    names : ndarray of str, shape (N,)
+        Content of each image.
+    distinct : tuple of str
+        The contents.
+
+    Notes
+    -----
+    Where every image lies in a folder of its class and at least two folders occur in every class,
+    the folder is the content. Otherwise k-means over the photographs' thumbnails (8 x 8 colours)
+    makes clusters, and the generators' images join the nearest.
+    """
+    members = [m for m in bench.dataset.members if m.name not in bench.dataset.strangers]
+    told = [{p.content for p in m.pictures} for m in members]
+    shared = set.intersection(*told)
+    if len(shared) >= 2 and "" not in set.union(*told):
+        names = [p.content for p in bench.dataset.pictures]
+        return np.array(names, dtype=object), tuple(sorted(shared))
+    found = _clusters(bench.dataset, clusters)
+    distinct = tuple(f"cluster {number + 1}" for number in range(clusters))
+    return np.array([distinct[k] for k in found], dtype=object), distinct
+
+
+@lru_cache(maxsize=4)
+def _clusters(dataset: Dataset, clusters: int) -> Indices:
+    looks = np.array([p.look for p in dataset.pictures])
+    model = KMeans(clusters, n_init=10, random_state=0).fit(looks[dataset.numbers(REAL)])
+    return np.asarray(model.predict(looks), dtype=np.intp)

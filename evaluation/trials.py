@@ -1,0 +1,190 @@
+"""How well a method does on images that nothing has seen: one random split, or many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import t as student
+from sklearn.metrics import roc_auc_score
+
+from fp.fingerprint.estimators.folds import shuffle_labels
+from fp.fingerprint.learning.method import Recipe, Stacks
+from fp.system.arrays import Flags, Indices
+from fp.system.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Result of one split.
+
+    Parameters
+    ----------
+    accuracy : float
+        Balanced accuracy of the nearest-mean rule on the test images, in [0, 1].
+    auc : float
+        Area under the ROC curve on the test images, in [0, 1].
+    null_accuracy : float or None
+        Balanced accuracy, against the true labels, of a fingerprint learned from the same training
+        images with shuffled labels; None where it was not asked for.
+    """
+
+    accuracy: float
+    auc: float
+    null_accuracy: float | None
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Mean over splits with the interval between them.
+
+    Parameters
+    ----------
+    value : float
+        The mean.
+    low, high : float
+        95 % interval of the mean by Student's t over splits. Splits share images, so it speaks
+        about the choice of the training images, not about other corpora.
+    n : int
+        Number of splits.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def mean_of(values: Sequence[float]) -> Mean:
+    """Average a figure over splits.
+
+    Parameters
+    ----------
+    values : sequence of float
+        The figure in each split, at least one.
+
+    Returns
+    -------
+    Mean
+        Mean and interval; without extent for a single split.
+    """
+    n, mean = len(values), float(np.mean(values))
+    half = 0.0
+    if n > 1:
+        half = float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+    return Mean(mean, mean - half, mean + half, n)
+
+
+def split(labels: Flags, groups: Indices, training: int, seed: int) -> Flags:
+    """Choose training images at random, whole groups at a time.
+
+    Parameters
+    ----------
+    labels : ndarray of bool, shape (N,)
+        True for the generator's images.
+    groups : ndarray of int, shape (N,)
+        Source group of each image; a group is never on both sides.
+    training : int
+        Number of training images of each class.
+    seed : int
+        Seed of the choice.
+
+    Returns
+    -------
+    ndarray of bool, shape (N,)
+        True for training images.
+
+    Raises
+    ------
+    UsageError
+        If a class has too few images to train and test on.
+    """
+    rng = np.random.default_rng(seed)
+    chosen = np.zeros(labels.size, dtype=bool)
+    for number in rng.permutation(np.unique(groups)):
+        members = groups == number
+        counts = [(chosen | members)[labels == label].sum() for label in (True, False)]
+        if max(counts) <= training:
+            chosen |= members
+    for label, name in ((True, "generated"), (False, "real")):
+        inside = labels == label
+        if chosen[inside].sum() < training or chosen[inside].all():
+            raise UsageError(
+                f"{training} training images of class {name} and some to test on need more than "
+                f"the {inside.sum()} there are."
+            )
+    return chosen
+
+
+def trial(
+    recipe: Recipe,
+    stacks: Stacks,
+    labels: Flags,
+    groups: Indices,
+    training: int,
+    seed: int,
+    folds: int = 10,
+    null: bool = True,
+) -> Trial:
+    """Learn from one random split and score the rest of the images.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The method.
+    stacks : mapping of str to ndarray, shape (N, ...)
+        Its features of all images, by name.
+    labels : ndarray of bool, shape (N,)
+        True for the generator's images.
+    groups : ndarray of int, shape (N,)
+        Source group of each image.
+    training : int
+        Number of training images of each class.
+    seed : int
+        Seed of split, folds and shuffle.
+    folds : int
+        Folds of the cross-fitted centres.
+    null : bool
+        Whether to repeat it with shuffled labels.
+
+    Returns
+    -------
+    Trial
+        Accuracy, AUC and the null control.
+    """
+    inside = split(labels, groups, training, seed)
+    known, unknown = np.flatnonzero(inside), np.flatnonzero(~inside)
+    given = labels[known]
+
+    def learned_from(taught: Flags) -> tuple[float, float]:
+        inner = {name: stack[known] for name, stack in stacks.items()}
+        learned = recipe.learn(inner, taught, groups[known], folds, seed)
+        held = learned.held
+        mu_r, mu_g = (
+            float(held.scores[taught[held.index] == label].mean()) for label in (False, True)
+        )
+        scores = learned.score({name: stack[unknown] for name, stack in stacks.items()})
+        called = np.abs(scores - mu_g) < np.abs(scores - mu_r)
+        truth = labels[unknown]
+        return balanced_accuracy(truth, called), float(roc_auc_score(truth, scores))
+
+    accuracy, auc = learned_from(given)
+    shuffled = shuffle_labels(given, groups[known], np.random.default_rng([seed, 1]))
+    return Trial(accuracy, auc, learned_from(shuffled)[0] if null else None)
+
+
+def balanced_accuracy(labels: Flags, called: Flags) -> float:
+    """Give the mean of both classes' shares of right calls.
+
+    Parameters
+    ----------
+    labels, called : ndarray of bool, shape (N,)
+        Truth and call, True for generated.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+    """
+    return float((called[labels].mean() + (~called[~labels]).mean()) / 2)

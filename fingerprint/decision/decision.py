@@ -1,0 +1,225 @@
+"""From a score to what may be said of an image.
+
+h2 is the proposition that the image comes from the generator, h1 that it comes from the population
+of the reference images. Nothing here extrapolates beyond the calibration scores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from fp.fingerprint.model.calibration import Calibration
+from fp.fingerprint.model.typicality import LEVEL
+
+Rule = Literal["conformal", "nearest-mean"]
+Decision = Literal["supports_generator", "supports_reference", "inconclusive", "not_examined"]
+
+REASONS = {
+    "fits_both": "the score is ordinary for both populations",
+    "fits_neither": "the score is unusual for both populations",
+    "no_separation": "mu_g does not exceed mu_r: the fingerprint separates nothing",
+    "several_candidates": "more than one fingerprint of the bank claims the image",
+    "nearer_to_another": "the image lies nearer to a generator whose fingerprint claims nothing",
+    "unlike_generator": "the score claims the generator, and the image is unlike its own images",
+    "typicality_unknown": "the windows claim the generator; the image is too small for the crop",
+    "weak_fingerprint": "the fingerprint separates no better than label shuffles may",
+    "outside_calibrated_range": "the image is in no condition that the fingerprint was calibrated "
+    "for",
+    "condition_unclear": "another condition explains the image as well, and judged by that one the "
+    "answer would be another",
+    "scale_unknown": "the evidence for the generator is at a scale that was tried, and nothing "
+    "tells that the image was at it",
+    "condition_hides_generator": "in the image's condition the fingerprint separates no better "
+    "than shuffled scores may",
+    "beyond_false_discovery_rate": "the claim does not survive the correction over the folder",
+}
+"""Reason codes of an answer, with what each means."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What follows from the sides on which a score lies.
+
+    Parameters
+    ----------
+    decision : str
+        ``supports_generator``, ``supports_reference`` or ``inconclusive``.
+    reasons : tuple of str
+        Keys of `REASONS`.
+    """
+
+    decision: Decision
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the score of one image says.
+
+    Parameters
+    ----------
+    decision : str
+        ``supports_generator``, ``supports_reference`` or ``inconclusive``.
+    nearest_mean : str
+        ``generated`` or ``real`` by the paper's rule, whatever the rule of the decision.
+    p_real : float
+        Conformal p-value under h1: small where the score is unusually high for reference images.
+    p_generated : float
+        Conformal p-value under h2: small where the score is unusually low for the generator.
+    reasons : tuple of str
+        Keys of `REASONS`.
+    """
+
+    decision: Decision
+    nearest_mean: Literal["generated", "real"]
+    p_real: float
+    p_generated: float
+    reasons: tuple[str, ...] = ()
+
+
+def p_real(score: float, calibration: Calibration) -> float:
+    """Give the conformal p-value under h1.
+
+    Parameters
+    ----------
+    score : float
+        Score of an image.
+    calibration : Calibration
+        Held-out scores.
+
+    Returns
+    -------
+    float
+        (1 + number of reference scores >= score) / (n_r + 1), in [1 / (n_r + 1), 1].
+    """
+    return (1 + int(np.count_nonzero(calibration.real >= score))) / (1 + calibration.real.size)
+
+
+def p_generated(score: float, calibration: Calibration) -> float:
+    """Give the conformal p-value under h2.
+
+    Parameters
+    ----------
+    score : float
+        Score of an image.
+    calibration : Calibration
+        Held-out scores.
+
+    Returns
+    -------
+    float
+        (1 + number of generated scores <= score) / (n_g + 1), in [1 / (n_g + 1), 1].
+    """
+    generated = calibration.generated
+    return (1 + int(np.count_nonzero(generated <= score))) / (1 + generated.size)
+
+
+def decide(
+    score: float,
+    calibration: Calibration,
+    rule: Rule,
+    fpr: float,
+    p_typical: float | None = None,
+    weak: bool = False,
+    p_bank: float | None = None,
+    tested: Calibration | None = None,
+) -> Answer:
+    """Judge one score.
+
+    Parameters
+    ----------
+    score : float
+        Score of an image.
+    calibration : Calibration
+        Held-out scores of the fingerprint.
+    rule : {"conformal", "nearest-mean"}
+        ``conformal`` supports the generator where p_bank <= fpr < p_generated, the reference where
+        p_generated <= fpr < p_bank, and is inconclusive otherwise. ``nearest-mean`` is the rule of
+        the DIF paper: generated if ``|score - mu_g| < |score - mu_r|``.
+    fpr : float
+        Rate of the conformal rule.
+    p_typical : float, optional
+        Conformal p-value of the image's distance from the generator's own; the conformal rule does
+        not give the generator an image below `fp.fingerprint.learning.typicality.LEVEL`.
+    weak : bool
+        Whether the fingerprint is weak, which every answer then says.
+    p_bank : float, optional
+        p-value under h1 corrected over the bank; by default that of the fingerprint alone.
+    tested : Calibration, optional
+        What p-values come from; by default the calibration.
+
+    Returns
+    -------
+    Answer
+        Decision, p-values and reasons.
+    """
+    mu_r, mu_g = calibration.mu_r, calibration.mu_g
+    tested = tested or calibration
+    alone, under_h2 = p_real(score, tested), p_generated(score, tested)
+    under_h1 = alone if p_bank is None else p_bank
+    nearest: Literal["generated", "real"] = (
+        "generated" if abs(score - mu_g) < abs(score - mu_r) else "real"
+    )
+    found = verdict(
+        rule,
+        separates=mu_g > mu_r,
+        generated_nearer=nearest == "generated",
+        against_h1=under_h1 <= fpr,
+        against_h2=under_h2 <= fpr,
+        weak=weak,
+        typical=p_typical is None or p_typical > LEVEL,
+    )
+    return Answer(found.decision, nearest, alone, under_h2, found.reasons)
+
+
+def verdict(
+    rule: Rule,
+    *,
+    separates: bool,
+    generated_nearer: bool,
+    against_h1: bool,
+    against_h2: bool,
+    weak: bool,
+    typical: bool = True,
+) -> Verdict:
+    """Judge a score by the sides on which it lies, so that a bank needs few judgements.
+
+    Parameters
+    ----------
+    rule : {"conformal", "nearest-mean"}
+        Rule of the decision; see `decide`.
+    separates : bool
+        Whether mu_g > mu_r.
+    generated_nearer : bool
+        Whether the score is nearer to mu_g.
+    against_h1, against_h2 : bool
+        Whether the p-value under h1 (over the bank) and under h2 is at most the rate.
+    weak : bool
+        Whether the fingerprint is weak.
+    typical : bool
+        Whether the image is like the generator's own, as far as that is known.
+
+    Returns
+    -------
+    Verdict
+        Decision and reasons.
+    """
+    decision: Decision
+    reasons: tuple[str, ...] = ()
+    if not separates:
+        decision, reasons = "inconclusive", ("no_separation",)
+    elif rule == "nearest-mean":
+        decision = "supports_generator" if generated_nearer else "supports_reference"
+    elif against_h1 and not against_h2:
+        if typical:
+            decision = "supports_generator"
+        else:
+            decision, reasons = "inconclusive", ("unlike_generator",)
+    elif against_h2 and not against_h1:
+        decision = "supports_reference"
+    else:
+        decision, reasons = "inconclusive", ("fits_neither" if against_h1 else "fits_both",)
+    return Verdict(decision, (*reasons, "weak_fingerprint") if weak else reasons)

@@ -1,0 +1,210 @@
+"""A bank claims an image where one of its fingerprints does; so its p-values speak of the largest.
+
+Fingerprints that were made with the same reference images are calibrated together: how large the
+largest evidence over the bank becomes on those images is known (Westfall and Young's single step).
+Others share the rate (Bonferroni).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from fp.fingerprint.decision.judge import judge_of
+from fp.fingerprint.decision.likelihood import LikelihoodRatio, certified_rate
+from fp.fingerprint.model.calibration import Calibration
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.system.arrays import Doubles
+from fp.system.errors import UsageError
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """Null distribution of a bank.
+
+    Parameters
+    ----------
+    members : int
+        Number K of fingerprints.
+    references : int
+        Number n of reference images that a p-value of the bank rests on.
+    largest : ndarray of float64, shape (n,), or None
+        Largest held-out log10 LR (without bounds) over the bank of each shared reference image,
+        ascending; None where the fingerprints do not share enough of them.
+    """
+
+    members: int
+    references: int
+    largest: Doubles | None
+
+    def p(self, p_real: float, free_log10_lr: float) -> float:
+        """Give the p-value under h1 of one fingerprint's evidence, corrected over the bank.
+
+        Parameters
+        ----------
+        p_real : float
+            Conformal p-value by that fingerprint alone.
+        free_log10_lr : float
+            Its log10 likelihood ratio without bounds.
+
+        Returns
+        -------
+        float
+            (1 + shared reference images whose largest evidence is as large) / (n + 1), or
+            min(1, K p_real); p_real itself for a single fingerprint.
+        """
+        return float(self.p_many(np.array([p_real]), np.array([free_log10_lr]))[0])
+
+    def p_many(self, p_real: Doubles, free_log10_lr: Doubles) -> Doubles:
+        """Give what `p` gives, of many fingerprints at once.
+
+        Parameters
+        ----------
+        p_real, free_log10_lr : ndarray of float64, shape (K,)
+            As for `p`, of each fingerprint.
+
+        Returns
+        -------
+        ndarray of float64, shape (K,)
+            The corrected p-values.
+        """
+        if self.members == 1:
+            return p_real
+        if self.largest is None:
+            return np.minimum(1.0, self.members * p_real)
+        beyond = self.largest.size - np.searchsorted(self.largest, free_log10_lr, "left")
+        return np.asarray((1 + beyond) / (1 + self.largest.size))
+
+    @property
+    def smallest_p(self) -> float:
+        """The smallest p-value that the bank can give."""
+        share = 1 / (self.references + 1)
+        return share if self.largest is not None else min(1.0, self.members * share)
+
+    def certified(self, fpr: float) -> float | None:
+        """Give the rate of false claims that the calibration certifies with 95 % confidence.
+
+        Parameters
+        ----------
+        fpr : float
+            Rate of the rule.
+
+        Returns
+        -------
+        float or None
+            Clopper-Pearson's bound; with Bonferroni the sum over the bank, as if each fingerprint
+            had as few reference images as the poorest; None where nothing can be claimed.
+        """
+        if self.smallest_p > fpr:
+            return None
+        if self.largest is not None or self.members == 1:
+            return certified_rate(fpr, self.references)
+        return min(1.0, self.members * certified_rate(fpr / self.members, self.references))
+
+
+@lru_cache(maxsize=8)
+def family_of(bank: tuple[Fingerprint, ...]) -> Family:
+    """Calibrate a bank as a whole.
+
+    Parameters
+    ----------
+    bank : tuple of Fingerprint
+        The fingerprints, at least one.
+
+    Returns
+    -------
+    Family
+        By the reference images that all fingerprints were calibrated with, where these are at least
+        half of each one's; by Bonferroni otherwise, and where one has experts for conditions.
+    """
+    if any(fingerprint.conditions is not None for fingerprint in bank):
+        # Which expert speaks is known only with the image, so the references share no null.
+        return Family(len(bank), min(f.calibration.real.size for f in bank), None)
+    gathered = Gathering()
+    for fingerprint in bank:
+        gathered.add(fingerprint.calibration, judge_of(fingerprint).ratio)
+    return gathered.family()
+
+
+class Gathering:
+    """The family of a bank whose fingerprints come one by one and need not stay."""
+
+    def __init__(self) -> None:
+        self._members = 0
+        self._fewest = 0
+        self._most = 0
+        self._largest: dict[str, float] = {}
+
+    def add(self, calibration: Calibration, ratio: LikelihoodRatio) -> None:
+        """Take a fingerprint in.
+
+        Parameters
+        ----------
+        calibration : Calibration
+            Its held-out scores.
+        ratio : LikelihoodRatio
+            Its likelihood ratio, of which `free` is asked.
+        """
+        first = self._members == 0
+        self._members += 1
+        self._fewest = min(self._fewest or calibration.real.size, calibration.real.size)
+        own: dict[str, float] = {}
+        free = ratio.free_many(calibration.real).tolist()
+        for digest, value in zip(calibration.real_sha256, free, strict=True):
+            if first or digest in self._largest:
+                own[digest] = max(own.get(digest, -np.inf), value)
+        self._most = max(self._most, len(set(calibration.real_sha256)))
+        # What one fingerprint lacks is not shared, so only what all have had is kept.
+        self._largest = {
+            digest: max(self._largest.get(digest, -np.inf), value) for digest, value in own.items()
+        }
+
+    def family(self) -> Family:
+        """Give the family of all that were taken in, at least one."""
+        if self._members == 1 or 2 * len(self._largest) < self._most:
+            return Family(self._members, self._fewest, None)
+        values = np.sort(np.array(list(self._largest.values())))
+        return Family(self._members, values.size, values)
+
+
+def check_rate(fpr: float, bank: Sequence[Fingerprint]) -> None:
+    """Refuse a rate that a bank cannot support; as `check_rate_of`, from its fingerprints."""
+    check_rate_of(fpr, family_of(tuple(bank)))
+
+
+def check_rate_of(fpr: float, family: Family) -> None:
+    """Refuse a false-positive rate that a bank's reference images cannot support.
+
+    Parameters
+    ----------
+    fpr : float
+        Wished rate, in (0, 0.5].
+    family : Family
+        Null distribution of the bank.
+
+    Raises
+    ------
+    UsageError
+        With the arithmetic, if no p-value of the bank can reach the rate.
+    """
+    if not 0 < fpr <= 0.5:
+        raise UsageError(f"A false-positive rate of {fpr} is not possible; use 0 < rate <= 0.5.")
+    if family.smallest_p <= fpr:
+        return
+    n, k = family.references, family.members
+    remedy = "raise --fpr or extract with more reference images"
+    if family.largest is None and k > 1:
+        needed = int(np.ceil(k / fpr - 1e-9)) - 1
+        raise UsageError(
+            f"A false-positive rate of {fpr:g} over {k} fingerprints of different reference images "
+            f"needs at least {needed} of them each: with {n} the smallest p-value is "
+            f"{k} / ({n} + 1) = {family.smallest_p:.4g}; {remedy}, the same for all."
+        )
+    needed = int(np.ceil(1 / fpr - 1e-9)) - 1
+    raise UsageError(
+        f"A false-positive rate of {fpr:g} needs at least {needed} reference images: with {n} the "
+        f"smallest conformal p-value is 1 / ({n} + 1) = {family.smallest_p:.4g}; {remedy}."
+    )

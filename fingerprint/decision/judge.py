@@ -1,0 +1,199 @@
+"""All that a fingerprint needs to judge images, made once: method, ratios, strength."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from fp.fingerprint.decision import likelihood
+from fp.fingerprint.decision.decision import Rule, decide, p_real
+from fp.fingerprint.decision.likelihood import LikelihoodRatio, Resampled
+from fp.fingerprint.decision.rows import Attribution
+from fp.fingerprint.estimators import registry as estimators
+from fp.fingerprint.estimators.protocol import Estimator, SeesPixels
+from fp.fingerprint.learning.method import Recipe
+from fp.fingerprint.learning.scoring import recipe_of, score
+from fp.fingerprint.learning.strength import is_weak
+from fp.fingerprint.model.calibration import Calibration
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.system.arrays import Array, Floats, Pixels
+
+_JUDGE = "_judge"
+
+
+class Features:
+    """Features of one residual, each computed when it is first asked for.
+
+    Parameters
+    ----------
+    residual_chw : ndarray of float32, shape (3, H, W)
+        The residual.
+    image_hwc : ndarray of uint8, shape (H, W, 3), optional
+        What it was made of, for methods with parts that look at pixels.
+    """
+
+    def __init__(self, residual_chw: Floats, image_hwc: Pixels | None = None) -> None:
+        self._residual = residual_chw
+        self._image = image_hwc
+        self._found: dict[str, Array] = {}
+
+    def of(self, recipe: Recipe) -> dict[str, Array]:
+        """Give the features that a method reads, as stacks of one image, by name."""
+        for part in recipe.parts:
+            if part.reads not in self._found:
+                self._found[part.reads] = self._make(part)[None]
+        return {part.reads: self._found[part.reads] for part in recipe.parts}
+
+    def named(self, part: str) -> Array:
+        """Give the features of a part that takes no parameters, as a stack of one image."""
+        estimator = estimators.get(part)
+        if estimator.reads not in self._found:
+            self._found[estimator.reads] = self._make(estimator)[None]
+        return self._found[estimator.reads]
+
+    def _make(self, part: Estimator) -> Array:
+        if isinstance(part, SeesPixels) and self._image is not None:
+            return part.pixel_features(self._image)
+        return part.features(self._residual)
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """A fingerprint with what follows from its calibration.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        The fingerprint.
+    tested : Calibration, optional
+        What its p-values come from; by default its calibration, like all else.
+    """
+
+    fingerprint: Fingerprint
+    tested: Calibration | None = None
+
+    @property
+    def calibration_tested(self) -> Calibration:
+        """What p-values come from."""
+        return self.tested or self.fingerprint.calibration
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The method."""
+        return recipe_of(self.fingerprint)
+
+    @cached_property
+    def ratio(self) -> LikelihoodRatio:
+        """Likelihood ratio of the score."""
+        return likelihood.fit(self.fingerprint.calibration)
+
+    @cached_property
+    def specific_ratio(self) -> LikelihoodRatio | None:
+        """Likelihood ratio of the generator's evidence alone, where parts are joined."""
+        joined = self.fingerprint.joined
+        if joined is None:
+            return None
+        return likelihood.fit(
+            replace(
+                self.fingerprint.calibration,
+                real=joined.specific_real,
+                generated=joined.specific_generated,
+            )
+        )
+
+    @cached_property
+    def resampled(self) -> Resampled:
+        """Likelihood ratios of resampled calibrations."""
+        return likelihood.resample(self.fingerprint.calibration)
+
+    @cached_property
+    def weak(self) -> bool:
+        """Whether the fingerprint separates no better than label shuffles may."""
+        return is_weak(self.fingerprint)
+
+    def attribution(
+        self,
+        path: str,
+        stacks: dict[str, Array],
+        rule: Rule,
+        fpr: float,
+        corrected: Callable[[float, float], float] | None = None,
+        near: Sequence[dict[str, Array]] = (),
+    ) -> Attribution:
+        """Judge one image.
+
+        Parameters
+        ----------
+        path : str
+            The image.
+        stacks : dict of str to ndarray, shape (1, ...)
+            Its features, by name.
+        rule : {"conformal", "nearest-mean"}
+            Rule of the decision.
+        fpr : float
+            Rate of the decision.
+        corrected : callable, optional
+            From p_real and the log10 likelihood ratio without bounds to the p-value over the bank
+            that the fingerprint belongs to; without it, it stands alone.
+        near : sequence of dict
+            Features of other readings of the image: it is as typical as the most typical of all.
+
+        Returns
+        -------
+        Attribution
+            The row.
+        """
+        found = score(self.fingerprint, stacks, self.recipe)
+        value = float(found.score[0])
+        p_typical = log10_lr_specific = specific = distance = None
+        joined = self.fingerprint.joined
+        if joined is not None and found.distances is not None and found.specific is not None:
+            nearest = found.distances
+            for other in near:
+                there = score(self.fingerprint, other, self.recipe).distances
+                if there is not None and there.statistic[0] < nearest.statistic[0]:
+                    nearest = there
+            distance = float(nearest.total[0])
+            p_typical = joined.typicality.p(float(nearest.statistic[0]))
+            specific = float(found.specific[0])
+            assert self.specific_ratio is not None
+            log10_lr_specific = self.specific_ratio(specific)
+        calibration = self.fingerprint.calibration
+        tested = self.calibration_tested
+        p_bank = p_real(value, tested)
+        if corrected is not None:
+            p_bank = corrected(p_bank, self.ratio.free(value))
+        answer = decide(value, calibration, rule, fpr, p_typical, self.weak, p_bank, tested)
+        return Attribution(
+            path=path,
+            fingerprint=self.fingerprint.name,
+            method=self.fingerprint.method,
+            score=value,
+            rho=value if self.recipe.correlates else None,
+            mu_r=self.fingerprint.mu_r,
+            mu_g=self.fingerprint.mu_g,
+            p_real=answer.p_real,
+            p_bank=p_bank,
+            p_generated=answer.p_generated,
+            p_typical=p_typical,
+            distance=distance,
+            log10_lr=self.ratio(value),
+            at_bound=self.ratio.at_bound(value),
+            specific=specific,
+            log10_lr_specific=log10_lr_specific,
+            decision=answer.decision,
+            nearest_mean=answer.nearest_mean,
+            reasons=answer.reasons,
+        )
+
+
+def judge_of(fingerprint: Fingerprint) -> Judge:
+    """Give the judge of a fingerprint, made once and gone with it."""
+    # Kept by the fingerprint itself: a cache here would hold what a bank has let go.
+    held: dict[str, Any] = vars(fingerprint)
+    if _JUDGE not in held:
+        held[_JUDGE] = Judge(fingerprint)
+    found: Judge = held[_JUDGE]
+    return found

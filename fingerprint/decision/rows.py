@@ -1,0 +1,282 @@
+"""What is said of an image, as rows of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from fp.fingerprint.decision.decision import Decision
+from fp.fingerprint.model.evidence_map import EvidenceMap
+from fp.images.claims import Claim
+from fp.images.loading import LoadedImage
+from fp.system.errors import ImageError
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What one fingerprint says of one image; a row of ``attributions.csv``.
+
+    Parameters
+    ----------
+    path : str
+        The image.
+    fingerprint : str
+        Name of the generator.
+    method : str
+        Name of the estimator.
+    score : float or None
+        Score of the image; None where it is smaller than the fingerprint.
+    rho : float or None
+        The same, where the score is a correlation.
+    mu_r, mu_g : float
+        Mean held-out scores of reference and generated images.
+    p_real, p_generated : float or None
+        Conformal p-values under h1 and h2.
+    p_bank : float or None
+        p-value under h1 corrected over the bank; p_real itself for a single fingerprint.
+    p_typical : float or None
+        Conformal p-value of the image's distance from the generator's own, where that is known.
+    distance : float or None
+        Squared distance from the generator's own images, where parts are joined: what fingerprints
+        of a bank are ranked by.
+    log10_lr : float or None
+        log10 likelihood ratio of h2 against h1, within its empirical bounds.
+    specific : float or None
+        Joined score of the generator's evidence alone, where parts are joined.
+    log10_lr_specific : float or None
+        Its log10 likelihood ratio.
+    decision : str
+        Decision by this fingerprint alone, at its share of the rate.
+    nearest_mean : str or None
+        ``generated`` or ``real`` by the paper's rule.
+    reasons : tuple of str
+        Reason codes.
+    windows : int or None
+        Number of windows that the row speaks of; None where it speaks of the crop.
+    windows_effective : float or None
+        Number of independent windows that are worth as much.
+    crop_score, crop_log10_lr : float or None
+        Score and ratio of the crop, where the row speaks of windows.
+    crop_decision : str or None
+        What the crop alone would have said, where the row speaks of windows.
+    condition : str or None
+        Condition whose expert judged the image, where the fingerprint has experts.
+    p_condition : float or None
+        Conformal p-value of the image's distance from that condition.
+    conditions : tuple of str
+        Conditions that the image is probably in, each with its probability: the ratio is over all
+        of them.
+    phase : str or None
+        Row and column at which a period of the lattice begins: found by a search, or ``grid`` and
+        what the JPEG grid says; None where it is known.
+    factor : float or None
+        Factor by which the image was taken to have been resampled.
+    log10_lr_low, log10_lr_high : float or None
+        95 % interval of log10_lr without bounds, where it is over several conditions or phases.
+    at_bound : bool or None
+        Whether log10_lr stands at its bound: the data carry no larger one.
+    """
+
+    path: str
+    fingerprint: str
+    method: str
+    score: float | None
+    rho: float | None
+    mu_r: float
+    mu_g: float
+    p_real: float | None
+    p_generated: float | None
+    p_bank: float | None
+    p_typical: float | None
+    distance: float | None
+    log10_lr: float | None
+    specific: float | None
+    log10_lr_specific: float | None
+    decision: Decision
+    nearest_mean: str | None
+    reasons: tuple[str, ...] = ()
+    windows: int | None = None
+    windows_effective: float | None = None
+    crop_score: float | None = None
+    crop_log10_lr: float | None = None
+    crop_decision: Decision | None = None
+    condition: str | None = None
+    p_condition: float | None = None
+    conditions: tuple[str, ...] = ()
+    phase: str | None = None
+    factor: float | None = None
+    log10_lr_low: float | None = None
+    log10_lr_high: float | None = None
+    at_bound: bool | None = None
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What is said of one image; a row of ``detections.csv``.
+
+    Parameters
+    ----------
+    path : str
+        The image.
+    status : {"examined", "not_examined"}
+        Whether there is a score.
+    decision : str
+        Decision over the whole bank.
+    fingerprint : str or None
+        The fingerprint that the scores of this row belong to: the one that fits best.
+    score, rho : float or None
+        Score, and the correlation where the score is one.
+    mu_r, mu_g : float or None
+        Mean held-out scores of reference and generated images.
+    p_real, p_generated, p_typical : float or None
+        Conformal p-values under h1 and h2, and of the distance from the generator's own images.
+    p_bank : float or None
+        p-value under h1 corrected over the bank; p_real itself for a single fingerprint.
+    log10_lr : float or None
+        log10 likelihood ratio of h2 against h1, within its empirical bounds.
+    log10_lr_low, log10_lr_high : float or None
+        95 % interval of the ratio without bounds, by resampling the calibration's source images.
+    at_bound : bool or None
+        Whether log10_lr stands at its bound: the data carry no larger one.
+    specific, log10_lr_specific : float or None
+        Score and log10 likelihood ratio of the generator's evidence alone, where parts are joined.
+    q_real : float or None
+        p_bank corrected over the images of the run (Benjamini and Hochberg), where a
+        false-discovery rate was asked for.
+    nearest_mean : str or None
+        ``generated`` or ``real`` by the paper's rule.
+    condition : str or None
+        Condition whose expert judged the image, where the fingerprint has experts.
+    p_condition : float or None
+        Conformal p-value of the image's distance from that condition.
+    conditions : tuple of str
+        Conditions that the image is probably in, each with its probability: the ratio is over all
+        of them.
+    phase : str or None
+        Row and column at which a period of the lattice begins: found by a search, or ``grid`` and
+        what the JPEG grid says; None where it is known.
+    factor : float or None
+        Factor by which the image was taken to have been resampled.
+    reasons : tuple of str
+        Reason codes.
+    message : str
+        One sentence where the image was not examined.
+    sha256, pixels_sha256, format, width, height, mode, converted, orientation
+        The file; see `LoadedImage`.
+    claimed : tuple of str
+        What the file says about its own origin; see `fp.images.claims`.
+    examined : float or None
+        Share of the image's area that the row speaks of.
+    windows, windows_effective, crop_score, crop_log10_lr, crop_decision
+        As in `Attribution`.
+    map : str or None
+        Name of the map in ``maps/``, without suffix.
+    map_generated, map_reference : float or None
+        Share of the mapped area that is too high for the reference images, and too low for the
+        generator; None where that cannot be said at the asked rate.
+    """
+
+    path: str
+    status: str
+    decision: Decision
+    fingerprint: str | None = None
+    score: float | None = None
+    rho: float | None = None
+    mu_r: float | None = None
+    mu_g: float | None = None
+    p_real: float | None = None
+    p_generated: float | None = None
+    p_bank: float | None = None
+    p_typical: float | None = None
+    log10_lr: float | None = None
+    log10_lr_low: float | None = None
+    log10_lr_high: float | None = None
+    at_bound: bool | None = None
+    specific: float | None = None
+    log10_lr_specific: float | None = None
+    q_real: float | None = None
+    nearest_mean: str | None = None
+    condition: str | None = None
+    p_condition: float | None = None
+    conditions: tuple[str, ...] = ()
+    phase: str | None = None
+    factor: float | None = None
+    reasons: tuple[str, ...] = ()
+    message: str = ""
+    sha256: str | None = None
+    pixels_sha256: str | None = None
+    format: str | None = None
+    width: int | None = None
+    height: int | None = None
+    mode: str | None = None
+    converted: tuple[str, ...] = ()
+    orientation: int | None = None
+    claimed: tuple[str, ...] = ()
+    examined: float | None = None
+    windows: int | None = None
+    windows_effective: float | None = None
+    crop_score: float | None = None
+    crop_log10_lr: float | None = None
+    crop_decision: Decision | None = None
+    map: str | None = None
+    map_generated: float | None = None
+    map_reference: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the row as a dict of JSON types."""
+        return asdict(self)
+
+
+DETECTION_COLUMNS = tuple(column.name for column in fields(Detection))
+ATTRIBUTION_COLUMNS = tuple(column.name for column in fields(Attribution))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """All rows of one image.
+
+    Parameters
+    ----------
+    detection : Detection
+        The row over the whole bank.
+    attributions : tuple of Attribution
+        A row for each fingerprint, the best first; empty where nothing was examined.
+    map : EvidenceMap or None
+        The map of the image, where one was asked for.
+    """
+
+    detection: Detection
+    attributions: tuple[Attribution, ...] = ()
+    map: EvidenceMap | None = None
+
+
+def not_examined(path: str, error: ImageError, image: LoadedImage | None = None) -> Finding:
+    """Give the row of a file that could not be examined."""
+    row = Detection(
+        path, "not_examined", "not_examined", reasons=(error.reason,), message=str(error)
+    )
+    return Finding(row if image is None else with_file(row, image))
+
+
+def with_claims(finding: Finding, claims: Sequence[Claim]) -> Finding:
+    """Give a finding with what the file claims about itself."""
+    told = tuple(claim.line for claim in claims)
+    return replace(finding, detection=replace(finding.detection, claimed=told))
+
+
+def with_file(row: Detection, image: LoadedImage) -> Detection:
+    """Give a row with what is known of the file."""
+    return Detection(
+        **{
+            **row.as_dict(),
+            "sha256": image.sha256,
+            "pixels_sha256": image.pixels_sha256,
+            "format": image.format,
+            "width": image.width,
+            "height": image.height,
+            "mode": image.mode,
+            "converted": image.converted,
+            "orientation": image.orientation,
+        }
+    )

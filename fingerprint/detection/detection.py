@@ -1,0 +1,346 @@
+"""One image against the fingerprints of a bank: what was found, or why nothing was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+from fp.denoisers import registry
+from fp.denoisers.residual import DenoiserIdentity, Residual
+from fp.fingerprint.conditions.examining import attribution, judge_of_condition
+from fp.fingerprint.decision.decision import Rule, Verdict
+from fp.fingerprint.decision.family import Family, family_of
+from fp.fingerprint.decision.judge import Features, Judge, judge_of
+from fp.fingerprint.decision.rows import Attribution, Detection, Finding, not_examined, with_file
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.fingerprint.windows.maps import share
+from fp.fingerprint.windows.reading import Reading
+from fp.images.crop import CropRule
+from fp.images.degradations import Degradation
+from fp.images.loading import Limits, LoadedImage, display_path
+from fp.system.errors import DenoiserError, ImageError, UsageError
+from fp.system.workers import with_one_thread
+
+
+@dataclass(frozen=True)
+class DetectOptions:
+    """Everything that decides the rows of a detection, beside the bank and the images.
+
+    Parameters
+    ----------
+    rule : {"conformal", "nearest-mean"}
+        Rule of the decision.
+    fpr : float
+        False-positive rate of the conformal rule, over the whole bank.
+    fdr : float, optional
+        False-discovery rate over all images of the run (Benjamini and Hochberg): claims that do not
+        survive it are inconclusive.
+    limits : Limits
+        Sizes beyond which a file is refused.
+    whole : bool
+        Whether an image larger than the crop is examined as a whole, where the fingerprints have
+        windows.
+    window : int, optional
+        Side of the windows in pixels; by default the usual one.
+    mapped : bool
+        Whether a map is drawn of each image.
+    """
+
+    rule: Rule = "conformal"
+    fpr: float = 0.05
+    fdr: float | None = None
+    limits: Limits = field(default_factory=Limits)
+    whole: bool = True
+    window: int | None = None
+    mapped: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fpr <= 0.5:
+            raise UsageError(
+                f"A false-positive rate of {self.fpr} is not possible; use 0 < rate <= 0.5."
+            )
+        if self.fdr is not None and not 0 < self.fdr < 1:
+            raise UsageError(
+                f"A false-discovery rate of {self.fdr} is not possible; use 0 < rate < 1."
+            )
+
+
+def residual_for(identity: DenoiserIdentity) -> Residual:
+    """Make exactly the denoiser that a fingerprint was made with.
+
+    Parameters
+    ----------
+    identity : DenoiserIdentity
+        Identity that the fingerprint stores.
+
+    Returns
+    -------
+    Residual
+        Residuals that the fingerprint speaks about.
+
+    Raises
+    ------
+    DenoiserError
+        If the denoiser of that name is another one here.
+    """
+    return _residual_for(identity.as_json())
+
+
+@lru_cache(maxsize=8)
+def _residual_for(identity_json: str) -> Residual:
+    wanted = DenoiserIdentity.from_json(identity_json)
+    residual = with_one_thread(registry.restore(wanted))
+    if residual.identity != wanted:
+        raise DenoiserError(
+            f"The fingerprint was made with denoiser {wanted.name!r} of identity "
+            f"{wanted.digest[:12]} and this fp has {residual.identity.digest[:12]}: version, "
+            "parameters, precision or weights differ; extract it again."
+        )
+    return residual
+
+
+def examine(image: LoadedImage, bank: Sequence[Fingerprint], options: DetectOptions) -> Finding:
+    """Test one image against every fingerprint of a bank.
+
+    Parameters
+    ----------
+    image : LoadedImage
+        The image.
+    bank : sequence of Fingerprint
+        The fingerprints, at least one.
+    options : DetectOptions
+        Parameters.
+
+    Returns
+    -------
+    Finding
+        The row of the image and a row for each fingerprint.
+
+    Notes
+    -----
+    An image is given to a generator where p_bank <= fpr < p_generated; p_bank is corrected over the
+    bank (see `fp.fingerprint.decision.family`), so that over images of the reference population the
+    chance of any claim stays within fpr. It supports the reference only where every fingerprint
+    says so.
+    """
+    shown = display_path(image.path)
+    parts: dict[Preparation, Features] = {}
+    rows: list[Attribution] = []
+    family = family_of(tuple(bank))
+    too_small: ImageError | None = None
+    for fingerprint in bank:
+        key = Preparation.of(fingerprint)
+        try:
+            if fingerprint.conditions is not None:
+                rows.append(_as_it_comes(image, fingerprint, options, family))
+                continue
+            if key not in parts:
+                parts[key] = key.features(image)
+        except ImageError as error:
+            too_small = ImageError(error.reason, f"{shown}: {error}")
+            rows.append(unscored(shown, fingerprint, error.reason))
+            continue
+        judge = judge_of(fingerprint)
+        stacks = parts[key].of(judge.recipe)
+        rows.append(judge.attribution(shown, stacks, options.rule, options.fpr, family.p))
+    reading = Reading(image, bank, options, residual_for)
+    rows = reading.as_a_whole(rows)
+    if all(row.score is None for row in rows):
+        assert too_small is not None
+        return not_examined(shown, too_small, image)
+    rows.sort(key=rank)
+    best = next(f for f in bank if f.name == rows[0].fingerprint)
+    row = over_bank(rows[0], _voices(rows), _judge_of_row(best, rows[0]), options.rule)
+    row = reading.completed(with_file(row, image), rows[0])
+    drawn = reading.mapped(rows[0]) if options.mapped else None
+    if drawn is not None:
+        generated, reference = share(drawn.generated), share(drawn.reference)
+        row = replace(row, map_generated=generated, map_reference=reference)
+    return Finding(row, tuple(rows), drawn)
+
+
+def _as_it_comes(
+    image: LoadedImage, fingerprint: Fingerprint, options: DetectOptions, family: Family
+) -> Attribution:
+    return attribution(
+        display_path(image.path),
+        image.rgb_hwc,
+        fingerprint,
+        residual_for(fingerprint.denoiser),
+        options.rule,
+        options.fpr,
+        family.p,
+    )
+
+
+def _judge_of_row(fingerprint: Fingerprint, row: Attribution) -> Judge:
+    return judge_of_condition(fingerprint, row.condition, row.phase)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What happens to an image before features are taken; fingerprints share it.
+
+    Parameters
+    ----------
+    denoiser : DenoiserIdentity
+        Which residuals.
+    crop : CropRule
+        Which part of the image.
+    preparation : str
+        The degradation before.
+    """
+
+    denoiser: DenoiserIdentity = field(compare=False)
+    crop: CropRule
+    preparation: str
+    digest: str
+
+    @classmethod
+    def of(cls, fingerprint: Fingerprint) -> Preparation:
+        """Give what a fingerprint asks for."""
+        denoiser = fingerprint.denoiser
+        return cls(denoiser, fingerprint.crop, fingerprint.preparation, denoiser.digest)
+
+    def features(self, image: LoadedImage) -> Features:
+        """Prepare an image; raises `ImageError` where it is too small."""
+        part = Degradation(self.preparation).apply(self.crop.apply(image.rgb_hwc))
+        return Features(residual_for(self.denoiser)(part))
+
+
+def rank(row: Attribution) -> tuple[Any, ...]:
+    """Sort key: definite claims first, then by how badly h1 and how well h2 explains the score."""
+    if row.score is None or row.p_real is None or row.p_generated is None:
+        return (2, 0.0, 0.0, 0.0, 0.0, row.fingerprint)
+    claims = 0 if row.decision == "supports_generator" else 1
+    place = (row.score - row.mu_r) / abs(row.mu_g - row.mu_r or 1.0)
+    # Where images of the generators themselves were measured, the nearest come first.
+    near = 0.0 if row.distance is None else row.distance
+    return (claims, near, row.p_real, -row.p_generated, -place, row.fingerprint)
+
+
+@dataclass(frozen=True)
+class Voices:
+    """What all fingerprints of a bank together add to what the best one says.
+
+    Parameters
+    ----------
+    claims : int
+        Number of fingerprints that claim the image.
+    dissent : tuple of str, or None
+        Reasons of those that do not support the reference, sorted; None where all do, or where
+        there is one fingerprint alone.
+    nearer_elsewhere : bool
+        Whether the image lies nearer to a generator than to the best one.
+    """
+
+    claims: int
+    dissent: tuple[str, ...] | None
+    nearer_elsewhere: bool = False
+
+
+def _voices(rows: Sequence[Attribution]) -> Voices:
+    scored = [row for row in rows if row.score is not None]
+    dissent = [row for row in rows if row.decision != "supports_reference"]
+    return Voices(
+        claims=sum(row.decision == "supports_generator" for row in scored),
+        dissent=reasons_of(dissent) if dissent and len(rows) > 1 else None,
+        nearer_elsewhere=_nearer_elsewhere(rows[0], scored),
+    )
+
+
+def reasons_of(found: Iterable[Attribution | Verdict]) -> tuple[str, ...]:
+    """Give all reasons, sorted and each once."""
+    return tuple(sorted({reason for row in found for reason in row.reasons}))
+
+
+def over_bank(best: Attribution, voices: Voices, judge: Judge, rule: Rule) -> Detection:
+    """Join what a bank says to one row.
+
+    Parameters
+    ----------
+    best : Attribution
+        The row of the fingerprint that ranks first.
+    voices : Voices
+        What the others add.
+    judge : Judge
+        The judge of that fingerprint.
+    rule : {"conformal", "nearest-mean"}
+        Rule of the decision.
+
+    Returns
+    -------
+    Detection
+        The row, without what is known of the file.
+    """
+    decision, reasons = best.decision, best.reasons
+    if rule == "conformal" and voices.claims and voices.nearer_elsewhere:
+        decision, reasons = "inconclusive", (*reasons, "nearer_to_another")
+    elif voices.claims > 1:
+        reasons = (*reasons, "several_candidates")
+    elif not voices.claims and voices.dissent is not None:
+        decision, reasons = "inconclusive", voices.dissent
+    low, high = best.log10_lr_low, best.log10_lr_high
+    if low is None and best.score is not None:
+        low, high = judge.resampled.interval(best.score)
+    return Detection(
+        path=best.path,
+        status="examined",
+        decision=decision,
+        fingerprint=best.fingerprint,
+        score=best.score,
+        rho=best.rho,
+        mu_r=best.mu_r,
+        mu_g=best.mu_g,
+        p_real=best.p_real,
+        p_bank=best.p_bank,
+        p_generated=best.p_generated,
+        p_typical=best.p_typical,
+        log10_lr=best.log10_lr,
+        log10_lr_low=low,
+        log10_lr_high=high,
+        at_bound=best.at_bound,
+        specific=best.specific,
+        log10_lr_specific=best.log10_lr_specific,
+        nearest_mean=best.nearest_mean,
+        condition=best.condition,
+        p_condition=best.p_condition,
+        conditions=best.conditions,
+        phase=best.phase,
+        factor=best.factor,
+        reasons=reasons,
+    )
+
+
+def _nearer_elsewhere(best: Attribution, scored: Sequence[Attribution]) -> bool:
+    """Say whether an image lies nearer to a generator whose fingerprint does not claim it."""
+    return best.distance is not None and any(
+        row.method == best.method and row.distance is not None and row.distance < best.distance
+        for row in scored
+    )
+
+
+def unscored(path: str, fingerprint: Fingerprint, reason: str) -> Attribution:
+    """Give the row of a fingerprint that an image is too small for."""
+    return Attribution(
+        path=path,
+        fingerprint=fingerprint.name,
+        method=fingerprint.method,
+        score=None,
+        rho=None,
+        mu_r=fingerprint.mu_r,
+        mu_g=fingerprint.mu_g,
+        p_real=None,
+        p_generated=None,
+        p_bank=None,
+        p_typical=None,
+        distance=None,
+        log10_lr=None,
+        specific=None,
+        log10_lr_specific=None,
+        decision="not_examined",
+        nearest_mean=None,
+        reasons=(reason,),
+    )

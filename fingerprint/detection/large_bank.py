@@ -1,0 +1,240 @@
+"""Banks of many tile fingerprints: what decides is in memory as columns, the rest in the file.
+
+All fingerprints are read once and checked. Then an image is folded once, multiplied with the
+weights of all of them, and placed among their calibration scores; only those that rank first are
+judged in full, with the same figures as in a bank that is held whole.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from fp.fingerprint.decision import likelihood
+from fp.fingerprint.decision.bank_columns import Calibrations, Judged
+from fp.fingerprint.decision.family import Family, Gathering
+from fp.fingerprint.decision.judge import Features, judge_of
+from fp.fingerprint.decision.rows import Attribution, Finding, not_examined, with_file
+from fp.fingerprint.decision.sorted_scores import Ladders
+from fp.fingerprint.detection.banks import check_member, needs_more
+from fp.fingerprint.detection.detection import (
+    DetectOptions,
+    Preparation,
+    Voices,
+    over_bank,
+    reasons_of,
+    unscored,
+)
+from fp.fingerprint.estimators.tile import refold, template
+from fp.fingerprint.learning.method import recipe
+from fp.fingerprint.learning.strength import is_weak
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.fingerprint.store.lazy import LazyBank
+from fp.images.loading import LoadedImage
+from fp.system.arrays import Doubles, Indices
+from fp.system.errors import ImageError
+from fp.system.paths import display_path
+
+SMALLEST = 65
+"""Fingerprints of method ``tile`` from which a bank is a large one."""
+
+LISTED = 10
+"""Rows of a large bank in ``attributions.csv``, an image."""
+
+_METHOD = recipe("tile")
+_OVERHEAD = 1024  # bytes of a fingerprint's name, place in the file and numbers
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """The fingerprints of one period that ask for the same residual, as one matrix."""
+
+    asks: Preparation
+    period: int
+    members: Indices
+    weights: Doubles
+    norms: Doubles
+    offsets: Doubles
+
+    def score(self, features: Features) -> Doubles:
+        """Score an image by all of them, with the bits of `Tile.score`."""
+        row = refold(features.of(_METHOD)["tile"], self.period).ravel()
+        return np.asarray(np.vecdot(self.weights, row)) / self.norms - self.offsets
+
+
+class LargeBank:
+    """A bank of many tile fingerprints, ready for images.
+
+    Parameters
+    ----------
+    path : Path
+        A file that fp wrote, or a folder of such files.
+    memory : int
+        Bytes that the bank may hold.
+
+    Raises
+    ------
+    UsageError
+        If the columns alone take more.
+    InputError, FormatError, IntegrityError, DenoiserError
+        As `fp.fingerprint.store.read_bank`, and if a fingerprint cannot be used here.
+    """
+
+    def __init__(self, path: Path, memory: int) -> None:
+        self._lazy = LazyBank(path, memory)
+        columns = _Columns()
+        for fingerprint in self._lazy:
+            check_member(fingerprint)
+            columns.add(fingerprint)
+            if columns.held > memory:
+                needed = columns.held / len(columns.names) * len(self._lazy)
+                raise needs_more(path, needed, memory)
+            self._lazy.limit(memory - columns.held)
+        self.family: Family = columns.gathered.family()
+        self._groups = columns.groups()
+        self._calibrations = columns.calibrations()
+
+    def __len__(self) -> int:
+        """Give the number of fingerprints."""
+        return len(self._lazy)
+
+    @property
+    def weak(self) -> tuple[str, ...]:
+        """Names of the weak fingerprints."""
+        names = self._calibrations.names
+        return tuple(names[k] for k in np.flatnonzero(self._calibrations.weak))
+
+    def examine(self, image: LoadedImage, options: DetectOptions) -> Finding:
+        """Test one image against every fingerprint.
+
+        Parameters
+        ----------
+        image : LoadedImage
+            The image.
+        options : DetectOptions
+            Parameters.
+
+        Returns
+        -------
+        Finding
+            The row of the image, as `fp.fingerprint.detection.detection.examine` gives it, and its
+            first ten rows of fingerprints.
+        """
+        shown = display_path(image.path)
+        scores = np.full(len(self), np.nan)
+        parts: dict[Preparation, Features] = {}
+        small: dict[Preparation, ImageError] = {}
+        for group in self._groups:
+            if group.asks not in parts and group.asks not in small:
+                try:
+                    parts[group.asks] = group.asks.features(image)
+                except ImageError as error:
+                    small[group.asks] = error
+            if group.asks in parts:
+                scores[group.members] = group.score(parts[group.asks])
+        if not parts:
+            last = small[self._asks(len(self) - 1)]
+            return not_examined(shown, ImageError(last.reason, f"{shown}: {last}"), image)
+        judged = self._calibrations.judge(scores, options.rule, options.fpr, self.family.p_many)
+        rows = []
+        for k in judged.best(LISTED):
+            found = self._lazy[int(k)]
+            asks = Preparation.of(found)
+            if asks in small:
+                rows.append(unscored(shown, found, small[asks].reason))
+                continue
+            rows.append(
+                judge_of(found).attribution(
+                    shown, parts[asks].of(_METHOD), options.rule, options.fpr, self.family.p
+                )
+            )
+        return self._finding(image, rows, judged, small, options)
+
+    def members_of(self, names: Collection[str] | None) -> Iterator[Fingerprint]:
+        """Give the fingerprints of these names, or all of them, in their order."""
+        held = self._calibrations.names
+        return (self._lazy[k] for k, name in enumerate(held) if names is None or name in names)
+
+    def _finding(
+        self,
+        image: LoadedImage,
+        rows: list[Attribution],
+        judged: Judged,
+        small: dict[Preparation, ImageError],
+        options: DetectOptions,
+    ) -> Finding:
+        dissent = [found for found in judged.said if found.decision != "supports_reference"]
+        reasons = {*reasons_of(dissent), *(error.reason for error in small.values())}
+        voices = Voices(
+            claims=int(np.count_nonzero(judged.claims)),
+            dissent=tuple(sorted(reasons)) if dissent or small else None,
+        )
+        best = self._lazy[self._calibrations.names.index(rows[0].fingerprint)]
+        row = over_bank(rows[0], voices, judge_of(best), options.rule)
+        seen = best.crop.height * best.crop.width / (image.height * image.width)
+        examined = None if row.score is None else seen
+        return Finding(replace(with_file(row, image), examined=examined), tuple(rows))
+
+    def _asks(self, place: int) -> Preparation:
+        return next(group.asks for group in self._groups if place in group.members)
+
+
+class _Columns:
+    """What is kept of fingerprints that are read one by one."""
+
+    def __init__(self) -> None:
+        self.held = 0
+        self.names: list[str] = []
+        self.gathered = Gathering()
+        self._real: list[Doubles] = []
+        self._generated: list[Doubles] = []
+        self._numbers: list[tuple[float, float, float, float, bool]] = []
+        self._templates: dict[tuple[Preparation, int], list[tuple[int, Doubles, float, float]]] = (
+            defaultdict(list)
+        )
+
+    def add(self, fingerprint: Fingerprint) -> None:
+        found, made = fingerprint.calibration, template(fingerprint.pattern)
+        free = likelihood.fit_without_bounds(found)
+        place, period = len(self.names), fingerprint.pattern.shape[-1]
+        self.names.append(fingerprint.name)
+        self.gathered.add(found, free)
+        self._real.append(np.sort(found.real))
+        self._generated.append(np.sort(found.generated))
+        self._numbers.append(
+            (found.mu_r, found.mu_g, free.slope, free.intercept, is_weak(fingerprint))
+        )
+        self._templates[Preparation.of(fingerprint), period].append(
+            (place, made.weights, made.norm, fingerprint.offset)
+        )
+        self.held += made.weights.nbytes + found.real.nbytes + found.generated.nbytes + _OVERHEAD
+
+    def groups(self) -> tuple[_Group, ...]:
+        return tuple(
+            _Group(
+                asks,
+                period,
+                np.array([place for place, *_ in rows]),
+                np.stack([weights for _, weights, *_ in rows]),
+                np.array([norm for *_, norm, _ in rows]),
+                np.array([offset for *_, offset in rows]),
+            )
+            for (asks, period), rows in self._templates.items()
+        )
+
+    def calibrations(self) -> Calibrations:
+        mu_r, mu_g, slope, intercept, weak = map(np.array, zip(*self._numbers, strict=True))
+        return Calibrations(
+            tuple(self.names),
+            Ladders.of(self._real),
+            Ladders.of(self._generated),
+            mu_r,
+            mu_g,
+            slope,
+            intercept,
+            weak,
+        )

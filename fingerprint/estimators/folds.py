@@ -1,0 +1,142 @@
+"""Folds that never split a source, and how far two classes lie apart."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from fp.system.arrays import Doubles, Flags, Indices
+from fp.system.errors import InputError
+
+FEWEST_SOURCES = 8
+"""Fewest sources of a class from which a fingerprint is made."""
+
+
+def group(sources: Sequence[str], sha256: Sequence[str]) -> Indices:
+    """Number the groups that must stay together: same source, or same bytes, however chained.
+
+    Parameters
+    ----------
+    sources, sha256 : sequence of str
+        Source and hash of each image.
+
+    Returns
+    -------
+    ndarray of int, shape (N,)
+        Group of each image; numbers follow the hash of the group's smallest source name, so that
+        they do not depend on the order of the images.
+    """
+    parent: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while parent.setdefault(name, name) != name:
+            parent[name] = parent[parent[name]]
+            name = parent[name]
+        return name
+
+    owner: dict[str, str] = {}
+    for source, digest in zip(sources, sha256, strict=True):
+        first = root(owner.setdefault(digest, source))
+        second = root(source)
+        low, high = min(first, second), max(first, second)
+        parent[high] = low
+    roots = [root(source) for source in sources]
+    ranked = sorted(
+        set(roots), key=lambda name: hashlib.sha256(name.encode("utf-8", "replace")).digest()
+    )
+    number = {name: index for index, name in enumerate(ranked)}
+    return np.array([number[name] for name in roots], dtype=np.intp)
+
+
+def deal(groups: Indices, labels: Flags, folds: int, seed: int = 0) -> Indices:
+    """Deal groups into folds, each class spread evenly.
+
+    Parameters
+    ----------
+    groups : ndarray of int, shape (N,)
+        Group of each image; a group never falls into two folds.
+    labels : ndarray of bool, shape (N,)
+        Class of each image.
+    folds : int
+        Wished number of folds; no more than the groups of the rarer class.
+    seed : int
+        Seed of the order.
+
+    Returns
+    -------
+    ndarray of int, shape (N,)
+        Fold of each image.
+
+    Raises
+    ------
+    InputError
+        If a class has fewer than two groups.
+    """
+    fewest = min(np.unique(groups[labels]).size, np.unique(groups[~labels]).size)
+    if fewest < 2:
+        raise InputError(
+            "Held-out scores need at least two source images in each class; "
+            f"one class has {fewest}."
+        )
+    folds = min(folds, fewest)
+    unique = np.unique(groups)
+    order = np.random.default_rng(seed).permutation(unique.size)
+    # Groups of one class, of the other, and of both are dealt one after the other, each evenly.
+    has = np.array([[labels[groups == g].any(), (~labels[groups == g]).any()] for g in unique])
+    kind = has[:, 0] + 2 * has[:, 1]
+    fold_of = np.empty(unique.size, dtype=np.intp)
+    fold_of[np.lexsort((order, kind))] = np.arange(unique.size) % folds
+    return fold_of[np.searchsorted(unique, groups)]
+
+
+def separation(scores: Doubles, labels: Flags) -> float:
+    """Give d', the distance of the class means in pooled standard deviations.
+
+    Parameters
+    ----------
+    scores : ndarray of float64, shape (N,)
+        Held-out scores.
+    labels : ndarray of bool, shape (N,)
+        True for the generator's images.
+
+    Returns
+    -------
+    float
+        (mean_g - mean_r) / sqrt((var_g + var_r) / 2); 0.0 where nothing varies.
+    """
+    generated, real = scores[labels], scores[~labels]
+    spread = float(np.sqrt((generated.var() + real.var()) / 2))
+    return float(generated.mean() - real.mean()) / spread if spread > 0 else 0.0
+
+
+def shuffle_labels(labels: Flags, groups: Indices, rng: np.random.Generator) -> Flags:
+    """Shuffle labels as if no generator left anything behind.
+
+    Whole groups of one class trade places; in a group with both classes its own labels do.
+
+    Parameters
+    ----------
+    labels : ndarray of bool, shape (N,)
+        True for the generator's images.
+    groups : ndarray of int, shape (N,)
+        Source group of each image.
+    rng : numpy.random.Generator
+        Source of chance.
+
+    Returns
+    -------
+    ndarray of bool, shape (N,)
+        Shuffled labels.
+    """
+    shuffled = labels.copy()
+    _, counts = np.unique(groups, return_counts=True)
+    members = np.split(np.argsort(groups, kind="stable"), np.cumsum(counts)[:-1])
+    pure = [m for m in members if labels[m].all() or not labels[m].any()]
+    for place, origin in zip(pure, rng.permutation(len(pure)), strict=True):
+        shuffled[place] = labels[pure[int(origin)][0]]
+    for mixed in members:
+        if labels[mixed].any() and not labels[mixed].all():
+            shuffled[mixed] = rng.permutation(labels[mixed])
+    return shuffled

@@ -1,5 +1,0 @@
-"""How well methods do on images that nothing has seen, by the protocols of docs/evaluation.md."""
-
-from fp.fingerprint.evaluation.trials import Mean, Trial, balanced_accuracy, mean_of, split, trial
-
-__all__ = ["Mean", "Trial", "balanced_accuracy", "mean_of", "split", "trial"]

@@ -1,0 +1,1 @@
+"""Two folders of images in, one fingerprint out."""

@@ -1,0 +1,389 @@
+"""Two folders of images in, one fingerprint out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from fp.audit.findings import Audit
+from fp.audit.preparation import check_match, prepare
+from fp.denoisers import registry
+from fp.denoisers.cache import ResidualCache
+from fp.denoisers.population import (
+    Examined,
+    Population,
+    Reduction,
+    Skipped,
+    most_common_crop,
+    require_folders,
+    residual_store,
+    residuals,
+    survey_all,
+)
+from fp.fingerprint.conditions.describing import describe as describe_conditions
+from fp.fingerprint.conditions.learning_run import Taught, learn_versions
+from fp.fingerprint.conditions.pixel_parts import with_pixels
+from fp.fingerprint.estimators.folds import FEWEST_SOURCES, group, separation
+from fp.fingerprint.estimators.protocol import Course
+from fp.fingerprint.extraction.one_pass import Take, audit_of, stacked
+from fp.fingerprint.extraction.specificity import describe as describe_specificity
+from fp.fingerprint.extraction.specificity import foreign_claims
+from fp.fingerprint.learning import method as learning
+from fp.fingerprint.learning import permutation, second_look
+from fp.fingerprint.learning.assembly import assemble
+from fp.fingerprint.learning.crossfit import null_control
+from fp.fingerprint.learning.method import Learned, Recipe
+from fp.fingerprint.learning.permutation import Nulls, permutation_control
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.fingerprint.model.ladder import Augmentation
+from fp.fingerprint.model.windows import Windows
+from fp.fingerprint.store.record import check_name
+from fp.fingerprint.windows.learning import learn_windows, usable
+from fp.images.crop import SIDE, Anchor, CropRule
+from fp.images.loading import Limits, display_path
+from fp.system.arrays import Array, Flags, Indices
+from fp.system.errors import InputError, UsageError
+from fp.system.progress import Progress
+
+
+@dataclass(frozen=True)
+class ExtractOptions:
+    """Everything that decides the content of a fingerprint, beside the images.
+
+    Parameters
+    ----------
+    method : str
+        Name of the method.
+    method_parameters : dict
+        Parameters of the method that differ from its defaults.
+    denoiser : str
+        Name of the denoiser.
+    denoiser_parameters : dict
+        Parameters of the denoiser that differ from its defaults.
+    size : tuple of int, optional
+        Height and width of the examined part; by default the largest multiples of 32 within the
+        most common size of the generated images.
+    anchor : {"top-left", "centre"}
+        Place of the examined part.
+    folds : int
+        Number of folds of the cross-fitted scores.
+    null : int
+        Number of extractions with shuffled labels; by default 200 for the closed forms that learn
+        a difference, which share all their work, and none for the others. None is made where `dif`
+        is joined to others.
+    seed : int
+        Seed of folds and shuffles.
+    limits : Limits
+        Sizes beyond which a file is refused.
+    audit : bool
+        Whether differences between the classes that are not the generator are looked for.
+    match : str, optional
+        What both classes go through alike before their residuals, the text of a `Degradation`;
+        ``"lowest"`` is JPEG at the lowest quality of either class, see
+        `fp.audit.preparation.matching_quality`.
+    background : tuple of Path
+        Folders of other generators' images, on which the claims of the fingerprint are counted;
+        nothing is learned from them.
+    dif : mapping, optional
+        Parameters of the `dif` fingerprint that a joined method tries where its closed forms are
+        weak, see `fp.fingerprint.learning.second_look`; None tries none.
+    windows : bool
+        Whether windows are calibrated too, so that large images can be examined as a whole and
+        mapped.
+    augment : Augmentation, optional
+        Conditions for which experts are learned and calibrated as well, see
+        `fp.fingerprint.conditions`; the fingerprint itself is the same with and without.
+    """
+
+    method: str = learning.DEFAULT
+    method_parameters: dict[str, Any] = field(default_factory=dict)
+    denoiser: str = registry.DEFAULT
+    denoiser_parameters: dict[str, Any] = field(default_factory=dict)
+    size: tuple[int, int] | None = None
+    anchor: Anchor = "top-left"
+    folds: int = 10
+    null: int | None = None
+    seed: int = 0
+    limits: Limits = field(default_factory=Limits)
+    audit: bool = True
+    match: str | None = None
+    background: tuple[Path, ...] = ()
+    dif: Mapping[str, Any] | None = field(default_factory=dict)
+    windows: bool = False
+    augment: Augmentation | None = None
+
+    def __post_init__(self) -> None:
+        if self.augment is not None and self.match is not None:
+            raise UsageError(
+                "Matching re-encodes every image, so there is no condition left to learn; leave "
+                "out --match or --augment."
+            )
+        if self.folds < 2:
+            raise UsageError(f"Held-out scores need at least 2 folds, not {self.folds}.")
+        if self.null is not None and self.null < 0:
+            raise UsageError(f"The number of label shuffles cannot be {self.null}.")
+        check_match(self.match)
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """A fingerprint and what its making came across.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        The result.
+    skipped : tuple of Skipped
+        Files that were not examined.
+    audit : Audit or None
+        How the two folders differ beside the generator; None where that was not asked for.
+    """
+
+    fingerprint: Fingerprint
+    skipped: tuple[Skipped, ...]
+    audit: Audit | None = None
+
+
+def extract(
+    generated: Path,
+    real: Path,
+    name: str,
+    options: ExtractOptions | None = None,
+    cache: ResidualCache | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    checkpoint: Path | None = None,
+) -> Extraction:
+    """Make a fingerprint from a folder of a generator's images and a folder of reference images.
+
+    Parameters
+    ----------
+    generated, real : Path
+        The two folders, searched recursively.
+    name : str
+        Name of the generator.
+    options : ExtractOptions, optional
+        Parameters.
+    cache : ResidualCache, optional
+        Where residuals are kept between runs; without one they are kept until the end of this one.
+    jobs : int
+        Number of processes; the result does not depend on it.
+    progress : callable, optional
+        Called with a stage, the number done and the total.
+    checkpoint : Path, optional
+        Where a long optimisation leaves what it resumes from.
+
+    Returns
+    -------
+    Extraction
+        The fingerprint, and the files that were not examined.
+
+    Raises
+    ------
+    InputError
+        If a class has too few images, the two folders share files, or a file changes meanwhile.
+    UsageError, DenoiserError
+        If the options name something unknown.
+    """
+    options = options or ExtractOptions()
+    check_name(name)
+    method = learning.recipe(options.method, options.method_parameters)
+    require_folders(generated, real)
+    reduction = _reduction(generated, options)
+    method = _fitting(method, reduction.crop)
+    if options.windows:  # what cannot have any is told before the work is done
+        usable(method.parts, reduction.crop, method.name)
+    if options.augment is not None:
+        with_pixels(method)  # refuses what no expert can join, before images are read
+    reduction = prepare((generated, real), reduction, options.match)
+    denoiser = reduction.residual().identity
+    take = Take(method, denoiser if options.audit else None)
+    # Every residual is read once, but for windows and a second look.
+    with residual_store(cache, dear=bool(denoiser.weights_sha256)) as store:
+        populations = survey_all((generated, real), reduction, store, jobs, progress, take)
+        for folder, population in zip((generated, real), populations, strict=True):
+            _require_enough(folder, population)
+        audited = audit_of(populations, reduction.preparation) if options.audit else None
+        images = [image for population in populations for image in population.images]
+        labels = np.array(
+            [True] * len(populations[0].images) + [False] * len(populations[1].images)
+        )
+        groups = group([i.source for i in images], [i.sha256 for i in images])
+        course = Course(_stage("optimisation", progress), checkpoint)
+
+        rows = (taken.features for population in populations for taken in population.taken)
+        stacks = stacked(rows, len(images))
+
+        def learn(method: Recipe) -> Fingerprint:
+            missing = tuple(part for part in method.parts if part.reads not in stacks)
+            if missing:  # a second look reads the residuals only for what is new in it
+                unread = replace(method, parts=missing)
+                stacks.update(_features(images, unread, reduction, store, progress))
+            # One thread: the matrices are small, and its sums have the same bits on every machine.
+            with threadpool_limits(1, user_api="blas"):
+                asked = options.folds, options.seed, course, jobs
+                learned = method.learn(stacks, labels, groups, *asked)
+                nulls = _nulls(options, learned, stacks, labels, groups, jobs)
+                settings = _resolved(options, learned, nulls)
+                return assemble(name, settings, reduction, images, labels, learned, nulls)
+
+        fingerprint = learn(method)
+        if options.dif is not None and second_look.is_due(fingerprint, method):
+            joined = learn(second_look.with_dif(method, {"seed": options.seed, **options.dif}))
+            fingerprint = second_look.choose(fingerprint, joined)
+        if options.windows:
+            sample = Taught(images, labels, groups, reduction)
+            found = _windows(fingerprint, sample, method, stacks, options, store, progress)
+            fingerprint = replace(fingerprint, windows=found)
+        if audited is not None:
+            audit = {**fingerprint.parameters, "audit": audited.summary()}
+            fingerprint = replace(fingerprint, parameters=audit)
+        if options.augment is not None:
+            sample = Taught(images, labels, groups, reduction)
+            fingerprint = _with_conditions(fingerprint, sample, method, options, jobs, progress)
+        foreign = foreign_claims(fingerprint, options.background, reduction, store, jobs, progress)
+    described = {"specificity": describe_specificity(fingerprint, foreign)}
+    fingerprint = replace(fingerprint, parameters={**fingerprint.parameters, **described})
+    return Extraction(
+        fingerprint,
+        tuple(skipped for population in populations for skipped in population.skipped),
+        audited,
+    )
+
+
+def _windows(
+    fingerprint: Fingerprint,
+    sample: Taught,
+    method: Recipe,
+    stacks: Mapping[str, Array],
+    options: ExtractOptions,
+    store: ResidualCache,
+    progress: Progress | None,
+) -> Windows:
+    """Calibrate windows of the images whose scores the fingerprint holds."""
+    held = fingerprint.calibration
+    known = {*held.real_sha256, *held.generated_sha256}
+    chosen = np.array([n for n, image in enumerate(sample.images) if image.sha256 in known])
+    crop = sample.reduction.crop
+    asked = (method.parts, crop, method.name, stacks, sample.labels, sample.groups)
+    seen = residuals([sample.images[n] for n in chosen], sample.reduction, store)
+    with threadpool_limits(1, user_api="blas"):
+        return learn_windows(
+            *asked, options.folds, options.seed, seen, chosen, _stage("windows", progress)
+        )
+
+
+def _with_conditions(
+    fingerprint: Fingerprint,
+    sample: Taught,
+    method: Recipe,
+    options: ExtractOptions,
+    jobs: int,
+    progress: Progress | None,
+) -> Fingerprint:
+    """Add the experts for images as they come, and how well each of them separates."""
+    assert options.augment is not None
+    learned = learn_versions(
+        sample, method, options.augment, options.folds, options.seed, jobs, progress
+    )
+    fingerprint = replace(fingerprint, conditions=learned)
+    told = {found.condition: asdict(found) for found in describe_conditions(fingerprint)}
+    return replace(fingerprint, parameters={**fingerprint.parameters, "conditions": told})
+
+
+def _stage(stage: str, progress: Progress | None) -> Callable[[int, int], None] | None:
+    return None if progress is None else lambda done, total: progress(stage, done, total)
+
+
+def _reduction(generated: Path, options: ExtractOptions) -> Reduction:
+    parameters = tuple(sorted(options.denoiser_parameters.items()))
+    # An unknown denoiser or an impossible size is found before the images are read.
+    crop = CropRule(*(options.size or (SIDE, SIDE)), options.anchor)
+    reduction = Reduction(options.denoiser, crop, parameters, options.limits)
+    reduction.residual()
+    if options.size is not None:
+        return reduction
+    return replace(reduction, crop=most_common_crop(generated, options.limits, options.anchor))
+
+
+def _require_enough(folder: Path, population: Population) -> None:
+    sources = len({image.source for image in population.images})
+    if sources < FEWEST_SOURCES:
+        reasons = Counter(skipped.reason.replace("_", " ") for skipped in population.skipped)
+        skipped = "".join(f", {count} {reason}" for reason, count in reasons.most_common())
+        raise InputError(
+            f"{display_path(folder)} holds {sources} usable source images{skipped}; "
+            f"a fingerprint needs at least {FEWEST_SOURCES}, better 128, in each class."
+        )
+
+
+def _fitting(method: Recipe, crop: CropRule) -> Recipe:
+    """Leave out of a joined method what does not fit into the examined part."""
+    if not method.joins or min(crop.height, crop.width) >= learning.SMALLEST_SPECTRUM:
+        return method
+    return replace(method, parts=tuple(p for p in method.parts if p.name != "spectrum"))
+
+
+def _features(
+    images: list[Examined],
+    method: Recipe,
+    reduction: Reduction,
+    store: ResidualCache,
+    progress: Progress | None,
+) -> dict[str, Array]:
+    def rows() -> Iterator[dict[str, Array]]:
+        for done, residual in enumerate(residuals(images, reduction, store), start=1):
+            yield method.features(residual)
+            if progress is not None:
+                progress("residuals", done, len(images))
+
+    return stacked(rows(), len(images))
+
+
+def _nulls(
+    options: ExtractOptions,
+    learned: Learned,
+    stacks: dict[str, Array],
+    labels: Flags,
+    groups: Indices,
+    jobs: int,
+) -> Nulls | None:
+    method = learned.recipe
+    if method.joins and not method.is_closed_form:
+        return None
+    if permutation.covers(method):
+        shuffles = permutation.SHUFFLES if options.null is None else options.null
+        if not shuffles:
+            return None
+        return permutation_control(method, stacks, labels, groups, shuffles, options.seed, jobs)
+    if not options.null:
+        return None
+    observed = separation(learned.held.scores, labels[learned.held.index])
+    (part,) = method.parts
+    arguments = (part, stacks[part.reads], labels, groups, options.folds)
+    return Nulls(null_control(*arguments, observed, options.null, options.seed), None)
+
+
+def _resolved(options: ExtractOptions, learned: Learned, nulls: Nulls | None) -> dict[str, Any]:
+    method = learned.recipe
+    if method.joins:
+        described: dict[str, Any] = {
+            "parts": [[part.name, part.parameters()] for part in method.parts]
+        }
+        chosen = {}
+    else:
+        described, chosen = method.parts[0].parameters(), learned.held.fitted.chosen
+    return {
+        "method": described,
+        "folds": options.folds,
+        "null": 0 if nulls is None else nulls.whole.shuffled.size,
+        "seed": options.seed,
+        "limits": {"pixels": options.limits.pixels, "file_bytes": options.limits.file_bytes},
+        **({} if options.augment is None else {"augment": options.augment.parameters()}),
+    } | chosen

@@ -1,0 +1,107 @@
+"""What extraction takes of every image while it is in memory: its features, and what is audited.
+
+Every file is read, decoded and denoised once, and what is asked of it is computed where that
+happens: in the workers, where there are several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from fp.audit.audit import audit
+from fp.audit.findings import Audit
+from fp.audit.measuring import Folder, Properties, measure_part
+from fp.denoisers.population import Population, Seen
+from fp.denoisers.residual import DenoiserIdentity
+from fp.fingerprint.learning.method import Recipe
+from fp.system.arrays import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Taken:
+    """What was taken of an image.
+
+    Parameters
+    ----------
+    features : dict of str to ndarray
+        What the parts of the method read, by name.
+    properties : Properties or None
+        What is audited.
+    """
+
+    features: dict[str, Array]
+    properties: Properties | None
+
+
+@dataclass(frozen=True)
+class Take:
+    """What is taken of each image; small, so that it travels to workers.
+
+    Parameters
+    ----------
+    method : Recipe
+        The method whose features are wanted.
+    denoiser : DenoiserIdentity or None
+        Identity of the residuals, where images are audited.
+    """
+
+    method: Recipe
+    denoiser: DenoiserIdentity | None
+
+    def __call__(self, seen: Seen) -> Taken:
+        """Reduce the residual, and measure the image."""
+        features = self.method.features(seen.residual)
+        if self.denoiser is None:
+            return Taken(features, None)
+        known = self.denoiser, seen.residual
+        return Taken(features, measure_part(seen.image, seen.stored, seen.part, known))
+
+
+def stacked(rows: Iterable[dict[str, Array]], count: int) -> dict[str, Array]:
+    """Stack the features of images, letting go of each as it is stacked.
+
+    Parameters
+    ----------
+    rows : iterable of dict of str to ndarray
+        Features of each image by name; emptied, since twice as many may not fit into memory.
+    count : int
+        Number of images.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (count, ...)
+        Features by name; rows are images.
+    """
+    stacks: dict[str, Array] = {}
+    for index, row in enumerate(rows):
+        for name in tuple(row):
+            feature = row.pop(name)
+            if name not in stacks:
+                stacks[name] = np.empty((count, *feature.shape), dtype=feature.dtype)
+            stacks[name][index] = feature
+    return stacks
+
+
+def audit_of(populations: Iterable[Population], prepared: str) -> Audit:
+    """Audit two classes by what was taken of their images.
+
+    Parameters
+    ----------
+    populations : iterable of Population
+        The generator's images and the reference images, every one with its `Taken`.
+    prepared : str
+        What both classes went through alike, the text of a `Degradation`.
+
+    Returns
+    -------
+    Audit
+        What was found.
+    """
+    generated, real = (
+        Folder(tuple(taken.properties for taken in each.taken), each.skipped)
+        for each in populations
+    )
+    return audit(generated, real, prepared=prepared)

@@ -1,0 +1,143 @@
+"""Scores that a pattern gives to images it has not seen.
+
+A pattern that contains an image correlates with it for that reason alone (SPEC 3.3), so centres,
+calibration scores and null controls all come from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fp.fingerprint.estimators.folds import deal, separation, shuffle_labels
+from fp.fingerprint.estimators.protocol import Course, Estimator, Fitted
+from fp.fingerprint.model.calibration import NullControl
+from fp.system.arrays import Array, Doubles, Flags, Indices
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Scores of images by patterns that had not seen them.
+
+    Parameters
+    ----------
+    scores : ndarray of float64, shape (M,)
+        Held-out scores.
+    index : ndarray of int, shape (M,)
+        The images they belong to.
+    fitted : Fitted
+        The pattern that goes into the fingerprint.
+    scheme : str
+        How the scores were held out, in words.
+    """
+
+    scores: Doubles
+    index: Indices
+    fitted: Fitted
+    scheme: str
+
+
+def learn_and_hold_out(
+    estimator: Estimator,
+    features: Array,
+    labels: Flags,
+    groups: Indices,
+    folds: int,
+    seed: int,
+    course: Course | None = None,
+) -> HeldOut:
+    """Learn a pattern, and score images that it, or its like, has not seen.
+
+    A cross-fitted estimator settles on all images what its folds must share, learns once without
+    each fold, to score that fold, and once from all images for the pattern. A dear one learns once,
+    from three quarters, and scores the fourth.
+
+    Parameters
+    ----------
+    estimator : Estimator
+        What learns and scores.
+    features : ndarray, shape (N, ...)
+        Features of each image.
+    labels : ndarray of bool, shape (N,)
+        True for the generator's images.
+    groups : ndarray of int, shape (N,)
+        Source group of each image; a group is never on both sides.
+    folds : int
+        Number of folds of a cross-fitted estimator.
+    seed : int
+        Seed of the folds.
+    course : Course, optional
+        Progress and checkpoint of a long fit.
+
+    Returns
+    -------
+    HeldOut
+        Scores and pattern.
+
+    Notes
+    -----
+    What is settled has seen the images that are scored: one choice among a few (four periods), and
+    never a direction. A null control repeats it with every shuffle, so it is part of the null.
+    """
+    if estimator.calibration == "held-out quarter":
+        dealt = deal(groups, labels, 4, seed)
+        train, test = np.flatnonzero(dealt != 0), np.flatnonzero(dealt == 0)
+        fitted = estimator.fit(features[train], labels[train], groups[train], course)
+        scores = estimator.score(features[test], fitted.pattern, fitted.offset)
+        return HeldOut(scores, test, fitted, estimator.calibration)
+    estimator = estimator.settle(features, labels, groups)
+    dealt = deal(groups, labels, folds, seed)
+    scores = np.empty(labels.size)
+    for held in np.unique(dealt):
+        inside, outside = dealt != held, dealt == held
+        part = estimator.fit(features[inside], labels[inside], groups[inside])
+        scores[outside] = estimator.score(features[outside], part.pattern, part.offset)
+    fitted = estimator.fit(features, labels, groups, course)
+    scheme = f"{estimator.calibration}, {dealt.max() + 1} folds"
+    return HeldOut(scores, np.arange(labels.size), fitted, scheme)
+
+
+def null_control(
+    estimator: Estimator,
+    features: Array,
+    labels: Flags,
+    groups: Indices,
+    folds: int,
+    observed: float,
+    shuffles: int,
+    seed: int,
+) -> NullControl:
+    """Repeat the extraction with shuffled labels.
+
+    Parameters
+    ----------
+    estimator : Estimator
+        What learns and scores.
+    features : ndarray, shape (N, ...)
+        Features of each image.
+    labels : ndarray of bool, shape (N,)
+        True labels.
+    groups : ndarray of int, shape (N,)
+        Source group of each image.
+    folds : int
+        Number of folds of each extraction.
+    observed : float
+        Held-out separation with the true labels.
+    shuffles : int
+        Number of extractions with shuffled labels.
+    seed : int
+        Seed of the shuffles.
+
+    Returns
+    -------
+    NullControl
+        Separations of the shuffled extractions beside the observed one.
+    """
+    separations = []
+    for index in range(shuffles):
+        rng = np.random.default_rng([seed, index])
+        shuffled = shuffle_labels(labels, groups, rng)
+        held = learn_and_hold_out(estimator, features, shuffled, groups, folds, seed)
+        separations.append(separation(held.scores, shuffled[held.index]))
+    return NullControl(observed, np.array(separations), seed)

@@ -1,0 +1,74 @@
+"""From a stored fingerprint and features of images to scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fp.fingerprint.estimators.protocol import Fitted
+from fp.fingerprint.learning import method as learning
+from fp.fingerprint.learning.fusion import Fusion
+from fp.fingerprint.learning.method import Recipe, Scored, Stacks
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.system.errors import UsageError
+
+
+def recipe_of(fingerprint: Fingerprint) -> Recipe:
+    """Make the method that a fingerprint was made with.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        The fingerprint.
+
+    Returns
+    -------
+    Recipe
+        With the parameters that the fingerprint stores.
+
+    Raises
+    ------
+    UsageError
+        If this fp does not know the method or a parameter, or the parts are not the method's.
+    """
+    made = learning.recipe(fingerprint.method, _parameters(fingerprint))
+    if made.joins != (fingerprint.joined is not None):
+        raise UsageError(
+            f"Fingerprint {fingerprint.name!r} of method {fingerprint.method!r} does not have the "
+            "parts of that method; extract it again."
+        )
+    return made
+
+
+def _parameters(fingerprint: Fingerprint) -> dict[str, Any]:
+    if fingerprint.joined is None:
+        return dict(fingerprint.parameters.get("method", {}))
+    parts = fingerprint.joined.parts
+    return {"parts": [[part.method, part.parameters.get("method", {})] for part in parts]}
+
+
+def score(fingerprint: Fingerprint, stacks: Stacks, recipe: Recipe) -> Scored:
+    """Score images by a fingerprint.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        The fingerprint.
+    stacks : mapping of str to ndarray, shape (M, ...)
+        Features of the images, by name, as the fingerprint's recipe gives them.
+    recipe : Recipe
+        What `recipe_of` gave: made once, not for every image.
+
+    Returns
+    -------
+    Scored
+        Scores of M images.
+    """
+    joined = fingerprint.joined
+    if joined is None:
+        fitted = [Fitted(fingerprint.pattern, fingerprint.offset)]
+        return learning.score(recipe, fitted, None, None, stacks)
+    fusion = Fusion(fingerprint.pattern[0], np.array([fingerprint.offset, joined.specific_offset]))
+    fitted = [Fitted(part.pattern, part.offset) for part in joined.parts]
+    return learning.score(recipe, fitted, fusion, joined.typicality, stacks)

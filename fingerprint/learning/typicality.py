@@ -1,0 +1,83 @@
+"""Is an image ordinary for the generator? Distances from its own images, whatever the direction.
+
+A direction that separates G from photographs says nothing about a third population: another
+generator may lie far along it, or beside it. So an image that is given to G must also lie where
+G's own images lie, in features that see the lattice and the spectrum alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from fp.fingerprint.estimators.discriminant import ledoit_wolf_shrinkage
+from fp.fingerprint.model.typicality import VIEWS, Typicality, View, tested
+from fp.system.arrays import Array, Doubles, Flags, Indices
+
+_RANK = 64
+
+
+def _view(rows: Doubles, labels: Flags) -> View:
+    mean = rows[labels].mean(axis=0)
+    centred = np.concatenate([rows[labels] - mean, rows[~labels] - rows[~labels].mean(axis=0)])
+    n, p = centred.shape
+    gram = centred @ centred.T
+    shrinkage = ledoit_wolf_shrinkage(gram, p)
+    total = float(np.trace(gram)) / n
+    # The smaller of X X^T and X^T X: the eigenvalues are the same, and the time is cubic.
+    by_rows = n <= p
+    values, vectors = np.linalg.eigh(gram if by_rows else centred.T @ centred)
+    # Directions in which nothing varies have no eigenvector worth the name.
+    usable = int(np.count_nonzero(values > 1e-10 * max(float(values.max()), 1e-290)))
+    rank = min(_RANK, n - 2, p - 1, usable)
+    leading = np.argsort(values)[::-1][:rank]
+    largest = values[leading]
+    basis = vectors[:, leading].T
+    if by_rows:
+        basis = (centred.T @ vectors[:, leading] / np.sqrt(largest)).T
+    isotropic = shrinkage * total / p
+    rest = max(total - float(largest.sum()) / n, 0.0) / (p - rank)
+    floor = max((1 - shrinkage) * rest + isotropic, 1e-300)
+    variance = (1 - shrinkage) * largest / n + isotropic
+    return View(mean.astype(np.float32), basis.astype(np.float32), variance, floor)
+
+
+def learn(
+    stacks: Mapping[str, Array],
+    labels: Flags,
+    folds: Indices,
+    versions: Mapping[str, Array] | None = None,
+) -> Typicality:
+    """Learn what is ordinary for a generator.
+
+    Parameters
+    ----------
+    stacks : mapping of str to ndarray, shape (N, ...)
+        Features of both classes by the names of `VIEWS`.
+    labels : ndarray of bool, shape (N,)
+        True for the generator's images.
+    folds : ndarray of int, shape (N,)
+        Fold of each image; its distance comes from views that had not seen its fold.
+    versions : mapping of str to ndarray, shape (N, ...), optional
+        The same images as they are measured, where that is not as they are learned.
+
+    Returns
+    -------
+    Typicality
+        Views of all images, and the held-out statistics of the generator's.
+    """
+    views, held = {}, {}
+    for name in stacks:
+        rows = VIEWS[name](stacks[name])
+        measured = rows if versions is None else VIEWS[name](versions[name])
+        distances = np.empty(labels.size)
+        for fold in np.unique(folds):
+            inside, outside = folds != fold, folds == fold
+            distances[outside] = _view(rows[inside], labels[inside]).distance(measured[outside])
+        own = distances[labels]
+        centre, spread = float(own.mean()), float(own.std()) or 1.0
+        found = _view(rows, labels)
+        views[name] = View(found.mean, found.basis, found.variance, found.floor, centre, spread)
+        held[name] = (own - centre) / spread
+    return Typicality(views, np.sum([held[name] for name in tested(views)], axis=0))

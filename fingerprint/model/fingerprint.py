@@ -1,0 +1,164 @@
+"""The one type that every estimator gives and every test of an image starts from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fp.denoisers.residual import DenoiserIdentity
+from fp.fingerprint.model.calibration import Calibration, NullControl
+from fp.fingerprint.model.joined import Joined
+from fp.fingerprint.model.windows import Windows
+from fp.images.crop import CropRule
+from fp.images.degradations import Degradation
+from fp.system.arrays import Doubles, Floats
+
+if TYPE_CHECKING:
+    from fp.fingerprint.model.conditions import Conditions
+
+
+_NAMESPACE = uuid.UUID("5f6c0e1e-2d0c-5e6b-9f53-6a3f3c0b7a11")
+
+
+@dataclass(frozen=True, eq=False)
+class Fingerprint:
+    """A generator's fingerprint with everything that a test of an image needs to know.
+
+    Parameters
+    ----------
+    name : str
+        Name of the generator, as the user gave it.
+    method : str
+        Name of the estimator.
+    pattern : ndarray of float32, shape (C, H, W)
+        Full pattern, or the weights that the estimator repeats or applies; its sign is such that
+        the generator's images score higher: mu_g > mu_r.
+    crop : CropRule
+        Which part of an image is examined.
+    denoiser : DenoiserIdentity
+        Which residuals the pattern speaks about.
+    calibration : Calibration
+        Held-out scores of both classes.
+    offset : float
+        What is subtracted from the inner product of pattern and features; 0 for correlations.
+    null : NullControl, optional
+        The shuffled-label control, where it was asked for.
+    parameters : mapping
+        All parameters of the extraction with defaults resolved, and what the estimator chose by
+        itself; JSON types only.
+    native_sizes : mapping of str to int
+        Number of the generator's images of each size ``"WIDTHxHEIGHT"``: the resolution that the
+        fingerprint speaks about.
+    formats : mapping of str to int
+        Number of the generator's images of each file format.
+    history : mapping of str to ndarray of float64
+        Course of the training, such as the loss of every step; may be empty.
+    environment : mapping of str to str
+        Versions and processor of the extraction.
+    created_utc : str
+        Time of the extraction, ISO 8601, UTC.
+    tool_version : str
+        Version of fp that made it.
+    joined : Joined, optional
+        The parts, for a method that joins several.
+    preparation : str
+        What every cropped image went and goes through before its residual, as the text of a
+        `fp.images.degradations.Degradation`; ``"none"`` leaves images as they are.
+    windows : Windows, optional
+        Calibration of windows, where it was asked for.
+    conditions : Conditions, optional
+        Experts for images as they come, where the fingerprint was extracted with them; without it,
+        images are tested as if they came from the generator directly.
+    """
+
+    name: str
+    method: str
+    pattern: Floats
+    crop: CropRule
+    denoiser: DenoiserIdentity
+    calibration: Calibration
+    offset: float = 0.0
+    null: NullControl | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    native_sizes: Mapping[str, int] = field(default_factory=dict)
+    formats: Mapping[str, int] = field(default_factory=dict)
+    history: Mapping[str, Doubles] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    created_utc: str = ""
+    tool_version: str = ""
+    joined: Joined | None = None
+    preparation: str = "none"
+    windows: Windows | None = None
+    conditions: Conditions | None = None
+
+    def __post_init__(self) -> None:
+        if self.pattern.ndim != 3 or self.pattern.dtype != np.float32:
+            raise ValueError(
+                f"A pattern is float32 of shape (C, H, W), "
+                f"not {self.pattern.dtype} of shape {self.pattern.shape}."
+            )
+        if not np.isfinite(self.pattern).all():
+            raise ValueError(f"The pattern of {self.name!r} has values that are not finite.")
+        if self.joined and self.pattern.shape != (1, 2, len(self.joined.parts)):
+            raise ValueError(
+                f"The pattern of {len(self.joined.parts)} parts has shape (1, 2, K), "
+                f"not {self.pattern.shape}."
+            )
+        Degradation(self.preparation)  # refuses what it does not know
+        for expert in self.conditions.experts if self.conditions else ():
+            if (expert.real.shape, expert.generated.shape) != (
+                self.calibration.real.shape,
+                self.calibration.generated.shape,
+            ):
+                raise ValueError(f"Expert {expert.condition!r} has another number of scores.")
+
+    @property
+    def mu_r(self) -> float:
+        """Mean held-out score of the reference images."""
+        return self.calibration.mu_r
+
+    @property
+    def mu_g(self) -> float:
+        """Mean held-out score of the generator's images."""
+        return self.calibration.mu_g
+
+    @property
+    def uuid(self) -> str:
+        """Identity derived from pattern, crop, preparation, denoiser and calibration."""
+        digest = hashlib.sha256()
+        head = [self.name, self.method, self.crop.height, self.crop.width, self.crop.anchor]
+        # Left out where there is none, so that older files keep their identity.
+        tail = [] if self.preparation == "none" else [self.preparation]
+        digest.update(json.dumps([*head, self.denoiser.as_json(), *tail]).encode())
+        digest.update(np.ascontiguousarray(self.pattern, "<f4").tobytes())
+        for scores in (self.calibration.real, self.calibration.generated):
+            digest.update(np.ascontiguousarray(scores, "<f8").tobytes())
+        for part in self.joined.parts if self.joined else ():
+            digest.update(np.ascontiguousarray(part.pattern, "<f4").tobytes())
+        for each in self.windows.sizes if self.windows else ():
+            for scores in (each.real, each.generated):
+                digest.update(np.ascontiguousarray(scores, "<f8").tobytes())
+        for expert in self.conditions.experts if self.conditions else ():
+            digest.update(expert.condition.encode())
+            for part in expert.joined.parts:
+                digest.update(np.ascontiguousarray(part.pattern, "<f4").tobytes())
+        return str(uuid.uuid5(_NAMESPACE, digest.hexdigest()))
+
+    def renamed(self, name: str) -> Fingerprint:
+        """Give the same fingerprint under another name."""
+        return replace(self, name=name)
+
+    if TYPE_CHECKING:  # methods of convenience: `fp.api.bank` stands above and registers them
+
+        def detect(self, images: Any, **settings: Any) -> Any:
+            """Test images against this fingerprint; see `fp.api.bank`."""
+
+        def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+            """Write the fingerprint into a file; see `fp.api.bank`."""

@@ -1,0 +1,141 @@
+"""What is ordinary for a generator: distances of an image from its own, in several views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from fp.system.arrays import Array, Doubles, Floats
+
+LEVEL = 0.04
+"""Share of the generator's own images that may count as untypical."""
+
+
+_NEAR = 28  # planes of the first seven shifts, those of up to two pixels
+
+
+def _cyclic(stack: Array) -> Doubles:
+    stack = stack[:, :_NEAR]
+    n, channels, side = stack.shape[:3]
+    blocks = stack.reshape(n, channels, side // 2, 2, side // 2, 2)
+    return np.asarray(blocks.mean(axis=(2, 4)).reshape(n, -1), dtype=np.float64)
+
+
+def _spectrum(stack: Array) -> Doubles:
+    n, channels, height, width = stack.shape
+    blocks = stack.reshape(n, channels, height // 4, 4, width // 3, 3)
+    return np.asarray(blocks.mean(axis=(3, 5)).reshape(n, -1), dtype=np.float64)
+
+
+def _scores(stack: Array) -> Doubles:
+    return np.asarray(stack, dtype=np.float64)
+
+
+VIEWS: Mapping[str, Callable[[Array], Doubles]] = {
+    "cyclic": _cyclic,
+    "spectrum": _spectrum,
+    "scores": _scores,
+}
+"""How features become a view: covariances of near pixels at 2 x 2 phases, spectral bins of 4 x 3,
+and the scores of the parts. Few numbers each, so that a covariance can be learned."""
+
+
+TESTED = ("cyclic", "spectrum")
+"""Views whose distances are summed for the test, or all views where neither is there: of those
+tried, these told foreign generators apart best (docs/decisions.md)."""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """The generator's images in one view: their mean and the shape of what varies.
+
+    Parameters
+    ----------
+    mean : ndarray of float32, shape (p,)
+        Mean of the generator's images.
+    basis : ndarray of float32, shape (r, p)
+        Orthonormal directions of the largest within-class variance.
+    variance : ndarray of float64, shape (r,)
+        Shrunk variance along each.
+    floor : float
+        Mean shrunk variance along all others.
+    centre, spread : float
+        Mean and standard deviation of the held-out distances of the generator's images.
+    """
+
+    mean: Floats
+    basis: Floats
+    variance: Doubles
+    floor: float
+    centre: float = 0.0
+    spread: float = 1.0
+
+    def distance(self, rows: Doubles) -> Doubles:
+        """Give the squared distance of rows (N, p) from the mean, in shrunk deviations.
+
+        Notes
+        -----
+        D^2 = sum_i (v_i z)^2 / l_i + (|z|^2 - sum_i (v_i z)^2) / floor with z = x - mean, the
+        Mahalanobis distance under the shrunk covariance.
+        """
+        found = np.empty(len(rows))
+        basis = self.basis.astype(np.float64)
+        for index, row in enumerate(rows):  # one by one: the same bits alone and together
+            z = row - self.mean
+            along = np.square(basis @ z)
+            across = max(float(z @ z) - float(along.sum()), 0.0)
+            found[index] = float((along / self.variance).sum()) + across / self.floor
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Distances:
+    """How far N images lie from a generator's own.
+
+    Parameters
+    ----------
+    total : ndarray of float64, shape (N,)
+        Sum of the squared distances over the views: what fingerprints of a bank are compared by.
+    statistic : ndarray of float64, shape (N,)
+        Sum over the tested views of distances standardised by the generator's own held-out images.
+    """
+
+    total: Doubles
+    statistic: Doubles
+
+
+@dataclass(frozen=True, eq=False)
+class Typicality:
+    """Distances from the generator's own images, with those of images that were held out.
+
+    Parameters
+    ----------
+    views : mapping of str to View
+        Views by the name of the features that they read.
+    calibration : ndarray of float64, shape (n_g,)
+        Held-out statistic of each of the generator's images.
+    """
+
+    views: Mapping[str, View]
+    calibration: Doubles
+
+    def measure(self, stacks: Mapping[str, Array]) -> Distances:
+        """Measure images by their features, by name."""
+        found = {name: v.distance(VIEWS[name](stacks[name])) for name, v in self.views.items()}
+        standard = [
+            (found[name] - self.views[name].centre) / self.views[name].spread
+            for name in tested(self.views)
+        ]
+        return Distances(np.sum(list(found.values()), axis=0), np.sum(standard, axis=0))
+
+    def p(self, statistic: float) -> float:
+        """Give the conformal p-value: small where an image is unlike the generator's own."""
+        count = int(np.count_nonzero(self.calibration >= statistic))
+        return (1 + count) / (1 + self.calibration.size)
+
+
+def tested(views: Mapping[str, View]) -> list[str]:
+    """Give the names of the views that typicality is tested in."""
+    return [name for name in TESTED if name in views] or list(views)

@@ -1,0 +1,1 @@
+"""The door for image files: bytes that somebody else made become pixels, or a sentence."""

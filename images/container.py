@@ -1,0 +1,156 @@
+"""What a file says about how it was stored, beside its pixels: compression, depth, metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image, JpegImagePlugin
+
+from fp.system.arrays import Doubles
+
+_LUMINANCE = (
+    (16, 11, 10, 16, 24, 40, 51, 61),
+    (12, 12, 14, 19, 26, 58, 60, 55),
+    (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62),
+    (18, 22, 37, 56, 68, 109, 103, 77),
+    (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101),
+    (72, 92, 95, 98, 112, 100, 103, 99),
+)
+"""Example luminance table of ITU-T T.81, K.1, in rows of vertical frequency."""
+
+_SUBSAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
+_PNG_DEPTH = 24  # offset of the bit depth in the file: signature, length, name, width, height
+
+
+@dataclass(frozen=True)
+class Container:
+    """How a picture is stored.
+
+    Parameters
+    ----------
+    compression : {"lossless", "JPEG", "lossy WebP"}
+        What the coding did to the pixels.
+    quality : int or None
+        JPEG quality in 1 to 100: that of the standard luminance table, scaled as libjpeg does,
+        which comes nearest to the file's; None for other files.
+    subsampling : str or None
+        Chroma subsampling of a JPEG, such as ``"4:2:0"``, ``"grey"`` where there is no chroma.
+    bits : int
+        Bits a sample.
+    alpha, palette, icc, exif : bool
+        Whether there is an alpha channel, a palette, a colour profile, EXIF metadata.
+    """
+
+    compression: str
+    quality: int | None
+    subsampling: str | None
+    bits: int
+    alpha: bool
+    palette: bool
+    icc: bool
+    exif: bool
+
+
+def describe(image: Image.Image, content: bytes) -> Container:
+    """Read how an opened image is stored.
+
+    Parameters
+    ----------
+    image : Image
+        Opened and not yet loaded.
+    content : bytes
+        The file.
+
+    Returns
+    -------
+    Container
+        What it says.
+    """
+    kind = "lossless"
+    quality = subsampling = None
+    tables = getattr(image, "quantization", None)
+    if image.format == "JPEG" or (image.format == "TIFF" and _is_jpeg_tiff(image)):
+        kind = "JPEG"
+        quality = jpeg_quality(list(tables[min(tables)])) if tables else None
+        subsampling = _subsampling(image)
+    elif image.format == "WEBP" and any(name == b"VP8 " for name in _webp_chunks(content)):
+        kind = "lossy WebP"
+    return Container(
+        compression=kind,
+        quality=quality,
+        subsampling=subsampling,
+        bits=_bits(image, content),
+        alpha=image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info,
+        palette=image.mode in ("P", "PA"),
+        icc=bool(image.info.get("icc_profile")),
+        exif=bool(image.info.get("exif")) or b"eXIf" in content[:4096],
+    )
+
+
+def jpeg_quality(table: list[int]) -> int:
+    """Estimate the quality that a luminance table of JPEG was written with.
+
+    Parameters
+    ----------
+    table : list of int
+        The 64 steps in rows of vertical frequency, as Pillow gives them.
+
+    Returns
+    -------
+    int
+        The quality in 1 to 100 whose table is nearest by the mean absolute difference of
+        logarithms; of equally near ones the highest.
+    """
+    found = np.log(np.maximum(np.asarray(table, dtype=np.float64), 1.0))
+    distances = np.abs(_standard_tables() - found).mean(axis=1)
+    return int(100 - np.argmin(distances[::-1]))
+
+
+@lru_cache(maxsize=1)
+def _standard_tables() -> Doubles:
+    base = np.array(_LUMINANCE, dtype=np.int64).ravel()
+    rows = []
+    for quality in range(1, 101):
+        # The rule of libjpeg's jpeg_quality_scaling.
+        scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+        rows.append(np.log(np.clip((base * scale + 50) // 100, 1, 255)))
+    return np.array(rows)
+
+
+def _subsampling(image: Image.Image) -> str | None:
+    layers = getattr(image, "layer", None)
+    if not layers:
+        return None
+    if len(layers) < 3:
+        return "grey"
+    known = JpegImagePlugin.get_sampling(image)
+    if known in _SUBSAMPLING:
+        return _SUBSAMPLING[known]
+    return "/".join(f"{layer[1]}x{layer[2]}" for layer in layers)
+
+
+def _is_jpeg_tiff(image: Image.Image) -> bool:
+    return image.info.get("compression") in ("jpeg", "tiff_jpeg")
+
+
+def _webp_chunks(content: bytes, start: int = 12) -> Iterator[bytes]:
+    """Give the names of a WebP's chunks; the pictures of an animation among them."""
+    while start + 8 <= len(content):
+        name = content[start : start + 4]
+        size = int.from_bytes(content[start + 4 : start + 8], "little")
+        yield name
+        # A frame of an animation: 16 bytes of its own, then the chunks of its picture.
+        start += 8 + 16 if name == b"ANMF" else 8 + size + size % 2
+
+
+def _bits(image: Image.Image, content: bytes) -> int:
+    if image.format == "PNG":
+        return content[_PNG_DEPTH] if len(content) > _PNG_DEPTH else 8
+    if image.format == "TIFF":
+        return int(max(getattr(image, "tag_v2", {}).get(258, (1,))))
+    return 1 if image.mode == "1" else 8

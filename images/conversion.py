@@ -1,0 +1,155 @@
+"""From the pixel types that files store to 8-bit RGB, with a note of every change."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from fp.system.arrays import Pixels
+
+TREATMENT = {
+    "RGB": (),
+    "L": ("grayscale to RGB",),
+    "1": ("bilevel to RGB",),
+    "P": ("palette to RGB",),
+    "RGBA": ("alpha dropped",),
+    "RGBX": ("extra channel dropped",),
+    "LA": ("grayscale to RGB", "alpha dropped"),
+    "PA": ("palette to RGB", "alpha dropped"),
+    "CMYK": ("CMYK to RGB without colour management",),
+    "I;16": ("grayscale to RGB",),
+    "I;16L": ("grayscale to RGB",),
+    "I;16B": ("grayscale to RGB",),
+}
+"""Pillow's pixel types that are examined, with the words that the row carries for each."""
+
+_BITS, _PHOTOMETRIC, _PLANAR, _SAMPLE_FORMAT = 258, 262, 284, 339  # TIFF tags
+_YCBCR = 6
+_BAND_BYTES = 2**24  # working memory of the conversion, whatever the size of the image
+
+
+def unsupported(image: Image.Image) -> str | None:
+    """Say what about an opened image has no treatment.
+
+    Parameters
+    ----------
+    image : Image
+        Opened and not yet loaded.
+
+    Returns
+    -------
+    str or None
+        Such as ``"pixels of type F"``; None where the image can be examined.
+    """
+    if image.mode not in TREATMENT:
+        return f"pixels of type {image.mode}"
+    if image.format == "BMP" and _decoder(image) == "bmp_rle":
+        # Never what a generator writes, and seconds of interpreted loops on a hostile kilobyte.
+        return "run-length compressed pixels"
+    return _unsupported_tiff(image) if image.format == "TIFF" else None
+
+
+def _unsupported_tiff(image: Image.Image) -> str | None:
+    """Find the layouts that Pillow opens and then decodes to wrong values without a word."""
+    tags = getattr(image, "tag_v2", {})
+    bits = max(tags.get(_BITS, (1,)))
+    if set(tags.get(_SAMPLE_FORMAT, (1,))) != {1}:
+        return "signed samples"
+    if bits not in (1, 2, 4, 8, 16):
+        return f"{bits}-bit samples"
+    if tags.get(_PHOTOMETRIC) == _YCBCR and _decoder(image) == "raw":
+        return "uncompressed YCbCr samples"
+    if bits == 16 and tags.get(_PHOTOMETRIC) == 0:
+        return "16-bit samples with white as zero"
+    if bits == 16 and tags.get(_PLANAR) == 2:
+        return "16-bit samples in separate planes"
+    return None
+
+
+def conversions(image: Image.Image) -> list[str]:
+    """Name what is done to the pixels of an opened image on their way to 8-bit RGB.
+
+    Parameters
+    ----------
+    image : Image
+        Opened, supported and not yet loaded: loading discards how the pixels are stored.
+
+    Returns
+    -------
+    list of str
+        The notes; empty for 8-bit RGB.
+    """
+    notes = list(TREATMENT[image.mode])
+    stored = _stored_type(image)
+    if image.format == "BMP":
+        if stored in ("BGR;15", "BGR;16"):
+            notes.insert(0, "5-bit channels to 8-bit")
+    elif ";16" in stored:
+        # Pillow keeps the high byte of most types by itself and does not say so.
+        if stored.startswith("LA"):
+            notes.insert(0, "grayscale to RGB")
+        notes.insert(0, "16-bit to 8-bit (high byte)")
+    if image.format == "TIFF":
+        if "a" in stored:
+            notes.append("premultiplied alpha divided out")
+        if "X" in stored and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) != _YCBCR:
+            notes.append("extra channel dropped")
+    if "transparency" in image.info and "alpha dropped" not in notes:
+        notes.append("alpha dropped")
+    return notes
+
+
+def _decoder(image: Image.Image) -> str:
+    tiles = getattr(image, "tile", None)
+    return str(tiles[0][0]) if tiles else ""
+
+
+def _stored_type(image: Image.Image) -> str:
+    """Give Pillow's raw mode, such as ``RGB;16B``, of which `Image.mode` is the decoded form."""
+    tiles = getattr(image, "tile", None)
+    if not tiles:
+        return ""
+    arguments = tiles[0][3]
+    return str(arguments[0] if isinstance(arguments, tuple) else arguments)
+
+
+def as_rgb(image: Image.Image) -> Pixels:
+    """Give the pixels of a loaded image as 8-bit RGB.
+
+    Alpha is dropped and never blended; 16-bit samples give their high byte; single-channel images
+    are repeated; a palette is looked up.
+
+    Parameters
+    ----------
+    image : Image
+        Loaded, of a mode in `TREATMENT`.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, 3)
+        The pixels, writable.
+    """
+    width, height = image.size
+    rgb_hwc = np.empty((height, width, 3), dtype=np.uint8)
+    rows = max(1, _BAND_BYTES // (4 * width))
+    for top in range(0, height, rows):
+        bottom = min(height, top + rows)
+        rgb_hwc[top:bottom] = _band_as_rgb(image.crop((0, top, width, bottom)))
+    return rgb_hwc
+
+
+def _band_as_rgb(band: Image.Image) -> Pixels:
+    """Give an array that broadcasts to (H, W, 3)."""
+    if band.mode in ("RGB", "RGBA", "RGBX"):
+        return np.asarray(band)[..., :3]
+    if band.mode in ("L", "LA"):
+        values: Pixels = np.asarray(band)
+        return values.reshape(*values.shape[:2], -1)[..., :1]
+    if band.mode.startswith("I;16"):
+        return (np.asarray(band) >> 8).astype(np.uint8)[..., None]
+    if band.mode == "1":
+        return np.asarray(band.convert("L"))[..., None]
+    if band.mode == "CMYK":
+        return np.asarray(band.convert("RGB"))
+    # Palettes through RGBA, so that Pillow does not blend a transparent colour in.
+    return np.asarray(band.convert("RGBA"))[..., :3]

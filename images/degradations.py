@@ -1,0 +1,190 @@
+"""What happens to images on their way: recompression, resizing, blur, noise, as named functions.
+
+A degradation is written as its name and one number, ``jpeg:75``; several are joined by ``+`` and
+applied from left to right. The same text stands in options, tables and files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from fp.system.arrays import Pixels
+from fp.system.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of degradation.
+
+    Parameters
+    ----------
+    apply : callable
+        From an image (H, W, 3), uint8, its number, and a random generator to an image of that size.
+    lowest, highest : float
+        Range of its number.
+    meaning : str
+        What it does and what the number is.
+    """
+
+    apply: Callable[[Pixels, float, np.random.Generator], Pixels]
+    lowest: float
+    highest: float
+    meaning: str
+
+
+def _coded(image: Pixels, **options: object) -> Pixels:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, **options)  # type: ignore[arg-type]
+    with Image.open(buffer) as decoded:
+        return np.asarray(decoded.convert("RGB"))
+
+
+def _jpeg(image: Pixels, quality: float, _: np.random.Generator) -> Pixels:
+    return _coded(image, format="JPEG", quality=int(quality))
+
+
+def _webp(image: Pixels, quality: float, _: np.random.Generator) -> Pixels:
+    return _coded(image, format="WEBP", quality=int(quality))
+
+
+def _there_and_back(
+    image: Pixels, factor: float, down: Image.Resampling, up: Image.Resampling
+) -> Pixels:
+    height, width = image.shape[:2]
+    small = (max(1, round(width * factor)), max(1, round(height * factor)))
+    picture = Image.fromarray(image).resize(small, down).resize((width, height), up)
+    return np.asarray(picture)
+
+
+def _resize(image: Pixels, factor: float, _: np.random.Generator) -> Pixels:
+    return _there_and_back(image, factor, Image.Resampling.BICUBIC, Image.Resampling.BICUBIC)
+
+
+def _nearest(image: Pixels, factor: float, _: np.random.Generator) -> Pixels:
+    return _there_and_back(image, factor, Image.Resampling.NEAREST, Image.Resampling.NEAREST)
+
+
+def _enlarge(image: Pixels, factor: float, _: np.random.Generator) -> Pixels:
+    height, width = image.shape[:2]
+    size = (round(width * factor), round(height * factor))
+    left, top = ((large - small) // 2 for large, small in zip(size, (width, height), strict=True))
+    picture = Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)
+    return np.asarray(picture.crop((left, top, left + width, top + height)))
+
+
+def _blur(image: Pixels, sigma: float, _: np.random.Generator) -> Pixels:
+    # Imported late: 'fp extract --match jpeg:75' and the files of fingerprints need neither.
+    from scipy.ndimage import gaussian_filter
+
+    found = gaussian_filter(image.astype(np.float32), (sigma, sigma, 0), mode="reflect")
+    return np.asarray(np.rint(found), dtype=np.uint8)
+
+
+def _bilateral(image: Pixels, diameter: float, _: np.random.Generator) -> Pixels:
+    from skimage.restoration import denoise_bilateral
+
+    # The deviations of the usual parameterisation: 75 grey levels, 75 pixels (all of the window).
+    found = denoise_bilateral(
+        image, win_size=int(diameter), sigma_color=75 / 255, sigma_spatial=75, channel_axis=-1
+    )
+    return np.asarray(np.rint(found * 255), dtype=np.uint8)
+
+
+def _noise(image: Pixels, deviation: float, rng: np.random.Generator) -> Pixels:
+    noisy = image + rng.normal(0.0, deviation, image.shape)
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
+KINDS = {
+    "jpeg": Kind(_jpeg, 1, 100, "JPEG at a quality, 4:2:0, as Pillow writes it"),
+    "webp": Kind(_webp, 1, 100, "lossy WebP at a quality"),
+    "resize": Kind(_resize, 0.01, 8, "to a factor of the size and back, bicubic"),
+    "nearest": Kind(_nearest, 0.01, 8, "to a factor of the size and back, nearest neighbour"),
+    "enlarge": Kind(_enlarge, 1, 8, "enlarged by a factor, bicubic, and the middle kept"),
+    "blur": Kind(_blur, 0.1, 50, "Gaussian blur of a standard deviation in pixels"),
+    "bilateral": Kind(_bilateral, 3, 25, "bilateral filter of a diameter in pixels"),
+    "noise": Kind(_noise, 0.1, 128, "Gaussian noise of a standard deviation in grey levels"),
+}
+"""Every kind of degradation by name."""
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """A chain of degradations.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``"jpeg:75"`` or ``"resize:0.5+jpeg:75"``; ``"none"`` leaves images as they are.
+
+    Raises
+    ------
+    UsageError
+        If a kind is unknown or its number out of range.
+
+    Examples
+    --------
+    >>> Degradation("nearest:0.5").apply(np.zeros((64, 64, 3), np.uint8)).shape
+    (64, 64, 3)
+    """
+
+    text: str = "none"
+
+    def __post_init__(self) -> None:
+        for name, number in self.steps():
+            kind = KINDS.get(name)
+            if kind is None:
+                raise UsageError(
+                    f"Unknown degradation {name!r} in {self.text!r}; there are none, "
+                    f"{', '.join(KINDS)}, such as jpeg:75."
+                )
+            if not kind.lowest <= number <= kind.highest:
+                raise UsageError(
+                    f"Degradation {self.text!r}: the number of {name} lies between "
+                    f"{kind.lowest:g} and {kind.highest:g}, not {number:g}."
+                )
+
+    def steps(self) -> list[tuple[str, float]]:
+        """Give the kinds of the chain with their numbers, in order; none for ``"none"``."""
+        if self.text == "none":
+            return []
+        steps = []
+        for step in self.text.split("+"):
+            name, _, number = step.partition(":")
+            try:
+                steps.append((name, float(number)))
+            except ValueError:
+                raise UsageError(
+                    f"Degradation {step!r} has no number; write it as in jpeg:75."
+                ) from None
+        return steps
+
+    def apply(self, image_hwc: Pixels, seed: int = 0) -> Pixels:
+        """Degrade an image.
+
+        Parameters
+        ----------
+        image_hwc : ndarray of uint8, shape (H, W, 3)
+            The image; not changed.
+        seed : int
+            Seed of what is random (noise). Image and seed together decide it: the same noise on
+            many images would be a fingerprint of its own.
+
+        Returns
+        -------
+        ndarray of uint8, shape (H, W, 3)
+            The degraded image, of the same size.
+        """
+        if self.text == "none":
+            return image_hwc
+        digest = hashlib.sha256(np.ascontiguousarray(image_hwc).data).digest()
+        rng = np.random.default_rng([seed, int.from_bytes(digest[:16], "little")])
+        for name, number in self.steps():
+            image_hwc = KINDS[name].apply(image_hwc, number, rng)
+        return image_hwc

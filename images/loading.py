@@ -1,0 +1,381 @@
+"""Images in: the one door through which a file becomes pixels.
+
+Files are judged by content and never by name. Every way in which a file can fail to be an
+examinable picture ends in an `ImageError` with a reason code of `REASONS` and one sentence; every
+conversion is noted on the result. docs/images.md states the treatment of each kind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from fp.images import completeness, container
+from fp.images import conversion as pixels
+from fp.images.claims import Claim, read_claims
+from fp.images.container import Container
+from fp.system.arrays import Pixels
+from fp.system.errors import ImageError
+from fp.system.paths import display_path, find_images, read_file
+
+__all__ = [
+    "FORMATS",
+    "REASONS",
+    "Limits",
+    "LoadedImage",
+    "display_path",
+    "find_images",
+    "image_size",
+    "load_image",
+    "load_with_claims",
+    "load_with_container",
+    "read_container",
+]
+
+REASONS = {
+    "not_found": "the file is gone or its link leads nowhere",
+    "not_readable": "the operating system refuses to read it",
+    "not_a_regular_file": "a pipe, socket or device, or a link to a folder",
+    "link_outside": "a symbolic link that leads out of the input folder",
+    "empty_file": "zero bytes",
+    "not_an_image": "not JPEG, PNG, WebP, TIFF or BMP by content",
+    "damaged": "truncated, or the decoder rejects it",
+    "incomplete": "decodes, but holds pixels for only a part of its declared area",
+    "too_many_bytes": "a larger file than the limit",
+    "too_many_pixels": "more pixels than the limit, or a decompression bomb",
+    "unsupported_mode": "a pixel type without a documented treatment",
+    "too_small": "smaller than the fingerprint; images are never padded",
+    "worker_died": "the process that examined it died, was killed, or took too long",
+}
+"""Reason codes of an image that was not examined, with what each means."""
+
+_EXIF_ORIENTATION = 0x0112
+_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
+_MOST_EXIF_PIECES = 64  # 4 MiB; Pillow's time grows with the square of their number
+
+# Turns back what Pillow does to a TIFF by its orientation tag.
+_UNTURN = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+_SIGNATURES = {
+    "JPEG": re.compile(rb"\xff\xd8\xff"),
+    "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "WEBP": re.compile(rb"RIFF....WEBP", re.DOTALL),
+    "TIFF": re.compile(rb"II[*+]\0|MM\0[*+]|MM\*\0|II\0\*"),
+    # Two letters alone begin many a text; the size of the second header does not.
+    "BMP": re.compile(rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL),
+}
+
+FORMATS = tuple(_SIGNATURES)
+"""Pillow's names of the formats that are examined."""
+
+# Decoders' words for a sound file of a kind that they do not know.
+_UNKNOWN_KIND = re.compile("unknown pixel mode|cannot handle|unsupported", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large a file may be before it is refused undecoded.
+
+    Parameters
+    ----------
+    pixels : int
+        Most pixels (width times height) that are decoded.
+    file_bytes : int
+        Most bytes that are read of one file.
+    seconds : float
+        Longest time that a worker process may be at one file; no process can bind itself.
+    """
+
+    pixels: int = 128 * 2**20
+    file_bytes: int = 2**30
+    seconds: float = 120.0
+
+
+@dataclass(frozen=True)
+class LoadedImage:
+    """The pixels of one file and what was found and done on the way.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    sha256 : str
+        SHA-256 of the file's bytes, in hexadecimal.
+    format : str
+        Pillow's name of the format, judged by content.
+    mode : str
+        Pillow's name of the stored pixel type.
+    converted : tuple of str
+        What was done to reach 8-bit RGB; empty where nothing was.
+    orientation : int or None
+        EXIF orientation, recorded and not applied: turning would move the generator's lattice.
+    rgb_hwc : ndarray of uint8, shape (H, W, 3)
+        The pixels.
+    """
+
+    path: Path
+    sha256: str
+    format: str
+    mode: str
+    converted: tuple[str, ...]
+    orientation: int | None
+    rgb_hwc: Pixels
+
+    @property
+    def pixels_sha256(self) -> str:
+        """SHA-256 of the text ``HEIGHT WIDTH 3``, a line end, and the pixels row by row."""
+        digest = hashlib.sha256(f"{self.height} {self.width} 3\n".encode())
+        digest.update(np.ascontiguousarray(self.rgb_hwc).data)
+        return digest.hexdigest()
+
+    @property
+    def height(self) -> int:
+        """Height in pixels as stored."""
+        return int(self.rgb_hwc.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Width in pixels as stored."""
+        return int(self.rgb_hwc.shape[1])
+
+
+def load_image(path: Path, root: Path | None = None, limits: Limits | None = None) -> LoadedImage:
+    """Read one image file as 8-bit RGB.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    root : Path, optional
+        The input folder; a symbolic link that leads out of it is refused.
+    limits : Limits, optional
+        Sizes beyond which a file is refused undecoded.
+
+    Returns
+    -------
+    LoadedImage
+        Pixels and notes.
+
+    Raises
+    ------
+    ImageError
+        If the file cannot be examined; ``reason`` is a key of `REASONS`.
+    """
+    with _opened(path, root, limits or Limits()) as (image, content):
+        return _decode(image, content, path)
+
+
+def load_with_container(
+    path: Path, root: Path | None = None, limits: Limits | None = None
+) -> tuple[LoadedImage, Container]:
+    """Read one image file, and how it is stored; the file is read once.
+
+    Parameters
+    ----------
+    path, root, limits
+        As for `load_image`, like the errors.
+
+    Returns
+    -------
+    tuple of LoadedImage and Container
+        The pixels, and what the file says of its coding.
+    """
+    with _opened(path, root, limits or Limits()) as (image, content):
+        stored = container.describe(image, content)
+        return _decode(image, content, path), stored
+
+
+def load_with_claims(
+    path: Path, root: Path | None = None, limits: Limits | None = None
+) -> tuple[LoadedImage, tuple[Claim, ...]]:
+    """Read one image file, and what it claims about its origin; the file is read once.
+
+    Parameters
+    ----------
+    path, root, limits
+        As for `load_image`, like the errors.
+
+    Returns
+    -------
+    tuple of LoadedImage and tuple of Claim
+        The pixels, and claims that no part of fp takes into account.
+    """
+    with _opened(path, root, limits or Limits()) as (image, content):
+        return _decode(image, content, path), read_claims(content)
+
+
+def read_container(path: Path, root: Path | None = None, limits: Limits | None = None) -> Container:
+    """Read how an image is stored from its head, without decoding it.
+
+    Parameters
+    ----------
+    path, root, limits
+        As for `load_image`, like the errors.
+
+    Returns
+    -------
+    Container
+        What the file says of its coding.
+    """
+    with _opened(path, root, limits or Limits()) as (image, content):
+        return container.describe(image, content)
+
+
+def image_size(
+    path: Path, root: Path | None = None, limits: Limits | None = None
+) -> tuple[int, int]:
+    """Read the size of an image from its head, without decoding it.
+
+    Parameters
+    ----------
+    path, root, limits
+        As for `load_image`.
+
+    Returns
+    -------
+    tuple of int
+        Height and width in pixels, as stored.
+
+    Raises
+    ------
+    ImageError
+        If the file cannot be examined.
+    """
+    with _opened(path, root, limits or Limits()) as (image, _):
+        if image.format == "TIFF":  # where Pillow gives the size as turned for display
+            tags = getattr(image, "tag_v2", {})
+            return int(tags[_TIFF_HEIGHT]), int(tags[_TIFF_WIDTH])
+        return image.height, image.width
+
+
+@contextlib.contextmanager
+def _opened(path: Path, root: Path | None, limits: Limits) -> Iterator[tuple[Image.Image, bytes]]:
+    """Open an image; whatever goes wrong inside the block becomes an `ImageError`."""
+    content = read_file(path, root, limits.file_bytes)
+    shown = display_path(path)
+    kind = next((kind for kind, start in _SIGNATURES.items() if start.match(content)), None)
+    if kind is None:
+        raise ImageError("not_an_image", f"{shown} is not a JPEG, PNG, WebP, TIFF or BMP image.")
+    if kind == "JPEG" and content.count(b"Exif\0\0") > _MOST_EXIF_PIECES:
+        raise ImageError("damaged", f"{shown} has more pieces of EXIF data than any camera writes.")
+    try:
+        with warnings.catch_warnings(), _strict_decoders():
+            # Our own limit on pixels, checked below before decoding, replaces Pillow's warning;
+            # complaints about metadata do not concern the pixels.
+            warnings.simplefilter("ignore")
+            try:
+                image = Image.open(io.BytesIO(content), formats=(kind,))
+            except UnidentifiedImageError:
+                # Pillow has swallowed the reason; its own reader still tells it.
+                image = Image.OPEN[kind][0](io.BytesIO(content), "")
+            with image:
+                _check_size(image.size, shown, limits)
+                yield image, content
+    except ImageError:
+        raise
+    except Image.DecompressionBombError:
+        raise ImageError(
+            "too_many_pixels", f"{shown} declares more pixels than can be decoded safely."
+        ) from None
+    except MemoryError:
+        raise ImageError("too_many_pixels", f"{shown} does not fit into memory.") from None
+    except Exception as error:  # hostile bytes make decoders raise anything
+        raise _refusal(kind, shown, error) from error
+
+
+@contextlib.contextmanager
+def _strict_decoders() -> Iterator[None]:
+    """Keep Pillow from filling up truncated files, should another part of the program ask it to."""
+    lenient = ImageFile.LOAD_TRUNCATED_IMAGES
+    if lenient:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+    try:
+        yield
+    finally:
+        if lenient:
+            ImageFile.LOAD_TRUNCATED_IMAGES = True
+
+
+def _refusal(kind: str, shown: str, error: Exception) -> ImageError:
+    words = "".join(c if c.isprintable() else " " for c in str(error))
+    detail = " ".join(words.split())[:200] or type(error).__name__
+    if _UNKNOWN_KIND.search(detail):
+        return ImageError(
+            "unsupported_mode",
+            f"{shown} is a {kind} image of a kind that has no treatment (the decoder says "
+            f"'{detail}'); save it as 8-bit RGB.",
+        )
+    return ImageError("damaged", f"{shown} is damaged or truncated: the decoder says '{detail}'.")
+
+
+def _check_size(size: tuple[int, int], shown: str, limits: Limits) -> None:
+    width, height = size
+    if width * height > limits.pixels:
+        raise ImageError(
+            "too_many_pixels",
+            f"{shown} declares {width} x {height} pixels, more than the limit of {limits.pixels}.",
+        )
+
+
+def _decode(image: Image.Image, content: bytes, path: Path) -> LoadedImage:
+    shown = display_path(path)
+    odd = pixels.unsupported(image)
+    if odd is not None:
+        raise ImageError(
+            "unsupported_mode", f"{shown} has {odd}, which have no treatment; save it as 8-bit RGB."
+        )
+    lacking = completeness.missing_before_decoding(image, content)
+    if lacking is not None:
+        raise ImageError("incomplete", f"{shown} is incomplete: {lacking}.")
+    mode, converted = image.mode, [*pixels.conversions(image), *_frames(image)]
+    turned = _orientation(image) if image.format == "TIFF" else None
+    image.load()
+    if completeness.ends_early(image, content):
+        raise ImageError("incomplete", f"{shown} is incomplete: its coded data end too soon.")
+    orientation = _orientation(image)
+    upright: Image.Image = image
+    if turned is not None and orientation is None:  # applied and removed in loading
+        orientation = turned
+        upright = image.transpose(_UNTURN[turned]) if turned in _UNTURN else image
+    return LoadedImage(
+        path=path,
+        sha256=hashlib.sha256(content).hexdigest(),
+        format=str(image.format),
+        mode=mode,
+        converted=tuple(converted),
+        orientation=orientation,
+        rgb_hwc=pixels.as_rgb(upright),
+    )
+
+
+def _frames(image: Image.Image) -> list[str]:
+    if image.format == "TIFF":
+        # Counting pages means reading them all: minutes on a hostile file.
+        return ["first of several frames"] if getattr(image, "is_animated", False) else []
+    frames = int(getattr(image, "n_frames", 1))
+    return [f"first of {frames} frames"] if frames > 1 else []
+
+
+def _orientation(image: Image.Image) -> int | None:
+    try:
+        value = image.getexif().get(_EXIF_ORIENTATION)
+        return None if value is None else int(value)
+    except Exception:  # damaged metadata says nothing about the pixels
+        return None

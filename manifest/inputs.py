@@ -1,0 +1,221 @@
+"""The inputs of a run, a line each: path, hash of the bytes, hash of the decoded pixels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fp.images.loading import Limits, find_images, load_image
+from fp.manifest.entry import canonical
+from fp.manifest.hashing import hash_file
+from fp.system.errors import ImageError, IntegrityError
+from fp.system.paths import display_path, read_file
+from fp.system.workers import run_in_order
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file that a run read, or was not able to read.
+
+    Parameters
+    ----------
+    role : str
+        What it was read as, such as ``image``, ``generated``, ``real`` or ``fingerprints``.
+    path : str
+        Its path as `fp.system.paths.display_path` writes it.
+    sha256 : str or None
+        Hash of its bytes; None where they could not be read.
+    pixels_sha256 : str or None
+        Hash of its decoded pixels, see `fp.images.loading.LoadedImage`; None where it is no image
+        that was decoded.
+    """
+
+    role: str
+    path: str
+    sha256: str | None
+    pixels_sha256: str | None = None
+
+    @property
+    def line(self) -> bytes:
+        """The line of the listing."""
+        return canonical(asdict(self)) + b"\n"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Inputs of one role.
+
+    Parameters
+    ----------
+    role : str
+        What they are read as.
+    paths : tuple of Path
+        Files and folders, searched recursively.
+    decoded : bool
+        Whether they are images.
+    """
+
+    role: str
+    paths: tuple[Path, ...]
+    decoded: bool = True
+
+
+def list_inputs(
+    sources: Iterable[Source],
+    limits: Limits | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Iterator[InputFile]:
+    """Hash every file under the inputs of a run.
+
+    Parameters
+    ----------
+    sources : iterable of Source
+        What is read, by role.
+    limits : Limits, optional
+        Sizes beyond which a file is not decoded.
+    jobs : int
+        Number of processes.
+    progress : callable, optional
+        Called with a stage, the number of files done and their total.
+
+    Yields
+    ------
+    InputFile
+        The files of each role in the order of their paths.
+    """
+    for source in sources:
+        paths = find_images(source.paths)
+        task = Hasher(source.role, source.paths, limits or Limits(), source.decoded)
+        processes = jobs if source.decoded else 1
+        found = run_in_order(task, paths, task.lost, processes, seconds=task.limits.seconds)
+        for done, file in enumerate(found, start=1):
+            if progress is not None:
+                progress(f"hashes of {source.role}", done, len(paths))
+            yield file
+
+
+@dataclass(frozen=True)
+class Hasher:
+    """The function from a path to its hashes; it travels to workers.
+
+    Parameters
+    ----------
+    role : str
+        What the file is read as.
+    folders : tuple of Path
+        Inputs that were named: no link may lead out of the one that a file lies in.
+    limits : Limits
+        Sizes beyond which a file is not decoded.
+    decoded : bool
+        Whether it is an image.
+    """
+
+    role: str
+    folders: tuple[Path, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    decoded: bool = True
+
+    def __call__(self, path: Path) -> InputFile:
+        """Hash one file."""
+        shown, root = display_path(path), self._root(path)
+        if self.decoded:
+            try:
+                image = load_image(path, root, self.limits)
+            except ImageError:
+                pass
+            else:
+                return InputFile(self.role, shown, image.sha256, image.pixels_sha256)
+        return InputFile(self.role, shown, self._bytes(path, root))
+
+    def lost(self, path: Path) -> InputFile:
+        """Give the line of a file that ended the process that decoded it."""
+        return InputFile(self.role, display_path(path), self._bytes(path, self._root(path)))
+
+    def _bytes(self, path: Path, root: Path | None) -> str | None:
+        try:
+            # The door says whether the file may be read at all; large ones are hashed in pieces.
+            return hashlib.sha256(read_file(path, root, self.limits.file_bytes)).hexdigest()
+        except ImageError as error:
+            if error.reason not in ("too_many_bytes", "empty_file"):
+                return None
+        try:
+            return hash_file(path)
+        except OSError:
+            return None
+
+    def _root(self, path: Path) -> Path | None:
+        inside = [f for f in self.folders if path != f and path.is_relative_to(f)]
+        return max(inside, key=lambda folder: len(folder.parts), default=None)
+
+
+def read_listing(path: Path) -> Iterator[InputFile]:
+    """Read a listing line by line.
+
+    Parameters
+    ----------
+    path : Path
+        File that `fp.manifest.writing` wrote.
+
+    Yields
+    ------
+    InputFile
+        The inputs in their order.
+
+    Raises
+    ------
+    IntegrityError
+        If a line is not as fp writes it.
+    """
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                told: Mapping[str, Any] = json.loads(line)
+                file = InputFile(**told)
+                whole = file.line == line
+            except (ValueError, TypeError):
+                whole = False
+            if not whole:
+                raise IntegrityError(
+                    f"{display_path(path)}: line {number} is not as fp wrote it; use an undamaged "
+                    "copy."
+                )
+            yield file
+
+
+def resolved(text: str, base: Path, roots: Sequence[tuple[str, str]] = ()) -> Path:
+    """Give the place of a recorded path.
+
+    Parameters
+    ----------
+    text : str
+        The path as `fp.system.paths.display_path` wrote it.
+    base : Path
+        Folder that relative paths start from.
+    roots : sequence of (str, str)
+        Beginnings of paths with what stands in their place now, such as another folder.
+
+    Returns
+    -------
+    Path
+        Where the file is looked for.
+    """
+    from fp.system.paths import path_of
+
+    return base / path_of(moved(text, roots))
+
+
+def moved(text: str, roots: Sequence[tuple[str, str]]) -> str:
+    """Put the first root that a recorded path begins with in its new place."""
+    for old, new in roots:
+        old = old.rstrip("/") or "/"
+        if text == old or text.startswith(old if old == "/" else old + "/"):
+            return os.path.normpath(new) + text[len(old) :] if old != "/" else new + text
+    return text

@@ -1,0 +1,74 @@
+"""On what a run ran: versions of what was used, processor and threads."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from PIL import features
+
+from fp.system.environment import describe
+from fp.system.workers import usable_cores
+
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+_MORE = {"pywavelets": "PyWavelets", "c2pa-python": "c2pa-python"}
+
+
+def versions() -> dict[str, str]:
+    """Give versions of fp, Python and of the packages that results depend on.
+
+    Returns
+    -------
+    dict of str to str
+        Version by name; torch only where this process has loaded it.
+    """
+    found = describe()
+    if "torch" not in sys.modules:
+        found.pop("torch", None)
+    turbo = features.version_feature("libjpeg_turbo")
+    if turbo:  # "libjpeg" is only the version of the interface that it keeps
+        found["libjpeg-turbo"] = str(turbo)
+    for name, package in _MORE.items():
+        try:
+            found[name] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def machine(jobs: int | None = None) -> dict[str, Any]:
+    """Say on what a run ran, without naming the computer.
+
+    Parameters
+    ----------
+    jobs : int, optional
+        Number of processes of the run.
+
+    Returns
+    -------
+    dict of str to object
+        Processor, cores, processes and what limits threads; JSON types.
+    """
+    found: dict[str, Any] = {
+        "processor": _processor(),
+        "architecture": platform.machine(),
+        "system": f"{platform.system()} {platform.release()}",
+        "cores": usable_cores(),
+        "thread_limits": {name: os.environ[name] for name in _THREADS if name in os.environ},
+    }
+    if jobs is not None:
+        found["jobs"] = jobs
+    return found
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())

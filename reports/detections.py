@@ -1,0 +1,396 @@
+"""The report of a detection: its rows are read again and again, and never held together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from fp.fingerprint.decision.decision import REASONS
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.images.loading import REASONS as FILE_REASONS
+from fp.images.loading import Limits
+from fp.reports.charts import BINS, Bins, shares
+from fp.reports.fingerprints import Shown, shown
+from fp.reports.page import REPORT, pieces, write
+from fp.reports.previews import Place, Previews, quotas
+from fp.reports.table import Column, Table
+from fp.reports.text import as_json, rounded
+from fp.system.atomic_files import output_error
+
+MOST_ROWS = 10_000
+"""Rows in the report of a run; all of them are in its tables."""
+
+MOST_FINGERPRINTS = 12
+"""Fingerprints that are shown, those that most images come to."""
+
+_LISTED = 5  # fingerprints of an image
+
+Rows = Callable[[], Iterator[dict[str, Any]]]
+Reporting = Literal["full", "without-pictures", "none"]
+"""What report a run leaves beside its tables."""
+
+Members = Callable[[Collection[str] | None], Iterator[Fingerprint]]
+"""Gives the fingerprints of these names, or all of them, in the order of their bank."""
+
+DECISIONS = {
+    "supports_generator": (
+        "supports the generator",
+        "The score is too high for the reference images at the rate that was asked for, ordinary "
+        "for the generator, and the image is like the generator's own.",
+    ),
+    "supports_reference": (
+        "supports the reference",
+        "The score is too low for every fingerprint of the bank, and ordinary for the reference "
+        "images.",
+    ),
+    "inconclusive": (
+        "inconclusive",
+        "The data decide nothing: both propositions explain the score, or neither does, or "
+        "something else stands in the way. The reasons say what.",
+    ),
+    "not_examined": ("not examined", "There is no score; the reason says why."),
+}
+"""Decisions with their words and what they mean."""
+
+_NEAREST = {
+    decision: (DECISIONS[decision][0], f"The score lies nearer to the mean of {whose} images.")
+    for decision, whose in (
+        ("supports_generator", "the generator's"),
+        ("supports_reference", "the reference"),
+    )
+}
+
+_OPTIONAL = (
+    "condition",
+    "p_condition",
+    "conditions",
+    "phase",
+    "factor",
+    "examined",
+    "windows",
+    "windows_effective",
+    "crop_decision",
+    "crop_log10_lr",
+    "map_generated",
+    "map_reference",
+)
+"""Columns that only some runs have."""
+
+_FIELDS = (
+    "path",
+    "preview",
+    "map",
+    "decision",
+    "fingerprint",
+    "score",
+    "log10_lr",
+    "log10_lr_low",
+    "log10_lr_high",
+    "log10_lr_specific",
+    "p_bank",
+    "p_real",
+    "p_generated",
+    "p_typical",
+    "q_real",
+    "nearest_mean",
+    "reasons",
+    "message",
+    "format",
+    "width",
+    "height",
+    "converted",
+    "claimed",
+    "sha256",
+    "attributions",
+    *_OPTIONAL,
+)
+
+_SHOWN = (
+    Column("preview", "preview", "picture"),
+    Column("path", "file", "name"),
+    Column("decision", "decision", "choice", choices={k: v[0] for k, v in DECISIONS.items()}),
+    Column("fingerprint", "fits best", wide=True),
+    Column("log10_lr", "log10 LR", "number", 2),
+    Column("p_bank", "p, h1", "number", 4, wide=True),
+    Column("p_generated", "p, h2", "number", 4, wide=True),
+    Column("score", "score", "number", 2, wide=True),
+    Column("reasons", "reasons", wide=True),
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished detection.
+
+    Parameters
+    ----------
+    folder : Path
+        Where its tables are.
+    run : mapping
+        What it is: ``bank`` and ``options``; JSON types.
+    summary : mapping
+        What it came to; see `fp.runs.results.Summary`.
+    rows : callable
+        Gives its rows from the first on, each time that it is called.
+    place : callable
+        Finds the file of a row.
+    members : callable or None
+        Gives fingerprints of its bank by name; None where the bank is not at hand.
+    reporting : {"full", "without-pictures", "none"}
+        Whether there is to be a report, and whether it may hold pictures of what was examined.
+    """
+
+    folder: Path
+    run: Mapping[str, Any]
+    summary: Mapping[str, Any]
+    rows: Rows
+    place: Place
+    members: Members | None
+    reporting: Reporting = "full"
+
+
+def leave_report(found: Run) -> list[Path]:
+    """Write the report that a run is to have, or take an earlier one away.
+
+    Parameters
+    ----------
+    found : Run
+        The run, whose folder holds nothing that may not be replaced.
+
+    Returns
+    -------
+    list of Path
+        The report, where there is to be one.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written, or an earlier one cannot be removed.
+    """
+    if found.reporting != "none":
+        return [write_report(found)]
+    earlier = found.folder / REPORT
+    try:
+        earlier.unlink(missing_ok=True)
+    except OSError as error:
+        raise output_error(earlier, error) from error
+    return []
+
+
+def write_report(found: Run) -> Path:
+    """Write ``report.html`` into the folder of a run.
+
+    Parameters
+    ----------
+    found : Run
+        The run.
+
+    Returns
+    -------
+    Path
+        The file. It depends on rows, options, bank and pictures alone: the same run gives the same
+        bytes.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    path = found.folder / REPORT
+    write(path, report(found), overwrite=True)
+    return path
+
+
+def report(found: Run) -> Iterator[str]:
+    """Give the report of a run piece by piece.
+
+    Parameters
+    ----------
+    found : Run
+        The run.
+
+    Returns
+    -------
+    iterator of str
+        HTML.
+    """
+    counted = _Counted.of(found.rows())
+    words = DECISIONS | (_NEAREST if found.run["options"]["rule"] == "nearest-mean" else {})
+    members = _shown(found, counted)
+    decisions = {name: n for name in DECISIONS if (n := found.summary["decisions"].get(name, 0))}
+    listed = quotas(decisions, MOST_ROWS)
+
+    pictured = found.reporting == "full"
+
+    def rows(pictures: bool = pictured) -> Iterator[list[Any]]:
+        previews = Previews(
+            found.folder,
+            found.place,
+            decisions if pictures else {},
+            Limits(**found.run["options"]["limits"]),
+        )
+        left = Counter(listed)
+        for row in found.rows():
+            detection = row["detection"]
+            if left[detection["decision"]]:
+                left[detection["decision"]] -= 1
+                yield _values(detection, row["attributions"], counted.names, previews)
+
+    table = Table(
+        id="images",
+        title="Every file of the run",
+        caption="Figures are rounded; detections.csv has them in full. A file's name opens all "
+        "that was found.",
+        fields=_FIELDS,
+        shown=_columns(counted),
+        rows=rows,
+        total=sum(listed.values()),
+        detail="detail",
+        plain=lambda: rows(pictures=False),
+    )
+    meta = {
+        "decisions": {name: list(told) for name, told in words.items()},
+        "reasons": REASONS | FILE_REASONS,
+        "fingerprints": [
+            {"name": m.name, "n_real": m.n_real, "n_generated": m.n_generated} for m in members
+        ],
+        "names": list(counted.names),
+    }
+    return pieces(
+        "detect.html",
+        made_by="detect",
+        sections=_sections(bool(members)),
+        options=found.run["options"],
+        bank=found.run["bank"],
+        summary=found.summary,
+        decisions=decisions,
+        words=words,
+        shares=shares(list(decisions.items())),
+        reasons={code: n for code, n in counted.reasons.most_common() if code in REASONS},
+        meanings=REASONS,
+        file_meanings=FILE_REASONS,
+        members=members,
+        best=counted.best,
+        claims=counted.claims.most_common(MOST_FINGERPRINTS),
+        claimants=len(counted.claims),
+        elsewhere=sum(counted.elsewhere[member.name] for member in members),
+        conditions=bool(counted.conditions),
+        table=table,
+        left_out=found.summary["images"] - table.total,
+        pictures=pictured,
+        meta=as_json(meta),
+    )
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """What is counted before anything is shown."""
+
+    reasons: Counter[str]
+    best: Counter[str]
+    claims: Counter[str]
+    elsewhere: Counter[str]
+    names: dict[str, int]
+    conditions: set[str]
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Any]]) -> _Counted:
+        found = cls(Counter(), Counter(), Counter(), Counter(), {}, set())
+        for row in rows:
+            detection = row["detection"]
+            if detection["status"] != "examined":
+                continue
+            found.reasons.update(detection["reasons"])
+            found.best[detection["fingerprint"]] += 1
+            if detection["decision"] == "supports_generator":
+                found.claims[detection["fingerprint"]] += 1
+            for attribution in row["attributions"]:
+                found.elsewhere[attribution["fingerprint"]] += of_another_scale(attribution)
+                if attribution.get("condition") is not None:
+                    found.conditions.add(attribution["condition"])
+            for attribution in row["attributions"][:_LISTED]:
+                found.names.setdefault(attribution["fingerprint"], len(found.names))
+        return found
+
+
+def _shown(found: Run, counted: _Counted) -> list[Shown]:
+    if found.members is None:
+        return []
+    # The commonest first, and of equals the first in the alphabet.
+    ranked = sorted(counted.best.items(), key=lambda item: (-item[1], item[0]))
+    wanted = [name for name, _ in ranked[:MOST_FINGERPRINTS]]
+    others = sorted(set(counted.names) - set(wanted))
+    # Where no file was examined, none stands out.
+    members = list(
+        islice(found.members([*wanted, *others][:MOST_FINGERPRINTS] or None), MOST_FINGERPRINTS)
+    )
+    bins = {member.name: Bins.of(member.calibration) for member in members}
+    images = {name: [0] * BINS for name in bins}
+    for row in found.rows() if bins else ():
+        for attribution in row["attributions"]:
+            name, score = attribution["fingerprint"], attribution["score"]
+            if name in bins and score is not None and not of_another_scale(attribution):
+                images[name][bins[name].place(score)] += 1
+    return [shown(member, images[member.name]) for member in members]
+
+
+def of_another_scale(row: Mapping[str, Any]) -> bool:
+    """Say whether a score was ranked among others than the fingerprint's own held-out scores.
+
+    Parameters
+    ----------
+    row : mapping
+        Row of an image and a fingerprint.
+
+    Returns
+    -------
+    bool
+        True where it is of windows, or of the expert for a condition: each has a scale and a
+        calibration of its own.
+    """
+    return row.get("windows") is not None or row.get("condition") is not None
+
+
+def _columns(counted: _Counted) -> tuple[Column, ...]:
+    """Give the columns; a bank's fingerprints can be chosen where they are few."""
+    names = {name: name for name in sorted(counted.best)}
+    if not 1 < len(names) <= 30:
+        return _SHOWN
+    chosen = Column("fingerprint", "fits best", "word", choices=names, wide=True)
+    return tuple(chosen if c.name == "fingerprint" else c for c in _SHOWN)
+
+
+def _sections(has_members: bool) -> list[tuple[str, str]]:
+    found = [("summary", "Summary"), ("scores", "Scores"), ("images-section", "Images")]
+    found += [("fingerprints", "Fingerprints"), ("limits", "Limits"), ("method", "Method")]
+    missing = () if has_members else ("scores", "fingerprints")
+    return [section for section in found if section[0] not in missing]
+
+
+def _values(
+    detection: Mapping[str, Any],
+    attributions: list[Mapping[str, Any]],
+    names: Mapping[str, int],
+    previews: Previews,
+) -> list[Any]:
+    preview, map_ = previews.of(detection)
+    told = {
+        name: rounded(value) if isinstance(value, float) else value
+        for name, value in detection.items()
+    }
+    told |= {"preview": preview, "map": map_}
+    told["attributions"] = [
+        [
+            names[row["fingerprint"]],
+            rounded(row["score"]),
+            rounded(row["p_real"]),
+            rounded(row["p_generated"]),
+            row["decision"],
+        ]
+        for row in attributions[:_LISTED]
+    ]
+    return [told.get(name) if name in _OPTIONAL else told[name] for name in _FIELDS]

@@ -1,0 +1,38 @@
+"""Pictures inside a page: figures for both of its themes, files as addresses that hold them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def in_both(draw: Callable[[], Figure]) -> dict[str, str]:
+    """Draw a figure for light and for dark pages.
+
+    Parameters
+    ----------
+    draw : callable
+        Draws it anew, in the colours of the moment.
+
+    Returns
+    -------
+    dict of str to str
+        The SVG of each theme as a data URI.
+    """
+    # Drawing takes a second to load, which nobody pays who wants no report.
+    from fp.reports.figures.style import THEMES, as_svg, themed
+
+    found: dict[str, str] = {}
+    for theme in THEMES:
+        with themed(theme):
+            found[theme] = data_uri(as_svg(draw()), "image/svg+xml")
+    return found
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """Give a file as an address that holds it, for a page that asks for nothing else."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

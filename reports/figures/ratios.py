@@ -1,0 +1,101 @@
+"""Likelihood ratios: how often each size occurs under both propositions, and their making."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from fp.fingerprint.decision import likelihood
+from fp.fingerprint.model.calibration import Calibration
+from fp.reports.figures.style import GENERATED, REFERENCE, ink, without_box
+from fp.system.arrays import Doubles
+
+
+def draw_tippett(axes: Axes, real: Doubles, generated: Doubles) -> Axes:
+    """Draw Tippett's plot: the share of images whose ratio is at least so large.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    real, generated : ndarray of float64, shape (n_r,) and (n_g,)
+        log10 likelihood ratios of reference images and of the generator's.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Two steps that fall from 100 to 0 per cent; where that of the reference images crosses 0 is
+        the share of them with a misleading ratio.
+    """
+    for values, colour, style, label in (
+        (real, REFERENCE, "-", f"{real.size} reference images"),
+        (generated, GENERATED, "--", f"{generated.size} images of the generator"),
+    ):
+        ordered = np.sort(values)
+        share = 100 * np.arange(ordered.size, -1, -1) / ordered.size
+        axes.step(
+            np.append(ordered, ordered[-1]),
+            share,
+            where="pre",
+            color=colour,
+            linestyle=style,
+            linewidth=1.6,
+            label=label,
+        )
+    axes.axvline(0, color=ink(), linewidth=0.7, linestyle=":")
+    axes.set_ylim(-2, 102)
+    axes.set_xlabel("log10 likelihood ratio")
+    axes.set_ylabel("images with at least this, %")
+    axes.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    return without_box(axes)
+
+
+def draw_calibration(axes: Axes, calibration: Calibration) -> Axes:
+    """Draw how a score becomes a likelihood ratio, beside what the scores say without a model.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    calibration : Calibration
+        The held-out scores.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The log10 likelihood ratio within its bounds, with the 95 % band of resampled calibrations
+        (without bounds), and the ratio that isotonic regression gives on the same scores, which
+        knows no more than that it ascends; its ends are infinite and not drawn.
+    """
+    from sklearn.isotonic import IsotonicRegression
+
+    ratio, resampled = likelihood.fit(calibration), likelihood.resample(calibration)
+    scores = np.concatenate([calibration.real, calibration.generated])
+    labels = np.arange(scores.size) >= calibration.real.size
+    places = np.linspace(scores.min(), scores.max(), 120)
+    ends = np.array([resampled.interval(float(place)) for place in places])
+    axes.fill_between(places, ends[:, 0], ends[:, 1], color=ink(), alpha=0.12, linewidth=0)
+    # Both classes weighed alike, as the model does.
+    weights = np.where(labels, 1 / labels.sum(), 1 / (~labels).sum())
+    isotonic = IsotonicRegression(out_of_bounds="clip").fit(scores, labels, sample_weight=weights)
+    share = isotonic.predict(np.sort(scores))
+    inside = (share > 0) & (share < 1)
+    if inside.any():
+        axes.step(
+            np.sort(scores)[inside],
+            np.log10(share[inside] / (1 - share[inside])),
+            where="mid",
+            color=GENERATED,
+            linewidth=1,
+            linestyle="--",
+            label="without a model",
+        )
+    bounded = [ratio(float(place)) for place in places]
+    axes.plot(places, bounded, color=REFERENCE, linewidth=1.8, label="used, within its bounds")
+    axes.axhline(0, color=ink(), linewidth=0.7, linestyle=":")
+    reach = 1.6 * max(ratio.upper, -ratio.lower, 0.5)
+    axes.set_ylim(-reach, reach)
+    axes.set_xlabel("score")
+    axes.set_ylabel("log10 likelihood ratio")
+    axes.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    return without_box(axes)

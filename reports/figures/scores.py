@@ -1,0 +1,144 @@
+"""Scores: where two populations lie, what chance gives, how conditions move them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from fp.fingerprint.learning.strength import LEVEL
+from fp.fingerprint.model.calibration import Calibration, NullControl
+from fp.reports.figures.style import GENERATED, REFERENCE, ink, without_box
+from fp.system.arrays import Doubles
+
+
+def draw_scores(
+    axes: Axes, calibration: Calibration, exhibits: Mapping[str, float] | None = None
+) -> Axes:
+    """Draw the held-out scores of both populations, and the place of exhibits among them.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    calibration : Calibration
+        The held-out scores.
+    exhibits : mapping of str to float, optional
+        Scores by the exhibit's name, drawn above the populations in this order.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Histograms of the two populations with the same bins: filled for the reference images, an
+        outline for the generator's. Exhibits are diamonds, one above the other, with their names.
+    """
+    named = exhibits or {}
+    everything = np.concatenate([calibration.real, calibration.generated, [*named.values()]])
+    bins = np.linspace(everything.min(), everything.max() + 1e-9, 31).tolist()
+    count = axes.hist(
+        calibration.real,
+        bins=bins,
+        color=REFERENCE,
+        alpha=0.55,
+        label=f"{calibration.real.size} reference images",
+    )[0]
+    drawn = axes.hist(
+        calibration.generated,
+        bins=bins,
+        histtype="step",
+        color=GENERATED,
+        linewidth=1.8,
+        label=f"{calibration.generated.size} images of the generator",
+    )[0]
+    top = float(max(np.max(count), np.max(drawn)))
+    step = top / 14
+    for number, (name, score) in enumerate(named.items()):
+        height = top + (1.5 + number) * step
+        axes.plot(
+            score,
+            height,
+            "D",
+            color=ink(),
+            markersize=4,
+            label="exhibits" if number == 0 else None,
+        )
+        axes.annotate(
+            name,
+            (score, height),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7,
+            color=ink(),
+        )
+    axes.set_ylim(0, top + (2 + len(named)) * step)
+    axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= top and tick == int(tick)])
+    axes.set_xlabel("score")
+    axes.set_ylabel("number of images")
+    axes.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    return without_box(axes)
+
+
+def draw_null_control(axes: Axes, null: NullControl) -> Axes:
+    """Draw the separation of a fingerprint against what shuffled labels give.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    null : NullControl
+        The control.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        A histogram of the shuffles, their 99th percentile, and the observed separation.
+    """
+    axes.hist(null.shuffled, bins=20, color="0.6", label=f"{null.shuffled.size} shuffles of labels")
+    limit = float(np.quantile(null.shuffled, 1 - LEVEL))
+    axes.axvline(limit, color=ink(), linestyle=":", label="99 % of the shuffles lie below")
+    axes.axvline(null.observed, color=GENERATED, linewidth=2, label="true labels")
+    axes.set_xlabel("held-out separation of the two classes, in standard deviations")
+    axes.set_ylabel("number of extractions")
+    axes.legend(frameon=False, fontsize=8)
+    return without_box(axes)
+
+
+def draw_conditions(
+    axes: Axes, scores: Sequence[tuple[str, Doubles, Doubles]], calibration: Calibration
+) -> Axes:
+    """Draw how scores move under conditions, one row each.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    scores : sequence of (str, ndarray, ndarray)
+        Name of the condition, scores of reference images and of the generator's.
+    calibration : Calibration
+        The held-out scores that the conditions are compared with; their means are drawn as lines.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        A point for each image: circles for reference images, crosses for the generator's.
+    """
+    for row, (_, real, generated) in enumerate(scores):
+        for values, shift, colour, marker in (
+            (real, -0.15, REFERENCE, "o"),
+            (generated, 0.15, GENERATED, "x"),
+        ):
+            # Spread by rank and not by chance, so that the same scores draw the same figure.
+            spread = 0.12 * np.sin(2.4 * np.arange(values.size))
+            axes.scatter(values, row + shift + spread, 12, color=colour, marker=marker, alpha=0.7)
+    for mean, colour in ((calibration.mu_r, REFERENCE), (calibration.mu_g, GENERATED)):
+        axes.axvline(mean, color=colour, linestyle="--", linewidth=1)
+    axes.scatter([], [], 12, color=REFERENCE, marker="o", label="reference images")
+    axes.scatter([], [], 12, color=GENERATED, marker="x", label="images of the generator")
+    axes.plot([], [], color=ink(), linestyle="--", linewidth=1, label="means at calibration")
+    axes.set_yticks(range(len(scores)), [name for name, _, _ in scores])
+    axes.set_ylim(len(scores) - 0.5, -0.5)
+    axes.set_xlabel("score")
+    axes.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    return without_box(axes)

@@ -1,0 +1,198 @@
+"""What a report shows of a fingerprint: facts, its pattern, and how its scores become ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fp.fingerprint.conditions.describing import Described, describe
+from fp.fingerprint.decision.judge import judge_of
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.reports.charts import Distribution, distribution
+from fp.reports.drawing import in_both
+from fp.reports.text import percent
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_BLOCK = 64  # side of the blocks whose spectra are averaged
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A fingerprint as a report shows it.
+
+    Parameters
+    ----------
+    name, method : str
+        What it is.
+    weak : bool
+        Whether it separates no better than label shuffles may.
+    n_real, n_generated : int
+        Number of calibration images.
+    facts : tuple of (str, str)
+        What is known of it, in words.
+    scores : Distribution
+        Its held-out scores, and the images of the run among them.
+    pattern, ratios : dict of str to str
+        Figures by theme, as data URIs; `pattern` is empty where the method has none.
+    """
+
+    name: str
+    method: str
+    weak: bool
+    n_real: int
+    n_generated: int
+    facts: tuple[tuple[str, str], ...]
+    scores: Distribution
+    pattern: dict[str, str]
+    ratios: dict[str, str]
+
+
+def shown(fingerprint: Fingerprint, images: Sequence[int] | None = None) -> Shown:
+    """Give what a report shows of a fingerprint.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        The fingerprint.
+    images : sequence of int, optional
+        Images of the run by bin; see `fp.reports.charts.distribution`.
+
+    Returns
+    -------
+    Shown
+        Its figures are drawn once a process.
+    """
+    calibration = fingerprint.calibration
+    pattern, ratios = _drawn(_Keyed(fingerprint.uuid, fingerprint))
+    return Shown(
+        name=fingerprint.name,
+        method=fingerprint.method,
+        weak=judge_of(fingerprint).weak,
+        n_real=calibration.real.size,
+        n_generated=calibration.generated.size,
+        facts=tuple(_facts(fingerprint)),
+        scores=distribution(fingerprint.name, calibration, images),
+        pattern=pattern,
+        ratios=ratios,
+    )
+
+
+def _facts(fingerprint: Fingerprint) -> list[tuple[str, str]]:
+    calibration, ratio = fingerprint.calibration, judge_of(fingerprint).ratio
+    n = calibration.real.size
+    parts = [part.method for part in fingerprint.joined.parts] if fingerprint.joined else []
+    found = [
+        ("method", fingerprint.method + (f" ({', '.join(parts)})" if parts else "")),
+        (
+            "calibrated on",
+            f"{calibration.generated.size} images of the generator and {n} reference images, "
+            f"{calibration.scheme}",
+        ),
+        ("smallest p-value", f"1 / ({n} + 1) = {1 / (n + 1):.2g}"),
+        (
+            "bounds of the log10 ratio",
+            f"{ratio.lower:.2f} to {ratio.upper:.2f}".replace("-", "−"),
+        ),
+        ("denoiser", fingerprint.denoiser.name),
+        (
+            "examined part",
+            f"{fingerprint.crop.width} × {fingerprint.crop.height} pixels, "
+            f"{fingerprint.crop.anchor}; preparation: {fingerprint.preparation}",
+        ),
+        ("native sizes", _counted(fingerprint.native_sizes)),
+        ("formats", _counted(fingerprint.formats)),
+    ]
+    if fingerprint.windows is not None:
+        sides = ", ".join(str(each.size) for each in fingerprint.windows.sizes)
+        found.append(("windows", f"of {sides} pixels"))
+    if fingerprint.conditions is not None:
+        found.append(("experts for conditions", "; ".join(map(_expert, describe(fingerprint)))))
+    null = fingerprint.null
+    if null is not None and null.shuffled.size:
+        found.append(
+            (
+                "separation",
+                f"{null.observed:.2f} standard deviations; {null.shuffled.size} extractions from "
+                f"shuffled labels reach at most {float(np.max(null.shuffled)):.2f} "
+                f"(p = {null.p:.2g})",
+            )
+        )
+    foreign = fingerprint.parameters.get("specificity", {}).get("foreign", [])
+    told = "; ".join(
+        f"claimed {c['claimed']} of {c['images']} images of {c['name']} (95 % upper bound "
+        f"{percent(c['upper'], 1)})"
+        for c in foreign
+    )
+    found.append(("other generators", told or "not measured"))
+    return found
+
+
+def _expert(found: Described) -> str:
+    told = "hides the generator" if found.hidden else f"accuracy {percent(found.accuracy, 1)}"
+    return f"{found.condition} ({told})"
+
+
+def _counted(counts: object) -> str:
+    items = list(dict(counts).items())  # type: ignore[call-overload]
+    told = ", ".join(f"{name} ({n})" for name, n in items[:6])
+    return (told + (f" and {len(items) - 6} more" if len(items) > 6 else "")) or "not stated"
+
+
+@dataclass(frozen=True)
+class _Keyed:
+    uuid: str
+    fingerprint: Fingerprint = field(compare=False)
+
+
+@lru_cache(maxsize=16)
+def _drawn(keyed: _Keyed) -> tuple[dict[str, str], dict[str, str]]:
+    from fp.reports.figures.patterns import pattern_of
+
+    found = keyed.fingerprint
+    has_pattern = pattern_of(found) is not None
+    pattern = in_both(lambda: _pattern(found)) if has_pattern else {}
+    return pattern, in_both(lambda: _ratios(found))
+
+
+def _pattern(found: Fingerprint) -> Figure:
+    from fp.reports.figures.patterns import draw_fingerprint, draw_spectrum, pattern_of
+    from fp.reports.figures.style import new_figure
+
+    figure = new_figure(5.6, 2.7, fixed=True)
+    left, right, legend = (
+        figure.add_axes(box)
+        for box in ((0.05, 0.17, 0.35, 0.73), (0.48, 0.17, 0.35, 0.73), (0.86, 0.21, 0.014, 0.65))
+    )
+    draw_fingerprint(left, found).set_title("In the pixels", loc="left")
+    pattern = pattern_of(found, _BLOCK)
+    assert pattern is not None
+    block = min(_BLOCK, *pattern.shape[1:])
+    draw_spectrum(right, pattern, block).set_title("Over frequencies", loc="left")
+    bar = figure.colorbar(right.images[0], cax=legend)
+    bar.set_label("decibels above the average")
+    bar.outline.set_visible(False)
+    return figure
+
+
+def _ratios(found: Fingerprint) -> Figure:
+    from fp.reports.figures.ratios import draw_calibration, draw_tippett
+    from fp.reports.figures.style import new_figure
+
+    figure = new_figure(5.6, 2.7, fixed=True)
+    left, right = (
+        figure.add_axes(box) for box in ((0.085, 0.17, 0.375, 0.66), (0.58, 0.17, 0.375, 0.66))
+    )
+    draw_calibration(left, found.calibration)
+    ratio = judge_of(found).ratio
+    real, generated = (
+        np.array([ratio(float(score)) for score in scores])
+        for scores in (found.calibration.real, found.calibration.generated)
+    )
+    draw_tippett(right, real, generated)
+    return figure

@@ -1,0 +1,165 @@
+"""Small pictures of what was examined: only of files that are still what they were."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from fp.images.loading import Limits, load_image
+from fp.reports.drawing import data_uri
+from fp.system.arrays import Pixels
+from fp.system.errors import FpError
+
+MOST = 240
+"""Pictures in a report: about one and a half megabytes."""
+
+MOST_PIXELS = 6 * 10**8
+"""Pixels that are decoded for them, all told: a few seconds."""
+
+SIDE = 176
+"""Longest side of a picture, in pixels."""
+
+MAP_SIDE = 400
+"""Longest side of an evidence map, in pixels: it has a legend to be read."""
+
+MAPS = "maps"
+"""Folder of evidence maps beside the tables, where a run made them."""
+
+_NAME = re.compile(r"[0-9a-f]{16}", re.ASCII)
+_QUALITY = 62
+_FIRST = ("supports_generator", "inconclusive", "supports_reference")
+
+Place = Callable[[str], tuple[Path, Path | None]]
+"""From the path of a row to its file and to the folder that no link may lead out of."""
+
+
+def quotas(counts: Mapping[str, int], most: int) -> dict[str, int]:
+    """Share a number of places among decisions.
+
+    Parameters
+    ----------
+    counts : mapping of str to int
+        Number of files of each decision.
+    most : int
+        Number of places.
+
+    Returns
+    -------
+    dict of str to int
+        Each decision an equal share first, what is left to claims, then to what is undecided.
+    """
+    names = [*(n for n in _FIRST if n in counts), *(n for n in counts if n not in _FIRST)]
+    found = {name: min(counts[name], most // max(1, len(names))) for name in names}
+    for name in names:
+        found[name] += min(counts[name] - found[name], most - sum(found.values()))
+    return found
+
+
+class Previews:
+    """Pictures for the rows of a run, taken in their order.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the run, where maps may lie.
+    place : callable
+        Finds the file of a row.
+    counts : mapping of str to int
+        Number of files of each decision.
+    limits : Limits
+        Sizes beyond which a file is refused.
+    most : int
+        Number of pictures.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        place: Place,
+        counts: Mapping[str, int],
+        limits: Limits,
+        most: int = MOST,
+    ) -> None:
+        self._folder = folder
+        self._place = place
+        self._limits = limits
+        examined = {name: n for name, n in counts.items() if name != "not_examined"}
+        self._left = Counter(quotas(examined, most))
+        self._pixels = MOST_PIXELS
+
+    def of(self, row: Mapping[str, Any]) -> tuple[str | None, str | None]:
+        """Give the picture of a row and its evidence map as data URIs; None where there is none."""
+        decision = row["decision"]
+        if row["status"] != "examined" or not self._left[decision]:
+            return None, None
+        pixels = row["width"] * row["height"]
+        if pixels > self._pixels:
+            return None, None
+        self._left[decision] -= 1
+        self._pixels -= pixels
+        return self._picture(row), self._map(row)
+
+    def _picture(self, row: Mapping[str, Any]) -> str | None:
+        try:
+            path, root = self._place(row["path"])
+            image = load_image(path, root, self._limits)
+        except (FpError, OSError, ValueError):
+            return None  # gone or unreadable since
+        return small(image.rgb_hwc) if image.sha256 == row["sha256"] else None
+
+    def _map(self, row: Mapping[str, Any]) -> str | None:
+        path = map_file(self._folder, row.get("map"))
+        if path is None:
+            return None
+        try:
+            return small(load_image(path, self._folder, self._limits).rgb_hwc, MAP_SIDE)
+        except (FpError, OSError):
+            return None
+
+
+def map_file(folder: Path, name: object) -> Path | None:
+    """Give the place of an evidence map.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the run.
+    name : object
+        What the row of the file says in ``map``, if anything.
+
+    Returns
+    -------
+    Path or None
+        ``maps/NAME.png``, whether it is there or not; None where it is no such name.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return None
+    return folder / MAPS / f"{name}.png"
+
+
+def small(image_hwc: Pixels, side: int = SIDE) -> str:
+    """Give a small picture as a data URI.
+
+    Parameters
+    ----------
+    image_hwc : ndarray of uint8, shape (H, W, 3)
+        The picture.
+    side : int
+        Its longest side in pixels.
+
+    Returns
+    -------
+    str
+        WebP; the same picture gives the same text.
+    """
+    picture = Image.fromarray(image_hwc)
+    picture.thumbnail((side, side), Image.Resampling.BOX, reducing_gap=None)
+    file = io.BytesIO()
+    picture.save(file, "WEBP", quality=_QUALITY, method=2)
+    return data_uri(file.getvalue(), "image/webp")

@@ -1,0 +1,106 @@
+"""Maps as files: an array and a picture for each image, named so that no file name can do harm."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from fp.fingerprint.decision.rows import Finding
+from fp.images.loading import LoadedImage
+from fp.system.atomic_files import atomic_path, output_error
+
+MAPS = "maps"
+"""Folder of the maps, below that of the tables."""
+
+SUFFIXES = (".npy", ".png")
+
+_NAME = re.compile(r"[0-9a-f]{16}\.(npy|png)", re.ASCII)
+
+
+def name_of(path: str) -> str:
+    """Name the map of an image: 16 hexadecimal digits of the SHA-256 of the path in its row."""
+    return hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def with_map(finding: Finding, image: LoadedImage, folder: Path) -> Finding:
+    """Write the map of a finding, and name it in the row.
+
+    Parameters
+    ----------
+    finding : Finding
+        Rows and map; without a map it is given back as it is.
+    image : LoadedImage
+        The image.
+    folder : Path
+        Folder of the maps; made where missing.
+
+    Returns
+    -------
+    Finding
+        The rows, without the map itself.
+    """
+    found, row = finding.map, finding.detection
+    if found is None:
+        return finding
+    from fp.reports.figures.overlay import draw_overlay  # only who draws waits for it
+
+    name = name_of(row.path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(folder, error) from error
+    # Written before the row is: where a run is interrupted in between, both are made again.
+    with (
+        atomic_path(folder / f"{name}.npy", overwrite=True) as temporary,
+        temporary.open("wb") as file,
+    ):
+        np.save(file, found.array, allow_pickle=False)
+    with atomic_path(folder / f"{name}.png", overwrite=True) as temporary:
+        draw_overlay(temporary, image.rgb_hwc, found, row.fingerprint or "")
+    return Finding(replace(row, map=name), finding.attributions)
+
+
+def maps_of(folder: Path, names: Iterable[str | None]) -> list[Path]:
+    """List the files of maps, of those images that have one.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the tables.
+    names : iterable of str or None
+        Name of each image's map.
+
+    Returns
+    -------
+    list of Path
+        Their files.
+    """
+    return [folder / MAPS / f"{name}{s}" for name in names if name for s in SUFFIXES]
+
+
+def sweep_maps(folder: Path, kept: Iterable[Path]) -> None:
+    """Remove maps of an earlier run that this one does not have; other files are left alone.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the tables.
+    kept : iterable of Path
+        Files of this run.
+    """
+    place, names = folder / MAPS, {path.name for path in kept}
+    try:
+        if not place.is_dir():
+            return
+        for path in place.iterdir():
+            if _NAME.fullmatch(path.name) and path.name not in names:
+                path.unlink()
+        if not names and not any(place.iterdir()):
+            place.rmdir()
+    except OSError as error:
+        raise output_error(place, error) from error

@@ -1,0 +1,344 @@
+"""The folder that a detection writes: rows as they come, tables and manifest at the end.
+
+While a run lasts, every finished image is one line of a journal. A killed run leaves the journal
+and nothing else; ``--resume`` drops a torn last line and goes on behind it. The tables are written
+in the order of the paths, whole or not at all.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fp.fingerprint.decision.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS, Detection
+from fp.fingerprint.detection.banks import DEFAULT_MEMORY, Bank, check_bank
+from fp.fingerprint.detection.detection import DetectOptions
+from fp.fingerprint.store.bank import bank_files
+from fp.images.loading import display_path
+from fp.manifest.inputs import Hasher, InputFile
+from fp.manifest.run import Invocation
+from fp.manifest.writing import LISTING, MANIFEST, Recorder
+from fp.reports.detections import Reporting, Run, leave_report
+from fp.reports.page import REPORT
+from fp.runs.collecting import JOURNAL, Work, collected, first_of
+from fp.runs.examination import (
+    Item,
+    bank_identity,
+    file_sha256,
+    open_for_examination,
+)
+from fp.runs.journal import Row
+from fp.runs.map_files import maps_of, sweep_maps
+from fp.system.atomic_files import atomic_path
+from fp.system.environment import tool_version
+from fp.system.errors import InputError, IntegrityError
+from fp.system.executors import Pool
+
+TABLES = ("detections.jsonl", "detections.csv", "attributions.csv")
+RESULTS = (MANIFEST, LISTING, *TABLES, REPORT)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a detection came to.
+
+    Parameters
+    ----------
+    images : int
+        Number of files.
+    fingerprints : int
+        Number of fingerprints.
+    decisions : dict of str to int
+        Number of files of each decision.
+    not_examined : dict of str to int
+        Number of files of each reason why they were not examined.
+    certified : float or None
+        Upper bound (95 %) of the rate of false claims over the bank that its calibration certifies;
+        see `fp.fingerprint.decision.family.Family.certified`.
+    weak : tuple of str
+        Fingerprints that separate no better than label shuffles may.
+    """
+
+    images: int
+    fingerprints: int
+    decisions: dict[str, int]
+    not_examined: dict[str, int]
+    certified: float | None = None
+    weak: tuple[str, ...] = ()
+
+
+def detect_into(
+    folder: Path,
+    bank: Path,
+    items: Sequence[Item],
+    options: DetectOptions,
+    *,
+    jobs: int = 1,
+    memory: int = DEFAULT_MEMORY,
+    pool: Pool | None = None,
+    isolated: bool = False,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    report: Callable[[Detection], None] | None = None,
+    invocation: Invocation | None = None,
+    reporting: Reporting = "full",
+) -> Summary:
+    """Examine files and write their rows into a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where missing.
+    bank : Path
+        A bank or a folder of banks.
+    items : sequence of Item
+        Files in the order of the rows.
+    options : DetectOptions
+        Parameters.
+    jobs : int
+        Number of processes; the tables do not depend on it.
+    memory : int
+        Bytes that the bank may hold in each process.
+    pool : callable, optional
+        Makes an executor that does the work instead; see `fp.system.executors`.
+    isolated : bool
+        Examine nothing in this process, so that no file can end it or keep it for ever.
+    resume : bool
+        Go on where a run with the same bank and options was interrupted. Files that were finished
+        keep their rows; all others are examined, also those that were not there at that time.
+    overwrite : bool
+        Replace the tables of an earlier run.
+    progress : callable, optional
+        Called with the number of files done and their total.
+    report : callable, optional
+        Called with the row of each file as it comes.
+    invocation : Invocation, optional
+        What was called, for the manifest; without it the run cannot be repeated from there.
+    reporting : {"full", "without-pictures", "none"}
+        Whether ``report.html`` is written, and whether it may hold small pictures of the files.
+
+    Returns
+    -------
+    Summary
+        Counts by decision and by reason.
+
+    Raises
+    ------
+    OutputError
+        If the folder holds results already, is in use, or cannot be written.
+    UsageError, InputError, FormatError, DenoiserError
+        If the bank cannot be used with these options, or a run of others is resumed.
+    IntegrityError
+        If the bank or the journal is damaged, or the bank changes meanwhile.
+    """
+    recorder = Recorder(
+        folder / MANIFEST, invocation or Invocation("detect", {}), folder=True, passing=(JOURNAL,)
+    )
+    identity = bank_identity(bank)
+    opened = open_for_examination(bank, identity, memory)
+    check_bank(opened, options)
+    run = run_of(identity, options)
+    paths = [display_path(item.path) for item in items]
+    goes_on = resume and first_of(folder, [JOURNAL])
+    if resume and not goes_on and first_of(folder, [MANIFEST]):
+        return _summary_of_finished(folder / MANIFEST, run, paths)
+    work = Work(identity, run, items, options, memory)
+    with collected(
+        folder,
+        bank,
+        work,
+        RESULTS,
+        jobs=jobs,
+        pool=pool,
+        isolated=isolated,
+        resume=resume,
+        overwrite=overwrite,
+        progress=progress,
+        report=report,
+    ) as journal:
+        rows = final_rows(lambda: journal.rows(paths), options.fdr)
+        summary = write_tables(folder, rows(), len(opened))
+        summary = replace(summary, **of_bank(opened, options))
+        maps = maps_of(folder, (row["detection"]["map"] for row in journal.rows(paths)))
+        if overwrite:
+            sweep_maps(folder, maps)
+        place = {display_path(item.path): (item.path, item.root) for item in items}.__getitem__
+        found = Run(folder, run, asdict(summary), rows, place, opened.members_of, reporting)
+        recorder.finish(
+            _inputs(bank, journal.rows(paths), items, options),
+            [*(folder / name for name in TABLES), *maps, *leave_report(found)],
+            {**run, "files": files_of(paths), "summary": asdict(summary)},
+        )
+    return summary
+
+
+def of_bank(bank: Bank, options: DetectOptions) -> dict[str, Any]:
+    """Give what a summary says of the bank alone: ``certified`` and ``weak``."""
+    return {"certified": bank.family.certified(options.fpr), "weak": bank.weak}
+
+
+def run_of(identity: tuple[tuple[str, str], ...], options: DetectOptions) -> Row:
+    """Say what a run is; as JSON gives it back, so that it can be compared with what was stored."""
+    found = {
+        "tool_version": tool_version(),
+        "bank": [{"name": name, "sha256": sha256} for name, sha256 in identity],
+        "options": asdict(options),
+    }
+    run: Row = json.loads(json.dumps(found))
+    return run
+
+
+def corrected(rows: Iterable[Row]) -> dict[str, float]:
+    """Correct p_bank over the images of a run.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        Rows of the journal.
+
+    Returns
+    -------
+    dict of str to float
+        Benjamini and Hochberg's adjusted p-value of each examined image, by path.
+    """
+    found = {
+        row["detection"]["path"]: row["detection"]["p_bank"]
+        for row in rows
+        if row["detection"]["p_bank"] is not None
+    }
+    if not found:
+        return {}
+    from scipy.stats import false_discovery_control  # takes a second to import
+
+    adjusted = false_discovery_control(np.array(list(found.values())), method="bh")
+    return dict(zip(found, adjusted.tolist(), strict=True))
+
+
+def final_rows(rows: Callable[[], Iterator[Row]], fdr: float | None) -> Callable[[], Iterator[Row]]:
+    """Give the rows of a run as its tables have them.
+
+    Parameters
+    ----------
+    rows : callable
+        Gives the rows of the journal, from the first on, each time that it is called.
+    fdr : float or None
+        False-discovery rate over all of them, where one was asked for.
+
+    Returns
+    -------
+    callable
+        Gives the final rows in the same way.
+    """
+    if fdr is None:
+        return rows
+    rates = corrected(rows())
+    return lambda: (_corrected(row, rates, fdr) for row in rows())
+
+
+def _corrected(row: Row, rates: Mapping[str, float], fdr: float) -> Row:
+    detection = dict(row["detection"])
+    rate = rates.get(detection["path"])
+    detection["q_real"] = rate
+    if detection["decision"] == "supports_generator" and (rate is None or rate > fdr):
+        detection["decision"] = "inconclusive"
+        detection["reasons"] = [*detection["reasons"], "beyond_false_discovery_rate"]
+    return {**row, "detection": detection}
+
+
+def write_tables(folder: Path, rows: Iterator[Row], fingerprints: int) -> Summary:
+    """Write the three tables of a run, whole or not at all, and count what they say."""
+    decisions: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    with (
+        atomic_path(folder / TABLES[0], overwrite=True) as lines_at,
+        atomic_path(folder / TABLES[1], overwrite=True) as table_at,
+        atomic_path(folder / TABLES[2], overwrite=True) as attributions_at,
+        lines_at.open("wb") as lines,
+        table_at.open("w", encoding="utf-8", newline="") as table_file,
+        attributions_at.open("w", encoding="utf-8", newline="") as attributions_file,
+    ):
+        table = csv.writer(table_file, lineterminator="\n")
+        table.writerow(DETECTION_COLUMNS)
+        attributions = csv.writer(attributions_file, lineterminator="\n")
+        attributions.writerow(("rank", *ATTRIBUTION_COLUMNS))
+        for row in rows:
+            detection = row["detection"]
+            lines.write(_json_line(detection))
+            table.writerow(_cells(detection, DETECTION_COLUMNS))
+            for rank, attribution in enumerate(row["attributions"], start=1):
+                attributions.writerow((rank, *_cells(attribution, ATTRIBUTION_COLUMNS)))
+            decisions[detection["decision"]] += 1
+            if detection["status"] == "not_examined":
+                reasons.update(detection["reasons"])
+    return Summary(
+        decisions.total(),
+        fingerprints,
+        dict(sorted(decisions.items())),
+        dict(sorted(reasons.items())),
+    )
+
+
+def _cells(row: dict[str, Any], columns: Sequence[str]) -> list[str]:
+    """Give a row as text: lists joined by ``;``, floats so that they read back exactly."""
+    cells = []
+    for column in columns:
+        value = row[column]
+        if value is None:
+            cells.append("")
+        elif isinstance(value, list):
+            cells.append("; ".join(value))
+        else:
+            cells.append(repr(value) if isinstance(value, float) else str(value))
+    return cells
+
+
+def _json_line(row: Row) -> bytes:
+    return (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def files_of(paths: Sequence[str]) -> Row:
+    """Say which files a run was about, in few bytes."""
+    digest = hashlib.sha256("\n".join(paths).encode())
+    return {"count": len(paths), "paths_sha256": digest.hexdigest()}
+
+
+def _inputs(
+    bank: Path, rows: Iterator[Row], items: Sequence[Item], options: DetectOptions
+) -> Iterator[InputFile]:
+    """List what a run read: the bank, and the hashes that its rows already hold."""
+    for path in bank_files(bank):
+        yield InputFile("bank", display_path(path), file_sha256(path))
+    for row, item in zip(rows, items, strict=True):
+        found = row["detection"]
+        if found["sha256"] is None:  # never decoded: only its bytes are known
+            roots = () if item.root is None else (item.root,)
+            yield Hasher("image", roots, options.limits).lost(item.path)
+        else:
+            yield InputFile("image", found["path"], found["sha256"], found["pixels_sha256"])
+
+
+def _summary_of_finished(path: Path, run: Row, paths: Sequence[str]) -> Summary:
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+        found = {key: manifest[key] for key in run}
+        files, summary = manifest["files"], Summary(**manifest["summary"])
+        summary = replace(summary, weak=tuple(summary.weak))
+    except (ValueError, TypeError, KeyError):
+        raise IntegrityError(
+            f"{display_path(path)} is no manifest of fp; start afresh with --overwrite."
+        ) from None
+    if found != run or files != files_of(paths):
+        raise InputError(
+            f"{display_path(path.parent)} holds the results of another bank, other options, other "
+            "files or another fp; choose another folder or replace them with --overwrite."
+        )
+    return summary

@@ -1,0 +1,351 @@
+"""A run in several pieces, on machines that know nothing of each other, and their merging.
+
+Shard i of n examines files i, i + n, i + 2n and so on of the list that all shards make of the same
+inputs. It leaves its rows and, last of all, a completion manifest. Merging checks that the shards
+are pieces of one run and writes the tables that one process would have written, byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fp.fingerprint.decision.rows import Detection
+from fp.fingerprint.detection.banks import DEFAULT_MEMORY, check_bank
+from fp.fingerprint.detection.detection import DetectOptions
+from fp.manifest.inputs import InputFile
+from fp.manifest.run import Invocation
+from fp.manifest.writing import MANIFEST, Recorder
+from fp.reports.detections import Members, Reporting, Run, leave_report
+from fp.runs.collecting import JOURNAL, Work, collected, first_of, refuse_existing
+from fp.runs.examination import (
+    Item,
+    bank_identity,
+    file_sha256,
+    open_for_examination,
+)
+from fp.runs.journal import Row
+from fp.runs.results import (
+    RESULTS,
+    TABLES,
+    Summary,
+    files_of,
+    final_rows,
+    of_bank,
+    run_of,
+    write_tables,
+)
+from fp.system.atomic_files import atomic_path, output_error, write_text_atomic
+from fp.system.environment import describe, now_utc
+from fp.system.errors import InputError, IntegrityError, UsageError
+from fp.system.executors import Pool
+from fp.system.paths import display_path, path_of
+
+ROWS = "shard.jsonl"
+COMPLETION = "shard.json"
+
+_Kind = TypeVar("_Kind")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One piece of a run.
+
+    Parameters
+    ----------
+    index : int
+        Its number, from 1.
+    of : int
+        Number of pieces.
+
+    Raises
+    ------
+    UsageError
+        If there is no such piece.
+    """
+
+    index: int
+    of: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.index <= self.of:
+            raise UsageError(
+                f"There is no shard {self.index}/{self.of}; use I/N with 1 <= I <= N, such as 1/3."
+            )
+
+    def part(self, items: Sequence[_Kind]) -> Sequence[_Kind]:
+        """Give the items of this piece."""
+        return items[self.index - 1 :: self.of]
+
+
+def detect_shard(
+    folder: Path,
+    bank: Path,
+    items: Sequence[Item],
+    options: DetectOptions,
+    shard: Shard,
+    *,
+    jobs: int = 1,
+    memory: int = DEFAULT_MEMORY,
+    pool: Pool | None = None,
+    isolated: bool = False,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    report: Callable[[Detection], None] | None = None,
+) -> int:
+    """Examine a piece of the files and leave its rows for `merge`.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of this shard alone; made where missing.
+    items : sequence of Item
+        All files of the run, the same for every shard.
+    shard : Shard
+        Which piece.
+    bank, options, jobs, memory, pool, isolated, resume, overwrite, progress, report
+        As in `fp.runs.results.detect_into`, like the errors.
+
+    Returns
+    -------
+    int
+        Number of files of this shard.
+    """
+    started = now_utc()
+    identity = bank_identity(bank)
+    opened = open_for_examination(bank, identity, memory)
+    check_bank(opened, options)
+    files = files_of([display_path(item.path) for item in items])
+    run = {**run_of(identity, options), "shard": [shard.index, shard.of], "files": files}
+    mine = shard.part(items)
+    if resume and not first_of(folder, [JOURNAL]) and first_of(folder, [COMPLETION]):
+        done = _completion(folder)
+        if {key: done.get(key) for key in run} != run:
+            raise InputError(
+                f"{display_path(folder)} holds a shard of another run; choose another folder or "
+                "replace it with --overwrite."
+            )
+        return len(mine)
+    work = Work(identity, run, mine, options, memory)
+    with collected(
+        folder,
+        bank,
+        work,
+        (COMPLETION, ROWS, *RESULTS),
+        jobs=jobs,
+        pool=pool,
+        isolated=isolated,
+        resume=resume,
+        overwrite=overwrite,
+        progress=progress,
+        report=report,
+    ) as journal:
+        with atomic_path(folder / ROWS, overwrite=True) as rows_at, rows_at.open("wb") as lines:
+            for row in journal.rows(display_path(item.path) for item in mine):
+                lines.write((json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode())
+        completion = {
+            "encoding-type": "fp-shard",
+            "encoding-version": "1.0",
+            **run,
+            "rows": {"count": len(mine), "sha256": file_sha256(folder / ROWS)},
+            "of_bank": {"fingerprints": len(opened), **of_bank(opened, options)},
+            "environment": describe(),
+            "started_utc": started,
+            "finished_utc": now_utc(),
+        }
+        text = json.dumps(completion, indent=2, ensure_ascii=False) + "\n"
+        write_text_atomic(folder / COMPLETION, text, overwrite=True)
+    return len(mine)
+
+
+def merge(
+    folders: Sequence[Path],
+    output: Path,
+    *,
+    overwrite: bool = False,
+    invocation: Invocation | None = None,
+    bank: Path | None = None,
+    reporting: Reporting = "full",
+) -> Summary:
+    """Join the shards of one run.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Folders of all its shards, in any order.
+    output : Path
+        Folder for tables and manifest; made where missing.
+    overwrite : bool
+        Replace the tables of an earlier run.
+    invocation : Invocation, optional
+        What was called, for the manifest.
+    bank : Path, optional
+        The bank of the run, for its fingerprints in the report.
+    reporting : {"full", "without-pictures", "none"}
+        As in `fp.runs.results.detect_into`; pictures are of files that lie where
+        the shards found them.
+
+    Returns
+    -------
+    Summary
+        Counts by decision and by reason.
+
+    Raises
+    ------
+    InputError
+        If a shard is missing, given twice, unfinished or of another run, or the bank is another.
+    IntegrityError
+        If a shard is damaged.
+    OutputError
+        If the folder holds results already or cannot be written.
+    """
+    recorder = Recorder(
+        output / MANIFEST, invocation or Invocation("merge", {}), folder=True, passing=(JOURNAL,)
+    )
+    shards = _in_order(folders)
+    first = shards[0][1]
+    members = None if bank is None else _members(bank, first)
+    if not overwrite:
+        refuse_existing(output, RESULTS)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(output, error) from error
+    rows_of = [folder / ROWS for folder, _ in shards]
+    paths = [row["detection"]["path"] for row in _interleaved(rows_of)]
+    if files_of(paths) != first["files"]:
+        raise IntegrityError(
+            f"{display_path(folders[0])} and the other shards do not hold the files of their run; "
+            "examine them again."
+        )
+    run = {key: first[key] for key in ("tool_version", "bank", "options")}
+    of_bank = dict(first["of_bank"])
+    rows = final_rows(lambda: _interleaved(rows_of), first["options"]["fdr"])
+    summary = write_tables(output, rows(), of_bank.pop("fingerprints"))
+    summary = replace(summary, certified=of_bank["certified"], weak=tuple(of_bank["weak"]))
+    found = Run(output, run, asdict(summary), rows, _place, members, reporting)
+    recorder.finish(
+        _inputs([folder for folder, _ in shards], _interleaved(rows_of)),
+        [*(output / name for name in TABLES), *leave_report(found)],
+        {**run, "files": files_of(paths), "summary": asdict(summary)},
+    )
+    return summary
+
+
+def _members(bank: Path, completion: Row) -> Members:
+    identity = bank_identity(bank)
+    if [{"name": name, "sha256": sha256} for name, sha256 in identity] != completion["bank"]:
+        raise InputError(
+            f"{display_path(bank)} is not the bank that these shards were examined with; name that "
+            "one, or leave it out."
+        )
+    return open_for_examination(bank, identity, DEFAULT_MEMORY).members_of
+
+
+def _place(path: str) -> tuple[Path, Path | None]:
+    """Find a file where the shards found it; what it holds is checked by its hash."""
+    return path_of(path), None
+
+
+def _inputs(folders: Sequence[Path], rows: Iterator[Row]) -> Iterator[InputFile]:
+    """List what a merged run rests on: the shards, and what they read of each image."""
+    for folder in folders:
+        for path in (folder / COMPLETION, folder / ROWS):
+            yield InputFile("shard", display_path(path), file_sha256(path))
+    for row in rows:
+        found = row["detection"]
+        yield InputFile("image", found["path"], found["sha256"], found["pixels_sha256"])
+
+
+def _in_order(folders: Sequence[Path]) -> list[tuple[Path, Row]]:
+    found: dict[int, tuple[Path, Row]] = {}
+    for folder in folders:
+        completion = _completion(folder)
+        index, of = completion["shard"]
+        if index in found:
+            raise InputError(
+                f"{display_path(folder)} and {display_path(found[index][0])} both hold shard "
+                f"{index}/{of}; name each shard once."
+            )
+        found[index] = (folder, completion)
+        _check_rows(folder, completion)
+    reference_folder, reference = next(iter(found.values()))
+    for folder, completion in found.values():
+        for key in ("tool_version", "bank", "options", "files"):
+            if completion[key] != reference[key]:
+                raise InputError(
+                    f"{display_path(folder)} and {display_path(reference_folder)} are shards of "
+                    f"different runs: their {key.replace('_', ' ')} differ; merge shards of one "
+                    "run."
+                )
+        if completion["shard"][1] != reference["shard"][1]:
+            raise InputError(
+                f"{display_path(folder)} and {display_path(reference_folder)} are shards of "
+                "different numbers of pieces; merge shards of one run."
+            )
+    of = reference["shard"][1]
+    missing = [f"{index}/{of}" for index in range(1, of + 1) if index not in found]
+    if missing:
+        raise InputError(
+            f"Shard {', '.join(missing)} is missing beside {display_path(reference_folder)}; "
+            "examine it, or name its folder too."
+        )
+    return [found[index] for index in range(1, of + 1)]
+
+
+def _completion(folder: Path) -> Row:
+    path = folder / COMPLETION
+    try:
+        found: Row = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"{display_path(folder)} holds no finished shard; finish it with 'fp detect --shard' "
+            "and --resume."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise IntegrityError(
+            f"{display_path(path)} cannot be read ({error}); examine that shard again."
+        ) from None
+    try:
+        if found["encoding-type"] != "fp-shard" or int(found["encoding-version"][0]) != 1:
+            raise ValueError("another type or version")
+        Shard(*found["shard"])
+        _ = [found[key] for key in ("files", "bank", "options", "tool_version", "of_bank", "rows")]
+    except (KeyError, TypeError, ValueError) as error:
+        raise IntegrityError(
+            f"{display_path(path)} is no completion manifest of fp ({error}); examine that shard "
+            "again."
+        ) from None
+    return found
+
+
+def _check_rows(folder: Path, completion: Row) -> None:
+    path = folder / ROWS
+    try:
+        digest = file_sha256(path)
+    except OSError as error:
+        raise IntegrityError(
+            f"{display_path(path)} cannot be read: {error.strerror}; examine that shard again."
+        ) from None
+    if digest != completion["rows"]["sha256"]:
+        raise IntegrityError(
+            f"{display_path(path)} is not what its shard wrote; examine that shard again."
+        )
+
+
+def _interleaved(paths: Sequence[Path]) -> Iterator[Row]:
+    """Give the rows of all shards in the order of the whole run, with one of each in memory."""
+    files: list[Any] = []
+    try:
+        files.extend(path.open("rb") for path in paths)
+        turn = 0
+        while line := files[turn].readline():
+            yield json.loads(line)
+            turn = (turn + 1) % len(files)
+    finally:
+        for file in files:
+            file.close()

@@ -1,0 +1,78 @@
+"""Where results may go: never into the evidence, never over earlier results unasked."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from fp.system.atomic_files import output_error
+from fp.system.errors import OutputError
+from fp.system.paths import display_path
+
+
+def check_file(output: Path, inputs: Iterable[Path], *, overwrite: bool) -> None:
+    """Refuse an output file before the work that leads to it is done.
+
+    Parameters
+    ----------
+    output : Path
+        File to be written.
+    inputs : iterable of Path
+        Files and folders that are only read.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If the file exists, cannot be written there, or would lie inside an input folder.
+    """
+    check_folder(output, inputs)
+    try:
+        if output.is_dir():
+            raise OutputError(f"{display_path(output)} is a folder; name a file to write.")
+        if os.path.lexists(output) and not overwrite:
+            raise OutputError(
+                f"{display_path(output)} exists already; choose another name or add --overwrite."
+            )
+        if not stat.S_ISDIR(output.parent.stat().st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(output.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OutputError:
+        raise
+    except OSError as error:
+        raise output_error(output, error) from error
+
+
+def check_folder(output: Path, inputs: Iterable[Path]) -> None:
+    """Refuse an output that lies inside an input folder.
+
+    Parameters
+    ----------
+    output : Path
+        File or folder to be written.
+    inputs : iterable of Path
+        Files and folders that are only read.
+
+    Raises
+    ------
+    OutputError
+        If an input contains the output, or there cannot be such a place.
+    """
+    try:
+        place = output.resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that go round in circles
+        raise OutputError(
+            f"{display_path(output)} cannot be reached ({error}); choose another place."
+        ) from error
+    for given in inputs:
+        # realpath gives an answer for every input; whether it is usable is found out at reading.
+        if place.is_relative_to(os.path.realpath(given)):
+            raise OutputError(
+                f"{display_path(output)} lies inside the input {display_path(given)}, which is "
+                "never written to; choose a place outside of it."
+            )

@@ -1,0 +1,185 @@
+"""Which files there are to examine, and their bytes: the side of the door that faces the disk.
+
+Names, links and special files are as hostile as content: nothing here blocks on a pipe, follows a
+link out of the input folder, or lets a name break a line of the output.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from fp.system.errors import ImageError, InputError
+
+LITTER = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
+"""Files that operating systems leave in folders of pictures; passed over without a row."""
+
+# What would break a line, forge one on a terminal, or be no valid UTF-8.
+_UNPRINTABLE = re.compile(
+    "[\\\\\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+_ESCAPE = re.compile(r"\\\\|\\x[0-9a-f]{2}|\\u[0-9a-f]{4}")
+
+
+def display_path(path: Path) -> str:
+    """Give a path as one line that any UTF-8 output can hold; two paths never give the same text.
+
+    Bytes that are not UTF-8 and control characters become ``\\xNN`` or ``\\uNNNN``, so a backslash
+    becomes two; any other name is left as it is.
+    """
+    return _UNPRINTABLE.sub(_escaped, path.as_posix())
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if match[0] == "\\":
+        return "\\\\"
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as the operating system gave it
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}"
+
+
+def path_of(text: str) -> Path:
+    """Give the path that `display_path` wrote as this text."""
+    return Path(_ESCAPE.sub(_unescaped, text))
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    if match[0] == "\\\\":
+        return "\\"
+    code = int(match[0][2:], 16)
+    return chr(code + 0xDC00) if match[0][1] == "x" and code >= 0x80 else chr(code)
+
+
+def find_images(inputs: Iterable[Path]) -> list[Path]:
+    """List every file under the given files and folders, sorted by path.
+
+    Folders are searched recursively. What is not a picture is found out at loading, so that nothing
+    is passed over in silence but `LITTER`. Folders behind symbolic links, and folders that cannot
+    be opened, are one entry each and refused at loading.
+
+    Parameters
+    ----------
+    inputs : iterable of Path
+        Files and folders; a file named twice, in whatever spelling, is listed once.
+
+    Returns
+    -------
+    list of Path
+        Files in the order of their path components.
+
+    Raises
+    ------
+    InputError
+        If an input does not exist.
+    """
+    found: dict[Path, Path] = {}
+    for given in inputs:
+        if _is_folder(given):
+            real = Path(os.path.realpath(given))
+            for path in _walk(given):
+                found.setdefault(real / path.relative_to(given), path)
+        elif os.path.lexists(given):
+            found.setdefault(Path(os.path.realpath(given.parent)) / given.name, given)
+        else:
+            raise InputError(
+                f"{display_path(given)} does not exist or cannot be reached; "
+                "name a file or a folder."
+            )
+    return sorted(found.values(), key=lambda path: path.parts)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name too long, a parent that may not be entered
+        return False
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    unreadable: list[OSError] = []
+    for folder, subfolders, names in os.walk(root, onerror=unreadable.append):
+        here = Path(folder)
+        yield from (here / name for name in names if not _is_litter(name))
+        yield from (here / name for name in subfolders if (here / name).is_symlink())
+    # A folder that cannot be opened is one entry: its loading says why.
+    yield from (Path(os.fsdecode(error.filename)) for error in unreadable if error.filename)
+
+
+def _is_litter(name: str) -> bool:
+    return name.lower() in LITTER or name.startswith("._")
+
+
+def read_file(path: Path, root: Path | None, most_bytes: int) -> bytes:
+    """Read a file that somebody else provided.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    root : Path or None
+        The input folder, out of which no link may lead; None allows every place.
+    most_bytes : int
+        Size beyond which the file is refused unread.
+
+    Returns
+    -------
+    bytes
+        The content, read once: what is hashed is what is decoded.
+
+    Raises
+    ------
+    ImageError
+        With a reason of `fp.images.loading.REASONS` that concerns the file.
+    """
+    shown = display_path(path)
+    try:
+        status, target = path.stat(), path
+        # A pipe must not block the run: look before opening, and open without waiting.
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+        if root is not None:
+            target = path.resolve(strict=True)
+            flags |= getattr(os, "O_NOFOLLOW", 0)
+            if not target.is_relative_to(root.resolve()):
+                raise ImageError(
+                    "link_outside", f"{shown} leads out of the input folder; copy the file in."
+                )
+        _check_regular(path, status.st_mode)
+        with os.fdopen(os.open(target, flags), "rb") as file:
+            status = os.fstat(file.fileno())
+            _check_regular(path, status.st_mode)
+            if status.st_size > most_bytes:
+                raise ImageError(
+                    "too_many_bytes",
+                    f"{shown} has {status.st_size} bytes, more than the limit of {most_bytes}.",
+                )
+            content = file.read(status.st_size + 1)
+    except ImageError:
+        raise
+    except FileNotFoundError:
+        raise ImageError("not_found", f"{shown} is not there (any more).") from None
+    except MemoryError:
+        raise ImageError("too_many_bytes", f"{shown} does not fit into memory.") from None
+    except (OSError, RuntimeError, ValueError) as error:  # ValueError: no such name can exist
+        detail = getattr(error, "strerror", None) or type(error).__name__
+        raise ImageError("not_readable", f"{shown} cannot be read: {detail}.") from None
+    if not content:
+        raise ImageError("empty_file", f"{shown} is empty.")
+    if len(content) > status.st_size:
+        raise ImageError("not_readable", f"{shown} is still being written; run again later.")
+    return content
+
+
+def _check_regular(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        os.scandir(path).close()  # a folder is an entry where it cannot be opened: say why
+        raise ImageError(
+            "not_a_regular_file",
+            f"{display_path(path)} is a link to a folder, which is not followed; name the folder.",
+        )
+    if not stat.S_ISREG(mode):
+        raise ImageError("not_a_regular_file", f"{display_path(path)} is not a regular file.")
