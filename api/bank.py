@@ -34,19 +34,14 @@ from fp.fingerprint.decision.rows import Finding
 from fp.fingerprint.detection.banks import DEFAULT_MEMORY, WholeBank, check_bank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.large_bank import LargeBank
+from fp.fingerprint.detection.opening import StoredBank
 from fp.fingerprint.extraction.extraction import Extraction, ExtractOptions
 from fp.fingerprint.extraction.extraction import extract as extract_folders
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import write_bank
 from fp.fingerprint.store.lazy import LazyBank
 from fp.images.loading import Limits
-from fp.runs.examination import (
-    Examiner,
-    bank_identity,
-    list_items,
-    open_for_examination,
-    worker_died,
-)
+from fp.runs.examination import Examiner, list_items, worker_died
 from fp.system.errors import InputError, UsageError
 from fp.system.outputs import check_folder
 from fp.system.paths import display_path
@@ -198,8 +193,7 @@ class Bank:
             if count > 1:
                 raise UsageError(f"Fingerprints named {name!r}: {count}; rename all but one.")
         self._tester: WholeBank | LargeBank = WholeBank(self._members)
-        self._path: Path | None = None
-        self._memory = DEFAULT_MEMORY
+        self._place: tuple[Path, int] | None = None
 
     @classmethod
     def open(cls, path: PathLike, memory: int = DEFAULT_MEMORY) -> Bank:
@@ -225,12 +219,12 @@ class Bank:
             If it takes more memory, or a fingerprint cannot be used here.
         """
         found = cls.__new__(cls)
-        found._path, found._memory = Path(path), memory
-        found._tester = open_for_examination(found._path, bank_identity(found._path), memory)
+        found._place = Path(path), memory
+        found._tester = StoredBank.at(*found._place).open()
         if isinstance(found._tester, WholeBank):
             found._members = tuple(found._tester.members)
         else:
-            found._members = LazyBank(found._path, memory)
+            found._members = LazyBank(*found._place)
         return found
 
     @property
@@ -346,13 +340,11 @@ class Bank:
 
         def of_files() -> Iterator[Finding]:
             with tempfile.TemporaryDirectory(prefix="fp-bank-") as folder:
-                path = self._path
-                if path is None:
-                    # Only paths travel to other processes.
-                    path = Path(folder, "bank.h5")
+                path, memory = self._place or (Path(folder, "bank.h5"), DEFAULT_MEMORY)
+                if self._place is None:  # only paths travel to other processes
                     self.save(path)
-                task = Examiner(path, bank_identity(path), options, self._memory)
-                yield from run_in_order(task, items, worker_died, jobs)
+                stored = StoredBank.at(path, memory)
+                yield from run_in_order(Examiner(stored, options), items, worker_died, jobs)
 
         return of_files(), len(items)
 

@@ -31,13 +31,13 @@ from PIL import Image
 from fp.denoisers import find_images, load_image, registry
 from fp.fingerprint.decision.judge import judge_of
 from fp.fingerprint.detection.detection import DetectOptions, Preparation, examine, residual_for
+from fp.fingerprint.detection.opening import StoredBank
 from fp.fingerprint.learning.method import recipe
 from fp.fingerprint.model.calibration import Calibration, NullControl
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.images.crop import CropRule
 from fp.images.loading import LoadedImage
-from fp.runs.examination import bank_identity, open_for_examination
 
 PATH = click.Path(path_type=Path, exists=True)
 
@@ -133,10 +133,10 @@ def banks(folder: Path, sizes: str, references: int, images: int) -> None:
         with tempfile.TemporaryDirectory() as name:
             path = Path(name) / "bank.h5"
             write_bank(path, _synthetic(size, references))
-            identity = bank_identity(path)
+            stored = StoredBank.at(path)
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             started = time.process_time()
-            bank = open_for_examination(path, identity)
+            bank = stored.open()
             opening = time.process_time() - started
             grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
             new, again = (

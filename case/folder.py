@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from fp.case.log import ENCODING, LOG, append, read_log, sweep
+from fp.fingerprint.detection.opening import BankIdentity
 from fp.fingerprint.store.bank import bank_files
 from fp.manifest.entry import Entry
 from fp.manifest.writing import files_below
-from fp.runs.examination import BankIdentity
 from fp.system.atomic_files import locked_folder, output_error, write_bytes_atomic
 from fp.system.errors import InputError, OutputError, UsageError
 from fp.system.paths import display_path, path_of

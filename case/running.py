@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from fp.case.folder import Case, add_bank, place_of
-from fp.fingerprint.detection.banks import DEFAULT_MEMORY, check_bank
+from fp.fingerprint.detection.banks import check_bank
 from fp.fingerprint.detection.detection import DetectOptions
+from fp.fingerprint.detection.opening import StoredBank
 from fp.manifest.hashing import hash_file
 from fp.manifest.run import Invocation
-from fp.runs.examination import bank_identity, list_items, open_for_examination
+from fp.runs.examination import list_items
 from fp.runs.journal import Row
+from fp.runs.options import RunOptions
 from fp.runs.results import Summary, detect_into
 from fp.system.errors import InputError, UsageError
 
@@ -26,9 +28,7 @@ def run_case(
     *,
     exhibits: Sequence[str] = (),
     restart: bool = False,
-    jobs: int = 1,
-    isolated: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    how: RunOptions | None = None,
 ) -> tuple[Row, Summary]:
     """Test exhibits of a case against the fingerprints of a bank.
 
@@ -44,12 +44,9 @@ def run_case(
         Their names; by default all.
     restart : bool
         Begin an interrupted run anew, such as with other options, instead of going on.
-    jobs : int
-        Number of processes.
-    isolated : bool
-        As in `fp.runs.results.detect_into`.
-    progress : callable, optional
-        Called with the number of exhibits done and their total.
+    how : RunOptions, optional
+        How it is done; whether it goes on or begins anew, and what the manifest says of the call,
+        is decided here.
 
     Returns
     -------
@@ -63,6 +60,7 @@ def run_case(
     FpError
         If the bank cannot be used with these options, or the case cannot be written.
     """
+    how = how or RunOptions()
     held = {entry["exhibit"]: entry for entry in case.of("exhibit")}
     unknown = [name for name in exhibits if name not in held]
     if unknown:
@@ -70,9 +68,9 @@ def run_case(
     chosen = [held[name] for name in exhibits or held]
     if not chosen:
         raise InputError("The case has no exhibit; add some with 'fp case add'.")
-    identity = bank_identity(bank)
-    check_bank(open_for_examination(bank, identity), options)
-    kept = add_bank(case, bank, identity)
+    stored = StoredBank.at(bank, how.memory)
+    check_bank(stored.open(), options)
+    kept = add_bank(case, bank, stored.identity)
     name = f"R{len(case.of('run')) + 1:02d}"
     folder = Path("runs") / name
     copies = Path("banks") / kept["bank"]
@@ -87,8 +85,8 @@ def run_case(
             "rule": options.rule,
             "fdr": options.fdr,
             "resume": False,
-            "jobs": jobs,
-            "memory": DEFAULT_MEMORY,
+            "jobs": how.jobs,
+            "memory": how.memory,
             "max_pixels": options.limits.pixels,
             "max_seconds": options.limits.seconds,
             "overwrite": False,
@@ -101,13 +99,8 @@ def run_case(
             copies,
             list_items(inputs),
             options,
-            jobs=jobs,
-            isolated=isolated,
             # A run that is not in the log yet was interrupted, if it is there at all.
-            resume=not restart,
-            overwrite=restart,
-            progress=progress,
-            invocation=invocation,
+            replace(how, resume=not restart, overwrite=restart, invocation=invocation),
         )
         manifest_sha256 = hash_file(folder / "manifest.json")
     entry = case.record(

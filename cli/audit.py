@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from fp.cli.declared import options_of
 from fp.cli.options import (
     EXIT_SOME_NOT_EXAMINED,
     PATH,
@@ -19,6 +21,15 @@ from fp.cli.recording import invocation_of
 from fp.cli.telling import tell_table
 
 
+@dataclass(frozen=True)
+class AuditCommand:
+    """Options of ``fp audit``."""
+
+    jobs: int = jobs_option()
+    max_pixels: int = max_pixels_option()
+    overwrite: bool = overwrite_option()
+
+
 @click.command("audit")
 @click.option("--generated", type=PATH, required=True, help="Folder of the generator's images.")
 @click.option("--real", type=PATH, required=True, help="Folder of reference images.")
@@ -30,17 +41,9 @@ from fp.cli.telling import tell_table
     help="Further folder in which copies of these images are looked for; may be repeated.",
 )
 @click.option("-o", "--output", type=PATH, help="Folder for report and tables.")
-@jobs_option
-@max_pixels_option
-@overwrite_option
+@options_of(AuditCommand)
 def command(
-    generated: Path,
-    real: Path,
-    tests: tuple[Path, ...],
-    output: Path | None,
-    jobs: int,
-    max_pixels: int,
-    overwrite: bool,
+    generated: Path, real: Path, tests: tuple[Path, ...], output: Path | None, given: AuditCommand
 ) -> None:
     """Find differences between two folders of images that are not the generator.
 
@@ -65,12 +68,12 @@ def command(
     recorder = None
     if output is not None:
         check_folder(output, inputs)
-        report.check_output(output, (*report.FILES, LISTING, MANIFEST), overwrite=overwrite)
+        report.check_output(output, (*report.FILES, LISTING, MANIFEST), overwrite=given.overwrite)
         recorder = Recorder(output / MANIFEST, invocation_of("audit"), folder=True)
-    limits = Limits(pixels=max_pixels)
+    limits = Limits(pixels=given.max_pixels)
     with interruptible("nothing was written"), progress_bar("audit") as progress:
         measured = [
-            measure_folder(folder, Measure(folder, limits=limits), jobs, progress)
+            measure_folder(folder, Measure(folder, limits=limits), given.jobs, progress)
             for folder in inputs
         ]
         for folder, found in zip(inputs[:2], measured, strict=False):
@@ -81,7 +84,9 @@ def command(
         result = audit(measured[0], measured[1], measured[2:])
     if output is not None:
         kinds = ("generated", "real", *("test" for _ in tests))
-        report.write(output, result, list(zip(kinds, measured, strict=True)), overwrite=overwrite)
+        report.write(
+            output, result, list(zip(kinds, measured, strict=True)), overwrite=given.overwrite
+        )
     if output is not None and recorder is not None:
         sources = [
             Source("generated", (generated,)),
@@ -89,7 +94,7 @@ def command(
             Source("test", tests),
         ]
         recorder.finish(
-            list_inputs(sources, limits, jobs),
+            list_inputs(sources, limits, given.jobs),
             [output / name for name in report.FILES],
             used=(image.sha256 for folder in measured for image in folder.images),
         )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import click
 
+from fp.cli.declared import option, options_of
 from fp.cli.options import (
     EXIT_SOME_NOT_EXAMINED,
     PATH,
@@ -50,21 +54,22 @@ def init(case: Path, title: str, examiner: str, h1: str | None, h2: str | None) 
     click.echo(f"{display_path(case)}: case begun, entry 1, {entry['sha256']}")
 
 
+@dataclass(frozen=True)
+class AddCommand:
+    """Options of ``fp case add``."""
+
+    reference: bool = option(
+        "--reference", is_flag=True, help="Keep hash and place of the files instead of a copy."
+    )
+    max_pixels: int = max_pixels_option()
+    max_seconds: float = max_seconds_option()
+
+
 @command.command("add")
 @click.argument("case", type=PATH)
 @click.argument("inputs", type=PATH, nargs=-1, required=True)
-@click.option(
-    "--reference", is_flag=True, help="Keep hash and place of the files instead of a copy."
-)
-@max_pixels_option
-@max_seconds_option
-def add(
-    case: Path,
-    inputs: tuple[Path, ...],
-    reference: bool,
-    max_pixels: int,
-    max_seconds: float,
-) -> None:
+@options_of(AddCommand)
+def add(case: Path, inputs: tuple[Path, ...], given: AddCommand) -> None:
     """Add files and folders to CASE as exhibits.
 
     Example: fp case add case-17/ seized/
@@ -73,8 +78,8 @@ def add(
     from fp.images.loading import Limits
 
     with open_case(case) as opened:
-        limits = Limits(pixels=max_pixels, seconds=max_seconds)
-        found = add_exhibits(opened, inputs, copy=not reference, limits=limits, isolated=True)
+        limits = Limits(pixels=given.max_pixels, seconds=given.max_seconds)
+        found = add_exhibits(opened, inputs, copy=not given.reference, limits=limits, isolated=True)
         last = opened.entries[-1]
     for entry in found.added:
         note = "" if entry["reason"] is None else f" ({entry['reason']})"
@@ -103,35 +108,35 @@ def note(case: Path, text: str) -> None:
     click.echo(f"entry {entry['number']}, {entry['sha256']}")
 
 
+@dataclass(frozen=True)
+class RunCommand:
+    """Options of ``fp case run``."""
+
+    exhibits: tuple[str, ...] = option(
+        "--exhibit", multiple=True, help="Only this one; may be repeated."
+    )
+    fpr: float = option(
+        "--fpr", type=float, default=0.05, show_default=True, help="As in 'fp detect'."
+    )
+    rule: Literal["conformal", "nearest-mean"] = option(
+        "--rule",
+        type=click.Choice(["conformal", "nearest-mean"]),
+        default="conformal",
+        show_default=True,
+        help="As in 'fp detect'.",
+    )
+    fdr: float | None = option("--fdr", type=float, help="As in 'fp detect'.")
+    restart: bool = option("--restart", is_flag=True, help="Begin an interrupted run anew.")
+    jobs: int = jobs_option()
+    max_pixels: int = max_pixels_option()
+    max_seconds: float = max_seconds_option()
+
+
 @command.command("run")
 @click.argument("case", type=PATH)
 @click.argument("bank", type=PATH)
-@click.option("--exhibit", "exhibits", multiple=True, help="Only this one; may be repeated.")
-@click.option("--fpr", type=float, default=0.05, show_default=True, help="As in 'fp detect'.")
-@click.option(
-    "--rule",
-    type=click.Choice(["conformal", "nearest-mean"]),
-    default="conformal",
-    show_default=True,
-    help="As in 'fp detect'.",
-)
-@click.option("--fdr", type=float, help="As in 'fp detect'.")
-@click.option("--restart", is_flag=True, help="Begin an interrupted run anew.")
-@jobs_option
-@max_pixels_option
-@max_seconds_option
-def run(
-    case: Path,
-    bank: Path,
-    exhibits: tuple[str, ...],
-    fpr: float,
-    rule: str,
-    fdr: float | None,
-    restart: bool,
-    jobs: int,
-    max_pixels: int,
-    max_seconds: float,
-) -> None:
+@options_of(RunCommand)
+def run(case: Path, bank: Path, given: RunCommand) -> None:
     """Test the exhibits of CASE against the fingerprints of BANK, which is copied into it.
 
     A run that was interrupted goes on when the same command is given again.
@@ -141,12 +146,13 @@ def run(
     from fp.case import open_case, run_case
     from fp.fingerprint.detection.detection import DetectOptions
     from fp.images.loading import Limits
+    from fp.runs.options import RunOptions
 
     options = DetectOptions(
-        rule="nearest-mean" if rule == "nearest-mean" else "conformal",
-        fpr=fpr,
-        fdr=fdr,
-        limits=Limits(pixels=max_pixels, seconds=max_seconds),
+        rule=given.rule,
+        fpr=given.fpr,
+        fdr=given.fdr,
+        limits=Limits(pixels=given.max_pixels, seconds=given.max_seconds),
     )
     with (
         interruptible("what is done is kept: the same command goes on"),
@@ -157,11 +163,9 @@ def run(
             opened,
             bank,
             options,
-            exhibits=exhibits,
-            restart=restart,
-            jobs=jobs,
-            isolated=True,
-            progress=lambda done, total: progress("exhibits", done, total),
+            exhibits=given.exhibits,
+            restart=given.restart,
+            how=RunOptions(jobs=given.jobs, isolated=True, progress=partial(progress, "exhibits")),
         )
     exhibits_seen = counted(summary.images, "exhibit")
     click.echo(f"{entry['run']}: {exhibits_seen}, {counted(summary.fingerprints, 'fingerprint')}")
@@ -174,11 +178,18 @@ def run(
         click.get_current_context().exit(EXIT_SOME_NOT_EXAMINED)
 
 
+@dataclass(frozen=True)
+class ExportCommand:
+    """Options of ``fp case export``."""
+
+    overwrite: bool = overwrite_option()
+
+
 @command.command("export")
 @click.argument("case", type=PATH)
 @click.option("-o", "--output", type=PATH, required=True, help="Archive to write (.zip).")
-@overwrite_option
-def export(case: Path, output: Path, overwrite: bool) -> None:
+@options_of(ExportCommand)
+def export(case: Path, output: Path, given: ExportCommand) -> None:
     """Write the report of CASE, and all of it into one archive that verifies itself.
 
     A case that 'fp verify' objects to is not exported.
@@ -192,7 +203,7 @@ def export(case: Path, output: Path, overwrite: bool) -> None:
 
     if output.suffix.lower() != ".zip":
         raise click.BadParameter(f"{display_path(output)} does not end in .zip", param_hint="-o")
-    check_file(output, [case], overwrite=overwrite)
+    check_file(output, [case], overwrite=given.overwrite)
     with open_case(case) as opened:
         differences = list(verify_case(case, Check(inputs=False, pixels=False)))
         for difference in differences:
@@ -204,7 +215,7 @@ def export(case: Path, output: Path, overwrite: bool) -> None:
             )
         write_report(opened)
         last = opened.entries[-1]
-        digest = write_archive(case, output, overwrite=overwrite)
+        digest = write_archive(case, output, overwrite=given.overwrite)
     click.echo(f"{display_path(output)}: entry {last['number']}, {last['sha256']}")
     click.echo(f"hash of the archive: {digest}")
     click.echo("Keep both where nobody who holds the archive can change them.")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from fp.cli.declared import option, options_of
 from fp.cli.options import PATH, interruptible, overwrite_option, progress_bar
 
 if TYPE_CHECKING:
@@ -23,6 +25,18 @@ _SAYS = {
 _WIDTH = 88
 
 
+@dataclass(frozen=True)
+class DemoCommand:
+    """Options of ``fp demo``."""
+
+    quick: bool = option(
+        "--quick",
+        is_flag=True,
+        help="Leave out the slow part: DIF fingerprint, control with shuffled labels.",
+    )
+    overwrite: bool = overwrite_option()
+
+
 @click.command("demo")
 @click.option(
     "-o",
@@ -32,13 +46,8 @@ _WIDTH = 88
     show_default=True,
     help="Folder to make.",
 )
-@click.option(
-    "--quick",
-    is_flag=True,
-    help="Leave out the slow part: DIF fingerprint, control with shuffled labels.",
-)
-@overwrite_option
-def command(output: Path, quick: bool, overwrite: bool) -> None:
+@options_of(DemoCommand)
+def command(output: Path, given: DemoCommand) -> None:
     """Go the whole way on images that come with the package's dependencies.
 
     A tiny image generator redraws parts of photographs; fp learns its fingerprint from them, tests
@@ -57,7 +66,7 @@ def command(output: Path, quick: bool, overwrite: bool) -> None:
         interruptible(f"start again with --overwrite, or remove {shown}"),
         progress_bar("demo") as progress,
     ):
-        found = demonstrate(output, quick=quick, overwrite=overwrite, progress=progress)
+        found = demonstrate(output, quick=given.quick, overwrite=given.overwrite, progress=progress)
     for line in report(found):
         click.echo(line)
 

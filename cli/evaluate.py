@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from fp.cli.declared import option, options_of
 from fp.cli.options import (
     EXIT_SOME_NOT_EXAMINED,
     PATH,
-    cache_options,
+    cache_option,
     interruptible,
     jobs_option,
     max_pixels_option,
+    no_cache_option,
     open_cache,
     overwrite_option,
     progress_bar,
@@ -33,43 +36,40 @@ def _named(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     return found
 
 
+@dataclass(frozen=True)
+class EvaluateCommand:
+    """Options of ``fp evaluate``."""
+
+    config: Path | None = option(
+        "--config",
+        type=PATH,
+        help="TOML file with the protocols [default: the one that ships]; copied to the output.",
+    )
+    scores: dict[str, Path] = option(
+        "--scores",
+        multiple=True,
+        metavar="NAME=FILE",
+        callback=_named,
+        help="CSV with the columns path and score: another detector in the same tables.",
+    )
+    strangers: tuple[Path, ...] = option(
+        "--strangers",
+        type=PATH,
+        multiple=True,
+        help="Folder that nothing is calibrated on; its false claims are listed by name.",
+    )
+    no_cache: bool = no_cache_option()
+    cache_folder: Path | None = cache_option()
+    jobs: int = jobs_option()
+    max_pixels: int = max_pixels_option()
+    overwrite: bool = overwrite_option()
+
+
 @click.command("evaluate")
 @click.argument("dataset", type=PATH)
 @click.option("-o", "--output", type=PATH, required=True, help="Folder for report and tables.")
-@click.option(
-    "--config",
-    type=PATH,
-    help="TOML file with the protocols [default: the one that ships]; copied to the output.",
-)
-@click.option(
-    "--scores",
-    multiple=True,
-    metavar="NAME=FILE",
-    callback=_named,
-    help="CSV with the columns path and score: another detector in the same tables.",
-)
-@click.option(
-    "--strangers",
-    type=PATH,
-    multiple=True,
-    help="Folder that nothing is calibrated on; its false claims are listed by name.",
-)
-@cache_options
-@jobs_option
-@max_pixels_option
-@overwrite_option
-def command(
-    dataset: Path,
-    output: Path,
-    config: Path | None,
-    scores: dict[str, Path],
-    strangers: tuple[Path, ...],
-    cache_folder: Path | None,
-    no_cache: bool,
-    jobs: int,
-    max_pixels: int,
-    overwrite: bool,
-) -> None:
+@options_of(EvaluateCommand)
+def command(dataset: Path, output: Path, given: EvaluateCommand) -> None:
     """Measure methods on DATASET, a folder with real/ and generated/<name>/.
 
     An interrupted run goes on when it is started again with the same configuration.
@@ -88,16 +88,18 @@ def command(
     from fp.system.errors import InputError
     from fp.system.outputs import check_folder
 
-    check_folder(output, (dataset, *strangers))
+    check_folder(output, (dataset, *given.strangers))
     try:
-        text = default_text() if config is None else config.read_text("utf-8")
+        text = default_text() if given.config is None else given.config.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{display_path(config or Path())} cannot be read ({error}).") from error
-    configuration = read_configuration(text, list(scores))
-    given = tuple(read_scores(name, path) for name, path in scores.items())
-    cache = open_cache(cache_folder, no_cache, (dataset, *strangers))
-    inputs = Inputs(dataset, strangers, given, Limits(pixels=max_pixels))
-    open_output(output, configuration, overwrite=overwrite)
+        raise InputError(
+            f"{display_path(given.config or Path())} cannot be read ({error})."
+        ) from error
+    configuration = read_configuration(text, list(given.scores))
+    scores = tuple(read_scores(name, path) for name, path in given.scores.items())
+    cache = open_cache(given.cache_folder, given.no_cache, (dataset, *given.strangers))
+    inputs = Inputs(dataset, given.strangers, scores, Limits(pixels=given.max_pixels))
+    open_output(output, configuration, overwrite=given.overwrite)
     recorder = Recorder(
         output / MANIFEST, invocation_of("evaluate"), folder=True, scratch=("features",)
     )
@@ -107,16 +109,16 @@ def command(
         progress_bar("evaluate") as progress,
         residual_store(cache) as store,
     ):
-        found = evaluate(inputs, output, configuration, store, jobs, progress)
+        found = evaluate(inputs, output, configuration, store, given.jobs, progress)
         figures = write_report(found, configuration, output)
-        tables = (*scores.values(), *(() if config is None else (config,)))
+        tables = (*given.scores.values(), *(() if given.config is None else (given.config,)))
         sources = [
             Source("dataset", (dataset,)),
-            Source("stranger", strangers),
+            Source("stranger", given.strangers),
             Source("table", tables, decoded=False),
         ]
         recorder.finish(
-            list_inputs(sources, inputs.limits, jobs, progress),
+            list_inputs(sources, inputs.limits, given.jobs, progress),
             told={"cells": found.cells},
             used=(p.sha256 for member in found.dataset.members for p in member.pictures),
         )

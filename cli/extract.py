@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
+from fp.cli.declared import option, options_of
 from fp.cli.options import (
     EXIT_SOME_NOT_EXAMINED,
     PATH,
-    cache_options,
+    cache_option,
     interruptible,
     jobs_option,
     max_pixels_option,
+    no_cache_option,
     open_cache,
     overwrite_option,
     progress_bar,
@@ -77,139 +80,126 @@ def _augment(ctx: click.Context, param: click.Parameter, value: str | None) -> s
     return value
 
 
+@dataclass(frozen=True)
+class ExtractCommand:
+    """Options of ``fp extract``."""
+
+    name: str | None = option("--name", help="Name of the generator [default: name of its folder].")
+    method: str = option(
+        "--method",
+        type=click.Choice(
+            ["auto", "cyclic", "dif", "fourier", "lattice", "mean", "spectrum", "tile"]
+        ),
+        default="auto",
+        show_default=True,
+        help="auto joins lattice (tile and cyclic: they speak of the generator) and spectrum (it "
+        "sees processing); dif takes minutes; mean and fourier are baselines.",
+    )
+    with_dif: bool | None = option(
+        "--with-dif/--without-dif",
+        default=None,
+        help="Whether auto or lattice join a dif fingerprint too, which takes minutes [default: "
+        "where the closed forms are weak and dif is not].",
+    )
+    steps: int | None = option(
+        "--steps", type=click.IntRange(1), help="Steps of dif [default: 480]."
+    )
+    reference: bool = option(
+        "--reference",
+        is_flag=True,
+        help="Let dif compute in float32 on one thread: the same pattern every time, bit for bit.",
+    )
+    denoiser: str = option(
+        "--denoiser",
+        shell_complete=complete_denoisers,
+        default="wavelet",
+        show_default=True,
+        callback=_denoiser,
+        help="What makes the residuals; see 'fp denoiser list'.",
+    )
+    size: tuple[int, int] | None = option(
+        "--size",
+        metavar="WIDTHxHEIGHT",
+        callback=_size,
+        help="Examined part, multiples of 32 [default: within the most common generated size].",
+    )
+    anchor: Literal["top-left", "centre"] = option(
+        "--anchor",
+        type=click.Choice(["top-left", "centre"]),
+        default="top-left",
+        show_default=True,
+        help="Where the examined part lies.",
+    )
+    null: int | None = option(
+        "--null",
+        type=click.IntRange(0),
+        metavar="N",
+        help="Repeat the extraction with shuffled labels this often, as a control [default: 200 "
+        "for the closed forms, which share the work; 0 for dif, mean and fourier].",
+    )
+    folds: int = option(
+        "--folds",
+        type=click.IntRange(2),
+        default=10,
+        show_default=True,
+        help="Parts into which the images are dealt; each is scored by a pattern from the others.",
+    )
+    seed: int = option(
+        "--seed",
+        type=click.IntRange(0, 2**32 - 1),
+        default=0,
+        show_default=True,
+        help="Seed of folds, shuffles and dif.",
+    )
+    match: str | None = option(
+        "--match",
+        is_flag=False,
+        flag_value="lowest",
+        metavar="[DEGRADATION]",
+        callback=_match,
+        help="Re-encode both classes alike before anything else, and every image at detection: as "
+        "given, such as jpeg:75, or as JPEG at the lowest quality of either class.",
+    )
+    augment: str | None = option(
+        "--augment",
+        is_flag=False,
+        flag_value="ladder",
+        metavar="[CONDITIONS]",
+        callback=_augment,
+        help="Learn and calibrate the fingerprint for images as they come too: every image goes "
+        "through every condition of a ladder of recompression, resizing, blur and noise, or of a "
+        "list of your own, such as none,jpeg:75,resize:0.5. Takes minutes.",
+    )
+    no_audit: bool = option(
+        "--no-audit",
+        is_flag=True,
+        help="Do not look for differences between the folders that are not the generator.",
+    )
+    background: tuple[Path, ...] = option(
+        "--background",
+        type=PATH,
+        multiple=True,
+        help="Folder of another generator's images, on which the fingerprint's claims are counted "
+        "and stored as its specificity; may be repeated.",
+    )
+    windows: bool = option(
+        "--windows",
+        is_flag=True,
+        help="Calibrate windows too: then 'fp detect' examines large images as a whole, and maps.",
+    )
+    jobs: int = jobs_option()
+    max_pixels: int = max_pixels_option()
+    no_cache: bool = no_cache_option()
+    cache_folder: Path | None = cache_option()
+    overwrite: bool = overwrite_option()
+
+
 @click.command("extract")
 @click.option("--generated", type=PATH, required=True, help="Folder of the generator's images.")
 @click.option("--real", type=PATH, required=True, help="Folder of reference images.")
 @click.option("-o", "--output", type=PATH, required=True, help="Fingerprint file to write (.h5).")
-@click.option("--name", help="Name of the generator [default: name of its folder].")
-@click.option(
-    "--method",
-    type=click.Choice(["auto", "cyclic", "dif", "fourier", "lattice", "mean", "spectrum", "tile"]),
-    default="auto",
-    show_default=True,
-    help="auto joins lattice (tile and cyclic: they speak of the generator) and spectrum (it sees "
-    "processing); dif takes minutes; mean and fourier are baselines.",
-)
-@click.option(
-    "--with-dif/--without-dif",
-    default=None,
-    help="Whether auto or lattice join a dif fingerprint too, which takes minutes [default: where "
-    "the closed forms are weak and dif is not].",
-)
-@click.option("--steps", type=click.IntRange(1), help="Steps of dif [default: 480].")
-@click.option(
-    "--reference",
-    is_flag=True,
-    help="Let dif compute in float32 on one thread: the same pattern every time, bit for bit.",
-)
-@click.option(
-    "--denoiser",
-    shell_complete=complete_denoisers,
-    default="wavelet",
-    show_default=True,
-    callback=_denoiser,
-    help="What makes the residuals; see 'fp denoiser list'.",
-)
-@click.option(
-    "--size",
-    metavar="WIDTHxHEIGHT",
-    callback=_size,
-    help="Examined part, multiples of 32 [default: within the most common generated size].",
-)
-@click.option(
-    "--anchor",
-    type=click.Choice(["top-left", "centre"]),
-    default="top-left",
-    show_default=True,
-    help="Where the examined part lies.",
-)
-@click.option(
-    "--null",
-    type=click.IntRange(0),
-    metavar="N",
-    help="Repeat the extraction with shuffled labels this often, as a control [default: 200 for "
-    "the closed forms, which share the work; 0 for dif, mean and fourier].",
-)
-@click.option(
-    "--folds",
-    type=click.IntRange(2),
-    default=10,
-    show_default=True,
-    help="Parts into which the images are dealt; each is scored by a pattern from the others.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="Seed of folds, shuffles and dif.",
-)
-@click.option(
-    "--match",
-    is_flag=False,
-    flag_value="lowest",
-    metavar="[DEGRADATION]",
-    callback=_match,
-    help="Re-encode both classes alike before anything else, and every image at detection: as "
-    "given, such as jpeg:75, or as JPEG at the lowest quality of either class.",
-)
-@click.option(
-    "--augment",
-    is_flag=False,
-    flag_value="ladder",
-    metavar="[CONDITIONS]",
-    callback=_augment,
-    help="Learn and calibrate the fingerprint for images as they come too: every image goes "
-    "through every condition of a ladder of recompression, resizing, blur and noise, or of a list "
-    "of your own, such as none,jpeg:75,resize:0.5. Takes minutes.",
-)
-@click.option(
-    "--no-audit",
-    is_flag=True,
-    help="Do not look for differences between the folders that are not the generator.",
-)
-@click.option(
-    "--background",
-    type=PATH,
-    multiple=True,
-    help="Folder of another generator's images, on which the fingerprint's claims are counted and "
-    "stored as its specificity; may be repeated.",
-)
-@click.option(
-    "--windows",
-    is_flag=True,
-    help="Calibrate windows too: then 'fp detect' examines large images as a whole, and maps.",
-)
-@jobs_option
-@max_pixels_option
-@cache_options
-@overwrite_option
-def command(
-    generated: Path,
-    real: Path,
-    output: Path,
-    name: str | None,
-    method: str,
-    with_dif: bool | None,
-    steps: int | None,
-    reference: bool,
-    denoiser: str,
-    size: tuple[int, int] | None,
-    anchor: str,
-    null: int | None,
-    folds: int,
-    seed: int,
-    match: str | None,
-    augment: str | None,
-    no_audit: bool,
-    background: tuple[Path, ...],
-    windows: bool,
-    jobs: int,
-    max_pixels: int,
-    cache_folder: Path | None,
-    no_cache: bool,
-    overwrite: bool,
-) -> None:
+@options_of(ExtractCommand)
+def command(generated: Path, real: Path, output: Path, given: ExtractCommand) -> None:
     """Make a generator's fingerprint from a folder of its images and one of reference images.
 
     Both folders are searched recursively; 128 images of each class or more are a good start, at
@@ -224,43 +214,44 @@ def command(
     from fp.runs.unfinished import is_unfinished_bank, write_or_complete_bank
     from fp.system.outputs import check_file
 
-    if with_dif and null:
+    if given.with_dif and given.null:
         raise click.UsageError(
             "--null does not go with --with-dif: every shuffle would be optimised anew. The "
             "permutation p of the held-out scores stands for it."
         )
+    name = given.name
     if name is None:
         name = display_path(Path(generated.resolve().name))
-    left = not overwrite and is_unfinished_bank(output, name)
-    check_file(output, (generated, real, *background), overwrite=overwrite or left)
+    left = not given.overwrite and is_unfinished_bank(output, name)
+    check_file(output, (generated, real, *given.background), overwrite=given.overwrite or left)
     recorder = Recorder(manifest_of(output), invocation_of("extract", name=name))
     options = ExtractOptions(
-        method=method,
-        method_parameters=_parameters(method, bool(with_dif), steps, reference, seed),
-        denoiser=denoiser,
-        size=size,
-        anchor="centre" if anchor == "centre" else "top-left",
-        folds=folds,
-        null=null,
-        seed=seed,
-        limits=Limits(pixels=max_pixels),
-        audit=not no_audit,
-        match=match,
-        background=background,
-        dif=None if with_dif is False else {},
-        windows=windows,
-        augment=_augmentation(augment),
+        method=given.method,
+        method_parameters=_parameters(given),
+        denoiser=given.denoiser,
+        size=given.size,
+        anchor=given.anchor,
+        folds=given.folds,
+        null=given.null,
+        seed=given.seed,
+        limits=Limits(pixels=given.max_pixels),
+        audit=not given.no_audit,
+        match=given.match,
+        background=given.background,
+        dif=None if given.with_dif is False else {},
+        windows=given.windows,
+        augment=_augmentation(given.augment),
     )
     # Beside the output, so that the same command finds it again after an interruption.
     checkpoint = output.with_name(f".{output.name}.checkpoint")
-    cache = open_cache(cache_folder, no_cache, (generated, real, *background))
+    cache = open_cache(given.cache_folder, given.no_cache, (generated, real, *given.background))
     with interruptible(_kept(cache)), progress_bar("extract") as progress:
-        result = extract(generated, real, name, options, cache, jobs, progress, checkpoint)
-    write_or_complete_bank(output, result.fingerprint, overwrite=overwrite)
+        result = extract(generated, real, name, options, cache, given.jobs, progress, checkpoint)
+    write_or_complete_bank(output, result.fingerprint, overwrite=given.overwrite)
     sources = [Source("generated", (generated,)), Source("real", (real,))]
     calibration = result.fingerprint.calibration
     recorder.finish(
-        list_inputs([*sources, Source("background", background)], options.limits, jobs),
+        list_inputs([*sources, Source("background", given.background)], options.limits, given.jobs),
         [output],
         {"uuid": result.fingerprint.uuid, "resolved": dict(result.fingerprint.parameters)},
         (*calibration.real_sha256, *calibration.generated_sha256),
@@ -286,23 +277,22 @@ def _augmentation(augment: str | None) -> Augmentation | None:
     return Augmentation() if augment == "ladder" else Augmentation(tuple(augment.split(",")))
 
 
-def _parameters(
-    method: str, with_dif: bool, steps: int | None, reference: bool, seed: int
-) -> dict[str, object]:
+def _parameters(given: ExtractCommand) -> dict[str, object]:
     from fp.fingerprint.learning.method import JOINED
 
-    if with_dif and method not in JOINED:
+    if given.with_dif and given.method not in JOINED:
         raise click.UsageError(f"--with-dif belongs to --method {' or '.join(sorted(JOINED))}.")
-    if method != "dif" and not with_dif:
-        if steps is not None or reference:
+    if given.method != "dif" and not given.with_dif:
+        if given.steps is not None or given.reference:
             raise click.UsageError(
                 "--steps and --reference belong to --method dif and to --with-dif."
             )
         return {}
-    chosen: dict[str, object] = {"seed": seed, "mode": "reference" if reference else "fast"}
-    if steps is not None:
-        chosen["steps"] = steps
-    return {"parts": [*JOINED[method][0], ("dif", chosen)]} if with_dif else chosen
+    mode = "reference" if given.reference else "fast"
+    chosen: dict[str, object] = {"seed": given.seed, "mode": mode}
+    if given.steps is not None:
+        chosen["steps"] = given.steps
+    return {"parts": [*JOINED[given.method][0], ("dif", chosen)]} if given.with_dif else chosen
 
 
 def _kept(cache: ResidualCache | None) -> str:

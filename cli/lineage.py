@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from fp.cli.declared import option, options_of
 from fp.cli.options import (
     EXIT_SOME_NOT_EXAMINED,
     PATH,
-    cache_options,
+    cache_option,
     interruptible,
     jobs_option,
     max_pixels_option,
+    no_cache_option,
     open_cache,
     overwrite_option,
     progress_bar,
@@ -27,6 +30,45 @@ if TYPE_CHECKING:
     from fp.lineage.analysis import Lineage
 
 
+@dataclass(frozen=True)
+class LineageCommand:
+    """Options of ``fp lineage``."""
+
+    denoiser: str | None = option(
+        "--denoiser",
+        shell_complete=complete_denoisers,
+        help="What makes the residuals; see 'fp denoiser list' [default: wavelet, or that of "
+        "BANK].",
+    )
+    period: str = option(
+        "--period",
+        type=click.Choice(["2", "4", "8", "16"]),
+        default="8",
+        show_default=True,
+        help="Longest period of a lattice that is looked for, in pixels.",
+    )
+    samples: int = option(
+        "--samples",
+        type=click.IntRange(20),
+        default=200,
+        show_default=True,
+        metavar="N",
+        help="Resample the source photographs this often, for support and intervals.",
+    )
+    seed: int = option(
+        "--seed",
+        type=click.IntRange(0, 2**32 - 1),
+        default=0,
+        show_default=True,
+        help="Seed of folds and resampling.",
+    )
+    jobs: int = jobs_option()
+    max_pixels: int = max_pixels_option()
+    no_cache: bool = no_cache_option()
+    cache_folder: Path | None = cache_option()
+    overwrite: bool = overwrite_option()
+
+
 @click.command("lineage")
 @click.argument("bank", type=PATH, required=False)
 @click.option(
@@ -34,51 +76,9 @@ if TYPE_CHECKING:
 )
 @click.option("--real", type=PATH, required=True, help="Folder of reference images.")
 @click.option("-o", "--output", type=PATH, required=True, help="Folder for report and tables.")
-@click.option(
-    "--denoiser",
-    shell_complete=complete_denoisers,
-    help="What makes the residuals; see 'fp denoiser list' [default: wavelet, or that of BANK].",
-)
-@click.option(
-    "--period",
-    type=click.Choice(["2", "4", "8", "16"]),
-    default="8",
-    show_default=True,
-    help="Longest period of a lattice that is looked for, in pixels.",
-)
-@click.option(
-    "--samples",
-    type=click.IntRange(20),
-    default=200,
-    show_default=True,
-    metavar="N",
-    help="Resample the source photographs this often, for support and intervals.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="Seed of folds and resampling.",
-)
-@jobs_option
-@max_pixels_option
-@cache_options
-@overwrite_option
+@options_of(LineageCommand)
 def command(
-    bank: Path | None,
-    images: Path,
-    real: Path,
-    output: Path,
-    denoiser: str | None,
-    period: str,
-    samples: int,
-    seed: int,
-    jobs: int,
-    max_pixels: int,
-    cache_folder: Path | None,
-    no_cache: bool,
-    overwrite: bool,
+    bank: Path | None, images: Path, real: Path, output: Path, given: LineageCommand
 ) -> None:
     """Find families among generators: who was trained from whom, or from a common parent.
 
@@ -100,34 +100,34 @@ def command(
     from fp.system.errors import DenoiserError
     from fp.system.outputs import check_folder
 
-    if denoiser is not None:
+    if given.denoiser is not None:
         if bank is not None:
             raise click.UsageError("BANK says which denoiser is used; leave --denoiser out.")
         try:
-            check_name(denoiser)
+            check_name(given.denoiser)
         except DenoiserError as error:
             raise click.UsageError(str(error)) from None
     inputs = (images, real) if bank is None else (bank, images, real)
     check_folder(output, inputs)
-    check_output(output, overwrite=overwrite)
+    check_output(output, overwrite=given.overwrite)
     recorder = Recorder(output / MANIFEST, invocation_of("lineage"), folder=True)
     options = LineageOptions(
-        denoiser=denoiser or DEFAULT,
-        period=int(period),
-        samples=samples,
-        seed=seed,
-        limits=Limits(pixels=max_pixels),
+        denoiser=given.denoiser or DEFAULT,
+        period=int(given.period),
+        samples=given.samples,
+        seed=given.seed,
+        limits=Limits(pixels=given.max_pixels),
     )
-    cache = open_cache(cache_folder, no_cache, (images, real))
+    cache = open_cache(given.cache_folder, given.no_cache, (images, real))
     with interruptible("nothing was written"), progress_bar("lineage") as progress:
-        session = open_session(images, real, options, bank, cache, jobs, progress)
+        session = open_session(images, real, options, bank, cache, given.jobs, progress)
         found = analyse(session.collection, session.options, session.bank)
-        write_lineage(output, found, session.collection, overwrite=overwrite)
+        write_lineage(output, found, session.collection, overwrite=given.overwrite)
         sources = [Source("image", (images,)), Source("real", (real,))]
         if bank is not None:
             sources.insert(0, Source("bank", (bank,), decoded=False))
         recorder.finish(
-            list_inputs(sources, options.limits, jobs, progress),
+            list_inputs(sources, options.limits, given.jobs, progress),
             [output / name for name in FILES],
             told(found, session.collection, session.bank_identity),
             used=session.collection.sha256,

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import click
 
+from fp.cli.declared import option, options_of
 from fp.cli.options import PATH, overwrite_option, report_option
 from fp.cli.recording import invocation_of
 from fp.cli.telling import tell_counts, tell_where
 
 
+@dataclass(frozen=True)
+class MergeCommand:
+    """Options of ``fp merge``."""
+
+    bank: Path | None = option(
+        "--bank", type=PATH, help="The bank of the run: its fingerprints, for the report."
+    )
+    reporting: Literal["full", "without-pictures", "none"] = report_option()
+    overwrite: bool = overwrite_option()
+
+
 @click.command("merge")
 @click.argument("shards", type=PATH, nargs=-1, required=True)
 @click.option("-o", "--output", type=PATH, required=True, help="Folder for report and tables.")
-@click.option("--bank", type=PATH, help="The bank of the run: its fingerprints, for the report.")
-@report_option
-@overwrite_option
-def command(
-    shards: tuple[Path, ...],
-    output: Path,
-    bank: Path | None,
-    reporting: Literal["full", "without-pictures", "none"],
-    overwrite: bool,
-) -> None:
+@options_of(MergeCommand)
+def command(shards: tuple[Path, ...], output: Path, given: MergeCommand) -> None:
     """Join the folders that 'fp detect --shard' wrote, all of one run, in any order.
 
     The tables are those that one process would have written, byte for byte. A false-discovery rate
@@ -36,14 +41,14 @@ def command(
     from fp.system.outputs import check_folder
 
     invocation = invocation_of("merge")
-    check_folder(output, shards if bank is None else (*shards, bank))
+    check_folder(output, shards if given.bank is None else (*shards, given.bank))
     found = merge(
         shards,
         output,
-        overwrite=overwrite,
+        overwrite=given.overwrite,
         invocation=invocation,
-        bank=bank,
-        reporting=reporting,
+        bank=given.bank,
+        reporting=given.reporting,
     )
     tell_where(found, output)
     tell_counts(found)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from fp.cli.declared import option
 from fp.system.errors import FpError
 
 if TYPE_CHECKING:
     from fp.denoisers.cache import ResidualCache
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 EXIT_INTERNAL = 1
 EXIT_SOME_NOT_EXAMINED = 3
@@ -31,7 +31,8 @@ def _jobs(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
     return usable_cores()
 
 
-jobs_option = click.option(
+jobs_option = partial(
+    option,
     "--jobs",
     type=click.IntRange(1),
     callback=_jobs,
@@ -47,7 +48,8 @@ def _bytes(value: str | int) -> int:
     return int(given[1]) << 10 * " KMGT".index(given[2] or " ")
 
 
-memory_option = click.option(
+memory_option = partial(
+    option,
     "--memory",
     type=_bytes,
     metavar="BYTES",
@@ -56,20 +58,21 @@ memory_option = click.option(
     help="Bytes that the bank may hold in each process; K, M, G and T are powers of 1024.",
 )
 
-overwrite_option = click.option(
-    "--overwrite", is_flag=True, help="Replace the output of an earlier run."
+overwrite_option = partial(
+    option, "--overwrite", is_flag=True, help="Replace the output of an earlier run."
 )
 
-report_option = click.option(
+report_option = partial(
+    option,
     "--report",
-    "reporting",
     type=click.Choice(["full", "without-pictures", "none"]),
     default="full",
     show_default=True,
     help="Write report.html with small previews of the files, without any picture, or not at all.",
 )
 
-max_pixels_option = click.option(
+max_pixels_option = partial(
+    option,
     "--max-pixels",
     type=click.IntRange(1),
     default=128 * 2**20,
@@ -77,7 +80,8 @@ max_pixels_option = click.option(
     help="Refuse images with more pixels than this, undecoded.",
 )
 
-max_seconds_option = click.option(
+max_seconds_option = partial(
+    option,
     "--max-seconds",
     type=click.FloatRange(1),
     default=120.0,
@@ -100,9 +104,9 @@ def _roots(
     return tuple(found)
 
 
-roots_option = click.option(
+roots_option = partial(
+    option,
     "--root",
-    "roots",
     multiple=True,
     metavar="OLD=NEW",
     callback=_roots,
@@ -110,17 +114,16 @@ roots_option = click.option(
 )
 
 
-def cache_options(command: Command) -> Command:
-    """Add ``--cache DIR`` and ``--no-cache``."""
-    command = click.option(
-        "--cache",
-        "cache_folder",
-        type=PATH,
-        help="Folder of residuals [default: FP_CACHE, or the user's cache folder].",
-    )(command)
-    return click.option("--no-cache", is_flag=True, help="Keep no residuals after the run.")(
-        command
-    )
+no_cache_option = partial(
+    option, "--no-cache", is_flag=True, help="Keep no residuals after the run."
+)
+
+cache_option = partial(
+    option,
+    "--cache",
+    type=PATH,
+    help="Folder of residuals [default: FP_CACHE, or the user's cache folder].",
+)
 
 
 def open_cache(

@@ -6,42 +6,45 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from fp.cli.declared import option, options_of
 from fp.cli.options import PATH, jobs_option, roots_option
 from fp.system.errors import InputError, IntegrityError
 
 if TYPE_CHECKING:
     from fp.manifest import Manifest
-    from fp.runs.comparison import Tolerance
 
 REPEATABLE = ("audit", "detect", "evaluate", "extract", "lineage")
 """Subcommands whose inputs are all there afterwards."""
 
 
+@dataclass(frozen=True)
+class RerunCommand:
+    """Options of ``fp rerun``."""
+
+    roots: tuple[tuple[str, str], ...] = roots_option()
+    tolerance: float = option(
+        "--tolerance",
+        type=click.FloatRange(0, 1),
+        default=1e-4,
+        show_default=True,
+        help="Relative difference that measured numbers may have; one in a million is always "
+        "allowed.",
+    )
+    jobs: int = jobs_option()
+
+
 @click.command("rerun")
 @click.argument("manifest", type=PATH)
 @click.option("-o", "--output", type=PATH, help="Folder to keep the new outputs in; made new.")
-@roots_option
-@click.option(
-    "--tolerance",
-    type=click.FloatRange(0, 1),
-    default=1e-4,
-    show_default=True,
-    help="Relative difference that measured numbers may have; one in a million is always allowed.",
-)
-@jobs_option
-def command(
-    manifest: Path,
-    output: Path | None,
-    roots: tuple[tuple[str, str], ...],
-    tolerance: float,
-    jobs: int,
-) -> None:
+@options_of(RerunCommand)
+def command(manifest: Path, output: Path | None, given: RerunCommand) -> None:
     """Compute the run that MANIFEST records again, with its parameters, and compare.
 
     Decisions and texts must be equal, scores within the tolerance. No residual is taken from a
@@ -54,26 +57,19 @@ def command(
     from fp.case import is_case, read_log
 
     if not is_case(manifest):
-        _rerun(manifest, output, roots, tolerance, jobs)
+        _rerun(manifest, output, given)
         return
     runs = [entry for entry in read_log(manifest) if entry["kind"] == "run"]
     if not runs:
         raise InputError("The case holds no run; make one with 'fp case run'.")
     for entry in runs:
         kept = None if output is None else output / entry["run"]
-        _rerun(manifest / entry["folder"], kept, roots, tolerance, jobs)
+        _rerun(manifest / entry["folder"], kept, given)
 
 
-def _rerun(
-    place: Path,
-    output: Path | None,
-    roots: tuple[tuple[str, str], ...],
-    tolerance: float,
-    jobs: int,
-) -> None:
+def _rerun(place: Path, output: Path | None, given: RerunCommand) -> None:
     from fp.manifest import read_manifest
     from fp.manifest.verification import compared
-    from fp.runs.comparison import Tolerance
     from fp.system.paths import display_path
 
     found = read_manifest(place)
@@ -93,11 +89,11 @@ def _rerun(
     with _place(output) as folder:
         single = _single(found)
         target = folder if single is None else folder / single
-        _run_again(found, target, roots, jobs)
-        differing = _compare(found, folder, Tolerance(tolerance), roots)
+        _run_again(found, target, given)
+        differing = _compare(found, folder, given)
     if differing:
         raise IntegrityError(f"Another result (files that differ: {differing}) than {shown} has.")
-    click.echo(f"{shown}: the same result, measured numbers within {tolerance:g}")
+    click.echo(f"{shown}: the same result, measured numbers within {given.tolerance:g}")
 
 
 @contextlib.contextmanager
@@ -122,14 +118,12 @@ def _single(manifest: Manifest) -> str | None:
     return next(iter(manifest.outputs))
 
 
-def _run_again(
-    manifest: Manifest, output: Path, roots: tuple[tuple[str, str], ...], jobs: int
-) -> None:
+def _run_again(manifest: Manifest, output: Path, given: RerunCommand) -> None:
     recorded = manifest.parameters or {}
-    again = {"output": output, "jobs": jobs, "overwrite": False, "resume": False}
+    again = {"output": output, "jobs": given.jobs, "overwrite": False, "resume": False}
     # Nobody's manifest sends this computer to another: a Dask scheduler can make it run anything.
     again |= {"no_cache": True, "cache_folder": None, "scheduler": None}
-    parameters = {name: _moved(value, roots) for name, value in recorded.items()}
+    parameters = {name: _moved(value, given.roots) for name, value in recorded.items()}
     parameters |= {name: value for name, value in again.items() if name in recorded}
     subcommand: click.Command = import_module(f"fp.cli.{manifest.command}").command
     unknown = set(parameters) - {parameter.name for parameter in subcommand.params}
@@ -139,7 +133,7 @@ def _run_again(
             f"version {manifest.entry.get('tool_version')}."
         )
     # Relative paths stand in the rows as they were given, so they must be given so again.
-    base = manifest.base(roots)
+    base = manifest.base(given.roots)
     context = click.Context(subcommand, info_name=manifest.command)
     context.obj = click.get_current_context().find_root().obj
     # What the command ends with concerns files that it could not examine, and is compared.
@@ -178,14 +172,13 @@ def _moved(value: Any, roots: tuple[tuple[str, str], ...]) -> Any:
     return value
 
 
-def _compare(
-    manifest: Manifest, folder: Path, tolerance: Tolerance, roots: tuple[tuple[str, str], ...]
-) -> int:
-    from fp.runs.comparison import compare_files
+def _compare(manifest: Manifest, folder: Path, given: RerunCommand) -> int:
+    from fp.runs.comparison import Tolerance, compare_files
 
-    differing = 0
+    differing, tolerance = 0, Tolerance(given.tolerance)
     for name in manifest.outputs:
-        found = compare_files(name, manifest.folder / name, folder / name, tolerance, roots)
+        old, new = manifest.folder / name, folder / name
+        found = compare_files(name, old, new, tolerance, given.roots)
         click.echo(f"{found.state}: {name}")
         for fault in found.faults:
             click.echo(f"  {fault}")

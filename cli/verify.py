@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from fp.cli.declared import option, options_of
 from fp.cli.options import PATH, interruptible, jobs_option, progress_bar, roots_option
 from fp.system.errors import IntegrityError
 
@@ -15,19 +17,22 @@ if TYPE_CHECKING:
     from fp.manifest.verification import Check, Difference
 
 
+@dataclass(frozen=True)
+class VerifyCommand:
+    """Options of ``fp verify``."""
+
+    roots: tuple[tuple[str, str], ...] = roots_option()
+    no_inputs: bool = option("--no-inputs", is_flag=True, help="Hash outputs only.")
+    no_pixels: bool = option(
+        "--no-pixels", is_flag=True, help="Hash the bytes of inputs and do not decode them."
+    )
+    jobs: int = jobs_option()
+
+
 @click.command("verify")
 @click.argument("manifest", type=PATH)
-@roots_option
-@click.option("--no-inputs", is_flag=True, help="Hash outputs only.")
-@click.option("--no-pixels", is_flag=True, help="Hash the bytes of inputs and do not decode them.")
-@jobs_option
-def command(
-    manifest: Path,
-    roots: tuple[tuple[str, str], ...],
-    no_inputs: bool,
-    no_pixels: bool,
-    jobs: int,
-) -> None:
+@options_of(VerifyCommand)
+def command(manifest: Path, given: VerifyCommand) -> None:
     """Hash everything again that MANIFEST names, and check its chain.
 
     MANIFEST is a file that a run of fp wrote, or its folder, or a case: its folder, or the archive
@@ -40,7 +45,9 @@ def command(
     from fp.manifest.verification import Check
     from fp.system.paths import display_path
 
-    check = Check(roots, inputs=not no_inputs, pixels=not no_pixels, jobs=jobs)
+    check = Check(
+        given.roots, inputs=not given.no_inputs, pixels=not given.no_pixels, jobs=given.jobs
+    )
     count, shown = 0, display_path(manifest)
     with interruptible("nothing was changed"), progress_bar("verify") as progress:
         differences, told = _checked(manifest, check, progress)

@@ -25,6 +25,7 @@ from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import write_bank
 from fp.images.loading import display_path, find_images, load_image
 from fp.runs.examination import list_items
+from fp.runs.options import RunOptions
 from fp.runs.results import detect_into
 from fp.system.arrays import Floats
 from fp.system.atomic_files import output_error, write_bytes_atomic
@@ -151,8 +152,10 @@ def demonstrate(
         folder / FINGERPRINT,
         list_items([images / "unknown"]),
         DetectOptions(),
-        overwrite=overwrite,
-        progress=lambda done, total: report("unknown images", done, total),
+        RunOptions(
+            overwrite=overwrite,
+            progress=lambda done, total: report("unknown images", done, total),
+        ),
     )
     photographs, generated = (_averaged(images / kind, found) for kind in ("real", "generated"))
     picture = _picture(regions, photographs, generated, found, dif)

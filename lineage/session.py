@@ -11,13 +11,13 @@ from fp.denoisers.cache import ResidualCache
 from fp.denoisers.population import Reduction, most_common_crop, residual_store
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.detection.detection import residual_for
+from fp.fingerprint.detection.opening import BankIdentity, bank_identity, open_bank
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.images.crop import SIDE, CropRule
 from fp.images.loading import display_path
 from fp.lineage.bank import usable_members
 from fp.lineage.collection import Collection, collect, generator_folders
 from fp.lineage.options import LineageOptions
-from fp.runs.examination import BankIdentity, bank_identity, open_bank
 from fp.system.errors import FpError, InputError
 from fp.system.progress import Progress
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from fp.fingerprint.decision.rows import Detection
 from fp.fingerprint.detection.detection import DetectOptions
+from fp.fingerprint.detection.opening import StoredBank
 from fp.images.loading import display_path
-from fp.runs.examination import BankIdentity, Examiner, Item, worker_died
+from fp.runs.examination import Examiner, Item, worker_died
 from fp.runs.journal import Journal, Row, open_journal
 from fp.runs.map_files import MAPS
+from fp.runs.options import RunOptions
 from fp.runs.unfinished import sweep
 from fp.system.atomic_files import output_error
 from fp.system.errors import OutputError
-from fp.system.executors import Pool, run_on
+from fp.system.executors import run_on
 from fp.system.workers import run_in_order
 
 JOURNAL = "detections.journal"
@@ -25,91 +26,86 @@ JOURNAL = "detections.journal"
 
 @dataclass(frozen=True)
 class Work:
-    """What is examined with what.
+    """What is examined with what, and where its rows are kept.
 
     Parameters
     ----------
-    identity : tuple of (str, str)
-        Identity of the bank.
+    folder : Path
+        Gets the journal; made where missing.
+    bank : StoredBank
+        The bank.
     run : dict
         What the run is, for its journal.
     items : sequence of Item
         The files.
     options : DetectOptions
         Parameters.
-    memory : int
-        Bytes that the bank may hold in each process.
     """
 
-    identity: BankIdentity
+    folder: Path
+    bank: StoredBank
     run: Row
     items: Sequence[Item]
     options: DetectOptions
-    memory: int
 
 
 @contextmanager
-def collected(
-    folder: Path,
-    bank: Path,
-    work: Work,
-    results: Sequence[str],
-    *,
-    jobs: int,
-    pool: Pool | None,
-    isolated: bool,
-    resume: bool,
-    overwrite: bool,
-    progress: Callable[[int, int], None] | None,
-    report: Callable[[Detection], None] | None,
-) -> Iterator[Journal]:
+def collected(work: Work, results: Sequence[str], how: RunOptions) -> Iterator[Journal]:
     """Examine files into a journal, which is gone when the block has written its results.
 
     Parameters
     ----------
-    folder, bank, jobs, pool, isolated, resume, overwrite, progress, report
-        As in `detect_into`, like the errors.
     work : Work
         What is examined with what.
     results : sequence of str
         Names of the files that the block writes.
+    how : RunOptions
+        How it is done.
 
     Yields
     ------
     Journal
         With a row for every file.
+
+    Raises
+    ------
+    FpError
+        As in `fp.runs.results.detect_into`.
     """
-    goes_on = resume and first_of(folder, [JOURNAL])
-    if not (overwrite or goes_on):
+    folder = work.folder
+    goes_on = how.resume and first_of(folder, [JOURNAL])
+    if not (how.overwrite or goes_on):
         refuse_existing(folder, results)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise output_error(folder, error) from error
     with open_journal(folder / JOURNAL) as journal:
-        if overwrite:
+        if how.overwrite:
             journal.clear()
         elif journal.is_empty:  # once more, now that no other run can come in between
             refuse_existing(folder, results)
-        elif not resume:
+        elif not how.resume:
             refuse_existing(folder, [JOURNAL])
         # What was interrupted may have been ended by an image, in this very process.
-        isolated = isolated or not journal.is_empty
+        isolated = how.isolated or not journal.is_empty
         journal.begin(work.run)
         sweep(folder / name for name in results)
         todo = [item for item in work.items if display_path(item.path) not in journal]
         total = len(work.items)
         done = total - len(todo)
-        if progress is not None:
-            progress(done, total)
+        if how.progress is not None:
+            how.progress(done, total)
         maps = folder / MAPS if work.options.mapped else None
-        examiner = Examiner(bank, work.identity, work.options, work.memory, maps)
+        examiner = Examiner(work.bank, work.options, maps)
         seconds = work.options.limits.seconds
         died = partial(worker_died, seconds=seconds)
-        if pool is not None:
-            findings = run_on(pool, examiner, todo, died, seconds)
+        if how.pool is not None:
+            findings = run_on(how.pool, examiner, todo, died, seconds)
         else:
-            findings = run_in_order(examiner, todo, died, jobs, isolated=isolated, seconds=seconds)
+            findings = run_in_order(
+                examiner, todo, died, how.jobs, isolated=isolated, seconds=seconds
+            )
         for finding in findings:
             journal.append(
                 {
@@ -118,10 +114,10 @@ def collected(
                 }
             )
             done += 1
-            if report is not None:
-                report(finding.detection)
-            if progress is not None:
-                progress(done, total)
+            if how.report is not None:
+                how.report(finding.detection)
+            if how.progress is not None:
+                how.progress(done, total)
         yield journal
         journal.remove()
 

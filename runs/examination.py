@@ -1,26 +1,17 @@
-"""The bank and the files of a run: what is examined, with what, by every process alike."""
+"""The files of a run, and the function from a file to its rows, for every process alike."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
 
 from fp.fingerprint.decision.rows import Finding, not_examined, with_claims
-from fp.fingerprint.detection.banks import DEFAULT_MEMORY, WholeBank, needs_more
 from fp.fingerprint.detection.detection import DetectOptions
-from fp.fingerprint.detection.large_bank import SMALLEST, LargeBank
-from fp.fingerprint.model.fingerprint import Fingerprint
-from fp.fingerprint.store.bank import bank_files, iter_bank, read_bank
-from fp.fingerprint.store.lazy import LazyBank, size_in_memory
+from fp.fingerprint.detection.opening import StoredBank
 from fp.images.loading import display_path, find_images, load_with_claims
 from fp.runs.map_files import with_map
-from fp.system.errors import FpError, ImageError, InputError, IntegrityError
-
-_Opened = TypeVar("_Opened")
+from fp.system.errors import ImageError, InputError
 
 
 @dataclass(frozen=True)
@@ -75,148 +66,27 @@ def list_items(inputs: Sequence[Path]) -> list[Item]:
     return [Item(path, root(path)) for path in paths]
 
 
-BankIdentity = tuple[tuple[str, str], ...]
-"""Name and SHA-256 of every file of a bank."""
-
-
-def bank_identity(bank: Path) -> BankIdentity:
-    """Name every file of a bank with its hash.
-
-    Parameters
-    ----------
-    bank : Path
-        A bank or a folder of banks.
-
-    Returns
-    -------
-    tuple of (str, str)
-        Name and SHA-256 of each file, in the order in which they are read.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be read.
-    """
-    try:
-        return tuple(
-            (display_path(Path(file.name)), file_sha256(file)) for file in bank_files(bank)
-        )
-    except OSError as error:
-        raise InputError(
-            f"{display_path(bank)} cannot be read: {error.strerror}; name a file that "
-            "'fp extract' wrote, or a folder of such files."
-        ) from None
-
-
-def file_sha256(path: Path) -> str:
-    """Give the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@lru_cache(maxsize=1)
-def open_bank(bank: Path, identity: BankIdentity) -> tuple[Fingerprint, ...]:
-    """Read a bank once in each process.
-
-    Parameters
-    ----------
-    bank : Path
-        A bank or a folder of banks.
-    identity : tuple of (str, str)
-        What `bank_identity` gave when the run began.
-
-    Returns
-    -------
-    tuple of Fingerprint
-        All its fingerprints.
-
-    Raises
-    ------
-    IntegrityError
-        If the bank is another one by now.
-    """
-    return _unchanged(read_bank(bank), bank, identity)
-
-
-@lru_cache(maxsize=1)
-def open_for_examination(
-    bank: Path, identity: BankIdentity, memory: int = DEFAULT_MEMORY
-) -> WholeBank | LargeBank:
-    """Open a bank once in each process.
-
-    Parameters
-    ----------
-    bank : Path
-        A bank or a folder of banks.
-    identity : tuple of (str, str)
-        What `bank_identity` gave when the run began.
-    memory : int
-        Bytes that it may hold.
-
-    Returns
-    -------
-    WholeBank or LargeBank
-        The bank; what examines an image does not show in its row.
-
-    Raises
-    ------
-    UsageError, DenoiserError, FormatError, InputError
-        If it takes more memory, or a fingerprint cannot be used here.
-    IntegrityError
-        If it is damaged or another one by now.
-    """
-    if _is_large(bank):
-        return _unchanged(LargeBank(bank, memory), bank, identity)
-    members, held = [], 0
-    for fingerprint in iter_bank(bank):
-        members.append(fingerprint)
-        held += size_in_memory(fingerprint)
-        if held > memory:
-            raise needs_more(bank, held, memory)
-    return WholeBank(_unchanged(tuple(members), bank, identity))
-
-
-def _is_large(bank: Path) -> bool:
-    try:
-        found = LazyBank(bank).members
-    except FpError:  # told better by those who read all of it
-        return False
-    return len(found) >= SMALLEST and all(member.method == "tile" for member in found)
-
-
-def _unchanged(opened: _Opened, bank: Path, identity: BankIdentity) -> _Opened:
-    if bank_identity(bank) != identity:
-        raise IntegrityError(f"{display_path(bank)} changed while it was in use; run again.")
-    return opened
-
-
 @dataclass(frozen=True)
 class Examiner:
-    """The function from a file to its rows; it travels to workers as a path and options.
+    """The function from a file to its rows; it travels to workers as paths and options.
 
     Parameters
     ----------
-    bank : Path
-        A bank or a folder of banks.
-    identity : tuple of (str, str)
-        Its identity, so that every process examines with the same fingerprints.
+    bank : StoredBank
+        The bank; every process examines with the same fingerprints.
     options : DetectOptions
         Parameters.
-    memory : int
-        Bytes that the bank may hold in each process.
     maps : Path, optional
         Folder for maps, where the options ask for them.
     """
 
-    bank: Path
-    identity: BankIdentity
+    bank: StoredBank
     options: DetectOptions
-    memory: int = DEFAULT_MEMORY
     maps: Path | None = None
 
     def __call__(self, item: Item) -> Finding:
         """Examine one file; every failure that a file can cause is a row."""
-        bank = open_for_examination(self.bank, self.identity, self.memory)
+        bank = self.bank.open()
         try:
             image, claims = load_with_claims(item.path, item.root, self.options.limits)
         except ImageError as error:

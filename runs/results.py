@@ -18,29 +18,26 @@ from typing import Any
 
 import numpy as np
 
-from fp.fingerprint.decision.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS, Detection
-from fp.fingerprint.detection.banks import DEFAULT_MEMORY, Bank, check_bank
+from fp.fingerprint.decision.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS
+from fp.fingerprint.detection.banks import Bank, check_bank
 from fp.fingerprint.detection.detection import DetectOptions
+from fp.fingerprint.detection.opening import BankIdentity, StoredBank
 from fp.fingerprint.store.bank import bank_files
 from fp.images.loading import display_path
+from fp.manifest.hashing import hash_file
 from fp.manifest.inputs import Hasher, InputFile
 from fp.manifest.run import Invocation
 from fp.manifest.writing import LISTING, MANIFEST, Recorder
-from fp.reports.detections import Reporting, Run, leave_report
+from fp.reports.detections import Run, leave_report
 from fp.reports.page import REPORT
 from fp.runs.collecting import JOURNAL, Work, collected, first_of
-from fp.runs.examination import (
-    Item,
-    bank_identity,
-    file_sha256,
-    open_for_examination,
-)
+from fp.runs.examination import Item
 from fp.runs.journal import Row
 from fp.runs.map_files import maps_of, sweep_maps
+from fp.runs.options import RunOptions
 from fp.system.atomic_files import atomic_path
 from fp.system.environment import tool_version
 from fp.system.errors import InputError, IntegrityError
-from fp.system.executors import Pool
 
 TABLES = ("detections.jsonl", "detections.csv", "attributions.csv")
 RESULTS = (MANIFEST, LISTING, *TABLES, REPORT)
@@ -80,17 +77,7 @@ def detect_into(
     bank: Path,
     items: Sequence[Item],
     options: DetectOptions,
-    *,
-    jobs: int = 1,
-    memory: int = DEFAULT_MEMORY,
-    pool: Pool | None = None,
-    isolated: bool = False,
-    resume: bool = False,
-    overwrite: bool = False,
-    progress: Callable[[int, int], None] | None = None,
-    report: Callable[[Detection], None] | None = None,
-    invocation: Invocation | None = None,
-    reporting: Reporting = "full",
+    how: RunOptions | None = None,
 ) -> Summary:
     """Examine files and write their rows into a folder.
 
@@ -104,27 +91,8 @@ def detect_into(
         Files in the order of the rows.
     options : DetectOptions
         Parameters.
-    jobs : int
-        Number of processes; the tables do not depend on it.
-    memory : int
-        Bytes that the bank may hold in each process.
-    pool : callable, optional
-        Makes an executor that does the work instead; see `fp.system.executors`.
-    isolated : bool
-        Examine nothing in this process, so that no file can end it or keep it for ever.
-    resume : bool
-        Go on where a run with the same bank and options was interrupted. Files that were finished
-        keep their rows; all others are examined, also those that were not there at that time.
-    overwrite : bool
-        Replace the tables of an earlier run.
-    progress : callable, optional
-        Called with the number of files done and their total.
-    report : callable, optional
-        Called with the row of each file as it comes.
-    invocation : Invocation, optional
-        What was called, for the manifest; without it the run cannot be repeated from there.
-    reporting : {"full", "without-pictures", "none"}
-        Whether ``report.html`` is written, and whether it may hold small pictures of the files.
+    how : RunOptions, optional
+        How it is done; by default in this process, afresh, and with a full report.
 
     Returns
     -------
@@ -140,39 +108,26 @@ def detect_into(
     IntegrityError
         If the bank or the journal is damaged, or the bank changes meanwhile.
     """
-    recorder = Recorder(
-        folder / MANIFEST, invocation or Invocation("detect", {}), folder=True, passing=(JOURNAL,)
-    )
-    identity = bank_identity(bank)
-    opened = open_for_examination(bank, identity, memory)
+    how = how or RunOptions()
+    invocation = how.invocation or Invocation("detect", {})
+    recorder = Recorder(folder / MANIFEST, invocation, folder=True, passing=(JOURNAL,))
+    stored = StoredBank.at(bank, how.memory)
+    opened = stored.open()
     check_bank(opened, options)
-    run = run_of(identity, options)
+    run = run_of(stored.identity, options)
     paths = [display_path(item.path) for item in items]
-    goes_on = resume and first_of(folder, [JOURNAL])
-    if resume and not goes_on and first_of(folder, [MANIFEST]):
+    goes_on = how.resume and first_of(folder, [JOURNAL])
+    if how.resume and not goes_on and first_of(folder, [MANIFEST]):
         return _summary_of_finished(folder / MANIFEST, run, paths)
-    work = Work(identity, run, items, options, memory)
-    with collected(
-        folder,
-        bank,
-        work,
-        RESULTS,
-        jobs=jobs,
-        pool=pool,
-        isolated=isolated,
-        resume=resume,
-        overwrite=overwrite,
-        progress=progress,
-        report=report,
-    ) as journal:
+    with collected(Work(folder, stored, run, items, options), RESULTS, how) as journal:
         rows = final_rows(lambda: journal.rows(paths), options.fdr)
         summary = write_tables(folder, rows(), len(opened))
         summary = replace(summary, **of_bank(opened, options))
         maps = maps_of(folder, (row["detection"]["map"] for row in journal.rows(paths)))
-        if overwrite:
+        if how.overwrite:
             sweep_maps(folder, maps)
         place = {display_path(item.path): (item.path, item.root) for item in items}.__getitem__
-        found = Run(folder, run, asdict(summary), rows, place, opened.members_of, reporting)
+        found = Run(folder, run, asdict(summary), rows, place, opened.members_of, how.reporting)
         recorder.finish(
             _inputs(bank, journal.rows(paths), items, options),
             [*(folder / name for name in TABLES), *maps, *leave_report(found)],
@@ -186,7 +141,7 @@ def of_bank(bank: Bank, options: DetectOptions) -> dict[str, Any]:
     return {"certified": bank.family.certified(options.fpr), "weak": bank.weak}
 
 
-def run_of(identity: tuple[tuple[str, str], ...], options: DetectOptions) -> Row:
+def run_of(identity: BankIdentity, options: DetectOptions) -> Row:
     """Say what a run is; as JSON gives it back, so that it can be compared with what was stored."""
     found = {
         "tool_version": tool_version(),
@@ -316,7 +271,7 @@ def _inputs(
 ) -> Iterator[InputFile]:
     """List what a run read: the bank, and the hashes that its rows already hold."""
     for path in bank_files(bank):
-        yield InputFile("bank", display_path(path), file_sha256(path))
+        yield InputFile("bank", display_path(path), hash_file(path))
     for row, item in zip(rows, items, strict=True):
         found = row["detection"]
         if found["sha256"] is None:  # never decoded: only its bytes are known

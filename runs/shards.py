@@ -8,26 +8,23 @@ are pieces of one run and writes the tables that one process would have written,
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fp.fingerprint.decision.rows import Detection
-from fp.fingerprint.detection.banks import DEFAULT_MEMORY, check_bank
+from fp.fingerprint.detection.banks import check_bank
 from fp.fingerprint.detection.detection import DetectOptions
+from fp.fingerprint.detection.opening import StoredBank
+from fp.manifest.hashing import hash_file
 from fp.manifest.inputs import InputFile
 from fp.manifest.run import Invocation
 from fp.manifest.writing import MANIFEST, Recorder
 from fp.reports.detections import Members, Reporting, Run, leave_report
 from fp.runs.collecting import JOURNAL, Work, collected, first_of, refuse_existing
-from fp.runs.examination import (
-    Item,
-    bank_identity,
-    file_sha256,
-    open_for_examination,
-)
+from fp.runs.examination import Item
 from fp.runs.journal import Row
+from fp.runs.options import RunOptions
 from fp.runs.results import (
     RESULTS,
     TABLES,
@@ -41,7 +38,6 @@ from fp.runs.results import (
 from fp.system.atomic_files import atomic_path, output_error, write_text_atomic
 from fp.system.environment import describe, now_utc
 from fp.system.errors import InputError, IntegrityError, UsageError
-from fp.system.executors import Pool
 from fp.system.paths import display_path, path_of
 
 ROWS = "shard.jsonl"
@@ -87,15 +83,7 @@ def detect_shard(
     items: Sequence[Item],
     options: DetectOptions,
     shard: Shard,
-    *,
-    jobs: int = 1,
-    memory: int = DEFAULT_MEMORY,
-    pool: Pool | None = None,
-    isolated: bool = False,
-    resume: bool = False,
-    overwrite: bool = False,
-    progress: Callable[[int, int], None] | None = None,
-    report: Callable[[Detection], None] | None = None,
+    how: RunOptions | None = None,
 ) -> int:
     """Examine a piece of the files and leave its rows for `merge`.
 
@@ -107,7 +95,7 @@ def detect_shard(
         All files of the run, the same for every shard.
     shard : Shard
         Which piece.
-    bank, options, jobs, memory, pool, isolated, resume, overwrite, progress, report
+    bank, options, how
         As in `fp.runs.results.detect_into`, like the errors.
 
     Returns
@@ -116,13 +104,14 @@ def detect_shard(
         Number of files of this shard.
     """
     started = now_utc()
-    identity = bank_identity(bank)
-    opened = open_for_examination(bank, identity, memory)
+    how = how or RunOptions()
+    stored = StoredBank.at(bank, how.memory)
+    opened = stored.open()
     check_bank(opened, options)
     files = files_of([display_path(item.path) for item in items])
-    run = {**run_of(identity, options), "shard": [shard.index, shard.of], "files": files}
+    run = {**run_of(stored.identity, options), "shard": [shard.index, shard.of], "files": files}
     mine = shard.part(items)
-    if resume and not first_of(folder, [JOURNAL]) and first_of(folder, [COMPLETION]):
+    if how.resume and not first_of(folder, [JOURNAL]) and first_of(folder, [COMPLETION]):
         done = _completion(folder)
         if {key: done.get(key) for key in run} != run:
             raise InputError(
@@ -130,20 +119,8 @@ def detect_shard(
                 "replace it with --overwrite."
             )
         return len(mine)
-    work = Work(identity, run, mine, options, memory)
-    with collected(
-        folder,
-        bank,
-        work,
-        (COMPLETION, ROWS, *RESULTS),
-        jobs=jobs,
-        pool=pool,
-        isolated=isolated,
-        resume=resume,
-        overwrite=overwrite,
-        progress=progress,
-        report=report,
-    ) as journal:
+    work = Work(folder, stored, run, mine, options)
+    with collected(work, (COMPLETION, ROWS, *RESULTS), how) as journal:
         with atomic_path(folder / ROWS, overwrite=True) as rows_at, rows_at.open("wb") as lines:
             for row in journal.rows(display_path(item.path) for item in mine):
                 lines.write((json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode())
@@ -151,7 +128,7 @@ def detect_shard(
             "encoding-type": "fp-shard",
             "encoding-version": "1.0",
             **run,
-            "rows": {"count": len(mine), "sha256": file_sha256(folder / ROWS)},
+            "rows": {"count": len(mine), "sha256": hash_file(folder / ROWS)},
             "of_bank": {"fingerprints": len(opened), **of_bank(opened, options)},
             "environment": describe(),
             "started_utc": started,
@@ -237,13 +214,13 @@ def merge(
 
 
 def _members(bank: Path, completion: Row) -> Members:
-    identity = bank_identity(bank)
-    if [{"name": name, "sha256": sha256} for name, sha256 in identity] != completion["bank"]:
+    stored = StoredBank.at(bank)
+    if [{"name": name, "sha256": sha256} for name, sha256 in stored.identity] != completion["bank"]:
         raise InputError(
             f"{display_path(bank)} is not the bank that these shards were examined with; name that "
             "one, or leave it out."
         )
-    return open_for_examination(bank, identity, DEFAULT_MEMORY).members_of
+    return stored.open().members_of
 
 
 def _place(path: str) -> tuple[Path, Path | None]:
@@ -255,7 +232,7 @@ def _inputs(folders: Sequence[Path], rows: Iterator[Row]) -> Iterator[InputFile]
     """List what a merged run rests on: the shards, and what they read of each image."""
     for folder in folders:
         for path in (folder / COMPLETION, folder / ROWS):
-            yield InputFile("shard", display_path(path), file_sha256(path))
+            yield InputFile("shard", display_path(path), hash_file(path))
     for row in rows:
         found = row["detection"]
         yield InputFile("image", found["path"], found["sha256"], found["pixels_sha256"])
@@ -326,7 +303,7 @@ def _completion(folder: Path) -> Row:
 def _check_rows(folder: Path, completion: Row) -> None:
     path = folder / ROWS
     try:
-        digest = file_sha256(path)
+        digest = hash_file(path)
     except OSError as error:
         raise IntegrityError(
             f"{display_path(path)} cannot be read: {error.strerror}; examine that shard again."

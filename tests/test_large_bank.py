@@ -16,17 +16,17 @@ from synthetic import SIDE, photograph, save
 from fp.denoisers import registry
 from fp.fingerprint.decision.judge import judge_of
 from fp.fingerprint.decision.sorted_scores import Ladders
+from fp.fingerprint.detection import opening
 from fp.fingerprint.detection.banks import WholeBank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.large_bank import LISTED, LargeBank
+from fp.fingerprint.detection.opening import bank_identity, open_for_examination
 from fp.fingerprint.estimators.tile import Tile, template
 from fp.fingerprint.model.calibration import Calibration, NullControl
 from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.fingerprint.store.lazy import LazyBank
 from fp.images.crop import CropRule
 from fp.images.loading import load_image
-from fp.runs import examination
-from fp.runs.examination import bank_identity, open_for_examination
 from fp.system.errors import FormatError, IntegrityError, UsageError
 
 COUNT = 100
@@ -139,7 +139,7 @@ def test_the_tables_have_the_same_bytes(options, make, pictures, tmp_path, monke
     command = ("detect", make(shared=True), pictures, *options, "--jobs", "1", "-o")
     open_for_examination.cache_clear()
     assert fp(*command, tmp_path / "large").code == 0
-    monkeypatch.setattr(examination, "SMALLEST", COUNT + 1)
+    monkeypatch.setattr(opening, "SMALLEST", COUNT + 1)
     open_for_examination.cache_clear()
     assert fp(*command, tmp_path / "whole").code == 0
     large, whole = tables(tmp_path / "large"), tables(tmp_path / "whole")
@@ -174,7 +174,7 @@ def test_little_memory_changes_nothing_and_too_little_is_refused(make, pictures)
     assert tight.examine(image, DetectOptions()) == ample.examine(image, DetectOptions())
     for size in (COUNT, COUNT + 1):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(examination, "SMALLEST", size)
+            patch.setattr(opening, "SMALLEST", size)
             with pytest.raises(UsageError, match=r"--memory allows 0 MiB; raise --memory"):
                 open_for_examination(path, bank_identity(path), 2**15)
 
@@ -192,7 +192,7 @@ def test_only_many_tiles_make_a_large_bank(make, tmp_path):
         write_bank(tmp_path / name, chosen)
         identity = bank_identity(tmp_path / name)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(examination, "SMALLEST", 3)
+            patch.setattr(opening, "SMALLEST", 3)
             assert isinstance(open_for_examination(tmp_path / name, identity), kind)
 
 

@@ -28,6 +28,7 @@ from fp.reports.previews import map_file, quotas, small
 from fp.reports.table import Column, of_dicts
 from fp.reports.text import as_json, rounded, visible
 from fp.runs.examination import list_items
+from fp.runs.options import RunOptions
 from fp.runs.results import REPORT, detect_into
 
 TEXTS = st.text(st.characters() | st.sampled_from("<>&'\"\u2028\u202e\u200b\x00\ud800"))
@@ -164,8 +165,8 @@ def test_an_interrupted_run_ends_in_the_same_page(lab, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        detect_into(tmp_path / "o", lab.single, items, DetectOptions(), progress=stop)
-    detect_into(tmp_path / "o", lab.single, items, DetectOptions(), resume=True)
+        detect_into(tmp_path / "o", lab.single, items, DetectOptions(), RunOptions(progress=stop))
+    detect_into(tmp_path / "o", lab.single, items, DetectOptions(), RunOptions(resume=True))
     assert (tmp_path / "o" / REPORT).read_bytes() == (tmp_path / "whole" / REPORT).read_bytes()
 
 
@@ -180,7 +181,7 @@ def test_only_files_that_are_what_they_were_are_pictured(lab, tmp_path):
             gone.unlink()
             changed.write_bytes(b"something else")
 
-    detect_into(tmp_path / "o", lab.single, items, DetectOptions(), progress=meddle)
+    detect_into(tmp_path / "o", lab.single, items, DetectOptions(), RunOptions(progress=meddle))
     rows = rows_of(tmp_path / "o" / REPORT)
     assert [row["path"] for row in rows if row["preview"] is None] == [str(gone), str(changed)]
     assert len(rows) == 24

@@ -17,16 +17,16 @@ from commands import csv_rows, fp, json_rows, laboratory, state, tables
 from synthetic import ODD_NAMES, photograph, save
 
 from fp.fingerprint.detection.detection import DetectOptions, Finding
+from fp.fingerprint.detection.opening import bank_identity, open_bank
 from fp.fingerprint.store.bank import write_bank
 from fp.images.loading import display_path
 from fp.runs.examination import (
     Examiner,
     Item,
-    bank_identity,
     list_items,
-    open_bank,
 )
 from fp.runs.journal import open_journal
+from fp.runs.options import RunOptions
 from fp.runs.results import JOURNAL, LISTING, MANIFEST, REPORT, TABLES, detect_into
 from fp.system.errors import InputError, IntegrityError, OutputError, UsageError
 from fp.system.workers import run_in_order
@@ -189,7 +189,13 @@ def test_a_link_out_of_its_folder_is_followed_only_where_it_was_named(lab, tmp_p
     link = folder / "link.png"
     link.symlink_to(tmp_path / "outside.png")
     for inputs, status in (([folder], "not_examined"), ([link], "examined"), ([folder, link], "")):
-        detect_into(tmp_path / "o", lab.single, list_items(inputs), DetectOptions(), overwrite=True)
+        detect_into(
+            tmp_path / "o",
+            lab.single,
+            list_items(inputs),
+            DetectOptions(),
+            RunOptions(overwrite=True),
+        )
         (only,) = json_rows(tmp_path / "o")
         assert status in ("", only["status"])
 
@@ -209,7 +215,7 @@ def test_a_bank_replaced_under_the_same_name_is_read_again(lab, tmp_path):
     names = []
     for member in members:
         write_bank(bank, [member], overwrite=True)
-        detect_into(tmp_path / "o", bank, items, DetectOptions(), overwrite=True)
+        detect_into(tmp_path / "o", bank, items, DetectOptions(), RunOptions(overwrite=True))
         names.append(json_rows(tmp_path / "o")[0]["fingerprint"])
     assert names == ["gen 0", "gen 1"]
 
@@ -304,7 +310,7 @@ def test_a_run_that_is_interrupted_goes_on_behind_its_last_row(lab, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        detect_into(tmp_path / "o", lab.single, items, DetectOptions(), progress=stop)
+        detect_into(tmp_path / "o", lab.single, items, DetectOptions(), RunOptions(progress=stop))
     assert sorted(path.name for path in (tmp_path / "o").iterdir()) == [JOURNAL]
     again, told = [], []
     detect_into(
@@ -312,9 +318,11 @@ def test_a_run_that_is_interrupted_goes_on_behind_its_last_row(lab, tmp_path):
         lab.single,
         items,
         DetectOptions(),
-        resume=True,
-        report=lambda detection: again.append(detection.path),
-        progress=lambda done, total: told.append((done, total)),
+        RunOptions(
+            resume=True,
+            report=lambda detection: again.append(detection.path),
+            progress=lambda done, total: told.append((done, total)),
+        ),
     )
     assert again == [display_path(item.path) for item in items[5:]]
     assert told == [(done, len(items)) for done in range(5, len(items) + 1)]
@@ -338,9 +346,9 @@ def test_a_file_that_ends_its_process_is_a_row_when_the_run_is_resumed(lab, tmp_
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        detect_into(tmp_path / "o", lab.single, items, DetectOptions(), progress=stop)
+        detect_into(tmp_path / "o", lab.single, items, DetectOptions(), RunOptions(progress=stop))
     monkeypatch.setattr("fp.runs.collecting.Examiner", DeadlyExaminer)
-    found = detect_into(tmp_path / "o", lab.single, items, DetectOptions(), resume=True)
+    found = detect_into(tmp_path / "o", lab.single, items, DetectOptions(), RunOptions(resume=True))
     assert found.not_examined == {"worker_died": 1}
     for ours, theirs in zip(json_rows(tmp_path / "o"), json_rows(tmp_path / "whole"), strict=True):
         if ours["path"].endswith("photo 1004.png"):
@@ -384,8 +392,10 @@ def test_a_resumed_run_is_about_the_files_that_are_named_now(lab, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        detect_into(tmp_path / "o", lab.single, items[:9], DetectOptions(), progress=stop)
-    detect_into(tmp_path / "o", lab.single, items[3:12], DetectOptions(), resume=True)
+        detect_into(
+            tmp_path / "o", lab.single, items[:9], DetectOptions(), RunOptions(progress=stop)
+        )
+    detect_into(tmp_path / "o", lab.single, items[3:12], DetectOptions(), RunOptions(resume=True))
     detect_into(tmp_path / "whole", lab.single, items[3:12], DetectOptions())
     assert tables(tmp_path / "o") == tables(tmp_path / "whole")
 
@@ -396,7 +406,11 @@ def test_a_finished_run_is_resumed_only_for_what_it_was_about(lab, tmp_path):
     before = state(tmp_path / "o")
     again = []
     assert found == detect_into(
-        tmp_path / "o", lab.single, items, DetectOptions(), resume=True, report=again.append
+        tmp_path / "o",
+        lab.single,
+        items,
+        DetectOptions(),
+        RunOptions(resume=True, report=again.append),
     )
     assert again == []
     for bank, files, options in (
@@ -405,7 +419,7 @@ def test_a_finished_run_is_resumed_only_for_what_it_was_about(lab, tmp_path):
         (lab.single, items[:3], DetectOptions()),
     ):
         with pytest.raises(InputError, match="holds the results of another"):
-            detect_into(tmp_path / "o", bank, files, options, resume=True)
+            detect_into(tmp_path / "o", bank, files, options, RunOptions(resume=True))
     assert state(tmp_path / "o") == before
 
 
@@ -419,8 +433,7 @@ def test_an_overwriting_run_leaves_the_old_tables_until_it_is_done(lab, tmp_path
         lab.single,
         items[4:8],
         DetectOptions(),
-        overwrite=True,
-        report=lambda _: seen.append(tables(tmp_path / "o")),
+        RunOptions(overwrite=True, report=lambda _: seen.append(tables(tmp_path / "o"))),
     )
     assert seen == [old] * 4
     assert [r["path"] for r in json_rows(tmp_path / "o")] == [
@@ -444,7 +457,11 @@ def test_foreign_files_of_these_names_are_never_replaced_unasked(lab, tmp_path, 
     for resume in (False, True):
         with pytest.raises((OutputError, IntegrityError), match=f"/{name} (exists|is no)"):
             detect_into(
-                tmp_path, lab.single, list_items([lab.unknown]), DetectOptions(), resume=resume
+                tmp_path,
+                lab.single,
+                list_items([lab.unknown]),
+                DetectOptions(),
+                RunOptions(resume=resume),
             )
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert state(tmp_path / name) == before

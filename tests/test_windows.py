@@ -32,6 +32,7 @@ from fp.images.crop import CropRule
 from fp.images.loading import load_image
 from fp.runs.examination import list_items
 from fp.runs.map_files import name_of
+from fp.runs.options import RunOptions
 from fp.runs.results import detect_into
 from fp.system.errors import UsageError
 
@@ -467,8 +468,8 @@ def test_maps_of_an_interrupted_run_are_those_of_an_unhindered_one(lab, tmp_path
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        detect_into(tmp_path / "o", root / "g.h5", items, options, progress=stop)
-    detect_into(tmp_path / "o", root / "g.h5", items, options, resume=True)
+        detect_into(tmp_path / "o", root / "g.h5", items, options, RunOptions(progress=stop))
+    detect_into(tmp_path / "o", root / "g.h5", items, options, RunOptions(resume=True))
     names = sorted(path.name for path in (tmp_path / "whole" / "maps").iterdir())
     assert len(names) == 6
     assert sorted(path.name for path in (tmp_path / "o" / "maps").iterdir()) == names

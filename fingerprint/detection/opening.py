@@ -1,0 +1,158 @@
+"""Banks where they lie: their files with hashes, and their fingerprints, opened once a process."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from fp.fingerprint.detection.banks import DEFAULT_MEMORY, WholeBank, needs_more
+from fp.fingerprint.detection.large_bank import SMALLEST, LargeBank
+from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.fingerprint.store.bank import bank_files, iter_bank, read_bank
+from fp.fingerprint.store.lazy import LazyBank, size_in_memory
+from fp.system.errors import FpError, InputError, IntegrityError
+from fp.system.paths import display_path
+
+_Opened = TypeVar("_Opened")
+
+BankIdentity = tuple[tuple[str, str], ...]
+"""Name and SHA-256 of every file of a bank."""
+
+
+@dataclass(frozen=True)
+class StoredBank:
+    """A bank as it lies on disk; it travels to other processes in place of its fingerprints.
+
+    Parameters
+    ----------
+    path : Path
+        A bank or a folder of banks.
+    identity : tuple of (str, str)
+        What `bank_identity` gave when the run began.
+    memory : int
+        Bytes that its fingerprints may hold in each process.
+    """
+
+    path: Path
+    identity: BankIdentity
+    memory: int = DEFAULT_MEMORY
+
+    @classmethod
+    def at(cls, path: Path, memory: int = DEFAULT_MEMORY) -> StoredBank:
+        """Return the bank that lies here now, which may hold so many bytes; see `bank_identity`."""
+        return cls(path, bank_identity(path), memory)
+
+    def open(self) -> WholeBank | LargeBank:
+        """Return its fingerprints, opened once in each process; see `open_for_examination`."""
+        return open_for_examination(self.path, self.identity, self.memory)
+
+
+def bank_identity(bank: Path) -> BankIdentity:
+    """Name every file of a bank with its hash.
+
+    Parameters
+    ----------
+    bank : Path
+        A bank or a folder of banks.
+
+    Returns
+    -------
+    tuple of (str, str)
+        Name and SHA-256 of each file, in the order in which they are read.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read.
+    """
+    try:
+        return tuple((display_path(Path(file.name)), _sha256(file)) for file in bank_files(bank))
+    except OSError as error:
+        raise InputError(
+            f"{display_path(bank)} cannot be read: {error.strerror}; name a file that "
+            "'fp extract' wrote, or a folder of such files."
+        ) from None
+
+
+@lru_cache(maxsize=1)
+def open_bank(bank: Path, identity: BankIdentity) -> tuple[Fingerprint, ...]:
+    """Read a bank once in each process.
+
+    Parameters
+    ----------
+    bank : Path
+        A bank or a folder of banks.
+    identity : tuple of (str, str)
+        What `bank_identity` gave when the run began.
+
+    Returns
+    -------
+    tuple of Fingerprint
+        All its fingerprints.
+
+    Raises
+    ------
+    IntegrityError
+        If the bank is another one by now.
+    """
+    return _unchanged(read_bank(bank), bank, identity)
+
+
+@lru_cache(maxsize=1)
+def open_for_examination(
+    bank: Path, identity: BankIdentity, memory: int = DEFAULT_MEMORY
+) -> WholeBank | LargeBank:
+    """Open a bank once in each process.
+
+    Parameters
+    ----------
+    bank : Path
+        A bank or a folder of banks.
+    identity : tuple of (str, str)
+        What `bank_identity` gave when the run began.
+    memory : int
+        Bytes that it may hold.
+
+    Returns
+    -------
+    WholeBank or LargeBank
+        The bank; what examines an image does not show in its row.
+
+    Raises
+    ------
+    UsageError, DenoiserError, FormatError, InputError
+        If it takes more memory, or a fingerprint cannot be used here.
+    IntegrityError
+        If it is damaged or another one by now.
+    """
+    if _is_large(bank):
+        return _unchanged(LargeBank(bank, memory), bank, identity)
+    members, held = [], 0
+    for fingerprint in iter_bank(bank):
+        members.append(fingerprint)
+        held += size_in_memory(fingerprint)
+        if held > memory:
+            raise needs_more(bank, held, memory)
+    return WholeBank(_unchanged(tuple(members), bank, identity))
+
+
+def _is_large(bank: Path) -> bool:
+    try:
+        found = LazyBank(bank).members
+    except FpError:  # told better by those who read all of it
+        return False
+    return len(found) >= SMALLEST and all(member.method == "tile" for member in found)
+
+
+def _unchanged(opened: _Opened, bank: Path, identity: BankIdentity) -> _Opened:
+    if bank_identity(bank) != identity:
+        raise IntegrityError(f"{display_path(bank)} changed while it was in use; run again.")
+    return opened
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
