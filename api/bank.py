@@ -60,7 +60,6 @@ def extract(
     cache: ResidualCache | PathLike | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
-    checkpoint: PathLike | None = None,
     **settings: Any,
 ) -> Extraction:
     """Make a fingerprint from a folder of a generator's images and a folder of reference images.
@@ -79,10 +78,9 @@ def extract(
         Number of processes; the result does not depend on it.
     progress : callable, optional
         Called with a stage, the number done and the total.
-    checkpoint : str or Path, optional
-        Where a long optimisation leaves what it resumes from.
     **settings
-        Fields of `ExtractOptions` that differ from `options`, such as ``method="tile"``.
+        Fields of `ExtractOptions` that differ from `options`, such as ``method="tile"``; besides,
+        as ``checkpoint``, the path where a long optimisation leaves what it resumes from.
 
     Returns
     -------
@@ -97,6 +95,7 @@ def extract(
         If the settings name something unknown.
     """
     generated, real = Path(generated), Path(real)
+    checkpoint: PathLike | None = settings.pop("checkpoint", None)
     if "background" in settings:
         given = settings["background"]
         folders = (given,) if isinstance(given, str | os.PathLike) else given

@@ -28,7 +28,7 @@ from fp.fingerprint.conditions.learning_run import features_of
 from fp.fingerprint.conditions.pixel_parts import with_pixels
 from fp.fingerprint.conditions.worst import Worst
 from fp.fingerprint.decision.judge import Features
-from fp.fingerprint.estimators.folds import deal, shuffle_labels
+from fp.fingerprint.estimators.folds import Labelled, deal, shuffle_labels
 from fp.fingerprint.estimators.pixels import block_statistics
 from fp.fingerprint.learning.method import recipe
 from fp.fingerprint.model.calibration import Calibration
@@ -199,9 +199,8 @@ def learn(work, generator, ladder, prefix, change, side, seed, shuffled=False):
         }
         for number in range(len(ELSEWHERE) if rescales(ladder) else 0)
     ]
-    found = learning.learn(
-        METHOD, stacks, labels, groups, keys, Augmentation(ladder), seed=seed, others=others
-    )
+    known = Labelled(labels, groups, seed=seed)
+    found = learning.learn(METHOD, stacks, known, keys, Augmentation(ladder), others=others)
     return fingerprint_of(found, side, labels)
 
 

@@ -18,7 +18,7 @@ from fp.evaluation.bench import Bench, Detector
 from fp.evaluation.cells import Cell, Found, Row
 from fp.evaluation.statistics import auc
 from fp.evaluation.trials import balanced_accuracy, split
-from fp.fingerprint.estimators.folds import shuffle_labels
+from fp.fingerprint.estimators.folds import Labelled, shuffle_labels
 from fp.fingerprint.model.windows import CELL, WindowSize
 from fp.fingerprint.windows.fields import Weights, fields_of_residual
 from fp.fingerprint.windows.learning import learn_windows, usable
@@ -164,14 +164,10 @@ class _View:
             )
         )
         found = learn_windows(
-            self._method.recipe.parts,
+            self._method.recipe,
             bench.dataset.crop,
-            self._method.name,
             stacks,
-            labels,
-            groups,
-            bench.folds,
-            cell.seed,
+            Labelled(labels, groups, bench.folds, cell.seed),
             (self.residual(self.part(int(number))) for number in known),
             np.arange(known.size),
         )

@@ -29,7 +29,7 @@ from fp.fingerprint.conditions.worst import Worst, moved
 from fp.fingerprint.decision.judge import Features, judge_of
 from fp.fingerprint.decision.likelihood import LikelihoodRatio
 from fp.fingerprint.detection.detection import DetectOptions, examine, residual_for
-from fp.fingerprint.estimators.folds import deal
+from fp.fingerprint.estimators.folds import Labelled, deal
 from fp.fingerprint.estimators.pixels import block_statistics
 from fp.fingerprint.extraction.extraction import ExtractOptions, extract
 from fp.fingerprint.learning.fusion import newton
@@ -307,7 +307,7 @@ def test_learning_knows_of_chains_and_compares_like_strengths_alone(monkeypatch)
         {name: rows + 0.1 * noise.normal(size=rows.shape) for name, rows in stacks.items()}
         for _ in rungs
     ]
-    given = each, labels, np.arange(40), keys, Augmentation(rungs), 4
+    given = each, Labelled(labels, np.arange(40), 4), keys, Augmentation(rungs)
     found = learning.learn(recipe("lattice"), *given)
     assert found.gate.log_prior.tolist() == log_prior(rungs)
     for rung, expert, (one, many) in zip(
@@ -337,7 +337,8 @@ def test_reference_images_at_another_scale_are_known_to_p_values_alone():
         {name: rows + 0.1 * noise.normal(size=rows.shape) for name, rows in stacks.items()}
         for _ in rungs
     ]
-    given = each, labels, np.arange(40), [f"image {n}" for n in range(40)], Augmentation(rungs), 4
+    keys = [f"image {n}" for n in range(40)]
+    given = each, Labelled(labels, np.arange(40), 4), keys, Augmentation(rungs)
     plain = learning.learn(recipe("lattice"), *given)
     # At another scale the reference images look as the generator's do.
     others = [{name: rows[labels] for name, rows in stacks.items()} for stacks in each]
@@ -596,8 +597,8 @@ def clouds():
     rng = np.random.default_rng(5)
     centres = 3 * rng.normal(size=(3, 40))
     stacks = [centre + rng.normal(size=(120, 40)) for centre in centres]
-    found, sent, distances, _ = gate.learn(stacks, np.arange(120) % 10)
-    return centres, found, sent, distances
+    found = gate.learn(stacks, np.arange(120) % 10)
+    return centres, found.gate, found.sent, found.distances
 
 
 def test_the_gate_sends_images_where_they_belong(clouds):
@@ -615,13 +616,13 @@ def test_what_nothing_is_learned_from_is_measured_by_a_gate_without_its_image():
     folds, whose = np.arange(60) % 10, np.arange(0, 60, 3)
     plain = gate.learn(stacks, folds)
     found = gate.learn(stacks, folds, others=[stacks[1][whose]], whose=whose)
-    assert (found[0].calibration == plain[0].calibration).all()
-    for before, after in ((plain[1], found[1]), (plain[3], found[3])):
+    assert (found.gate.calibration == plain.gate.calibration).all()
+    for before, after in ((plain.sent, found.sent), (plain.likeliest, found.likeliest)):
         assert len(after) == 3 and (after[2][whose] == before[1][whose]).all()
         assert (np.delete(after[2], whose) == -1).all()
         assert set(after[2][whose]) == {0, 1}
-    known = found[0].measure(stacks[1][whose]).nearest
-    assert (known != found[1][2][whose]).any()
+    known = found.gate.measure(stacks[1][whose]).nearest
+    assert (known != found.sent[2][whose]).any()
 
 
 def test_the_distance_is_mahalanobis(clouds):
@@ -661,7 +662,7 @@ def test_a_rare_condition_needs_more_evidence():
     rng = np.random.default_rng(12)
     stacks = [rng.normal(size=(200, 12)) + move for move in (0.0, 0.8)]
     folds = np.arange(200) % 10
-    alike, rare = (gate.learn(stacks, folds, (), prior)[0] for prior in ((), (0.0, -5.0)))
+    alike, rare = (gate.learn(stacks, folds, (), prior).gate for prior in ((), (0.0, -5.0)))
     rows = np.concatenate(stacks)
     found = alike.measure(rows)
     each = found.misfits.T
@@ -684,7 +685,7 @@ def test_what_lies_beyond_the_end_of_a_ladder_is_told():
 
     (end,) = ends(("none", "jpeg:30", "jpeg:10"))
     stacks = [cloud(steps, 200) for steps in (0, 2, 4)]
-    found = gate.learn(stacks, np.arange(200) % 10, [end])[0]
+    found = gate.learn(stacks, np.arange(200) % 10, [end]).gate
 
     def told(rows):
         return np.array([found.p_beyond(0, value) for value in found.along(rows, end)])
@@ -959,8 +960,8 @@ def test_the_search_is_heard_beside_the_grid(fingerprint, place, weight):
     # From the image's first pixel: the part begins at the grid.
     at_best = phases.find_phase(search.judge, account.features.of(search.judge.recipe))
     told = tuple(int(part) for part in search.phase.split(","))
-    period = at_best[2]
-    assert told == ((at_best[0] + -y % 8) % period, (at_best[1] + -x % 8) % period)
+    period = at_best.period
+    assert told == ((at_best.row + -y % 8) % period, (at_best.column + -x % 8) % period)
     (known,) = phases.looks(account.features, judges, False, None)
     assert known.phase is None and known.free == grid.free
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
@@ -18,6 +18,29 @@ _RIDGE = 0.02
 _HOTTEST = 100.0
 
 
+@dataclass(frozen=True, eq=False)
+class LearnedGate:
+    """A gate, and what gates that had not seen an image made of it.
+
+    Parameters
+    ----------
+    gate : Gate
+        The gate of all images.
+    sent : list of ndarray of int, shape (N,)
+        For each condition, the condition that a gate without the image sends it to; behind them
+        the same for each of the others, -1 for images that it does not have.
+    distances : list of ndarray of float64, shape (N,)
+        For each condition, its distance there.
+    likeliest : list of ndarray of int, shape (N,)
+        The condition that it would send it to without the prior, likewise.
+    """
+
+    gate: Gate
+    sent: list[Indices]
+    distances: list[Doubles]
+    likeliest: list[Indices]
+
+
 def learn(
     stacks: Sequence[Array],
     folds: Indices,
@@ -25,7 +48,7 @@ def learn(
     log_prior: Sequence[float] = (),
     others: Sequence[Array] = (),
     whose: Indices | None = None,
-) -> tuple[Gate, list[Indices], list[Doubles], list[Indices]]:
+) -> LearnedGate:
     """Learn the gate, and measure all images by one that had not seen them.
 
     Parameters
@@ -46,15 +69,8 @@ def learn(
 
     Returns
     -------
-    Gate
-        The gate of all images.
-    list of ndarray of int, shape (N,)
-        For each condition, the condition that a gate without the image sends it to; behind them
-        the same for each of the others, -1 for images that it does not have.
-    list of ndarray of float64, shape (N,)
-        Its distance there.
-    list of ndarray of int, shape (N,)
-        The condition that it would send it to without the prior, likewise.
+    LearnedGate
+        The gate of all images, and what was measured.
     """
     rows = [stack.reshape(len(stack), -1).astype(np.float64) for stack in stacks]
     sent = [np.empty(folds.size, np.intp) for _ in rows]
@@ -93,7 +109,7 @@ def learn(
         beyond=np.sort(beyond, axis=1),
         temperature=fit_temperature(misfits),
     )
-    return whole, [*sent, *elsewhere[0]], distances, [*likeliest, *elsewhere[1]]
+    return LearnedGate(whole, [*sent, *elsewhere[0]], distances, [*likeliest, *elsewhere[1]])
 
 
 def fit_temperature(misfits: Doubles) -> float:

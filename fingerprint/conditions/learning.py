@@ -11,7 +11,7 @@ from fp.fingerprint.conditions import crossed, gate
 from fp.fingerprint.conditions.crossed import Crossed, Moved, Stacks
 from fp.fingerprint.conditions.pixel_parts import with_pixels
 from fp.fingerprint.conditions.worst import Worst
-from fp.fingerprint.estimators.folds import deal
+from fp.fingerprint.estimators.folds import Labelled
 from fp.fingerprint.learning import typicality
 from fp.fingerprint.learning.fusion import newton
 from fp.fingerprint.learning.method import Recipe
@@ -26,12 +26,9 @@ from fp.system.arrays import Array, Doubles, Flags, Indices
 def learn(
     method: Recipe,
     stacks: Sequence[Stacks],
-    labels: Flags,
-    groups: Indices,
+    known: Labelled,
     keys: Sequence[str],
     augmentation: Augmentation,
-    folds: int = 10,
-    seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
     others: Sequence[Stacks] = (),
 ) -> Conditions:
@@ -43,18 +40,12 @@ def learn(
         The method of the fingerprint; the experts have parts more, see `with_pixels`.
     stacks : sequence of mapping of str to ndarray, shape (N, ...)
         Features of the same images in each condition of the augmentation, by name.
-    labels : ndarray of bool, shape (N,)
-        True for the generator's images.
-    groups : ndarray of int, shape (N,)
-        Source group of each image; all versions of a group lie in one fold.
+    known : Labelled
+        What is known of the images; all versions of a group lie in one fold.
     keys : sequence of str
         What the versions of each image hang on, see `fp.fingerprint.model.ladder.version`.
     augmentation : Augmentation
         The conditions.
-    folds : int
-        Number of folds.
-    seed : int
-        Seed of folds and of what calibrates.
     progress : callable, optional
         Called with the number of experts done and their total.
     others : sequence of mapping of str to ndarray, shape (n_r, ...)
@@ -77,8 +68,8 @@ def learn(
     """
     recipe = with_pixels(method)
     rungs, prior = augmentation.conditions, log_prior(augmentation.conditions)
-    dealt = deal(groups, labels, folds, seed)
-    found, sent, _, likeliest = gate.learn(
+    labels, groups, dealt = known.labels, known.groups, known.deal()
+    taught = gate.learn(
         [stack[READS] for stack in stacks],
         dealt,
         ends(rungs),
@@ -87,33 +78,33 @@ def learn(
         np.flatnonzero(~labels),
     )
     row = np.cumsum(~labels) - 1
-    first, second = np.stack(sent), np.stack(likeliest)
-    assert found.temperature is not None
-    shares = np.exp(np.array(prior) / found.temperature)
+    first, second = np.stack(taught.sent), np.stack(taught.likeliest)
+    assert taught.gate.temperature is not None
+    shares = np.exp(np.array(prior) / taught.gate.temperature)
     strength = np.stack([strengths(rung, rungs, keys) for rung in rungs])
     experts = []
     for k, condition in enumerate(rungs):
         own = {name: np.asarray(stacks[k][name]) for name in recipe.reads}
         learned = crossed.learn(recipe, own, labels, groups, dealt)
-        come = Sent.to(k, first, second, shares, np.random.default_rng([seed, k]))
+        come = Sent.to(k, first, second, shares, np.random.default_rng([known.seed, k]))
         versions = {
             name: come.taken(
                 [stack[name] for stack in stacks], [stack[name] for stack in others], row
             )
             for name in recipe.reads
         }
-        known = np.full(come.image.size, np.nan)
+        own_strength = np.full(come.image.size, np.nan)
         for rung in range(len(rungs)):
             if alike(condition, rungs[rung]):
                 inside = come.condition == rung
-                known[inside] = strength[rung, come.image[inside]]
-        worst = Worst(come.image, labels, known, reach(condition, rungs))
+                own_strength[inside] = strength[rung, come.image[inside]]
+        worst = Worst(come.image, labels, own_strength, reach(condition, rungs))
         experts.append(expert_of(condition, recipe, learned, own, versions, come, worst, dealt))
         if progress is not None:
             progress(k + 1, len(rungs))
     # Of fewer than 1 / level - 1 images, what is farther than all of them lies outside.
     level = max(augmentation.outside, 1 / (1 + labels.size))
-    return Conditions(tuple(experts), found, level)
+    return Conditions(tuple(experts), taught.gate, level)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,12 +16,13 @@ from fp.denoisers.residual import Residual
 from fp.fingerprint.conditions.learning import learn
 from fp.fingerprint.conditions.pixel_parts import with_pixels
 from fp.fingerprint.decision.judge import Features
+from fp.fingerprint.estimators.folds import Labelled
 from fp.fingerprint.learning.method import Recipe
 from fp.fingerprint.model.conditions import Conditions
 from fp.fingerprint.model.ladder import Augmentation, elsewhere, rescales, version
 from fp.images.degradations import Degradation
 from fp.images.loading import display_path, load_image
-from fp.system.arrays import Array, Flags, Indices, Pixels
+from fp.system.arrays import Array, Pixels
 from fp.system.errors import ImageError, InputError
 from fp.system.progress import Progress
 from fp.system.workers import run_in_order
@@ -35,17 +36,14 @@ class Taught:
     ----------
     images : sequence of Examined
         Images of both classes.
-    labels : ndarray of bool, shape (N,)
-        True for the generator's images.
-    groups : ndarray of int, shape (N,)
-        Source group of each image.
+    known : Labelled
+        What is known of them.
     reduction : Reduction
         How files become residuals.
     """
 
     images: Sequence[Examined]
-    labels: Flags
-    groups: Indices
+    known: Labelled
     reduction: Reduction
 
 
@@ -53,8 +51,6 @@ def learn_versions(
     taught: Taught,
     method: Recipe,
     augmentation: Augmentation,
-    folds: int,
-    seed: int,
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Conditions:
@@ -68,8 +64,6 @@ def learn_versions(
         The method of the fingerprint.
     augmentation : Augmentation
         The conditions.
-    folds, seed : int
-        As in `fp.fingerprint.conditions.learning.learn`.
     jobs : int
         Number of processes; the result does not depend on it.
     progress : callable, optional
@@ -86,7 +80,7 @@ def learn_versions(
         task = _Degrade(*given, partial(_rungs, conditions=augmentation.conditions))
         place = Path(folder)
         stacks = gather(taught.images, task, place / "rungs", jobs, progress)
-        pairs = zip(taught.images, taught.labels, strict=True)
+        pairs = zip(taught.images, taught.known.labels, strict=True)
         reference = [image for image, is_generated in pairs if not is_generated]
         others = []
         if rescales(augmentation.conditions):
@@ -95,8 +89,7 @@ def learn_versions(
         # One thread: its sums have the same bits on every machine.
         with threadpool_limits(1, user_api="blas"):
             keys = [image.sha256 for image in taught.images]
-            known = taught.labels, taught.groups, keys
-            return learn(method, stacks, *known, augmentation, folds, seed, told, others)
+            return learn(method, stacks, taught.known, keys, augmentation, told, others)
 
 
 def features_of(part: Pixels, residual: Residual, recipe: Recipe) -> dict[str, Array]:

@@ -98,7 +98,8 @@ def looks(
         return [Look(known, features.of(known.recipe))]
     judge = judges(True)
     stacks = features.of(judge.recipe)
-    y, x, period = find_phase(judge, stacks)
+    best = find_phase(judge, stacks)
+    y, x = best.row, best.column
     # The covariances of typicality have a period of two, and need not agree with the score.
     near = tuple(rolled(judge, stacks, y + dy, x + dx) for dy, dx in ((0, 1), (1, 0), (1, 1)))
     at_best = rolled(judge, stacks, y, x)
@@ -106,7 +107,7 @@ def looks(
         return [Look(judge, at_best, near, f"{y},{x}")]
     top, left = grid
     weight = AGREES if any(grid) else AGREES_AT_ORIGIN
-    told = f"{(y + top) % period},{(x + left) % period}"
+    told = f"{(y + top) % best.period},{(x + left) % best.period}"
     return [
         Look(known, features.of(known.recipe), (), f"{BY_GRID} {top},{left}", weight),
         Look(judge, at_best, near, told, 1 - weight),
@@ -169,7 +170,24 @@ def mean_ratio(log10_lr: Sequence[Any], found: Sequence[Look]) -> Doubles:
     return np.asarray(largest + np.log10(np.sum(10.0 ** (weighted - largest), axis=0)))
 
 
-def find_phase(judge: Judge, stacks: Stacks) -> tuple[int, int, int]:
+@dataclass(frozen=True)
+class Phase:
+    """Where a lattice begins.
+
+    Parameters
+    ----------
+    row, column : int
+        First pixel of a period.
+    period : int
+        Its length in pixels.
+    """
+
+    row: int
+    column: int
+    period: int
+
+
+def find_phase(judge: Judge, stacks: Stacks) -> Phase:
     """Find the phase of the lattice at which the joined score of one image is largest.
 
     Parameters
@@ -181,8 +199,8 @@ def find_phase(judge: Judge, stacks: Stacks) -> tuple[int, int, int]:
 
     Returns
     -------
-    tuple of int
-        Row and column of the first pixel of a period, and the period.
+    Phase
+        The phase.
     """
     joined = judge.fingerprint.joined
     assert joined is not None
@@ -199,7 +217,7 @@ def find_phase(judge: Judge, stacks: Stacks) -> tuple[int, int, int]:
         planes.append(correlate_phases(rows, weights) / norm - part.offset)
         moving.append(place)
     y, x = best_phase(planes, judge.fingerprint.pattern[0][:, moving]).phase[0]
-    return int(y), int(x), max(plane.shape[-1] for plane in planes)
+    return Phase(int(y), int(x), max(plane.shape[-1] for plane in planes))
 
 
 def rolled(judge: Judge, stacks: Stacks, y: int, x: int) -> Stacks:

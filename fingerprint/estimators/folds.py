@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -89,6 +90,32 @@ def deal(groups: Indices, labels: Flags, folds: int, seed: int = 0) -> Indices:
     fold_of = np.empty(unique.size, dtype=np.intp)
     fold_of[np.lexsort((order, kind))] = np.arange(unique.size) % folds
     return fold_of[np.searchsorted(unique, groups)]
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """What is known of training images, and how they are dealt into folds.
+
+    Parameters
+    ----------
+    labels : ndarray of bool, shape (N,)
+        True for the generator's images.
+    groups : ndarray of int, shape (N,)
+        Source group of each image; a group lies in one fold.
+    folds : int
+        Number of folds.
+    seed : int
+        Seed of the folds and of whatever else is drawn.
+    """
+
+    labels: Flags
+    groups: Indices
+    folds: int = 10
+    seed: int = 0
+
+    def deal(self) -> Indices:
+        """Return the fold of each image; see `deal`."""
+        return deal(self.groups, self.labels, self.folds, self.seed)
 
 
 def separation(scores: Doubles, labels: Flags) -> float:

@@ -29,7 +29,7 @@ from fp.denoisers.population import (
 from fp.fingerprint.conditions.describing import describe as describe_conditions
 from fp.fingerprint.conditions.learning_run import Taught, learn_versions
 from fp.fingerprint.conditions.pixel_parts import with_pixels
-from fp.fingerprint.estimators.folds import FEWEST_SOURCES, group, separation
+from fp.fingerprint.estimators.folds import FEWEST_SOURCES, Labelled, group, separation
 from fp.fingerprint.estimators.protocol import Course
 from fp.fingerprint.extraction.one_pass import Take, audit_of, stacked
 from fp.fingerprint.extraction.specificity import describe as describe_specificity
@@ -215,6 +215,7 @@ def extract(
             [True] * len(populations[0].images) + [False] * len(populations[1].images)
         )
         groups = group([i.source for i in images], [i.sha256 for i in images])
+        known = Labelled(labels, groups, options.folds, options.seed)
         course = Course(_stage("optimisation", progress), checkpoint)
 
         rows = (taken.features for population in populations for taken in population.taken)
@@ -238,14 +239,14 @@ def extract(
             joined = learn(second_look.with_dif(method, {"seed": options.seed, **options.dif}))
             fingerprint = second_look.choose(fingerprint, joined)
         if options.windows:
-            sample = Taught(images, labels, groups, reduction)
-            found = _windows(fingerprint, sample, method, stacks, options, store, progress)
+            sample = Taught(images, known, reduction)
+            found = _windows(fingerprint, sample, method, stacks, store, progress)
             fingerprint = replace(fingerprint, windows=found)
         if audited is not None:
             audit = {**fingerprint.parameters, "audit": audited.summary()}
             fingerprint = replace(fingerprint, parameters=audit)
         if options.augment is not None:
-            sample = Taught(images, labels, groups, reduction)
+            sample = Taught(images, known, reduction)
             fingerprint = _with_conditions(fingerprint, sample, method, options, jobs, progress)
         foreign = foreign_claims(fingerprint, options.background, reduction, store, jobs, progress)
     described = {"specificity": describe_specificity(fingerprint, foreign)}
@@ -262,20 +263,18 @@ def _windows(
     sample: Taught,
     method: Recipe,
     stacks: Mapping[str, Array],
-    options: ExtractOptions,
     store: ResidualCache,
     progress: Progress | None,
 ) -> Windows:
     """Calibrate windows of the images whose scores the fingerprint holds."""
     held = fingerprint.calibration
-    known = {*held.real_sha256, *held.generated_sha256}
-    chosen = np.array([n for n, image in enumerate(sample.images) if image.sha256 in known])
-    crop = sample.reduction.crop
-    asked = (method.parts, crop, method.name, stacks, sample.labels, sample.groups)
+    scored = {*held.real_sha256, *held.generated_sha256}
+    chosen = np.array([n for n, image in enumerate(sample.images) if image.sha256 in scored])
     seen = residuals([sample.images[n] for n in chosen], sample.reduction, store)
+    told = _stage("windows", progress)
     with threadpool_limits(1, user_api="blas"):
         return learn_windows(
-            *asked, options.folds, options.seed, seen, chosen, _stage("windows", progress)
+            method, sample.reduction.crop, stacks, sample.known, seen, chosen, told
         )
 
 
@@ -289,9 +288,7 @@ def _with_conditions(
 ) -> Fingerprint:
     """Add the experts for images as they come, and how well each of them separates."""
     assert options.augment is not None
-    learned = learn_versions(
-        sample, method, options.augment, options.folds, options.seed, jobs, progress
-    )
+    learned = learn_versions(sample, method, options.augment, jobs, progress)
     fingerprint = replace(fingerprint, conditions=learned)
     told = {found.condition: asdict(found) for found in describe_conditions(fingerprint)}
     return replace(fingerprint, parameters={**fingerprint.parameters, "conditions": told})

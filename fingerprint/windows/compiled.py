@@ -13,8 +13,7 @@ def add_weighted_products(
     planes: Floats,
     lags: Counts,
     weights: Floats,
-    inside: Counts,
-    core: Counts,
+    spans: Counts,
     cell: int,
     limit: np.float32,
     sums: Doubles,
@@ -31,11 +30,9 @@ def add_weighted_products(
         Shifts (dy, dx).
     weights : ndarray of float32, shape (K, L * C, 8, 8)
         Weight of each product at each phase.
-    inside : ndarray of int64, shape (4,)
-        First row, row behind the last, first column and column behind the last whose neighbours
-        are all there.
-    core : ndarray of int64, shape (4,)
-        The same of the pixels whose cells are asked for; begins at a cell.
+    spans : ndarray of int64, shape (2, 4)
+        First row, row behind the last, first column and column behind the last: of the pixels whose
+        neighbours are all there, and of those whose cells are asked for, which begin at a cell.
     cell : int
         Side of a cell, a multiple of 8.
     limit : float32
@@ -46,6 +43,7 @@ def add_weighted_products(
         Receives the number of pixels.
     """
     channels = planes.shape[0]
+    inside, core = spans[0], spans[1]
     top, bottom = max(inside[0], core[0]), min(inside[1], core[1])
     left, right = max(inside[2], core[2]), min(inside[3], core[3])
     # From a multiple of 8, so that the phase runs along with the place in a line.
@@ -93,8 +91,11 @@ def add_products(
 
     Parameters
     ----------
-    planes, lags, inside, limit
+    planes, lags, limit
         As in `add_weighted_products`.
+    inside : ndarray of int64, shape (4,)
+        First row, row behind the last, first column and column behind the last of the pixels whose
+        neighbours are all there.
     top, bottom : int
         First row, and row behind the last, of those that are summed.
     left : int

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from fp.fingerprint.estimators.folds import deal
+from fp.fingerprint.estimators.folds import Labelled
 from fp.fingerprint.estimators.protocol import Estimator
 from fp.fingerprint.learning.fusion import Fusion, fuse
+from fp.fingerprint.learning.method import Recipe
 from fp.fingerprint.model.windows import Windows, WindowSize
 from fp.fingerprint.windows.calibration import fit_dependence, sizes_within
 from fp.fingerprint.windows.fields import READ, Fields, Weights, fields_of_residual
@@ -58,14 +60,10 @@ def usable(parts: Sequence[Estimator], crop: CropRule, method: str) -> tuple[int
 
 
 def learn_windows(
-    parts: Sequence[Estimator],
+    method: Recipe,
     crop: CropRule,
-    method: str,
     stacks: Mapping[str, Array],
-    labels: Flags,
-    groups: Indices,
-    folds: int,
-    seed: int,
+    known: Labelled,
     residuals: Iterable[Floats],
     chosen: Indices,
     progress: Tally | None = None,
@@ -74,20 +72,14 @@ def learn_windows(
 
     Parameters
     ----------
-    parts : sequence of Estimator
-        Parts of the method.
+    method : Recipe
+        The method.
     crop : CropRule
         The examined part.
-    method : str
-        Name of the method.
     stacks : mapping of str to ndarray, shape (N, ...)
         Features of all images, by name.
-    labels : ndarray of bool, shape (N,)
-        True for the generator's images.
-    groups : ndarray of int, shape (N,)
-        Source group of each image.
-    folds, seed : int
-        As of the cross-fitted scores, so that the folds are the same.
+    known : Labelled
+        What is known of the images, with the folds of the cross-fitted scores.
     residuals : iterable of ndarray of float32, shape (3, H, W)
         Residuals of the chosen images, in their order.
     chosen : ndarray of int, shape (M,)
@@ -105,9 +97,10 @@ def learn_windows(
     The sums of all images at all phases are held until all are read: for each part 256 bytes a cell
     of 16 x 16 pixels at most, 150 KB for an image of 256 x 256 and `auto`.
     """
-    numbers = usable(parts, crop, method)
-    used = [parts[number].settle(stacks[parts[number].reads], labels, groups) for number in numbers]
-    dealt = deal(groups, labels, folds, seed)
+    numbers = usable(method.parts, crop, method.name)
+    labels, groups, dealt = known.labels, known.groups, known.deal()
+    parts = [method.parts[number] for number in numbers]
+    used = [part.settle(stacks[part.reads], labels, groups) for part in parts]
     by_fold = {}
     for fold in np.unique(dealt[chosen]):
         inside = dealt != fold
@@ -125,10 +118,9 @@ def learn_windows(
         if progress is not None:
             progress(done, chosen.size)
     specific = np.array([part.role == "generator-specific" for part in used])
-    taught, grouped = labels[chosen], groups[chosen]
+    shown = replace(known, labels=labels[chosen], groups=groups[chosen])
     sizes = tuple(
-        _calibrated(size, fields, specific, taught, grouped, folds, seed)
-        for size in sizes_within(crop.height, crop.width)
+        _calibrated(size, fields, specific, shown) for size in sizes_within(crop.height, crop.width)
     )
     return Windows(numbers, sizes)
 
@@ -137,17 +129,14 @@ def _calibrated(
     size: int,
     fields: Sequence[Fields],
     specific: Flags,
-    labels: Flags,
-    groups: Indices,
-    folds: int,
-    seed: int,
+    known: Labelled,
 ) -> WindowSize:
     """Join the parts' scores of M images by weights that had not seen them."""
     scores = np.stack([each.scores(size, size // 2) for each in fields])
     # A spectrum says nothing of windows below 64 pixels, and would only be weighed by chance.
     own = np.asarray(scores.std(axis=(0, 2, 3)) > 0) | specific
     odds = np.empty((len(scores), 2, *scores.shape[2:]))
-    dealt = deal(groups, labels, folds, seed)
+    labels, groups, dealt = known.labels, known.groups, known.deal()
     starts = {}
     for fold in np.unique(dealt):
         inside, outside = dealt != fold, dealt == fold
