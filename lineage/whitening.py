@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fp.lineage.traces import placements
-from fp.system.arrays import Doubles, Indices
-
-Filters = NDArray[np.complex128]
+from fp.system.arrays import Doubles, Indices, Spectra
 
 _FLOOR = 0.01  # of the mean variance: what no direction's variance counts as less than
 _EMPTY = 1e-9  # of the largest variance: below, a direction has been taken out of the traces
@@ -48,7 +45,7 @@ def whiten(rows: Doubles, member: Indices, period: int) -> Doubles:
     return filtered(rows, _inverse_root(_placed(spread, period)), period)
 
 
-def filters_outside(rows: Doubles, member: Indices, parts: Indices, period: int) -> Filters:
+def filters_outside(rows: Doubles, member: Indices, parts: Indices, period: int) -> Spectra:
     """Learn S^(-1/2) for each part from the images outside of it.
 
     Parameters
@@ -92,7 +89,7 @@ def _centres(rows: Doubles, belongs: Doubles) -> Doubles:
     return np.asarray((belongs / np.sqrt(number)).T @ rows)
 
 
-def filtered(rows: Doubles, filters: Filters, period: int) -> Doubles:
+def filtered(rows: Doubles, filters: Spectra, period: int) -> Doubles:
     """Multiply traces by a matrix that looks alike from every place on the lattice.
 
     Parameters
@@ -114,7 +111,7 @@ def filtered(rows: Doubles, filters: Filters, period: int) -> Doubles:
     return np.asarray(np.fft.ifft2(back, norm="ortho").real.reshape(len(rows), -1))
 
 
-def _placed(spread: Filters, period: int) -> Filters:
+def _placed(spread: Spectra, period: int) -> Spectra:
     """Average a covariance over all placements on the lattice.
 
     Its transform over the frequencies is the mean product of pixel p of one plane and pixel p + d
@@ -133,7 +130,7 @@ def _placed(spread: Filters, period: int) -> Filters:
     return np.asarray(np.moveaxis(waves, 2, 0))
 
 
-def _inverse_root(spread: Filters) -> Filters:
+def _inverse_root(spread: Spectra) -> Spectra:
     values, vectors = np.linalg.eigh(spread)
     there = values > _EMPTY * values.max(initial=0.0)
     level = float(values[there].mean()) if there.any() else 1.0
@@ -141,12 +138,12 @@ def _inverse_root(spread: Filters) -> Filters:
     return np.asarray((vectors * roots[:, None]) @ np.swapaxes(vectors, 1, 2).conj())
 
 
-def _products(waves: NDArray[np.complex128]) -> Filters:
+def _products(waves: Spectra) -> Spectra:
     """Sum the outer products over images, shape (P P, 12, 12)."""
     return np.asarray(np.swapaxes(waves, 1, 2) @ waves.conj())
 
 
-def _frequencies(rows: Doubles, period: int) -> NDArray[np.complex128]:
+def _frequencies(rows: Doubles, period: int) -> Spectra:
     """Give the Fourier transform over the lattice, shape (P P, N, 12)."""
     shaped = rows.reshape(len(rows), 12, period, period)
     return np.moveaxis(np.fft.fft2(shaped, norm="ortho").reshape(len(rows), 12, -1), 2, 0)

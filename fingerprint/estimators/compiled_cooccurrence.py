@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.system.arrays import Counts
+from fp.system.arrays import Counts, Integers
 from fp.system.jit import compiled
-
-Integers = NDArray[np.int32]
 
 LEVELS = 5
 RUN = 4
