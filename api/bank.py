@@ -219,7 +219,7 @@ class Bank:
         """
         found = cls.__new__(cls)
         found._place = Path(path), memory
-        found._tester = StoredBank.at(*found._place).open()
+        found._tester = StoredBank.at(*found._place).for_examination()
         if isinstance(found._tester, WholeBank):
             found._members = tuple(found._tester.members)
         else:

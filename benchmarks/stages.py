@@ -136,7 +136,7 @@ def banks(folder: Path, sizes: str, references: int, images: int) -> None:
             stored = StoredBank.at(path)
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             started = time.process_time()
-            bank = stored.open()
+            bank = stored.for_examination()
             opening = time.process_time() - started
             grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
             new, again = (

@@ -69,7 +69,7 @@ def run_case(
     if not chosen:
         raise InputError("The case has no exhibit; add some with 'fp case add'.")
     stored = StoredBank.at(bank, how.memory)
-    check_bank(stored.open(), options)
+    check_bank(stored.for_examination(), options)
     kept = add_bank(case, bank, stored.identity)
     name = f"R{len(case.of('run')) + 1:02d}"
     folder = Path("runs") / name

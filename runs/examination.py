@@ -86,7 +86,7 @@ class Examiner:
 
     def __call__(self, item: Item) -> Finding:
         """Examine one file; every failure that a file can cause is a row."""
-        bank = self.bank.open()
+        bank = self.bank.for_examination()
         try:
             image, claims = load_with_claims(item.path, item.root, self.options.limits)
         except ImageError as error:

@@ -111,15 +111,13 @@ def detect_into(
     how = how or RunOptions()
     invocation = how.invocation or Invocation("detect", {})
     recorder = Recorder(folder / MANIFEST, invocation, folder=True, passing=(JOURNAL,))
-    stored = StoredBank.at(bank, how.memory)
-    opened = stored.open()
-    check_bank(opened, options)
-    run = run_of(stored.identity, options)
+    work, opened = work_of(folder, bank, items, options, how.memory)
+    run = work.run
     paths = [display_path(item.path) for item in items]
     goes_on = how.resume and first_of(folder, [JOURNAL])
     if how.resume and not goes_on and first_of(folder, [MANIFEST]):
         return _summary_of_finished(folder / MANIFEST, run, paths)
-    with collected(Work(folder, stored, run, items, options), RESULTS, how) as journal:
+    with collected(work, RESULTS, how) as journal:
         rows = final_rows(lambda: journal.rows(paths), options.fdr)
         summary = write_tables(folder, rows(), len(opened))
         summary = replace(summary, **of_bank(opened, options))
@@ -134,6 +132,16 @@ def detect_into(
             {**run, "files": files_of(paths), "summary": asdict(summary)},
         )
     return summary
+
+
+def work_of(
+    folder: Path, bank: Path, items: Sequence[Item], options: DetectOptions, memory: int
+) -> tuple[Work, Bank]:
+    """Return what a run is about, and its bank, which can be used with these options."""
+    stored = StoredBank.at(bank, memory)
+    opened = stored.for_examination()
+    check_bank(opened, options)
+    return Work(folder, stored, run_of(stored.identity, options), items, options), opened
 
 
 def of_bank(bank: Bank, options: DetectOptions) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fp.fingerprint.detection.banks import check_bank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.opening import StoredBank
 from fp.manifest.hashing import hash_file
@@ -21,7 +20,7 @@ from fp.manifest.inputs import InputFile
 from fp.manifest.run import Invocation
 from fp.manifest.writing import MANIFEST, Recorder
 from fp.reports.detections import Members, Reporting, Run, leave_report
-from fp.runs.collecting import JOURNAL, Work, collected, first_of, refuse_existing
+from fp.runs.collecting import JOURNAL, collected, first_of, refuse_existing
 from fp.runs.examination import Item
 from fp.runs.journal import Row
 from fp.runs.options import RunOptions
@@ -32,7 +31,7 @@ from fp.runs.results import (
     files_of,
     final_rows,
     of_bank,
-    run_of,
+    work_of,
     write_tables,
 )
 from fp.system.atomic_files import atomic_path, output_error, write_text_atomic
@@ -105,12 +104,10 @@ def detect_shard(
     """
     started = now_utc()
     how = how or RunOptions()
-    stored = StoredBank.at(bank, how.memory)
-    opened = stored.open()
-    check_bank(opened, options)
+    work, opened = work_of(folder, bank, shard.part(items), options, how.memory)
+    mine = work.items
     files = files_of([display_path(item.path) for item in items])
-    run = {**run_of(stored.identity, options), "shard": [shard.index, shard.of], "files": files}
-    mine = shard.part(items)
+    run = {**work.run, "shard": [shard.index, shard.of], "files": files}
     if how.resume and not first_of(folder, [JOURNAL]) and first_of(folder, [COMPLETION]):
         done = _completion(folder)
         if {key: done.get(key) for key in run} != run:
@@ -119,8 +116,7 @@ def detect_shard(
                 "replace it with --overwrite."
             )
         return len(mine)
-    work = Work(folder, stored, run, mine, options)
-    with collected(work, (COMPLETION, ROWS, *RESULTS), how) as journal:
+    with collected(replace(work, run=run), (COMPLETION, ROWS, *RESULTS), how) as journal:
         with atomic_path(folder / ROWS, overwrite=True) as rows_at, rows_at.open("wb") as lines:
             for row in journal.rows(display_path(item.path) for item in mine):
                 lines.write((json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode())
@@ -220,7 +216,7 @@ def _members(bank: Path, completion: Row) -> Members:
             f"{display_path(bank)} is not the bank that these shards were examined with; name that "
             "one, or leave it out."
         )
-    return stored.open().members_of
+    return stored.for_examination().members_of
 
 
 def _place(path: str) -> tuple[Path, Path | None]:

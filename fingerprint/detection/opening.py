@@ -40,12 +40,12 @@ class StoredBank:
     identity: BankIdentity
     memory: int = DEFAULT_MEMORY
 
-    @classmethod
-    def at(cls, path: Path, memory: int = DEFAULT_MEMORY) -> StoredBank:
+    @staticmethod
+    def at(path: Path, memory: int = DEFAULT_MEMORY) -> StoredBank:
         """Return the bank that lies here now, which may hold so many bytes; see `bank_identity`."""
-        return cls(path, bank_identity(path), memory)
+        return StoredBank(path, bank_identity(path), memory)
 
-    def open(self) -> WholeBank | LargeBank:
+    def for_examination(self) -> WholeBank | LargeBank:
         """Return its fingerprints, opened once in each process; see `open_for_examination`."""
         return open_for_examination(self.path, self.identity, self.memory)
 

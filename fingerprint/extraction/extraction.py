@@ -194,8 +194,7 @@ def extract(
     options = options or ExtractOptions()
     check_name(name)
     method = learning.recipe(options.method, options.method_parameters)
-    require_folders(generated, real)
-    reduction = _reduction(generated, options)
+    reduction = _reduction(generated, real, options)
     method = _fitting(method, reduction.crop)
     if options.windows:  # what cannot have any is told before the work is done
         usable(method.parts, reduction.crop, method.name)
@@ -209,7 +208,6 @@ def extract(
         populations = survey_all((generated, real), reduction, store, jobs, progress, take)
         for folder, population in zip((generated, real), populations, strict=True):
             _require_enough(folder, population)
-        audited = audit_of(populations, reduction.preparation) if options.audit else None
         images = [image for population in populations for image in population.images]
         labels = np.array(
             [True] * len(populations[0].images) + [False] * len(populations[1].images)
@@ -242,6 +240,7 @@ def extract(
             sample = Taught(images, known, reduction)
             found = _windows(fingerprint, sample, method, stacks, store, progress)
             fingerprint = replace(fingerprint, windows=found)
+        audited = audit_of(populations, reduction.preparation) if options.audit else None
         if audited is not None:
             audit = {**fingerprint.parameters, "audit": audited.summary()}
             fingerprint = replace(fingerprint, parameters=audit)
@@ -298,7 +297,8 @@ def _stage(stage: str, progress: Progress | None) -> Callable[[int, int], None] 
     return None if progress is None else lambda done, total: progress(stage, done, total)
 
 
-def _reduction(generated: Path, options: ExtractOptions) -> Reduction:
+def _reduction(generated: Path, real: Path, options: ExtractOptions) -> Reduction:
+    require_folders(generated, real)
     parameters = tuple(sorted(options.denoiser_parameters.items()))
     # An unknown denoiser or an impossible size is found before the images are read.
     crop = CropRule(*(options.size or (SIDE, SIDE)), options.anchor)
