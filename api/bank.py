@@ -34,7 +34,7 @@ from fp.fingerprint.decision.rows import Finding
 from fp.fingerprint.detection.banks import DEFAULT_MEMORY, WholeBank, check_bank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.large_bank import LargeBank
-from fp.fingerprint.detection.opening import StoredBank
+from fp.fingerprint.detection.opening import StoredBank, open_for_examination
 from fp.fingerprint.extraction.extraction import Extraction, ExtractOptions
 from fp.fingerprint.extraction.extraction import extract as extract_folders
 from fp.fingerprint.model.fingerprint import Fingerprint
@@ -219,7 +219,7 @@ class Bank:
         """
         found = cls.__new__(cls)
         found._place = Path(path), memory
-        found._tester = StoredBank.at(*found._place).for_examination()
+        found._tester = open_for_examination(StoredBank.at(*found._place))
         if isinstance(found._tester, WholeBank):
             found._members = tuple(found._tester.members)
         else:

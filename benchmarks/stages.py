@@ -31,7 +31,7 @@ from PIL import Image
 from fp.denoisers import find_images, load_image, registry
 from fp.fingerprint.decision.judge import judge_of
 from fp.fingerprint.detection.detection import DetectOptions, Preparation, examine, residual_for
-from fp.fingerprint.detection.opening import StoredBank
+from fp.fingerprint.detection.opening import StoredBank, open_for_examination
 from fp.fingerprint.learning.method import recipe
 from fp.fingerprint.model.calibration import Calibration, NullControl
 from fp.fingerprint.model.fingerprint import Fingerprint
@@ -136,7 +136,7 @@ def banks(folder: Path, sizes: str, references: int, images: int) -> None:
             stored = StoredBank.at(path)
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             started = time.process_time()
-            bank = stored.for_examination()
+            bank = open_for_examination(stored)
             opening = time.process_time() - started
             grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
             new, again = (

@@ -11,7 +11,7 @@ from pathlib import Path
 from fp.case.folder import Case, add_bank, place_of
 from fp.fingerprint.detection.banks import check_bank
 from fp.fingerprint.detection.detection import DetectOptions
-from fp.fingerprint.detection.opening import StoredBank
+from fp.fingerprint.detection.opening import StoredBank, open_for_examination
 from fp.manifest.hashing import hash_file
 from fp.manifest.run import Invocation
 from fp.runs.examination import list_items
@@ -69,7 +69,7 @@ def run_case(
     if not chosen:
         raise InputError("The case has no exhibit; add some with 'fp case add'.")
     stored = StoredBank.at(bank, how.memory)
-    check_bank(stored.for_examination(), options)
+    check_bank(open_for_examination(stored), options)
     kept = add_bank(case, bank, stored.identity)
     name = f"R{len(case.of('run')) + 1:02d}"
     folder = Path("runs") / name

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fp.fingerprint.decision.rows import Finding, not_examined, with_claims
 from fp.fingerprint.detection.detection import DetectOptions
-from fp.fingerprint.detection.opening import StoredBank
+from fp.fingerprint.detection.opening import StoredBank, open_for_examination
 from fp.images.loading import display_path, find_images, load_with_claims
 from fp.runs.map_files import with_map
 from fp.system.errors import ImageError, InputError
@@ -86,7 +86,7 @@ class Examiner:
 
     def __call__(self, item: Item) -> Finding:
         """Examine one file; every failure that a file can cause is a row."""
-        bank = self.bank.for_examination()
+        bank = open_for_examination(self.bank)
         try:
             image, claims = load_with_claims(item.path, item.root, self.options.limits)
         except ImageError as error:

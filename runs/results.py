@@ -21,7 +21,7 @@ import numpy as np
 from fp.fingerprint.decision.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS
 from fp.fingerprint.detection.banks import Bank, check_bank
 from fp.fingerprint.detection.detection import DetectOptions
-from fp.fingerprint.detection.opening import BankIdentity, StoredBank
+from fp.fingerprint.detection.opening import BankIdentity, StoredBank, open_for_examination
 from fp.fingerprint.store.bank import bank_files
 from fp.images.loading import display_path
 from fp.manifest.hashing import hash_file
@@ -139,7 +139,7 @@ def work_of(
 ) -> tuple[Work, Bank]:
     """Return what a run is about, and its bank, which can be used with these options."""
     stored = StoredBank.at(bank, memory)
-    opened = stored.for_examination()
+    opened = open_for_examination(stored)
     check_bank(opened, options)
     return Work(folder, stored, run_of(stored.identity, options), items, options), opened
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fp.fingerprint.detection.detection import DetectOptions
-from fp.fingerprint.detection.opening import StoredBank
+from fp.fingerprint.detection.opening import StoredBank, open_for_examination
 from fp.manifest.hashing import hash_file
 from fp.manifest.inputs import InputFile
 from fp.manifest.run import Invocation
@@ -216,7 +216,7 @@ def _members(bank: Path, completion: Row) -> Members:
             f"{display_path(bank)} is not the bank that these shards were examined with; name that "
             "one, or leave it out."
         )
-    return stored.for_examination().members_of
+    return open_for_examination(stored).members_of
 
 
 def _place(path: str) -> tuple[Path, Path | None]:

@@ -20,7 +20,7 @@ from fp.fingerprint.detection import opening
 from fp.fingerprint.detection.banks import WholeBank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.large_bank import LISTED, LargeBank
-from fp.fingerprint.detection.opening import bank_identity, open_for_examination
+from fp.fingerprint.detection.opening import StoredBank, open_for_examination
 from fp.fingerprint.estimators.tile import Tile, template
 from fp.fingerprint.model.calibration import Calibration, NullControl
 from fp.fingerprint.store.bank import read_bank, write_bank
@@ -176,12 +176,12 @@ def test_little_memory_changes_nothing_and_too_little_is_refused(make, pictures)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(opening, "SMALLEST", size)
             with pytest.raises(UsageError, match=r"--memory allows 0 MiB; raise --memory"):
-                open_for_examination(path, bank_identity(path), 2**15)
+                open_for_examination(StoredBank.at(path, 2**15))
 
 
 def test_only_many_tiles_make_a_large_bank(make, tmp_path):
     path = make(shared=True)
-    assert isinstance(open_for_examination(path, bank_identity(path)), LargeBank)
+    assert isinstance(open_for_examination(StoredBank.at(path)), LargeBank)
     first, second, third, *_ = LazyBank(path)[:3]
     other = replace(second, method="mean", pattern=FLAT)
     for name, chosen, kind in (
@@ -190,10 +190,10 @@ def test_only_many_tiles_make_a_large_bank(make, tmp_path):
         ("many.h5", [first, second, third], LargeBank),
     ):
         write_bank(tmp_path / name, chosen)
-        identity = bank_identity(tmp_path / name)
+        stored = StoredBank.at(tmp_path / name)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(opening, "SMALLEST", 3)
-            assert isinstance(open_for_examination(tmp_path / name, identity), kind)
+            assert isinstance(open_for_examination(stored), kind)
 
 
 def test_what_cannot_be_used_is_refused_when_the_bank_is_opened(make, tmp_path):

@@ -45,10 +45,6 @@ class StoredBank:
         """Return the bank that lies here now, which may hold so many bytes; see `bank_identity`."""
         return StoredBank(path, bank_identity(path), memory)
 
-    def for_examination(self) -> WholeBank | LargeBank:
-        """Return its fingerprints, opened once in each process; see `open_for_examination`."""
-        return open_for_examination(self.path, self.identity, self.memory)
-
 
 def bank_identity(bank: Path) -> BankIdentity:
     """Name every file of a bank with its hash.
@@ -102,24 +98,18 @@ def open_bank(bank: Path, identity: BankIdentity) -> tuple[Fingerprint, ...]:
 
 
 @lru_cache(maxsize=1)
-def open_for_examination(
-    bank: Path, identity: BankIdentity, memory: int = DEFAULT_MEMORY
-) -> WholeBank | LargeBank:
+def open_for_examination(stored: StoredBank) -> WholeBank | LargeBank:
     """Open a bank once in each process.
 
     Parameters
     ----------
-    bank : Path
-        A bank or a folder of banks.
-    identity : tuple of (str, str)
-        What `bank_identity` gave when the run began.
-    memory : int
-        Bytes that it may hold.
+    stored : StoredBank
+        The bank.
 
     Returns
     -------
     WholeBank or LargeBank
-        The bank; what examines an image does not show in its row.
+        Its fingerprints; what examines an image does not show in its row.
 
     Raises
     ------
@@ -128,15 +118,16 @@ def open_for_examination(
     IntegrityError
         If it is damaged or another one by now.
     """
-    if _is_large(bank):
-        return _unchanged(LargeBank(bank, memory), bank, identity)
+    path, identity, memory = stored.path, stored.identity, stored.memory
+    if _is_large(path):
+        return _unchanged(LargeBank(path, memory), path, identity)
     members, held = [], 0
-    for fingerprint in iter_bank(bank):
+    for fingerprint in iter_bank(path):
         members.append(fingerprint)
         held += size_in_memory(fingerprint)
         if held > memory:
-            raise needs_more(bank, held, memory)
-    return WholeBank(_unchanged(tuple(members), bank, identity))
+            raise needs_more(path, held, memory)
+    return WholeBank(_unchanged(tuple(members), path, identity))
 
 
 def _is_large(bank: Path) -> bool:
