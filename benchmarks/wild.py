@@ -356,13 +356,13 @@ def last(work, generator, seed):
         return np.concatenate([stack[place] for stack, place in zip(found, train, strict=True)])
 
     given = dealt, ends(LADDER), log_prior(LADDER)
-    taught = gate.learn([read(c) for c in LADDER], *given)
+    known = gate.learn([read(c) for c in LADDER], *given)
     rungs = [ends(LADDER)[0].last, ends(LADDER)[0].before]
     stacks = [both(work, generator, LADDER[k], degraded(LADDER[k]), train) for k in rungs]
     experts = []
     for place, k in enumerate(rungs):
         learned = crossed.learn(EXPERTS, stacks[place], labels, groups, dealt)
-        where = np.where(np.stack([taught.sent[r] for r in rungs]) == k, place, -1)
+        where = np.where(np.stack([known.sent[r] for r in rungs]) == k, place, -1)
         come = learning.Sent.to(place, where, where, np.ones(2), np.random.default_rng([seed, k]))
         versions = {name: come.taken([s[name] for s in stacks]) for name in EXPERTS.reads}
         worst = Worst(come.image, labels, np.full(come.image.size, np.nan), None)
@@ -375,8 +375,8 @@ def last(work, generator, seed):
     is_generated = np.repeat([False, True], [len(test[0]), len(test[1])])
     found = {}
     for told, asked in (
-        ("", taught.gate),
-        (", without the test", replace(taught.gate, beyond=taught.gate.beyond[:0])),
+        ("", known.gate),
+        (", without the test", replace(known.gate, beyond=known.gate.beyond[:0])),
     ):
         fingerprint = fingerprint_of(Conditions(all_of_them, asked, 0.03), 256, labels)
         for condition in (LADDER[rungs[0]], "jpeg:5"):
