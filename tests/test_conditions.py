@@ -366,8 +366,8 @@ def test_a_ladder_that_knows_of_resizing_has_reference_images_at_another_scale(
 ):
     kept = {}
 
-    def learn(method, stacks, labels, groups, keys, augmentation, folds, seed, told, others):
-        kept.update(stacks=stacks, labels=labels, others=others, keys=keys)
+    def learn(method, stacks, known, keys, augmentation, told, others):
+        kept.update(stacks=stacks, labels=known.labels, others=others, keys=keys)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("fp.fingerprint.conditions.learning_run.learn", learn)
