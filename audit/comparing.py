@@ -88,10 +88,6 @@ def area_interval(area: float, n: int, m: int) -> tuple[float, float]:
     n, m : int
         Numbers of images of the two classes.
 
-    Returns
-    -------
-    tuple of float
-        Both ends.
     """
     from scipy.optimize import brentq  # like scipy.stats: no worker waits for it
 
@@ -112,10 +108,6 @@ def compare_categories(
 ) -> Comparison | None:
     """Compare a category between the classes.
 
-    Parameters
-    ----------
-    generated, real : sequence of hashable
-        The property of each image.
 
     Returns
     -------

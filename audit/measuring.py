@@ -186,10 +186,6 @@ def measure_folder(
     progress : callable, optional
         Called with a stage, the number done and the total.
 
-    Returns
-    -------
-    Folder
-        The images, and what was skipped.
 
     Raises
     ------
@@ -241,10 +237,6 @@ def measure_part(
     known : tuple of DenoiserIdentity and ndarray of float32, shape (3, H, W), optional
         Residual of the part by some denoiser; taken where the audit would compute the same.
 
-    Returns
-    -------
-    Properties
-        What was measured.
     """
     luminance = luminance_window(part)
     grid, period = jpeg_grid(luminance), resampling_trace(luminance)

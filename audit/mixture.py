@@ -82,10 +82,6 @@ def two_clusters(tiles: Doubles) -> Split:
     tiles : ndarray of float64, shape (N, D)
         A tile of each image, at least `FEWEST`, in an order that does not depend on file names.
 
-    Returns
-    -------
-    Split
-        The test and the clusters.
 
     Notes
     -----

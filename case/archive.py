@@ -51,10 +51,6 @@ def write_archive(folder: Path, output: Path, *, overwrite: bool = False) -> str
     overwrite : bool
         Replace an existing archive.
 
-    Returns
-    -------
-    str
-        The hash that its comment states.
 
     Raises
     ------
@@ -139,10 +135,6 @@ def opened_archive(path: Path) -> Iterator[Path]:
     path : Path
         The archive, of unknown origin.
 
-    Yields
-    ------
-    Path
-        Folder of the case.
 
     Raises
     ------

@@ -20,10 +20,6 @@ _MAY_BE_LOSSLESS = _LOSSLESS | {"WEBP"}
 def domain(member: Fingerprint) -> Iterator[str]:
     """Say for what images a fingerprint speaks, and how far.
 
-    Parameters
-    ----------
-    member : Fingerprint
-        The fingerprint.
 
     Yields
     ------
@@ -108,12 +104,6 @@ def _most(log10_lr: float) -> str:
 def outside(row: Row, member: Fingerprint) -> list[str]:
     """Say why a ratio would speak about images that the calibration knows nothing of.
 
-    Parameters
-    ----------
-    row : dict
-        The row of an examined image.
-    member : Fingerprint
-        The fingerprint that its figures belong to.
 
     Returns
     -------

@@ -104,10 +104,6 @@ def init_case(folder: Path, title: str, examiner: str = "", h1: str = H1, h2: st
 def open_case(folder: Path) -> Iterator[Case]:
     """Open a case for one command, and keep others out of it meanwhile.
 
-    Parameters
-    ----------
-    folder : Path
-        The case.
 
     Yields
     ------
@@ -129,20 +125,7 @@ def open_case(folder: Path) -> Iterator[Case]:
 
 
 def add_note(case: Case, text: str) -> Entry:
-    """Add a note to the log.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    text : str
-        The note.
-
-    Returns
-    -------
-    dict
-        The entry.
-    """
+    """Add a note to the log."""
     if not text.strip():
         raise UsageError("A note without a word says nothing; write one.")
     return case.record({"kind": "note", "text": _checked(text)})[0]
@@ -151,19 +134,6 @@ def add_note(case: Case, text: str) -> Entry:
 def add_bank(case: Case, bank: Path, identity: BankIdentity) -> Entry:
     """Copy a bank into a case, where it is not there yet.
 
-    Parameters
-    ----------
-    case : Case
-        The case.
-    bank : Path
-        A bank or a folder of banks.
-    identity : tuple of (str, str)
-        Names and hashes of its files.
-
-    Returns
-    -------
-    dict
-        The entry of the bank.
 
     Raises
     ------
@@ -212,10 +182,6 @@ def _checked(text: str) -> str:
 def named_files(entries: Iterable[Entry]) -> dict[str, str]:
     """Give the hash of every file that a log names, by its path below the case.
 
-    Parameters
-    ----------
-    entries : iterable of dict
-        The log.
 
     Returns
     -------

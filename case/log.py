@@ -60,10 +60,6 @@ def is_case(folder: Path) -> bool:
 def read_log(folder: Path) -> list[Entry]:
     """Read the entries of a case, all of them sound.
 
-    Parameters
-    ----------
-    folder : Path
-        The case.
 
     Returns
     -------
@@ -91,10 +87,6 @@ def read_log(folder: Path) -> list[Entry]:
 def examine_log(folder: Path) -> tuple[list[Entry], list[str]]:
     """Read a log, and say where its chain is broken.
 
-    Parameters
-    ----------
-    folder : Path
-        The case.
 
     Returns
     -------
@@ -204,10 +196,6 @@ def append(folder: Path, entries: Sequence[Entry], new: Sequence[dict[str, Any]]
     new : sequence of dict
         What is to be recorded, with its `kind`; JSON types only.
 
-    Returns
-    -------
-    list of dict
-        The new entries, sealed.
 
     Raises
     ------

@@ -33,15 +33,6 @@ REPORT = "report.md"
 def write_report(case: Case) -> Entry:
     """Write the report of a case as it stands, and record it.
 
-    Parameters
-    ----------
-    case : Case
-        The case.
-
-    Returns
-    -------
-    dict
-        The entry of the report.
 
     Raises
     ------
@@ -57,10 +48,6 @@ def write_report(case: Case) -> Entry:
 def lines(case: Case) -> Iterator[str]:
     """Give the report line by line.
 
-    Parameters
-    ----------
-    case : Case
-        The case.
 
     Yields
     ------

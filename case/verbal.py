@@ -44,10 +44,6 @@ def rounded(log10_lr: float) -> str:
     log10_lr : float
         log10 likelihood ratio.
 
-    Returns
-    -------
-    str
-        The number as text.
     """
     ratio = 10 ** min(abs(log10_lr), 300.0)
     if ratio < 100:
@@ -66,10 +62,6 @@ def sentence(log10_lr: float, at_bound: bool) -> str:
     at_bound : bool
         Whether it stands at the bound that the calibration carries.
 
-    Returns
-    -------
-    str
-        One or two sentences.
     """
     if words(log10_lr) == "no more":
         return (
@@ -99,10 +91,6 @@ def apart(log10_lr: float, specific: float | None) -> list[str]:
     specific : float or None
         That of the evidence that speaks of the generator alone, where there is any.
 
-    Returns
-    -------
-    list of str
-        A sentence, or none.
     """
     if specific is None or words(log10_lr) == "no more":
         return []

@@ -118,10 +118,6 @@ def demonstrate(
     progress : callable, optional
         Called with a stage, the number done and the total.
 
-    Returns
-    -------
-    Demonstration
-        Fingerprints and findings.
 
     Raises
     ------

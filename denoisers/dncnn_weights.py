@@ -63,10 +63,6 @@ def load_weights(name: str, folder: Path = SHIPPED) -> Weights:
     folder : Path
         Folder of the two files.
 
-    Returns
-    -------
-    Weights
-        The weights.
 
     Raises
     ------
@@ -123,10 +119,6 @@ def save_weights(
     provenance : dict
         How the weights were made; JSON types only.
 
-    Returns
-    -------
-    Path
-        The file of tensors.
     """
     folder.mkdir(parents=True, exist_ok=True)
     # Counters of batches serve training only.

@@ -195,10 +195,6 @@ def residual_store(cache: ResidualCache | None, dear: bool = True) -> Iterator[R
         Whether a residual costs more than to write and to delete it; else the block's own cache
         keeps nothing.
 
-    Yields
-    ------
-    ResidualCache
-        Where residuals are looked for and kept.
     """
     if cache is not None:
         yield cache
@@ -210,10 +206,6 @@ def residual_store(cache: ResidualCache | None, dear: bool = True) -> Iterator[R
 def require_folders(generated: Path, real: Path) -> None:
     """Refuse two classes that are no folders or share files.
 
-    Parameters
-    ----------
-    generated, real : Path
-        The two folders.
 
     Raises
     ------
@@ -380,14 +372,6 @@ def residuals(
 ) -> Iterator[Floats]:
     """Give the residual of each image, from the store or computed again.
 
-    Parameters
-    ----------
-    images : sequence of Examined
-        Images of a population.
-    reduction : Reduction
-        How files become residuals.
-    store : ResidualCache
-        Where residuals are kept.
 
     Yields
     ------
@@ -418,15 +402,6 @@ def sources_of(paths: Sequence[PurePath]) -> list[str]:
     Where stems say nothing, because fewer than half of the files have one of their own
     (``0001/image.png``, ``0002/image.png``), the path without its suffix serves instead.
 
-    Parameters
-    ----------
-    paths : sequence of PurePath
-        Paths below the folder of the class.
-
-    Returns
-    -------
-    list of str
-        Source of each path.
     """
     stems = [path.stem for path in paths]
     if 2 * len(set(stems)) >= len(stems):

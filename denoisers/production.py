@@ -40,10 +40,6 @@ def produce(
     progress : callable, optional
         Called with a stage, the number done and the total.
 
-    Yields
-    ------
-    Path
-        Each file, once it is written.
 
     Raises
     ------

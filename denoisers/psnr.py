@@ -72,10 +72,6 @@ def evaluate(
     seed : int
         Seed of the noise.
 
-    Returns
-    -------
-    list of Psnr
-        One for each sigma.
 
     Raises
     ------

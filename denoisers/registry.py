@@ -106,10 +106,6 @@ def available() -> dict[str, str]:
 def check_name(name: str) -> None:
     """Refuse the name of a denoiser that does not exist.
 
-    Parameters
-    ----------
-    name : str
-        The name.
 
     Raises
     ------
@@ -166,10 +162,6 @@ def mean_residual_path(name: str) -> Path:
 def restore(identity: DenoiserIdentity) -> Residual:
     """Make the denoiser that an identity describes, as far as it exists here.
 
-    Parameters
-    ----------
-    identity : DenoiserIdentity
-        Identity that a fingerprint stores.
 
     Returns
     -------

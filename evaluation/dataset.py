@@ -165,10 +165,6 @@ def read_dataset(
     progress : callable, optional
         Called after every image.
 
-    Returns
-    -------
-    Dataset
-        Its classes and what was skipped.
 
     Raises
     ------

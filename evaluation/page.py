@@ -43,26 +43,7 @@ def page(
     configuration: Configuration,
     note: str,
 ) -> Iterator[str]:
-    """Give the report of an evaluation.
-
-    Parameters
-    ----------
-    found : Evaluation
-        What was found.
-    figures : sequence of Figure
-        Averaged figures.
-    compared : sequence of Comparison
-        Paired comparisons.
-    configuration : Configuration
-        What was done.
-    note : str
-        What the figures are, in a paragraph.
-
-    Returns
-    -------
-    iterator of str
-        HTML, piece by piece.
-    """
+    """Give the report of an evaluation."""
     protocols = list(dict.fromkeys(f.protocol for f in figures))
     drawn: dict[str, list[Drawn]] = {protocol: [] for protocol in protocols}
     for picture in pictures(figures):

@@ -46,10 +46,6 @@ def draw(figures: Sequence[Figure], folder: Path) -> list[Path]:
     folder : Path
         Folder for PNG files; made where missing.
 
-    Returns
-    -------
-    list of Path
-        The files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     made = []
@@ -67,10 +63,6 @@ def _safe(name: str) -> str:
 def pictures(figures: Sequence[Figure]) -> list[Picture]:
     """List what can be drawn of every protocol.
 
-    Parameters
-    ----------
-    figures : sequence of Figure
-        Averaged figures.
 
     Returns
     -------

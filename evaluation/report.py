@@ -43,10 +43,6 @@ def write_report(found: Evaluation, configuration: Configuration, output: Path) 
     output : Path
         Folder; files of an earlier report are replaced.
 
-    Returns
-    -------
-    list of Figure
-        The averaged figures.
     """
     rows = with_means(found.rows)
     figures = figures_of(rows)

@@ -156,10 +156,6 @@ def evaluate(
     progress : callable, optional
         Called with a stage, the number done and the total.
 
-    Returns
-    -------
-    Evaluation
-        All figures.
 
     Raises
     ------
@@ -229,12 +225,6 @@ def _bench(
 def key_of(cell: Cell, bench: Bench) -> str:
     """Hash everything that decides a cell.
 
-    Parameters
-    ----------
-    cell : Cell
-        The cell.
-    bench : Bench
-        Data and settings.
 
     Returns
     -------

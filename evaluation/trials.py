@@ -148,10 +148,6 @@ def trial(
     null : bool
         Whether to repeat it with shuffled labels.
 
-    Returns
-    -------
-    Trial
-        Accuracy, AUC and the null control.
     """
     inside = split(labels, groups, training, seed)
     known, unknown = np.flatnonzero(inside), np.flatnonzero(~inside)

@@ -66,10 +66,6 @@ def describe(image: Image.Image, content: bytes) -> Container:
     content : bytes
         The file.
 
-    Returns
-    -------
-    Container
-        What it says.
     """
     kind = "lossless"
     quality = subsampling = None

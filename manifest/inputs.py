@@ -202,10 +202,6 @@ def resolved(text: str, base: Path, roots: Sequence[tuple[str, str]] = ()) -> Pa
     roots : sequence of (str, str)
         Beginnings of paths with what stands in their place now, such as another folder.
 
-    Returns
-    -------
-    Path
-        Where the file is looked for.
     """
     from fp.system.paths import path_of
 

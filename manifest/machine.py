@@ -43,10 +43,6 @@ def versions() -> dict[str, str]:
 def machine(jobs: int | None = None) -> dict[str, Any]:
     """Say on what a run ran, without naming the computer.
 
-    Parameters
-    ----------
-    jobs : int, optional
-        Number of processes of the run.
 
     Returns
     -------

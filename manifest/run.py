@@ -56,15 +56,6 @@ def _encoded(value: object) -> Any:
 def decoded(value: Any) -> Any:
     """Give a recorded parameter as it was: paths, tuples and dicts.
 
-    Parameters
-    ----------
-    value : object
-        What `Invocation.encoded` gave.
-
-    Returns
-    -------
-    object
-        The parameter.
 
     Raises
     ------

@@ -115,20 +115,7 @@ def verify_manifest(
 
 
 def compared(path: Path, sha256: str) -> Difference | None:
-    """Compare a file with its recorded hash.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    sha256 : str
-        What was recorded.
-
-    Returns
-    -------
-    Difference or None
-        What differs.
-    """
+    """Compare a file with its recorded hash."""
     shown = display_path(path)
     try:
         found = hash_file(path)

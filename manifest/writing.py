@@ -87,10 +87,6 @@ class Recorder:
         used : iterable of str
             Hashes of files that the result rests on, which must be among the inputs.
 
-        Returns
-        -------
-        dict
-            The sealed entry.
 
         Raises
         ------
@@ -167,10 +163,6 @@ def files_below(folder: Path, scratch: Iterable[str] = ()) -> list[Path]:
     scratch : iterable of str
         Files and folders of it that are left out.
 
-    Returns
-    -------
-    list of Path
-        Sorted.
     """
     found: list[Path] = []
     left_out = {folder / name for name in scratch}

@@ -55,10 +55,6 @@ def page(audit: Audit, measured: Sequence[tuple[str, Folder]]) -> Iterator[str]:
     measured : sequence of (str, Folder)
         The measured folders with what they are: ``generated``, ``real`` or ``test``.
 
-    Returns
-    -------
-    iterator of str
-        HTML, piece by piece.
     """
     counts = Counter(finding.severity for finding in audit.findings)
     compared = [f for f in audit.findings if f.measure == "AUC" and f.low is not None]

@@ -184,10 +184,6 @@ def leave_report(found: Run) -> list[Path]:
 def write_report(found: Run) -> Path:
     """Write ``report.html`` into the folder of a run.
 
-    Parameters
-    ----------
-    found : Run
-        The run.
 
     Returns
     -------
@@ -206,18 +202,7 @@ def write_report(found: Run) -> Path:
 
 
 def report(found: Run) -> Iterator[str]:
-    """Give the report of a run piece by piece.
-
-    Parameters
-    ----------
-    found : Run
-        The run.
-
-    Returns
-    -------
-    iterator of str
-        HTML.
-    """
+    """Give the report of a run piece by piece."""
     counted = _Counted.of(found.rows())
     words = DECISIONS | (_NEAREST if found.run["options"]["rule"] == "nearest-mean" else {})
     members = _shown(found, counted)
@@ -341,10 +326,6 @@ def _shown(found: Run, counted: _Counted) -> list[Shown]:
 def of_another_scale(row: Mapping[str, Any]) -> bool:
     """Say whether a score was ranked among others than the fingerprint's own held-out scores.
 
-    Parameters
-    ----------
-    row : mapping
-        Row of an image and a fingerprint.
 
     Returns
     -------

@@ -63,10 +63,6 @@ def shown(fingerprint: Fingerprint, images: Sequence[int] | None = None) -> Show
     images : sequence of int, optional
         Images of the run by bin; see `fp.reports.charts.distribution`.
 
-    Returns
-    -------
-    Shown
-        Its figures are drawn once a process.
     """
     calibration = fingerprint.calibration
     pattern, ratios = _drawn(_Keyed(fingerprint.uuid, fingerprint))

@@ -31,10 +31,6 @@ def pieces(template: str, **values: Any) -> Iterator[str]:
     **values : object
         What it shows; texts may come from anybody and are escaped.
 
-    Yields
-    ------
-    str
-        HTML.
     """
     from markupsafe import Markup
 
@@ -60,10 +56,6 @@ def policy(css: str, javascript: str) -> str:
     css, javascript : str
         The only style and the only script that may take effect.
 
-    Returns
-    -------
-    str
-        For the page's head.
     """
     return (
         f"default-src 'none'; img-src data:; style-src {_hash(css)}; script-src "
@@ -78,14 +70,6 @@ def _hash(content: str) -> str:
 def write(path: Path, content: Iterable[str], *, overwrite: bool = False) -> None:
     """Write a report, whole or not at all.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    content : iterable of str
-        From `pieces`.
-    overwrite : bool
-        Replace an earlier one.
 
     Raises
     ------

@@ -42,12 +42,6 @@ Place = Callable[[str], tuple[Path, Path | None]]
 def quotas(counts: Mapping[str, int], most: int) -> dict[str, int]:
     """Share a number of places among decisions.
 
-    Parameters
-    ----------
-    counts : mapping of str to int
-        Number of files of each decision.
-    most : int
-        Number of places.
 
     Returns
     -------

@@ -162,20 +162,7 @@ def of_dicts(
     shown: Sequence[Column],
     rows: Sequence[Mapping[str, Any]],
 ) -> Table:
-    """Make a table of rows that are in memory.
-
-    Parameters
-    ----------
-    id, title, caption, shown
-        As `Table`.
-    rows : sequence of mapping
-        Values by the names of the columns.
-
-    Returns
-    -------
-    Table
-        With the fields that are shown.
-    """
+    """Make a table of rows that are in memory."""
     fields = [column.name for column in shown]
     return Table(
         id, title, caption, fields, shown, lambda: ([r[f] for f in fields] for r in rows), len(rows)

@@ -57,10 +57,6 @@ def learn_linear(
     seed : int
         Seed of the folds.
 
-    Returns
-    -------
-    LinearLearned
-        Weights and held-out scores.
 
     Notes
     -----
