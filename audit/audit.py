@@ -99,7 +99,7 @@ def audit(
 
 
 def _tiled(images: Sequence[Properties]) -> list[Properties]:
-    """Give the images whose tiles are tested, spread evenly over the order of their hashes."""
+    """Return the images whose tiles are tested, spread evenly over the order of their hashes."""
     tiled = [image for image in images if image.tile is not None]
     if len(tiled) <= MOST:
         return tiled

@@ -79,7 +79,7 @@ def compare_numbers(generated: Doubles, real: Doubles) -> Comparison | None:
 
 
 def area_interval(area: float, n: int, m: int) -> tuple[float, float]:
-    """Give the 95 % interval of an area under the ROC curve; see `compare_numbers`.
+    """Return the 95 % interval of an area under the ROC curve; see `compare_numbers`.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def compare_categories(
 
 
 def _difference_interval(a: int, n: int, b: int, m: int) -> tuple[float, float]:
-    """Give the 95 % interval of a / n - b / m."""
+    """Return the 95 % interval of a / n - b / m."""
     (low_a, high_a), (low_b, high_b) = wilson(a, n), wilson(b, m)
     difference = a / n - b / m
     below = np.hypot(a / n - low_a, high_b - b / m)
@@ -159,7 +159,7 @@ def _difference_interval(a: int, n: int, b: int, m: int) -> tuple[float, float]:
 
 
 def wilson(count: int, total: int) -> tuple[float, float]:
-    """Give Wilson's 95 % score interval of a share.
+    """Return Wilson's 95 % score interval of a share.
 
     Parameters
     ----------

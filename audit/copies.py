@@ -57,7 +57,7 @@ def _hashes(images: Images) -> list[str]:
 
 
 def _near(first: Images, second: Images | None) -> list[str]:
-    """Give look-alikes that are no exact copies."""
+    """Return look-alikes that are no exact copies."""
     # One of each set of equals, so that a folder of copies is not compared pair by pair.
     ours = list({image.pixels_sha256: image for image in first}.values())
     if second is None:

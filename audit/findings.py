@@ -144,7 +144,7 @@ class Finding:
     high: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the finding as a dict of JSON types."""
+        """Return the finding as a dict of JSON types."""
         return asdict(self)
 
 
@@ -168,7 +168,7 @@ class Audit:
     skipped: tuple[Skipped, ...]
 
     def at_least(self, severity: Severity) -> tuple[Finding, ...]:
-        """Give the findings that are as bad as this or worse.
+        """Return the findings that are as bad as this or worse.
 
         Parameters
         ----------
@@ -184,7 +184,7 @@ class Audit:
         return tuple(f for f in self.findings if SEVERITIES.index(f.severity) >= least)
 
     def summary(self) -> list[dict[str, str]]:
-        """Give code, severity and sentence of what was found; it names no file."""
+        """Return code, severity and sentence of what was found; it names no file."""
         return [
             {"code": f.code, "severity": f.severity, "sentence": f.sentence}
             for f in self.at_least("note")
@@ -192,7 +192,7 @@ class Audit:
 
 
 def severity_of(low: float, p: float, cap: Severity) -> Severity:
-    """Give the severity of a difference between the classes.
+    """Return the severity of a difference between the classes.
 
     Parameters
     ----------

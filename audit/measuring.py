@@ -105,7 +105,7 @@ class Properties:
     tile: Floats | None
 
     def row(self) -> dict[str, Any]:
-        """Give what a table holds: JSON types, without thumbnail and tile."""
+        """Return what a table holds: JSON types, without thumbnail and tile."""
         row: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)

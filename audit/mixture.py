@@ -110,7 +110,7 @@ def two_clusters(tiles: Doubles) -> Split:
 
 
 def _cut(tiles: Doubles) -> tuple[Doubles, Flags]:
-    """Give the direction (D,) between two clusters, and who is in the second."""
+    """Return the direction (D,) between two clusters, and who is in the second."""
     centred = tiles - tiles.mean(axis=0)
     components = np.linalg.svd(centred, full_matrices=False)[2][:_COMPONENTS]
     scores = centred @ components.T
@@ -127,7 +127,7 @@ def _cut(tiles: Doubles) -> tuple[Doubles, Flags]:
 
 
 def dip_statistic(scores: Doubles) -> float:
-    """Give the distance of a sample from unimodality.
+    """Return the distance of a sample from unimodality.
 
     Parameters
     ----------

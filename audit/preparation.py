@@ -25,7 +25,7 @@ WITHOUT_JPEG = 90
 
 
 def matching_quality(folders: Sequence[Path], limits: Limits | None = None) -> int:
-    """Give the JPEG quality at which both classes are re-encoded alike.
+    """Return the JPEG quality at which both classes are re-encoded alike.
 
 
     Returns

@@ -35,7 +35,7 @@ _PIECE = 2**20
 
 
 def is_archive(path: Path) -> bool:
-    """Say whether a file may be the archive of a case."""
+    """Return whether a file may be the archive of a case."""
     return path.is_file() and path.suffix.lower() == ".zip"
 
 

@@ -126,7 +126,7 @@ def outside(row: Row, member: Fingerprint) -> list[str]:
 
 
 def _coded_otherwise(kind: str, seen: set[str]) -> bool:
-    """Say whether the coding may have changed pixels as that of no calibration image did."""
+    """Return whether the coding may have changed pixels as that of no calibration image did."""
     if not seen or kind in seen or (kind == "MPO" and "JPEG" in seen):
         return False
     return not (kind in _LOSSLESS and seen & _MAY_BE_LOSSLESS)

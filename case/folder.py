@@ -45,7 +45,7 @@ class Case:
     entries: list[Entry] = field(default_factory=list)
 
     def of(self, kind: str) -> list[Entry]:
-        """Give the entries of one kind."""
+        """Return the entries of one kind."""
         return [entry for entry in self.entries if entry["kind"] == kind]
 
     def record(self, *new: dict[str, Any]) -> list[Entry]:
@@ -167,7 +167,7 @@ def add_bank(case: Case, bank: Path, identity: BankIdentity) -> Entry:
 
 
 def place_of(exhibit: Entry) -> Path:
-    """Give the place of an exhibit, from within the folder of its case."""
+    """Return the place of an exhibit, from within the folder of its case."""
     return path_of(exhibit["stored"] or exhibit["origin"])
 
 
@@ -180,7 +180,7 @@ def _checked(text: str) -> str:
 
 
 def named_files(entries: Iterable[Entry]) -> dict[str, str]:
-    """Give the hash of every file that a log names, by its path below the case.
+    """Return the hash of every file that a log names, by its path below the case.
 
 
     Returns

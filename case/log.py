@@ -53,7 +53,7 @@ _TEMPORARY = re.compile(r"\..{1,40}\.[0-9a-f]{8}\.tmp")
 
 
 def is_case(folder: Path) -> bool:
-    """Say whether a folder is that of a case."""
+    """Return whether a folder is that of a case."""
     return (folder / LOG).is_file()
 
 
@@ -144,7 +144,7 @@ def examine_log(folder: Path) -> tuple[list[Entry], list[str]]:
 
 
 def well_formed(entry: Entry, *, first: bool = False) -> bool:
-    """Say whether an entry has what fp writes into one of its kind.
+    """Return whether an entry has what fp writes into one of its kind.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ def write_report(case: Case) -> Entry:
 
 
 def lines(case: Case) -> Iterator[str]:
-    """Give the report line by line.
+    """Yield the report line by line.
 
 
     Yields
@@ -133,7 +133,7 @@ def _run(case: Case, run: Entry) -> Iterator[str]:
 
 
 def _rows(case: Case, run: Entry) -> Iterator[tuple[str, Row]]:
-    """Give the rows of a run with the names of their exhibits."""
+    """Yield the rows of a run with the names of their exhibits."""
     names = _names(case)
     with (case.folder / run["folder"] / "detections.jsonl").open(encoding="utf-8") as lines:
         for line in lines:
@@ -142,7 +142,7 @@ def _rows(case: Case, run: Entry) -> Iterator[tuple[str, Row]]:
 
 
 def _certified(case: Case, run: Entry) -> str:
-    """Say which rate one calibration vouches for."""
+    """Return which rate one calibration vouches for."""
     entry = read_manifest(case.folder / run["folder"]).entry
     rate = (entry.get("summary") or {}).get("certified")
     if not isinstance(rate, float):
@@ -276,7 +276,7 @@ def _exhibits(case: Case) -> Iterator[str]:
 
 
 def _names(case: Case) -> dict[str, str]:
-    """Give exhibit and original name by the path in the rows of a run."""
+    """Return exhibit and original name by the path in the rows of a run."""
     return {
         entry["stored"] or entry["origin"]: f"{entry['exhibit']} ({entry['name']})"
         for entry in case.of("exhibit")

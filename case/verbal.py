@@ -20,7 +20,7 @@ SCALE = (
 
 
 def words(log10_lr: float) -> str:
-    """Give the words of a likelihood ratio.
+    """Return the words of a likelihood ratio.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def words(log10_lr: float) -> str:
 
 
 def rounded(log10_lr: float) -> str:
-    """Give the ratio of the better supported proposition over the other, in two digits.
+    """Return the ratio of the better supported proposition over the other, in two digits.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def rounded(log10_lr: float) -> str:
 
 
 def sentence(log10_lr: float, at_bound: bool) -> str:
-    """Say what a likelihood ratio says, and no more.
+    """Return what a likelihood ratio says, and no more.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def sentence(log10_lr: float, at_bound: bool) -> str:
 
 
 def apart(log10_lr: float, specific: float | None) -> list[str]:
-    """Say where the generator's own evidence does not support what the whole ratio supports.
+    """Return where the generator's own evidence does not support what the whole ratio supports.
 
     Parameters
     ----------

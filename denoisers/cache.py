@@ -32,7 +32,7 @@ _ABANDONED_AFTER = 3600  # seconds; no writer takes so long
 
 
 def default_folder() -> Path:
-    """Give the cache folder: ``FP_CACHE`` where it is set, else the user's cache folder."""
+    """Return the cache folder: ``FP_CACHE`` where it is set, else the user's cache folder."""
     return Path(os.environ.get("FP_CACHE") or platformdirs.user_cache_path("fp-forensics"))
 
 
@@ -53,7 +53,7 @@ class ResidualCache:
     _writes: int = field(default=0, init=False, repr=False)
 
     def residual(self, image_hwc: Pixels, residual: Residual) -> Floats:
-        """Give the residual of an image, from disk or computed and kept.
+        """Return the residual of an image, from disk or computed and kept.
 
         Parameters
         ----------

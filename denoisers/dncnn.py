@@ -36,7 +36,7 @@ def best_precision(device: torch.device) -> str:
 
 
 def folded(block: Block) -> tuple[Tensor, Tensor]:
-    """Give kernel and bias of the one convolution that equals a block without its ReLU.
+    """Return kernel and bias of the one convolution that equals a block without its ReLU.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ class DnCNN:
 
     @torch.inference_mode()
     def inner_features(self, image_chw: Floats) -> list[Floats]:
-        """Give what each layer but the last passes on.
+        """Return what each layer but the last passes on.
 
         Parameters
         ----------

@@ -47,7 +47,7 @@ class Weights:
     tensors: dict[str, Tensor]
 
     def unfolded(self) -> TrainableDnCNN:
-        """Give the network as it was trained, batch norm and all: the float32 reference."""
+        """Return the network as it was trained, batch norm and all: the float32 reference."""
         network = TrainableDnCNN(self.architecture)
         network.load_state_dict(self.tensors)
         return network.eval()

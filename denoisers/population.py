@@ -132,7 +132,7 @@ class Reduction:
     preparation: str = "none"
 
     def part(self, image_hwc: Pixels) -> Pixels:
-        """Give what the residual is taken of: the image cropped, then prepared.
+        """Return what the residual is taken of: the image cropped, then prepared.
 
         Cropped first: a crop starts at a multiple of 64 in either direction, so the grid of a
         re-encoded crop has the phase that the grid of the re-encoded image would have.
@@ -185,7 +185,7 @@ class Population:
 
 @contextmanager
 def residual_store(cache: ResidualCache | None, dear: bool = True) -> Iterator[ResidualCache]:
-    """Give the user's cache, or one that lasts as long as the block.
+    """Lend the user's cache of residuals, or one that lasts as long as the block.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ def require_folders(generated: Path, real: Path) -> None:
 
 
 def most_common_crop(folder: Path, limits: Limits, anchor: str = "top-left") -> CropRule:
-    """Give the largest crop within the most common size of a folder's images.
+    """Return the largest crop within the most common size of a folder's images.
 
     Parameters
     ----------
@@ -370,7 +370,7 @@ def _worker_died(item: tuple[Path, Path]) -> Skipped:
 def residuals(
     images: Sequence[Examined], reduction: Reduction, store: ResidualCache
 ) -> Iterator[Floats]:
-    """Give the residual of each image, from the store or computed again.
+    """Yield the residual of each image, from the store or computed again.
 
 
     Yields

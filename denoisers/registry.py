@@ -99,7 +99,7 @@ def register(name: str, make: Callable[..., Denoiser], summary: str) -> None:
 
 
 def available() -> dict[str, str]:
-    """Give the names of all denoisers with one line on each."""
+    """Return the names of all denoisers with one line on each."""
     return {name: entry.summary for name, entry in sorted(_REGISTRY.items())}
 
 
@@ -117,7 +117,7 @@ def check_name(name: str) -> None:
 
 
 def is_trained(name: str) -> bool:
-    """Say whether a denoiser has weights."""
+    """Return whether a denoiser has weights."""
     return _REGISTRY[name].trained
 
 
@@ -155,7 +155,7 @@ def get(name: str = DEFAULT, **parameters: Any) -> Residual:
 
 
 def mean_residual_path(name: str) -> Path:
-    """Give the place where a denoiser's mean residual ships."""
+    """Return the place where a denoiser's mean residual ships."""
     return WEIGHTS / f"{name}.mean.safetensors"
 
 

@@ -154,7 +154,7 @@ class Cell:
         fpr: float,
         **given: Any,
     ) -> Iterator[Row]:
-        """Give the figures of one detection."""
+        """Yield the figures of one detection."""
         evidence = detector.evidence(scores)
         (generator,) = self.generators
         claims = detector.claims(scores, fpr)
@@ -223,7 +223,7 @@ class DetectionCell(Cell):
 
 
 def dealt(trained_on: str, mixed: Sequence[str], count: int, seed: int) -> str | list[str]:
-    """Give the condition of each training image, dealt evenly where it is a mix."""
+    """Return the condition of each training image, dealt evenly where it is a mix."""
     if trained_on != MIX:
         return trained_on
     order = np.random.default_rng([seed, 3]).permutation(count)

@@ -68,7 +68,7 @@ class Configuration:
 
 
 def default_text() -> str:
-    """Give the configuration that ships."""
+    """Return the configuration that ships."""
     return files("fp.evaluation").joinpath("default.toml").read_text("utf-8")
 
 

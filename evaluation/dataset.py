@@ -113,7 +113,7 @@ class Dataset:
         return tuple(picture for member in self.members for picture in member.pictures)
 
     def member(self, name: str) -> Member:
-        """Give a class by name."""
+        """Return a class by name."""
         for member in self.members:
             if member.name == name:
                 return member
@@ -121,7 +121,7 @@ class Dataset:
         raise InputError(f"The data set has no class {name!r}; there are {known}.")
 
     def numbers(self, name: str) -> Indices:
-        """Give the numbers of a class' images."""
+        """Return the numbers of a class' images."""
         start = 0
         for member in self.members:
             if member.name == name:

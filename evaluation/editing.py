@@ -193,7 +193,7 @@ class _View:
 
 
 def editable(method: FpMethod, bench: Bench) -> bool:
-    """Say whether a method has windows here.
+    """Return whether a method has windows here.
 
 
     Returns

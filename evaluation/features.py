@@ -217,7 +217,7 @@ def _opened(paths: tuple[Path, ...]) -> tuple[Array, ...]:
 
 @lru_cache(maxsize=16)
 def residual_identity(denoiser: str) -> str:
-    """Give the hash of what decides a residual; empty where there is none.
+    """Return the hash of what decides a residual; empty where there is none.
 
     Parameters
     ----------

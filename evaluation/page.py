@@ -43,7 +43,7 @@ def page(
     configuration: Configuration,
     note: str,
 ) -> Iterator[str]:
-    """Give the report of an evaluation."""
+    """Return the report of an evaluation."""
     protocols = list(dict.fromkeys(f.protocol for f in figures))
     drawn: dict[str, list[Drawn]] = {protocol: [] for protocol in protocols}
     for picture in pictures(figures):

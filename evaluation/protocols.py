@@ -85,13 +85,13 @@ class Protocol:
         return ()
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
-        """Give its cells; what the data do not reach is told in `left_out`."""
+        """Return its cells; what the data do not reach is told in `left_out`."""
         raise NotImplementedError
 
     def _runs(
         self, conditions: Sequence[str], bench: Bench, left_out: list[str]
     ) -> Iterator[tuple[Choice, str, int, bool]]:
-        """Give every method, denoiser, seed and whether labels are shuffled."""
+        """Yield every method, denoiser, seed and whether labels are shuffled."""
         for method in self.methods:
             if bench.stranger_to_scores(method, conditions):
                 told = ", ".join(conditions)
@@ -131,7 +131,7 @@ class Detection(Protocol):
         return (*self.train, *self.conditions)
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
-        """Give a cell for every method, generator, size, training condition and seed."""
+        """Yield a cell for every method, generator, size, training condition and seed."""
         real = len(bench.dataset.member(REAL).pictures)
         mixed = self.conditions
         for generator in self._generators(bench):
@@ -177,7 +177,7 @@ class Semantic(Protocol):
         return self.conditions
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
-        """Give a cell for every method, generator, content and seed."""
+        """Yield a cell for every method, generator, content and seed."""
         from fp.evaluation.splits import contents
 
         names, distinct = contents(bench, self.clusters)
@@ -247,7 +247,7 @@ class Attribution(Protocol):
         return (*(t for t in self.train if t != "same"), *self.conditions)
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
-        """Give a cell for every method, scheme, size, training condition and seed."""
+        """Yield a cell for every method, scheme, size, training condition and seed."""
         generators = self._generators(bench)
         classes = (REAL, *generators) if self.reference else generators
         pairs = [
@@ -307,7 +307,7 @@ class Editing(Protocol):
                 )
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
-        """Give a cell for every method, generator, size and seed."""
+        """Yield a cell for every method, generator, size and seed."""
         real = len(bench.dataset.member(REAL).pictures)
         for generator in self._generators(bench):
             most = min(real, len(bench.dataset.member(generator).pictures))
@@ -346,7 +346,7 @@ class BankProtocol(Protocol):
                 raise UsageError(f"A bank has no table {table!r}; there are {', '.join(TABLES)}.")
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
-        """Give a cell for every method, size and seed."""
+        """Yield a cell for every method, size and seed."""
         generators = self._generators(bench)
         for size in _reached(self, bench, (REAL, *generators), left_out):
             for method, denoiser, seed, shuffled in self._runs(("none",), bench, left_out):
@@ -369,7 +369,7 @@ class BankProtocol(Protocol):
 def _reached(
     protocol: Protocol, bench: Bench, classes: Sequence[str], left_out: list[str]
 ) -> list[int]:
-    """Give the sizes that every split of every seed can have."""
+    """Return the sizes that every split of every seed can have."""
     found = []
     for size in protocol.sizes:
         try:

@@ -293,5 +293,5 @@ def _read(path: Path) -> Found:
 
 
 def names_of(rows: Sequence[Row]) -> list[str]:
-    """Give the names of the protocols in the order of their rows."""
+    """Return the names of the protocols in the order of their rows."""
     return list(dict.fromkeys(row.protocol for row in rows))

@@ -171,7 +171,7 @@ def trial(
 
 
 def balanced_accuracy(labels: Flags, called: Flags) -> float:
-    """Give the mean of both classes' shares of right calls.
+    """Return the mean of both classes' shares of right calls.
 
     Parameters
     ----------

@@ -135,7 +135,7 @@ def _is_jpeg_tiff(image: Image.Image) -> bool:
 
 
 def _webp_chunks(content: bytes, start: int = 12) -> Iterator[bytes]:
-    """Give the names of a WebP's chunks; the pictures of an animation among them."""
+    """Yield the names of a WebP's chunks; the pictures of an animation among them."""
     while start + 8 <= len(content):
         name = content[start : start + 4]
         size = int.from_bytes(content[start + 4 : start + 8], "little")

@@ -151,7 +151,7 @@ class Degradation:
                 )
 
     def steps(self) -> list[tuple[str, float]]:
-        """Give the kinds of the chain with their numbers, in order; none for ``"none"``."""
+        """Return the kinds of the chain with their numbers, in order; none for ``"none"``."""
         if self.text == "none":
             return []
         steps = []

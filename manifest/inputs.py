@@ -136,7 +136,7 @@ class Hasher:
         return InputFile(self.role, shown, self._bytes(path, root))
 
     def lost(self, path: Path) -> InputFile:
-        """Give the line of a file that ended the process that decoded it."""
+        """Return the line of a file that ended the process that decoded it."""
         return InputFile(self.role, display_path(path), self._bytes(path, self._root(path)))
 
     def _bytes(self, path: Path, root: Path | None) -> str | None:
@@ -191,7 +191,7 @@ def read_listing(path: Path) -> Iterator[InputFile]:
 
 
 def resolved(text: str, base: Path, roots: Sequence[tuple[str, str]] = ()) -> Path:
-    """Give the place of a recorded path.
+    """Return the place of a recorded path.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ _MORE = {"pywavelets": "PyWavelets", "c2pa-python": "c2pa-python"}
 
 
 def versions() -> dict[str, str]:
-    """Give versions of fp, Python and of the packages that results depend on.
+    """Return versions of fp, Python and of the packages that results depend on.
 
     Returns
     -------

@@ -153,7 +153,7 @@ def _inputs(manifest: Manifest, check: Check, progress: Progress | None) -> Iter
 
 
 def _chunks(files: Iterator[InputFile]) -> Iterator[Sequence[InputFile]]:
-    """Give the lines in pieces, so that a listing of any length takes little memory."""
+    """Yield the lines in pieces, so that a listing of any length takes little memory."""
     chunk: list[InputFile] = []
     for file in files:
         chunk.append(file)

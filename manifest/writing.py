@@ -23,12 +23,12 @@ LISTING = "inputs.jsonl"
 
 
 def manifest_of(output: Path) -> Path:
-    """Give the place of the manifest of an output that is a single file."""
+    """Return the place of the manifest of an output that is a single file."""
     return output.with_name(f"{output.name}.{MANIFEST}")
 
 
 def listing_of(manifest: Path) -> Path:
-    """Give the place of the list of inputs that belongs to a manifest."""
+    """Return the place of the list of inputs that belongs to a manifest."""
     return manifest.with_name(manifest.name.removesuffix(MANIFEST) + LISTING)
 
 
@@ -175,14 +175,14 @@ def files_below(folder: Path, scratch: Iterable[str] = ()) -> list[Path]:
 
 
 def _base(folder: Path) -> str:
-    """Say where relative paths start, so that a folder with everything in it may be moved."""
+    """Return where relative paths start, so that a folder with everything in it may be moved."""
     away = os.path.relpath(Path.cwd(), Path(os.path.realpath(folder)))
     inside = set(Path(away).parts) <= {"..", "."}
     return display_path(Path(away) if inside else Path.cwd())
 
 
 def _history(place: Path) -> list[Entry]:
-    """Give the chain that the new entry goes on; none where there is none that holds."""
+    """Return the chain that the new entry goes on; none where there is none that holds."""
     try:
         chain = read_manifest(place).chain
     except FpError:

@@ -46,7 +46,7 @@ _IMAGE = (
 
 
 def page(audit: Audit, measured: Sequence[tuple[str, Folder]]) -> Iterator[str]:
-    """Give the report of an audit.
+    """Return the report of an audit.
 
     Parameters
     ----------

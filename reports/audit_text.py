@@ -24,7 +24,7 @@ FILES = ("audit.json", "audit.csv", REPORT)
 
 
 def lines(audit: Audit) -> Iterator[str]:
-    """Give an audit as lines of text, the worst first."""
+    """Yield an audit as lines of text, the worst first."""
     yield f"{audit.n_generated} generated and {audit.n_real} real images"
     found = audit.at_least("note")
     if not audit.at_least("warning"):
@@ -44,7 +44,7 @@ def _told(finding: Finding) -> Iterator[str]:
 
 
 def warnings(audit: Audit) -> list[str]:
-    """Give what is worth a warning, a line each.
+    """Return what is worth a warning, a line each.
 
 
     Returns

@@ -202,7 +202,7 @@ def write_report(found: Run) -> Path:
 
 
 def report(found: Run) -> Iterator[str]:
-    """Give the report of a run piece by piece."""
+    """Return the report of a run piece by piece."""
     counted = _Counted.of(found.rows())
     words = DECISIONS | (_NEAREST if found.run["options"]["rule"] == "nearest-mean" else {})
     members = _shown(found, counted)
@@ -324,7 +324,7 @@ def _shown(found: Run, counted: _Counted) -> list[Shown]:
 
 
 def of_another_scale(row: Mapping[str, Any]) -> bool:
-    """Say whether a score was ranked among others than the fingerprint's own held-out scores.
+    """Return whether a score was ranked among others than the fingerprint's own held-out scores.
 
 
     Returns
@@ -337,7 +337,7 @@ def of_another_scale(row: Mapping[str, Any]) -> bool:
 
 
 def _columns(counted: _Counted) -> tuple[Column, ...]:
-    """Give the columns; a bank's fingerprints can be chosen where they are few."""
+    """Return the columns; a bank's fingerprints can be chosen where they are few."""
     names = {name: name for name in sorted(counted.best)}
     if not 1 < len(names) <= 30:
         return _SHOWN

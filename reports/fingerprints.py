@@ -54,7 +54,7 @@ class Shown:
 
 
 def shown(fingerprint: Fingerprint, images: Sequence[int] | None = None) -> Shown:
-    """Give what a report shows of a fingerprint.
+    """Return what a report shows of a fingerprint.
 
     Parameters
     ----------

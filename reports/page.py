@@ -22,7 +22,7 @@ REPORT = "report.html"
 
 
 def pieces(template: str, **values: Any) -> Iterator[str]:
-    """Give a report piece by piece, so that its rows need not be in memory together.
+    """Yield a report piece by piece, so that its rows need not be in memory together.
 
     Parameters
     ----------

@@ -118,7 +118,7 @@ class Previews:
 
 
 def map_file(folder: Path, name: object) -> Path | None:
-    """Give the place of an evidence map.
+    """Return the place of an evidence map.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def map_file(folder: Path, name: object) -> Path | None:
 
 
 def small(image_hwc: Pixels, side: int = SIDE) -> str:
-    """Give a small picture as a data URI.
+    """Return a small picture as a data URI.
 
     Parameters
     ----------

@@ -113,7 +113,7 @@ class _Bench(Generic[Item, Result]):
         self._shut()
 
     def results(self) -> Iterator[Result]:
-        """Give the results in the order of the items."""
+        """Yield the results in the order of the items."""
         starts = iter(range(0, len(self._items), _BATCH))
         under_way: deque[tuple[range, Future[_Answers[Result]] | _Answers[Result]]] = deque()
         while True:
@@ -211,7 +211,7 @@ class _Bench(Generic[Item, Result]):
 
 
 def _crew(executor: Executor) -> int:
-    """Give how many workers a pool of processes will have; others start theirs by themselves."""
+    """Return how many workers a pool of processes will have; others start theirs by themselves."""
     return getattr(executor, "_max_workers", 1) if isinstance(executor, ProcessPoolExecutor) else 1
 
 

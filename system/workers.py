@@ -43,7 +43,7 @@ _ONE_THREAD = dict.fromkeys(
 
 
 def usable_cores() -> int:
-    """Give the number of cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -168,7 +168,7 @@ class _Worker(Generic[Item, Result]):
             self.pipe.send(item)
 
     def hear(self) -> _Ready | Answer[Result] | Failure | None:
-        """Give what the process says; None if it has died."""
+        """Return what the process says; None if it has died."""
         try:
             said: _Ready | Answer[Result] | Failure = self.pipe.recv()
         except (EOFError, OSError):
@@ -207,7 +207,7 @@ class _Crew(Generic[Item, Result]):
         self._patience = 0.0
 
     def results(self) -> Iterator[Result]:
-        """Give the results in the order of the items."""
+        """Yield the results in the order of the items."""
         for _ in range(self._size):
             self._workers.append(_Worker(self._task, self._seconds))
         for due in range(len(self._items)):

@@ -86,7 +86,7 @@ def learn_linear(
 
 
 def _targets(labels: Flags) -> Doubles:
-    """Give +1 and -1 with the mean 0 whatever the sizes of the classes."""
+    """Return +1 and -1 with the mean 0 whatever the sizes of the classes."""
     share = labels.mean()
     return np.asarray(np.where(labels, 1 - share, -share) * 2)
 
