@@ -16,6 +16,7 @@ from fp.audit.copies import copies
 from fp.audit.findings import CODES, SEVERITIES, Audit, Finding
 from fp.audit.measuring import Folder, Measure, Properties, measure_folder
 from fp.audit.mixture import FEWEST, MOST, Split, two_clusters
+from fp.system.paths import display_path
 from fp.system.progress import Progress
 
 __all__ = ["FEW", "audit", "audit_folders"]
@@ -117,7 +118,7 @@ def _mixture(images: Sequence[Properties], split: Split) -> Finding:
     code = CODES["mixed_generators"]
     found = split.p <= _ALPHA_SPLIT and split.smaller >= _SMALLEST_CLUSTER
     tested = zip(_tiled(images), split.members, strict=True)
-    members = [image for image, inside in tested if inside]
+    members = sorted(display_path(image.path) for image, inside in tested if inside)
     words = (
         f"their residuals fall into two clusters, of {split.smaller:.0%} and "
         f"{1 - split.smaller:.0%} of the images"
@@ -133,12 +134,8 @@ def _mixture(images: Sequence[Properties], split: Split) -> Finding:
         value=split.statistic,
         p=split.p,
         advice=code.advice if found else "",
-        examples=_examples(members) if found else (),
+        examples=tuple(members[:3]) if found else (),
     )
-
-
-def _examples(images: Sequence[Properties]) -> tuple[str, ...]:
-    return tuple(sorted(str(image.row()["path"]) for image in images)[:3])
 
 
 def _few(n_generated: int, n_real: int) -> Finding:

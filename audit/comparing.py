@@ -87,7 +87,6 @@ def area_interval(area: float, n: int, m: int) -> tuple[float, float]:
         The area found, in [0, 1].
     n, m : int
         Numbers of images of the two classes.
-
     """
     from scipy.optimize import brentq  # like scipy.stats: no worker waits for it
 
@@ -107,7 +106,6 @@ def compare_categories(
     generated: Sequence[Hashable], real: Sequence[Hashable]
 ) -> Comparison | None:
     """Compare a category between the classes.
-
 
     Returns
     -------

@@ -63,7 +63,6 @@ def look_of(image_hwc: Pixels) -> Look:
     ----------
     image_hwc : ndarray of uint8, shape (H, W, 3)
         The picture.
-
     """
     grey = Image.fromarray(image_hwc).convert("L")
     small = np.asarray(grey.resize((9, 8), Image.Resampling.BOX))

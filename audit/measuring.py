@@ -186,7 +186,6 @@ def measure_folder(
     progress : callable, optional
         Called with a stage, the number done and the total.
 
-
     Raises
     ------
     InputError
@@ -236,7 +235,6 @@ def measure_part(
         The part whose pixels are measured, as it was prepared.
     known : tuple of DenoiserIdentity and ndarray of float32, shape (3, H, W), optional
         Residual of the part by some denoiser; taken where the audit would compute the same.
-
     """
     luminance = luminance_window(part)
     grid, period = jpeg_grid(luminance), resampling_trace(luminance)

@@ -82,7 +82,6 @@ def two_clusters(tiles: Doubles) -> Split:
     tiles : ndarray of float64, shape (N, D)
         A tile of each image, at least `FEWEST`, in an order that does not depend on file names.
 
-
     Notes
     -----
     Any cloud can be cut in two, so the cut (principal components, two-means, the direction between

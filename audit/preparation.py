@@ -27,7 +27,6 @@ WITHOUT_JPEG = 90
 def matching_quality(folders: Sequence[Path], limits: Limits | None = None) -> int:
     """Return the JPEG quality at which both classes are re-encoded alike.
 
-
     Returns
     -------
     int
@@ -74,7 +73,6 @@ def prepare(folders: tuple[Path, Path], reduction: Reduction, match: str | None)
         How files become residuals.
     match : str or None
         What both classes go through, as in `check_match`.
-
     """
     if match == LOWEST:
         match = f"jpeg:{matching_quality(folders, reduction.limits)}"

@@ -51,7 +51,6 @@ def write_archive(folder: Path, output: Path, *, overwrite: bool = False) -> str
     overwrite : bool
         Replace an existing archive.
 
-
     Raises
     ------
     OutputError
@@ -134,7 +133,6 @@ def opened_archive(path: Path) -> Iterator[Path]:
     ----------
     path : Path
         The archive, of unknown origin.
-
 
     Raises
     ------

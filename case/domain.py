@@ -20,7 +20,6 @@ _MAY_BE_LOSSLESS = _LOSSLESS | {"WEBP"}
 def domain(member: Fingerprint) -> Iterator[str]:
     """Say for what images a fingerprint speaks, and how far.
 
-
     Yields
     ------
     str
@@ -103,7 +102,6 @@ def _most(log10_lr: float) -> str:
 
 def outside(row: Row, member: Fingerprint) -> list[str]:
     """Say why a ratio would speak about images that the calibration knows nothing of.
-
 
     Returns
     -------

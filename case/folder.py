@@ -104,7 +104,6 @@ def init_case(folder: Path, title: str, examiner: str = "", h1: str = H1, h2: st
 def open_case(folder: Path) -> Iterator[Case]:
     """Open a case for one command, and keep others out of it meanwhile.
 
-
     Yields
     ------
     Case
@@ -133,7 +132,6 @@ def add_note(case: Case, text: str) -> Entry:
 
 def add_bank(case: Case, bank: Path, identity: BankIdentity) -> Entry:
     """Copy a bank into a case, where it is not there yet.
-
 
     Raises
     ------
@@ -181,7 +179,6 @@ def _checked(text: str) -> str:
 
 def named_files(entries: Iterable[Entry]) -> dict[str, str]:
     """Return the hash of every file that a log names, by its path below the case.
-
 
     Returns
     -------

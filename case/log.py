@@ -60,7 +60,6 @@ def is_case(folder: Path) -> bool:
 def read_log(folder: Path) -> list[Entry]:
     """Read the entries of a case, all of them sound.
 
-
     Returns
     -------
     list of dict
@@ -86,7 +85,6 @@ def read_log(folder: Path) -> list[Entry]:
 
 def examine_log(folder: Path) -> tuple[list[Entry], list[str]]:
     """Read a log, and say where its chain is broken.
-
 
     Returns
     -------
@@ -195,7 +193,6 @@ def append(folder: Path, entries: Sequence[Entry], new: Sequence[dict[str, Any]]
         What `read_log` gave; empty for a new case.
     new : sequence of dict
         What is to be recorded, with its `kind`; JSON types only.
-
 
     Raises
     ------

@@ -33,7 +33,6 @@ REPORT = "report.md"
 def write_report(case: Case) -> Entry:
     """Write the report of a case as it stands, and record it.
 
-
     Raises
     ------
     OutputError
@@ -47,7 +46,6 @@ def write_report(case: Case) -> Entry:
 
 def lines(case: Case) -> Iterator[str]:
     """Yield the report line by line.
-
 
     Yields
     ------

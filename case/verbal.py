@@ -43,7 +43,6 @@ def rounded(log10_lr: float) -> str:
     ----------
     log10_lr : float
         log10 likelihood ratio.
-
     """
     ratio = 10 ** min(abs(log10_lr), 300.0)
     if ratio < 100:
@@ -61,7 +60,6 @@ def sentence(log10_lr: float, at_bound: bool) -> str:
         log10 likelihood ratio of h2 over h1, within its bounds.
     at_bound : bool
         Whether it stands at the bound that the calibration carries.
-
     """
     if words(log10_lr) == "no more":
         return (
@@ -90,7 +88,6 @@ def apart(log10_lr: float, specific: float | None) -> list[str]:
         log10 likelihood ratio of h2 over h1.
     specific : float or None
         That of the evidence that speaks of the generator alone, where there is any.
-
     """
     if specific is None or words(log10_lr) == "no more":
         return []

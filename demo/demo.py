@@ -118,7 +118,6 @@ def demonstrate(
     progress : callable, optional
         Called with a stage, the number done and the total.
 
-
     Raises
     ------
     OutputError

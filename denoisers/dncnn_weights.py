@@ -63,7 +63,6 @@ def load_weights(name: str, folder: Path = SHIPPED) -> Weights:
     folder : Path
         Folder of the two files.
 
-
     Raises
     ------
     DenoiserError
@@ -118,7 +117,6 @@ def save_weights(
         Where ``<name>.safetensors`` and ``<name>.json`` go; created if need be.
     provenance : dict
         How the weights were made; JSON types only.
-
     """
     folder.mkdir(parents=True, exist_ok=True)
     # Counters of batches serve training only.

@@ -149,7 +149,6 @@ def estimate(
     crops_per_photograph : int
         Crops of each photograph, at offsets and of sizes drawn at random.
 
-
     Raises
     ------
     DenoiserError

@@ -194,7 +194,6 @@ def residual_store(cache: ResidualCache | None, dear: bool = True) -> Iterator[R
     dear : bool
         Whether a residual costs more than to write and to delete it; else the block's own cache
         keeps nothing.
-
     """
     if cache is not None:
         yield cache
@@ -205,7 +204,6 @@ def residual_store(cache: ResidualCache | None, dear: bool = True) -> Iterator[R
 
 def require_folders(generated: Path, real: Path) -> None:
     """Refuse two classes that are no folders or share files.
-
 
     Raises
     ------
@@ -372,7 +370,6 @@ def residuals(
 ) -> Iterator[Floats]:
     """Yield the residual of each image, from the store or computed again.
 
-
     Yields
     ------
     ndarray of float32, shape (3, H, W)
@@ -401,7 +398,6 @@ def sources_of(paths: Sequence[PurePath]) -> list[str]:
 
     Where stems say nothing, because fewer than half of the files have one of their own
     (``0001/image.png``, ``0002/image.png``), the path without its suffix serves instead.
-
     """
     stems = [path.stem for path in paths]
     if 2 * len(set(stems)) >= len(stems):

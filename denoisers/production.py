@@ -40,7 +40,6 @@ def produce(
     progress : callable, optional
         Called with a stage, the number done and the total.
 
-
     Raises
     ------
     InputError

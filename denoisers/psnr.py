@@ -72,7 +72,6 @@ def evaluate(
     seed : int
         Seed of the noise.
 
-
     Raises
     ------
     InputError

@@ -106,7 +106,6 @@ def available() -> dict[str, str]:
 def check_name(name: str) -> None:
     """Refuse the name of a denoiser that does not exist.
 
-
     Raises
     ------
     DenoiserError
@@ -161,7 +160,6 @@ def mean_residual_path(name: str) -> Path:
 
 def restore(identity: DenoiserIdentity) -> Residual:
     """Make the denoiser that an identity describes, as far as it exists here.
-
 
     Returns
     -------

@@ -289,7 +289,6 @@ def train(
 def export(work_dir: Path, folder: Path) -> Path:
     """Write the weights of a training, finished or not, in the form in which they ship.
 
-
     Returns
     -------
     Path

@@ -82,7 +82,6 @@ def read_configuration(text: str, given: Sequence[str] = ()) -> Configuration:
     given : sequence of str
         Names of methods of others; they join every detection and semantic split.
 
-
     Raises
     ------
     UsageError

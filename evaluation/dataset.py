@@ -165,7 +165,6 @@ def read_dataset(
     progress : callable, optional
         Called after every image.
 
-
     Raises
     ------
     InputError

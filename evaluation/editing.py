@@ -195,7 +195,6 @@ class _View:
 def editable(method: FpMethod, bench: Bench) -> bool:
     """Return whether a method has windows here.
 
-
     Returns
     -------
     bool

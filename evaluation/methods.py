@@ -185,7 +185,6 @@ def read_scores(name: str, path: Path) -> GivenScores:
         CSV with the columns ``path`` (below the data set) and ``score`` (higher for generated);
         ``condition`` and ``threshold`` may be added.
 
-
     Raises
     ------
     InputError

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fp.evaluation.configuration import Configuration
-from fp.evaluation.pictures import Picture, pictures
+from fp.evaluation.pictures import pictures
 from fp.evaluation.running import Evaluation
 from fp.evaluation.summary import MEAN, Comparison, Figure
 from fp.images.loading import REASONS as FILE_REASONS
@@ -47,7 +47,8 @@ def page(
     protocols = list(dict.fromkeys(f.protocol for f in figures))
     drawn: dict[str, list[Drawn]] = {protocol: [] for protocol in protocols}
     for picture in pictures(figures):
-        drawn[picture.protocol].append(_drawn(picture))
+        shown = Drawn(f"{picture.protocol}: {picture.name}", in_both(picture.draw))
+        drawn[picture.protocol].append(shown)
     reasons = Counter(skipped.reason for skipped in found.skipped)
     claims = [claim for claim in found.claims if not claim["shuffled"]]
     return pieces(
@@ -88,10 +89,6 @@ def _is_headline(figure: Figure) -> bool:
         and figure.condition == "none"
         and figure.trained_on == "none"
     )
-
-
-def _drawn(picture: Picture) -> Drawn:
-    return Drawn(f"{picture.protocol}: {picture.name}", in_both(picture.draw))
 
 
 def _figures(figures: Sequence[Figure]) -> Table:

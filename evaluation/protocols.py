@@ -400,7 +400,6 @@ def make_protocol(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Prot
     defaults : mapping
         What holds where it says nothing; keys that its family does not have are passed over.
 
-
     Raises
     ------
     UsageError

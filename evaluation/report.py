@@ -42,7 +42,6 @@ def write_report(found: Evaluation, configuration: Configuration, output: Path) 
         What was done.
     output : Path
         Folder; files of an earlier report are replaced.
-
     """
     rows = with_means(found.rows)
     figures = figures_of(rows)

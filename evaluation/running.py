@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -156,7 +155,6 @@ def evaluate(
     progress : callable, optional
         Called with a stage, the number done and the total.
 
-
     Raises
     ------
     FpError
@@ -225,7 +223,6 @@ def _bench(
 def key_of(cell: Cell, bench: Bench) -> str:
     """Hash everything that decides a cell.
 
-
     Returns
     -------
     str
@@ -290,8 +287,3 @@ def _read(path: Path) -> Found:
         raise OutputError(
             f"{display_path(path)} cannot be read ({error}); remove it and run again."
         ) from error
-
-
-def names_of(rows: Sequence[Row]) -> list[str]:
-    """Return the names of the protocols in the order of their rows."""
-    return list(dict.fromkeys(row.protocol for row in rows))

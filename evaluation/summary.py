@@ -89,7 +89,6 @@ class Comparison:
 def with_means(rows: Sequence[Row]) -> list[Row]:
     """Add means over conditions and over generators, split by split.
 
-
     Returns
     -------
     list of Row

@@ -18,7 +18,6 @@ def markdown(
 ) -> str:
     """Write all tables.
 
-
     Returns
     -------
     str

@@ -147,7 +147,6 @@ def trial(
         Folds of the cross-fitted centres.
     null : bool
         Whether to repeat it with shuffled labels.
-
     """
     inside = split(labels, groups, training, seed)
     known, unknown = np.flatnonzero(inside), np.flatnonzero(~inside)

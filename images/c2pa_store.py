@@ -29,7 +29,6 @@ _MOST_ACTIONS = 8
 def read_store(content: bytes, kind: str, size: int) -> Iterator[tuple[str, str]]:
     """Tell what a manifest store says.
 
-
     Yields
     ------
     tuple of str

@@ -65,12 +65,13 @@ def describe(image: Image.Image, content: bytes) -> Container:
         Opened and not yet loaded.
     content : bytes
         The file.
-
     """
     kind = "lossless"
     quality = subsampling = None
     tables = getattr(image, "quantization", None)
-    if image.format == "JPEG" or (image.format == "TIFF" and _is_jpeg_tiff(image)):
+    if image.format == "JPEG" or (
+        image.format == "TIFF" and image.info.get("compression") in ("jpeg", "tiff_jpeg")
+    ):
         kind = "JPEG"
         quality = jpeg_quality(list(tables[min(tables)])) if tables else None
         subsampling = _subsampling(image)
@@ -128,10 +129,6 @@ def _subsampling(image: Image.Image) -> str | None:
     if known in _SUBSAMPLING:
         return _SUBSAMPLING[known]
     return "/".join(f"{layer[1]}x{layer[2]}" for layer in layers)
-
-
-def _is_jpeg_tiff(image: Image.Image) -> bool:
-    return image.info.get("compression") in ("jpeg", "tiff_jpeg")
 
 
 def _webp_chunks(content: bytes, start: int = 12) -> Iterator[bytes]:

@@ -44,7 +44,6 @@ class Blocks:
 def read(content: bytes) -> Blocks:
     """Find the metadata of a file.
 
-
     Returns
     -------
     Blocks

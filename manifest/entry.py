@@ -34,7 +34,6 @@ def canonical(value: Any) -> bytes:
 def digest(entry: Mapping[str, Any]) -> str:
     """Return the SHA-256 of an entry's canonical form without its members `sha256` and `history`.
 
-
     Returns
     -------
     str

@@ -201,7 +201,6 @@ def resolved(text: str, base: Path, roots: Sequence[tuple[str, str]] = ()) -> Pa
         Folder that relative paths start from.
     roots : sequence of (str, str)
         Beginnings of paths with what stands in their place now, such as another folder.
-
     """
     from fp.system.paths import path_of
 

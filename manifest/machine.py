@@ -43,7 +43,6 @@ def versions() -> dict[str, str]:
 def machine(jobs: int | None = None) -> dict[str, Any]:
     """Say on what a run ran, without naming the computer.
 
-
     Returns
     -------
     dict of str to object

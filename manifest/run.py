@@ -56,7 +56,6 @@ def _encoded(value: object) -> Any:
 def decoded(value: Any) -> Any:
     """Return a recorded parameter as it was: paths, tuples and dicts.
 
-
     Raises
     ------
     FormatError

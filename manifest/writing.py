@@ -87,7 +87,6 @@ class Recorder:
         used : iterable of str
             Hashes of files that the result rests on, which must be among the inputs.
 
-
         Raises
         ------
         InputError
@@ -162,7 +161,6 @@ def files_below(folder: Path, scratch: Iterable[str] = ()) -> list[Path]:
         The folder; links are not followed.
     scratch : iterable of str
         Files and folders of it that are left out.
-
     """
     found: list[Path] = []
     left_out = {folder / name for name in scratch}

@@ -46,7 +46,6 @@ def _told(finding: Finding) -> Iterator[str]:
 def warnings(audit: Audit) -> list[str]:
     """Return what is worth a warning, a line each.
 
-
     Returns
     -------
     list of str
@@ -60,7 +59,6 @@ def warnings(audit: Audit) -> list[str]:
 
 def check_output(folder: Path, names: Sequence[str] = FILES, *, overwrite: bool = False) -> None:
     """Refuse an output folder that holds an earlier audit, before the work is done.
-
 
     Raises
     ------

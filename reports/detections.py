@@ -184,7 +184,6 @@ def leave_report(found: Run) -> list[Path]:
 def write_report(found: Run) -> Path:
     """Write ``report.html`` into the folder of a run.
 
-
     Returns
     -------
     Path
@@ -325,7 +324,6 @@ def _shown(found: Run, counted: _Counted) -> list[Shown]:
 
 def of_another_scale(row: Mapping[str, Any]) -> bool:
     """Return whether a score was ranked among others than the fingerprint's own held-out scores.
-
 
     Returns
     -------

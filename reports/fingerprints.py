@@ -62,7 +62,6 @@ def shown(fingerprint: Fingerprint, images: Sequence[int] | None = None) -> Show
         The fingerprint.
     images : sequence of int, optional
         Images of the run by bin; see `fp.reports.charts.distribution`.
-
     """
     calibration = fingerprint.calibration
     pattern, ratios = _drawn(_Keyed(fingerprint.uuid, fingerprint))

@@ -30,7 +30,6 @@ def pieces(template: str, **values: Any) -> Iterator[str]:
         Name of a template.
     **values : object
         What it shows; texts may come from anybody and are escaped.
-
     """
     from markupsafe import Markup
 
@@ -55,7 +54,6 @@ def policy(css: str, javascript: str) -> str:
     ----------
     css, javascript : str
         The only style and the only script that may take effect.
-
     """
     return (
         f"default-src 'none'; img-src data:; style-src {_hash(css)}; script-src "
@@ -69,7 +67,6 @@ def _hash(content: str) -> str:
 
 def write(path: Path, content: Iterable[str], *, overwrite: bool = False) -> None:
     """Write a report, whole or not at all.
-
 
     Raises
     ------

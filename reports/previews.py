@@ -42,7 +42,6 @@ Place = Callable[[str], tuple[Path, Path | None]]
 def quotas(counts: Mapping[str, int], most: int) -> dict[str, int]:
     """Share a number of places among decisions.
 
-
     Returns
     -------
     dict of str to int

@@ -19,7 +19,6 @@ _IN_SCRIPT = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
 def visible(value: Any) -> Any:
     """Return a text with what cannot be seen written out; what is no text stays as it is.
 
-
     Returns
     -------
     object

@@ -54,7 +54,6 @@ def atomic_path(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         Replace an existing regular file and keep its permissions. Without it an existing file is
         refused, at the start and again at the end if it appeared meanwhile.
 
-
     Raises
     ------
     OutputError

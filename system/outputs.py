@@ -16,7 +16,6 @@ from fp.system.paths import display_path
 def check_file(output: Path, inputs: Iterable[Path], *, overwrite: bool) -> None:
     """Refuse an output file before the work that leads to it is done.
 
-
     Raises
     ------
     OutputError
@@ -42,7 +41,6 @@ def check_file(output: Path, inputs: Iterable[Path], *, overwrite: bool) -> None
 
 def check_folder(output: Path, inputs: Iterable[Path]) -> None:
     """Refuse an output that lies inside an input folder.
-
 
     Raises
     ------

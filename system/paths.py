@@ -104,14 +104,14 @@ def _walk(root: Path) -> Iterator[Path]:
     unreadable: list[OSError] = []
     for folder, subfolders, names in os.walk(root, onerror=unreadable.append):
         here = Path(folder)
-        yield from (here / name for name in names if not _is_litter(name))
+        yield from (
+            here / name
+            for name in names
+            if name.lower() not in LITTER and not name.startswith("._")
+        )
         yield from (here / name for name in subfolders if (here / name).is_symlink())
     # A folder that cannot be opened is one entry: its loading says why.
     yield from (Path(os.fsdecode(error.filename)) for error in unreadable if error.filename)
-
-
-def _is_litter(name: str) -> bool:
-    return name.lower() in LITTER or name.startswith("._")
 
 
 def read_file(path: Path, root: Path | None, most_bytes: int) -> bytes:

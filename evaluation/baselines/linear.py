@@ -57,7 +57,6 @@ def learn_linear(
     seed : int
         Seed of the folds.
 
-
     Notes
     -----
     Each number is standardised over the training images; targets are +1 and -1, both classes

@@ -53,7 +53,6 @@ def draw_tippett(axes: Axes, real: Doubles, generated: Doubles) -> Axes:
 def draw_calibration(axes: Axes, calibration: Calibration) -> Axes:
     """Draw how a score becomes a likelihood ratio, beside what the scores say without a model.
 
-
     Returns
     -------
     matplotlib.axes.Axes

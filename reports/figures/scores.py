@@ -83,7 +83,6 @@ def draw_scores(
 def draw_null_control(axes: Axes, null: NullControl) -> Axes:
     """Draw the separation of a fingerprint against what shuffled labels give.
 
-
     Returns
     -------
     matplotlib.axes.Axes
