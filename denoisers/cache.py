@@ -14,6 +14,7 @@ import os
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,12 @@ class ResidualCache:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)  # another process may be at it too
                 total -= size
+
+
+@lru_cache(maxsize=4)
+def cache_at(folder: Path, limit_bytes: int) -> ResidualCache:
+    """Open a cache, once a process."""
+    return ResidualCache(folder, limit_bytes)
 
 
 def _digest(path: Path, payload: bytes) -> bytes:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from fp.denoisers import registry
-from fp.denoisers.cache import ResidualCache
+from fp.denoisers.cache import ResidualCache, cache_at
 from fp.denoisers.residual import Residual
 from fp.images.container import Container
 from fp.images.crop import CropRule
@@ -51,6 +51,11 @@ class Skipped:
     path: Path
     reason: str
     message: str
+
+    @classmethod
+    def died(cls, path: Path, done: str = "examined") -> Skipped:
+        """Return what is said of a file that ended the process that was at it."""
+        return cls(path, "worker_died", f"{display_path(path)} ended the process that {done} it.")
 
 
 @dataclass(frozen=True)
@@ -304,7 +309,9 @@ def survey_all(
     found = [find_images([folder]) for folder in folders]
     items = [(folder, path) for folder, paths in zip(folders, found, strict=True) for path in paths]
     task = _Examine(reduction, store.folder, store.limit_bytes, look)
-    results = run_in_order(task, items, _worker_died, jobs, seconds=reduction.limits.seconds)
+    results = run_in_order(
+        task, items, lambda item: Skipped.died(item[1]), jobs, seconds=reduction.limits.seconds
+    )
     rows: list[list[tuple[Examined, Any]]] = [[] for _ in folders]
     skipped: list[list[Skipped]] = [[] for _ in folders]
     places = [place for place, paths in enumerate(found) for _ in paths]
@@ -345,24 +352,13 @@ class _Examine:
         try:
             image, stored = load_with_container(path, root, self.reduction.limits)
             part = self.reduction.part(image.rgb_hwc)
-            store = _store(self.cache_folder, self.cache_limit)
+            store = cache_at(self.cache_folder, self.cache_limit)
             residual = store.residual(part, self.reduction.residual())
         except ImageError as error:
             return Skipped(path, error.reason, str(error))
         taken = None if self.look is None else self.look(Seen(image, stored, part, residual))
         size = f"{image.width}x{image.height}"
         return Examined(path, image.sha256, "", size, image.format, image.converted), taken
-
-
-@lru_cache(maxsize=4)
-def _store(folder: Path, limit_bytes: int) -> ResidualCache:
-    return ResidualCache(folder, limit_bytes)
-
-
-def _worker_died(item: tuple[Path, Path]) -> Skipped:
-    _, path = item
-    message = f"{display_path(path)} ended the process that examined it."
-    return Skipped(path, "worker_died", message)
 
 
 def residuals(

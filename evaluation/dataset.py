@@ -18,7 +18,7 @@ from fp.images.crop import CropRule
 from fp.images.loading import Limits, display_path, find_images, load_image
 from fp.system.arrays import Indices, Pixels
 from fp.system.errors import ImageError, InputError
-from fp.system.progress import Progress
+from fp.system.progress import Progress, told
 from fp.system.workers import run_in_order
 
 REAL = "real"
@@ -239,18 +239,10 @@ def _look(part: Pixels) -> tuple[float, ...]:
 def _look_at(
     root: Path, crop: CropRule, limits: Limits, jobs: int, progress: Progress | None
 ) -> list[Picture | Skipped]:
-    def died(path: Path) -> Picture | Skipped:
-        message = f"{display_path(path)} ended the process that examined it."
-        return Skipped(path, "worker_died", message)
-
     paths = find_images([root])
-    found = []
     task = _Look(root, crop, limits)
-    for result in run_in_order(task, paths, died, jobs, seconds=limits.seconds):
-        found.append(result)
-        if progress is not None:
-            progress(f"look at {display_path(root)}", len(found), len(paths))
-    return found
+    found = run_in_order(task, paths, Skipped.died, jobs, seconds=limits.seconds)
+    return list(told(found, progress, f"look at {display_path(root)}", len(paths)))
 
 
 def _member(

@@ -108,6 +108,15 @@ class Protocol:
             bench.dataset.member(name)
         return self.generators or bench.dataset.generators
 
+    def _reached(self, bench: Bench, generator: str, left_out: list[str]) -> Iterator[int]:
+        """Yield the sizes that leave something to test on."""
+        most = min(len(bench.dataset.member(name).pictures) for name in (REAL, generator))
+        for size in self.sizes:
+            if size < most:
+                yield size
+            else:
+                left_out.append(f"{self.name}: {generator} has no {size} images to train on")
+
 
 @dataclass(frozen=True)
 class Detection(Protocol):
@@ -132,14 +141,9 @@ class Detection(Protocol):
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
         """Yield a cell for every method, generator, size, training condition and seed."""
-        real = len(bench.dataset.member(REAL).pictures)
         mixed = self.conditions
         for generator in self._generators(bench):
-            most = min(real, len(bench.dataset.member(generator).pictures))
-            for size in self.sizes:
-                if size >= most:
-                    left_out.append(f"{self.name}: {generator} has no {size} images to train on")
-                    continue
+            for size in self._reached(bench, generator, left_out):
                 for run in self._runs(self.conditions, bench, left_out):
                     for train in self.train:
                         yield DetectionCell(
@@ -308,13 +312,8 @@ class Editing(Protocol):
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
         """Yield a cell for every method, generator, size and seed."""
-        real = len(bench.dataset.member(REAL).pictures)
         for generator in self._generators(bench):
-            most = min(real, len(bench.dataset.member(generator).pictures))
-            for size in self.sizes:
-                if size >= most:
-                    left_out.append(f"{self.name}: {generator} has no {size} images to train on")
-                    continue
+            for size in self._reached(bench, generator, left_out):
                 for run in self._runs(("none",), bench, left_out):
                     made = run[0].make() if run[0].sees == "residual" else None
                     if not isinstance(made, FpMethod) or not editable(made, bench):

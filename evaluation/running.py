@@ -27,7 +27,7 @@ from fp.system.atomic_files import locked_folder, write_text_atomic
 from fp.system.environment import tool_version
 from fp.system.errors import InputError, OutputError
 from fp.system.paths import display_path
-from fp.system.progress import Progress
+from fp.system.progress import Progress, told
 from fp.system.workers import run_in_order, with_one_thread
 
 CONFIGURATION = "config.toml"
@@ -172,9 +172,8 @@ def evaluate(
         bench.store.prepare(bench.dataset, wanted, jobs, progress)
         missing = sorted(dict.fromkeys(missing), key=_slow_first)
         task = _Measure(bench)
-        for done, _ in enumerate(run_in_order(task, missing, _died, jobs), start=1):
-            if progress is not None:
-                progress("cells", done, len(missing))
+        for _ in told(run_in_order(task, missing, _died, jobs), progress, "cells", len(missing)):
+            pass  # each writes its own file
         found = [_read(path) for path in paths]
     return Evaluation(
         tuple(row for each in found for row in each.rows),

@@ -53,6 +53,13 @@ def draw_tippett(axes: Axes, real: Doubles, generated: Doubles) -> Axes:
 def draw_calibration(axes: Axes, calibration: Calibration) -> Axes:
     """Draw how a score becomes a likelihood ratio, beside what the scores say without a model.
 
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    calibration : Calibration
+        The held-out scores.
+
     Returns
     -------
     matplotlib.axes.Axes

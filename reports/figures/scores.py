@@ -83,6 +83,13 @@ def draw_scores(
 def draw_null_control(axes: Axes, null: NullControl) -> Axes:
     """Draw the separation of a fingerprint against what shuffled labels give.
 
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    null : NullControl
+        The control.
+
     Returns
     -------
     matplotlib.axes.Axes
