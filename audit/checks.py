@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fp.audit.comparing import Comparison, compare_categories, compare_numbers
-from fp.audit.findings import CODES, SEVERITIES, Finding, severity_of
+from fp.audit.findings import CODES, SEVERITIES, Finding, finding, severity_of
 from fp.audit.measuring import Properties
 from fp.system.paths import display_path
 
@@ -185,25 +185,20 @@ def _numbers(check: _Number, generated: Images, real: Images) -> _Compared | Non
 
 def _finding(compared: _Compared, p: float, prepared: str) -> Finding:
     code, found = CODES[compared.code], compared.found
-    cap, label, advice = code.cap, code.label, code.advice
+    cap, remains, advice = code.cap, "", code.advice
     if prepared != "none" and compared.code in _REMAINS:
         cap = min(cap, "warning", key=SEVERITIES.index)
-        label = f"{label} {_REMAINS[compared.code]}"
-        advice = _ORIGINALS
-    severity = severity_of(found.low, p, cap)
-    sentence = (
-        f"{label[0].upper()}{label[1:]}: {compared.words}; alone it tells the classes apart with "
-        f"AUC {found.auc:.2f} ({found.low:.2f} to {found.high:.2f})."
-    )
-    return Finding(
-        code=compared.code,
-        severity=severity,
-        sentence=sentence,
-        measure="AUC",
-        value=found.auc,
+        remains, advice = f" {_REMAINS[compared.code]}", _ORIGINALS
+    return finding(
+        compared.code,
+        severity_of(found.low, p, cap),
+        f"{remains}: {compared.words}; alone it tells the classes apart with "
+        f"AUC {found.auc:.2f} ({found.low:.2f} to {found.high:.2f}).",
+        "AUC",
+        found.auc,
         p=p,
-        advice="" if severity == "none" else advice,
-        examples=() if severity == "none" else compared.examples,
+        advice=advice,
+        examples=compared.examples,
         low=found.low,
         high=found.high,
     )

@@ -148,6 +148,27 @@ class Finding:
         return asdict(self)
 
 
+def finding(
+    code: str, severity: Severity, words: str, measure: str, value: float, **more: Any
+) -> Finding:
+    """Make a finding whose sentence begins with its label, and advises where there is something.
+
+    Parameters
+    ----------
+    code, severity, measure, value
+        As in `Finding`.
+    words : str
+        What follows the label.
+    **more
+        Other fields; the advice is that of the code unless another is given.
+    """
+    label = CODES[code].label
+    given: dict[str, Any] = {"p": None, "advice": CODES[code].advice, **more}
+    if severity == "none":
+        given |= {"advice": "", "examples": ()}
+    return Finding(code, severity, f"{label[0].upper()}{label[1:]}{words}", measure, value, **given)
+
+
 @dataclass(frozen=True)
 class Audit:
     """What an audit found.

@@ -28,8 +28,7 @@ def domain(member: Fingerprint) -> Iterator[str]:
     ratio, found = judge_of(member).ratio, member.calibration
     sizes = ", ".join(f"{plain(size)} ({n})" for size, n in list(member.native_sizes.items())[:8])
     kinds = ", ".join(f"{plain(kind)} ({n})" for kind, n in list(member.formats.items())[:8])
-    yield f"**{plain(member.name)}** (`{plain(member.method)}`)"
-    yield ""
+    yield f"**{plain(member.name)}** (`{plain(member.method)}`)\n"
     yield (
         f"* Calibrated on {found.generated.size} images of the generator and {found.real.size} "
         f"reference images. No conformal p-value is below {1 / (found.real.size + 1):.2g}."
