@@ -13,9 +13,10 @@ from threadpoolctl import threadpool_limits
 
 from fp.audit.checks import compare_classes
 from fp.audit.copies import copies
-from fp.audit.findings import CODES, SEVERITIES, Audit, Finding
+from fp.audit.findings import CODES, SEVERITIES, Audit, Finding, finding
 from fp.audit.measuring import Folder, Measure, Properties, measure_folder
 from fp.audit.mixture import FEWEST, MOST, Split, two_clusters
+from fp.system.paths import display_path
 from fp.system.progress import Progress
 
 __all__ = ["FEW", "audit", "audit_folders"]
@@ -99,7 +100,7 @@ def audit(
 
 
 def _tiled(images: Sequence[Properties]) -> list[Properties]:
-    """Give the images whose tiles are tested, spread evenly over the order of their hashes."""
+    """Return the images whose tiles are tested, spread evenly over the order of their hashes."""
     tiled = [image for image in images if image.tile is not None]
     if len(tiled) <= MOST:
         return tiled
@@ -114,43 +115,28 @@ def _split(images: Sequence[Properties]) -> Split | None:
 
 
 def _mixture(images: Sequence[Properties], split: Split) -> Finding:
-    code = CODES["mixed_generators"]
     found = split.p <= _ALPHA_SPLIT and split.smaller >= _SMALLEST_CLUSTER
     tested = zip(_tiled(images), split.members, strict=True)
-    members = [image for image, inside in tested if inside]
+    members = sorted(display_path(image.path) for image, inside in tested if inside)
     words = (
         f"their residuals fall into two clusters, of {split.smaller:.0%} and "
         f"{1 - split.smaller:.0%} of the images"
         if found
         else "their residuals form one cluster"
     )
-    return Finding(
-        code="mixed_generators",
-        severity=code.cap if found else "none",
-        sentence=f"{code.label[0].upper()}{code.label[1:]}: {words} "
-        f"(dip {split.statistic:.3f}, p = {split.p:.3f}).",
-        measure="dip",
-        value=split.statistic,
+    return finding(
+        "mixed_generators",
+        CODES["mixed_generators"].cap if found else "none",
+        f": {words} (dip {split.statistic:.3f}, p = {split.p:.3f}).",
+        "dip",
+        split.statistic,
         p=split.p,
-        advice=code.advice if found else "",
-        examples=_examples(members) if found else (),
+        examples=tuple(members[:3]),
     )
-
-
-def _examples(images: Sequence[Properties]) -> tuple[str, ...]:
-    return tuple(sorted(str(image.row()["path"]) for image in images)[:3])
 
 
 def _few(n_generated: int, n_real: int) -> Finding:
-    code = CODES["few_images"]
     fewest = min(n_generated, n_real)
-    found = fewest < FEW
-    return Finding(
-        code="few_images",
-        severity=code.cap if found else "none",
-        sentence=f"The number of images: {n_generated} generated and {n_real} real.",
-        measure="images",
-        value=float(fewest),
-        p=None,
-        advice=code.advice if found else "",
-    )
+    severity = CODES["few_images"].cap if fewest < FEW else "none"
+    words = f": {n_generated} generated and {n_real} real."
+    return finding("few_images", severity, words, "images", float(fewest))

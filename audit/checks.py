@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fp.audit.comparing import Comparison, compare_categories, compare_numbers
-from fp.audit.findings import CODES, SEVERITIES, Finding, Severity, severity_of
+from fp.audit.findings import CODES, SEVERITIES, Finding, finding, severity_of
 from fp.audit.measuring import Properties
 from fp.system.paths import display_path
 
@@ -163,7 +163,8 @@ def _categories(check: _Category, generated: Images, real: Images) -> _Compared 
         f"{check.words(found.level)} in {_share(found.generated, found.n_generated)} of the "
         f"generated and {_share(found.real, found.n_real)} of the real images"
     )
-    return _Compared(check.code, words, found, _paths(shown))
+    paths = sorted(display_path(image.path) for image in shown)
+    return _Compared(check.code, words, found, tuple(paths[:_MOST_EXAMPLES]))
 
 
 def _numbers(check: _Number, generated: Images, real: Images) -> _Compared | None:
@@ -184,37 +185,24 @@ def _numbers(check: _Number, generated: Images, real: Images) -> _Compared | Non
 
 def _finding(compared: _Compared, p: float, prepared: str) -> Finding:
     code, found = CODES[compared.code], compared.found
-    cap, label, advice = code.cap, code.label, code.advice
+    cap, remains, advice = code.cap, "", code.advice
     if prepared != "none" and compared.code in _REMAINS:
-        cap = _milder(cap, "warning")
-        label = f"{label} {_REMAINS[compared.code]}"
-        advice = _ORIGINALS
-    severity = severity_of(found.low, p, cap)
-    sentence = (
-        f"{label[0].upper()}{label[1:]}: {compared.words}; alone it tells the classes apart with "
-        f"AUC {found.auc:.2f} ({found.low:.2f} to {found.high:.2f})."
-    )
-    return Finding(
-        code=compared.code,
-        severity=severity,
-        sentence=sentence,
-        measure="AUC",
-        value=found.auc,
+        cap = min(cap, "warning", key=SEVERITIES.index)
+        remains, advice = f" {_REMAINS[compared.code]}", _ORIGINALS
+    return finding(
+        compared.code,
+        severity_of(found.low, p, cap),
+        f"{remains}: {compared.words}; alone it tells the classes apart with "
+        f"AUC {found.auc:.2f} ({found.low:.2f} to {found.high:.2f}).",
+        "AUC",
+        found.auc,
         p=p,
-        advice="" if severity == "none" else advice,
-        examples=() if severity == "none" else compared.examples,
+        advice=advice,
+        examples=compared.examples,
         low=found.low,
         high=found.high,
     )
 
 
-def _milder(one: Severity, two: Severity) -> Severity:
-    return min(one, two, key=SEVERITIES.index)
-
-
 def _share(share: float, total: int) -> str:
     return f"{round(share * total)} of {total} ({share:.0%})"
-
-
-def _paths(images: Images) -> tuple[str, ...]:
-    return tuple(sorted(display_path(image.path) for image in images)[:_MOST_EXAMPLES])

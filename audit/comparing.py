@@ -79,7 +79,7 @@ def compare_numbers(generated: Doubles, real: Doubles) -> Comparison | None:
 
 
 def area_interval(area: float, n: int, m: int) -> tuple[float, float]:
-    """Give the 95 % interval of an area under the ROC curve; see `compare_numbers`.
+    """Return the 95 % interval of an area under the ROC curve; see `compare_numbers`.
 
     Parameters
     ----------
@@ -87,11 +87,6 @@ def area_interval(area: float, n: int, m: int) -> tuple[float, float]:
         The area found, in [0, 1].
     n, m : int
         Numbers of images of the two classes.
-
-    Returns
-    -------
-    tuple of float
-        Both ends.
     """
     from scipy.optimize import brentq  # like scipy.stats: no worker waits for it
 
@@ -111,11 +106,6 @@ def compare_categories(
     generated: Sequence[Hashable], real: Sequence[Hashable]
 ) -> Comparison | None:
     """Compare a category between the classes.
-
-    Parameters
-    ----------
-    generated, real : sequence of hashable
-        The property of each image.
 
     Returns
     -------
@@ -158,7 +148,7 @@ def compare_categories(
 
 
 def _difference_interval(a: int, n: int, b: int, m: int) -> tuple[float, float]:
-    """Give the 95 % interval of a / n - b / m."""
+    """Return the 95 % interval of a / n - b / m."""
     (low_a, high_a), (low_b, high_b) = wilson(a, n), wilson(b, m)
     difference = a / n - b / m
     below = np.hypot(a / n - low_a, high_b - b / m)
@@ -167,7 +157,7 @@ def _difference_interval(a: int, n: int, b: int, m: int) -> tuple[float, float]:
 
 
 def wilson(count: int, total: int) -> tuple[float, float]:
-    """Give Wilson's 95 % score interval of a share.
+    """Return Wilson's 95 % score interval of a share.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from fp.system.jit import compiled
 
 @compiled
 def dip(ordered: Doubles) -> float:
-    """Give the distance of a sample from unimodality.
+    """Return the distance of a sample from unimodality.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def dip(ordered: Doubles) -> float:
 
 @compiled
 def _gap(ordered: Doubles, total: int) -> float:
-    """Give half the gap between steps of 1/total at ordered places and their convex minorant."""
+    """Return half the gap between steps of 1/total at ordered places and their convex minorant."""
     hull = np.empty(ordered.size, np.int64)
     hull[0], top = 0, 0
     for place in range(1, ordered.size):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fp.audit.duplicates import Pair, equal_pairs, near_pairs
-from fp.audit.findings import CODES, Finding, Severity
+from fp.audit.findings import Finding, Severity, finding
 from fp.audit.measuring import Properties
 from fp.system.paths import display_path
 
@@ -57,7 +57,7 @@ def _hashes(images: Images) -> list[str]:
 
 
 def _near(first: Images, second: Images | None) -> list[str]:
-    """Give look-alikes that are no exact copies."""
+    """Return look-alikes that are no exact copies."""
     # One of each set of equals, so that a folder of copies is not compared pair by pair.
     ours = list({image.pixels_sha256: image for image in first}.values())
     if second is None:
@@ -80,15 +80,7 @@ def _named(pairs: Sequence[Pair], first: Images, second: Images) -> list[str]:
 
 
 def _finding(code: str, pairs: list[str], severity: Severity) -> Finding:
-    kind, count = CODES[code], len(pairs)
-    words = f"{count} {'pair' if count == 1 else 'pairs'}" if pairs else "none found"
-    return Finding(
-        code=code,
-        severity=severity if pairs else "none",
-        sentence=f"{kind.label[0].upper()}{kind.label[1:]}: {words}.",
-        measure="pairs",
-        value=float(count),
-        p=None,
-        advice=kind.advice if pairs else "",
-        examples=tuple(pairs[:3]),
-    )
+    count = len(pairs)
+    words = f": {count} {'pair' if count == 1 else 'pairs'}." if pairs else ": none found."
+    severity = severity if pairs else "none"
+    return finding(code, severity, words, "pairs", float(count), examples=tuple(pairs[:3]))

@@ -63,11 +63,6 @@ def look_of(image_hwc: Pixels) -> Look:
     ----------
     image_hwc : ndarray of uint8, shape (H, W, 3)
         The picture.
-
-    Returns
-    -------
-    Look
-        Hash and thumbnail.
     """
     grey = Image.fromarray(image_hwc).convert("L")
     small = np.asarray(grey.resize((9, 8), Image.Resampling.BOX))

@@ -144,8 +144,29 @@ class Finding:
     high: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the finding as a dict of JSON types."""
+        """Return the finding as a dict of JSON types."""
         return asdict(self)
+
+
+def finding(
+    code: str, severity: Severity, words: str, measure: str, value: float, **more: Any
+) -> Finding:
+    """Make a finding whose sentence begins with its label, and advises where there is something.
+
+    Parameters
+    ----------
+    code, severity, measure, value
+        As in `Finding`.
+    words : str
+        What follows the label.
+    **more
+        Other fields; the advice is that of the code unless another is given.
+    """
+    label = CODES[code].label
+    given: dict[str, Any] = {"p": None, "advice": CODES[code].advice, **more}
+    if severity == "none":
+        given |= {"advice": "", "examples": ()}
+    return Finding(code, severity, f"{label[0].upper()}{label[1:]}{words}", measure, value, **given)
 
 
 @dataclass(frozen=True)
@@ -168,7 +189,7 @@ class Audit:
     skipped: tuple[Skipped, ...]
 
     def at_least(self, severity: Severity) -> tuple[Finding, ...]:
-        """Give the findings that are as bad as this or worse.
+        """Return the findings that are as bad as this or worse.
 
         Parameters
         ----------
@@ -184,7 +205,7 @@ class Audit:
         return tuple(f for f in self.findings if SEVERITIES.index(f.severity) >= least)
 
     def summary(self) -> list[dict[str, str]]:
-        """Give code, severity and sentence of what was found; it names no file."""
+        """Return code, severity and sentence of what was found; it names no file."""
         return [
             {"code": f.code, "severity": f.severity, "sentence": f.sentence}
             for f in self.at_least("note")
@@ -192,7 +213,7 @@ class Audit:
 
 
 def severity_of(low: float, p: float, cap: Severity) -> Severity:
-    """Give the severity of a difference between the classes.
+    """Return the severity of a difference between the classes.
 
     Parameters
     ----------

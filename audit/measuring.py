@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, fields
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from fp.images.loading import (
 )
 from fp.system.arrays import Floats, Pixels
 from fp.system.errors import ImageError
-from fp.system.progress import Progress
+from fp.system.progress import Progress, told
 from fp.system.workers import run_in_order, with_one_thread
 
 RESIDUALS = "wavelet"
@@ -105,7 +105,7 @@ class Properties:
     tile: Floats | None
 
     def row(self) -> dict[str, Any]:
-        """Give what a table holds: JSON types, without thumbnail and tile."""
+        """Return what a table holds: JSON types, without thumbnail and tile."""
         row: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)
@@ -186,35 +186,18 @@ def measure_folder(
     progress : callable, optional
         Called with a stage, the number done and the total.
 
-    Returns
-    -------
-    Folder
-        The images, and what was skipped.
-
     Raises
     ------
     InputError
         If the folder does not exist.
     """
     paths = find_images([folder])
-    images: list[Properties] = []
-    skipped: list[Skipped] = []
-    stage = f"audit of {display_path(folder)}"
-    results = run_in_order(measure, paths, _worker_died, jobs, seconds=measure.limits.seconds)
-    for done, result in enumerate(results, start=1):
-        if isinstance(result, Properties):
-            images.append(result)
-        else:
-            skipped.append(result)
-        if progress is not None:
-            progress(stage, done, len(paths))
+    died = partial(Skipped.died, done="measured")
+    results = run_in_order(measure, paths, died, jobs, seconds=measure.limits.seconds)
+    found = list(told(results, progress, f"audit of {display_path(folder)}", len(paths)))
+    images = [each for each in found if isinstance(each, Properties)]
     images.sort(key=lambda image: (image.sha256, image.path.as_posix()))
-    return Folder(tuple(images), tuple(skipped))
-
-
-def _worker_died(path: Path) -> Skipped:
-    message = f"{display_path(path)} ended the process that measured it."
-    return Skipped(path, "worker_died", message)
+    return Folder(tuple(images), tuple(each for each in found if isinstance(each, Skipped)))
 
 
 @lru_cache(maxsize=1)
@@ -240,11 +223,6 @@ def measure_part(
         The part whose pixels are measured, as it was prepared.
     known : tuple of DenoiserIdentity and ndarray of float32, shape (3, H, W), optional
         Residual of the part by some denoiser; taken where the audit would compute the same.
-
-    Returns
-    -------
-    Properties
-        What was measured.
     """
     luminance = luminance_window(part)
     grid, period = jpeg_grid(luminance), resampling_trace(luminance)

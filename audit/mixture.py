@@ -82,11 +82,6 @@ def two_clusters(tiles: Doubles) -> Split:
     tiles : ndarray of float64, shape (N, D)
         A tile of each image, at least `FEWEST`, in an order that does not depend on file names.
 
-    Returns
-    -------
-    Split
-        The test and the clusters.
-
     Notes
     -----
     Any cloud can be cut in two, so the cut (principal components, two-means, the direction between
@@ -114,7 +109,7 @@ def two_clusters(tiles: Doubles) -> Split:
 
 
 def _cut(tiles: Doubles) -> tuple[Doubles, Flags]:
-    """Give the direction (D,) between two clusters, and who is in the second."""
+    """Return the direction (D,) between two clusters, and who is in the second."""
     centred = tiles - tiles.mean(axis=0)
     components = np.linalg.svd(centred, full_matrices=False)[2][:_COMPONENTS]
     scores = centred @ components.T
@@ -131,7 +126,7 @@ def _cut(tiles: Doubles) -> tuple[Doubles, Flags]:
 
 
 def dip_statistic(scores: Doubles) -> float:
-    """Give the distance of a sample from unimodality.
+    """Return the distance of a sample from unimodality.
 
     Parameters
     ----------

@@ -25,14 +25,7 @@ WITHOUT_JPEG = 90
 
 
 def matching_quality(folders: Sequence[Path], limits: Limits | None = None) -> int:
-    """Give the JPEG quality at which both classes are re-encoded alike.
-
-    Parameters
-    ----------
-    folders : sequence of Path
-        The folders of the classes.
-    limits : Limits, optional
-        Sizes beyond which a file is refused.
+    """Return the JPEG quality at which both classes are re-encoded alike.
 
     Returns
     -------
@@ -80,11 +73,6 @@ def prepare(folders: tuple[Path, Path], reduction: Reduction, match: str | None)
         How files become residuals.
     match : str or None
         What both classes go through, as in `check_match`.
-
-    Returns
-    -------
-    Reduction
-        The reduction with its preparation.
     """
     if match == LOWEST:
         match = f"jpeg:{matching_quality(folders, reduction.limits)}"

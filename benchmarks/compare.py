@@ -27,7 +27,6 @@ from held_out import put_section, stamp
 from scipy.ndimage import uniform_filter
 
 from fp.denoisers import find_images, get, load_image
-from fp.fingerprint.correlation import bulk, kernels
 from fp.fingerprint.learning.method import recipe
 from fp.system.environment import describe
 
@@ -109,36 +108,6 @@ def _prnu() -> Callable[[np.ndarray], list[Any]] | None:
         return found
 
     return extract
-
-
-def of_correlation(count: int, side: int) -> list[Comparison]:
-    """Many residuals with as many patterns, against NumPy."""
-    rng = np.random.default_rng(0)
-    shape = (count, 3, side, side)
-    residuals = rng.standard_normal(shape, dtype=np.float32)
-    patterns = rng.standard_normal(shape, dtype=np.float32)
-
-    def unit(stack: np.ndarray) -> np.ndarray:
-        rows = stack.reshape(len(stack), -1)
-        rows = rows - rows.mean(axis=1, keepdims=True)
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-    left, right = unit(residuals), unit(patterns)
-    ours = seconds(lambda: bulk.correlate_many(residuals, patterns))
-    exact = seconds(lambda: kernels.correlate(residuals, patterns))
-    flat = residuals.reshape(count, -1), patterns.reshape(count, -1)
-    what = f"{count} residuals with {count} patterns of {side} x {side}"
-    note = "data normalised beforehand, not by fp: at most 1.3 times its time is the goal"
-    return [
-        Comparison(what, "BLAS product alone", seconds(lambda: left @ right.T), ours, note),
-        Comparison(
-            what, "NumPy, normalised", seconds(lambda: unit(flat[0]) @ unit(flat[1]).T), ours
-        ),
-        Comparison(
-            what, "numpy.corrcoef", seconds(lambda: np.corrcoef(*flat, dtype=np.float32)), ours
-        ),
-        Comparison(what, "fp's own kernel in one stated order", exact, ours),
-    ]
 
 
 def of_extraction(
@@ -272,7 +241,6 @@ def table(comparisons: list[Comparison], repeats: int) -> list[str]:
 @click.option("--images", type=click.Path(path_type=Path), required=True, help="Pictures.")
 @click.option("--count", default=32, show_default=True, help="Pictures that are taken.")
 @click.option("--side", default=256, show_default=True, help="Side of the examined part.")
-@click.option("--patterns", default=256, show_default=True, help="Residuals and patterns.")
 @click.option("--repeats", default=5, show_default=True, help="Pairs of each comparison.")
 @click.option(
     "--published", default=BATCH, show_default=True, help="Images a published step denoises."
@@ -285,7 +253,6 @@ def main(
     images: Path,
     count: int,
     side: int,
-    patterns: int,
     repeats: int,
     published: int,
     denoiser: str,
@@ -301,7 +268,7 @@ def main(
         raise click.UsageError(f"no picture of {side} x {side} pixels or more")
     # The published batch may hold more pictures than the rest is timed on.
     batch, pictures = pictures[:published], pictures[:count]
-    comparisons = [] if only_extraction else of_residuals(pictures) + of_correlation(patterns, side)
+    comparisons = [] if only_extraction else of_residuals(pictures)
     if not skip_extraction:
         if len(batch) < published:
             raise click.UsageError(f"a published step of {published} images, and {len(batch)} here")

@@ -1,11 +1,10 @@
 """Measure what docs/performance.md promises of single steps and of whole runs.
 
-    python benchmarks/waits.py tiles
     python benchmarks/waits.py network
     python benchmarks/waits.py extraction ../shared/corpus
     python benchmarks/waits.py processes BANK.h5 FOLDER
 
-The first two take processor seconds on one thread; the last two run commands and take seconds on
+The first takes processor seconds on one thread; the last two run commands and take seconds on
 the clock, so the load of the machine stands beside them. `--write` puts a table into its section of
 docs/performance.md.
 """
@@ -30,7 +29,6 @@ from held_out import put_section, stamp
 from PIL import Image
 
 from fp.denoisers import find_images, load_image
-from fp.fingerprint.correlation import bulk
 from fp.system.environment import describe
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
@@ -73,32 +71,6 @@ def tell(ctx: click.Context, lines: list[str], load: float, note: str = "") -> N
     told = stamp(shlex.join(["python", "benchmarks/waits.py", *arguments]))
     where = f"Load {load:.1f} to {os.getloadavg()[0]:.1f}, {describe()['machine']}."
     put_section(PAGE, f"waits-{ctx.info_name}", f"{told} {note}{where}\n\n{text}")
-
-
-@main.command()
-@click.option("--count", default=100_000, show_default=True)
-@click.option("--period", default=8, show_default=True)
-@click.option("--batch", default=32, show_default=True)
-@click.option("--repeats", default=30, show_default=True)
-@click.pass_context
-def tiles(ctx: click.Context, count: int, period: int, batch: int, repeats: int) -> None:
-    """Fold-and-product of an image with very many tile fingerprints."""
-    load = os.getloadavg()[0]
-    rng = np.random.default_rng(0)
-    weights = rng.standard_normal((count, 3, period, period), dtype=np.float32)
-    images = rng.standard_normal((batch, 3, period, period))
-    bank, thousand = bulk.TileBank(weights), bulk.TileBank(weights[:1000])
-    one = seconds(lambda: bank.correlate(images[:1]), repeats)
-    many = seconds(lambda: bank.correlate(images), repeats)
-    moved = seconds(lambda: thousand.phases(images[0]), repeats)
-    rows = [
-        (f"one image, {count:,} fingerprints", one),
-        (f"one of {batch} images at once, {count:,} fingerprints", [t / batch for t in many]),
-        (f"one image, all {period**2} phases of 1,000 fingerprints", moved),
-    ]
-    lines = ["| work, beside residual and fold | ms, median (lowest to highest) |", "| --- | --- |"]
-    lines += [f"| {what} | {spread(times, 1e3)} |" for what, times in rows]
-    tell(ctx, lines, load, f"Period {period}, processor time on one thread, {repeats} times. ")
 
 
 @main.command()

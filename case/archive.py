@@ -35,7 +35,7 @@ _PIECE = 2**20
 
 
 def is_archive(path: Path) -> bool:
-    """Say whether a file may be the archive of a case."""
+    """Return whether a file may be the archive of a case."""
     return path.is_file() and path.suffix.lower() == ".zip"
 
 
@@ -50,11 +50,6 @@ def write_archive(folder: Path, output: Path, *, overwrite: bool = False) -> str
         The archive.
     overwrite : bool
         Replace an existing archive.
-
-    Returns
-    -------
-    str
-        The hash that its comment states.
 
     Raises
     ------
@@ -138,11 +133,6 @@ def opened_archive(path: Path) -> Iterator[Path]:
     ----------
     path : Path
         The archive, of unknown origin.
-
-    Yields
-    ------
-    Path
-        Folder of the case.
 
     Raises
     ------

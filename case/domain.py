@@ -20,11 +20,6 @@ _MAY_BE_LOSSLESS = _LOSSLESS | {"WEBP"}
 def domain(member: Fingerprint) -> Iterator[str]:
     """Say for what images a fingerprint speaks, and how far.
 
-    Parameters
-    ----------
-    member : Fingerprint
-        The fingerprint.
-
     Yields
     ------
     str
@@ -33,8 +28,7 @@ def domain(member: Fingerprint) -> Iterator[str]:
     ratio, found = judge_of(member).ratio, member.calibration
     sizes = ", ".join(f"{plain(size)} ({n})" for size, n in list(member.native_sizes.items())[:8])
     kinds = ", ".join(f"{plain(kind)} ({n})" for kind, n in list(member.formats.items())[:8])
-    yield f"**{plain(member.name)}** (`{plain(member.method)}`)"
-    yield ""
+    yield f"**{plain(member.name)}** (`{plain(member.method)}`)\n"
     yield (
         f"* Calibrated on {found.generated.size} images of the generator and {found.real.size} "
         f"reference images. No conformal p-value is below {1 / (found.real.size + 1):.2g}."
@@ -108,13 +102,6 @@ def _most(log10_lr: float) -> str:
 def outside(row: Row, member: Fingerprint) -> list[str]:
     """Say why a ratio would speak about images that the calibration knows nothing of.
 
-    Parameters
-    ----------
-    row : dict
-        The row of an examined image.
-    member : Fingerprint
-        The fingerprint that its figures belong to.
-
     Returns
     -------
     list of str
@@ -136,7 +123,7 @@ def outside(row: Row, member: Fingerprint) -> list[str]:
 
 
 def _coded_otherwise(kind: str, seen: set[str]) -> bool:
-    """Say whether the coding may have changed pixels as that of no calibration image did."""
+    """Return whether the coding may have changed pixels as that of no calibration image did."""
     if not seen or kind in seen or (kind == "MPO" and "JPEG" in seen):
         return False
     return not (kind in _LOSSLESS and seen & _MAY_BE_LOSSLESS)

@@ -8,11 +8,6 @@ _MARKS = frozenset('<>&"`*_[]#|\\~')
 def plain(text: object) -> str:
     """Give a text of unknown origin so that Markdown and HTML show it and do nothing else with it.
 
-    Parameters
-    ----------
-    text : object
-        The text.
-
     Returns
     -------
     str

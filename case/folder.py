@@ -45,7 +45,7 @@ class Case:
     entries: list[Entry] = field(default_factory=list)
 
     def of(self, kind: str) -> list[Entry]:
-        """Give the entries of one kind."""
+        """Return the entries of one kind."""
         return [entry for entry in self.entries if entry["kind"] == kind]
 
     def record(self, *new: dict[str, Any]) -> list[Entry]:
@@ -104,11 +104,6 @@ def init_case(folder: Path, title: str, examiner: str = "", h1: str = H1, h2: st
 def open_case(folder: Path) -> Iterator[Case]:
     """Open a case for one command, and keep others out of it meanwhile.
 
-    Parameters
-    ----------
-    folder : Path
-        The case.
-
     Yields
     ------
     Case
@@ -129,20 +124,7 @@ def open_case(folder: Path) -> Iterator[Case]:
 
 
 def add_note(case: Case, text: str) -> Entry:
-    """Add a note to the log.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    text : str
-        The note.
-
-    Returns
-    -------
-    dict
-        The entry.
-    """
+    """Add a note to the log."""
     if not text.strip():
         raise UsageError("A note without a word says nothing; write one.")
     return case.record({"kind": "note", "text": _checked(text)})[0]
@@ -150,20 +132,6 @@ def add_note(case: Case, text: str) -> Entry:
 
 def add_bank(case: Case, bank: Path, identity: BankIdentity) -> Entry:
     """Copy a bank into a case, where it is not there yet.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    bank : Path
-        A bank or a folder of banks.
-    identity : tuple of (str, str)
-        Names and hashes of its files.
-
-    Returns
-    -------
-    dict
-        The entry of the bank.
 
     Raises
     ------
@@ -197,7 +165,7 @@ def add_bank(case: Case, bank: Path, identity: BankIdentity) -> Entry:
 
 
 def place_of(exhibit: Entry) -> Path:
-    """Give the place of an exhibit, from within the folder of its case."""
+    """Return the place of an exhibit, from within the folder of its case."""
     return path_of(exhibit["stored"] or exhibit["origin"])
 
 
@@ -210,12 +178,7 @@ def _checked(text: str) -> str:
 
 
 def named_files(entries: Iterable[Entry]) -> dict[str, str]:
-    """Give the hash of every file that a log names, by its path below the case.
-
-    Parameters
-    ----------
-    entries : iterable of dict
-        The log.
+    """Return the hash of every file that a log names, by its path below the case.
 
     Returns
     -------

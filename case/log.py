@@ -53,17 +53,12 @@ _TEMPORARY = re.compile(r"\..{1,40}\.[0-9a-f]{8}\.tmp")
 
 
 def is_case(folder: Path) -> bool:
-    """Say whether a folder is that of a case."""
+    """Return whether a folder is that of a case."""
     return (folder / LOG).is_file()
 
 
 def read_log(folder: Path) -> list[Entry]:
     """Read the entries of a case, all of them sound.
-
-    Parameters
-    ----------
-    folder : Path
-        The case.
 
     Returns
     -------
@@ -90,11 +85,6 @@ def read_log(folder: Path) -> list[Entry]:
 
 def examine_log(folder: Path) -> tuple[list[Entry], list[str]]:
     """Read a log, and say where its chain is broken.
-
-    Parameters
-    ----------
-    folder : Path
-        The case.
 
     Returns
     -------
@@ -152,7 +142,7 @@ def examine_log(folder: Path) -> tuple[list[Entry], list[str]]:
 
 
 def well_formed(entry: Entry, *, first: bool = False) -> bool:
-    """Say whether an entry has what fp writes into one of its kind.
+    """Return whether an entry has what fp writes into one of its kind.
 
     Parameters
     ----------
@@ -203,11 +193,6 @@ def append(folder: Path, entries: Sequence[Entry], new: Sequence[dict[str, Any]]
         What `read_log` gave; empty for a new case.
     new : sequence of dict
         What is to be recorded, with its `kind`; JSON types only.
-
-    Returns
-    -------
-    list of dict
-        The new entries, sealed.
 
     Raises
     ------

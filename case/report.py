@@ -33,16 +33,6 @@ REPORT = "report.md"
 def write_report(case: Case) -> Entry:
     """Write the report of a case as it stands, and record it.
 
-    Parameters
-    ----------
-    case : Case
-        The case.
-
-    Returns
-    -------
-    dict
-        The entry of the report.
-
     Raises
     ------
     OutputError
@@ -55,44 +45,32 @@ def write_report(case: Case) -> Entry:
 
 
 def lines(case: Case) -> Iterator[str]:
-    """Give the report line by line.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
+    """Yield the report piece by piece.
 
     Yields
     ------
     str
-        A line of Markdown without its end; texts of others are escaped.
+        Lines of Markdown, the last without its end; texts of others are escaped.
     """
     first = case.entries[0]
-    yield f"# {plain(first['title'])}"
-    yield ""
+    yield f"# {plain(first['title'])}\n"
     if first["examiner"]:
         yield f"Examiner: {plain(first['examiner'])}  "
     yield f"Case begun: {first['time_utc']}, report by fp {tool_version()}  "
-    yield f"Log before this report: entry {len(case.entries)}, `{case.entries[-1]['sha256']}`"
-    yield ""
-    yield "## Propositions"
-    yield ""
+    yield f"Log before this report: entry {len(case.entries)}, `{case.entries[-1]['sha256']}`\n"
+    yield "## Propositions\n"
     yield f"* **h1**: {plain(first['propositions']['h1'])}"
-    yield f"* **h2**: {plain(first['propositions']['h2'])}"
-    yield ""
+    yield f"* **h2**: {plain(first['propositions']['h2'])}\n"
     yield from _summary(case)
     for run in case.of("run"):
         yield from _run(case, run)
     yield from _not_examined(case)
-    yield "## Alternative explanations"
-    yield ""
+    yield "## Alternative explanations\n"
     for better, other, texts in (("h2", "h1", FOR_H2), ("h1", "h2", FOR_H1)):
-        yield f"A score that speaks for {better} over {other} may also have come about by"
-        yield ""
+        yield f"A score that speaks for {better} over {other} may also have come about by\n"
         yield from (f"* {text}" for text in (*texts, FOR_NEITHER))
         yield ""
-    yield "## Limitations"
-    yield ""
+    yield "## Limitations\n"
     yield from (f"* {text}" for text in LIMITS)
     yield ""
     yield from _notes(case)
@@ -100,22 +78,18 @@ def lines(case: Case) -> Iterator[str]:
 
 
 def _summary(case: Case) -> Iterator[str]:
-    yield "## Exhibits and runs"
-    yield ""
+    yield "## Exhibits and runs\n"
     yield (
         f"Exhibits: {len(case.of('exhibit'))}; runs: {len(case.of('run'))}. Every file of the case "
-        "is named in its log by SHA-256; the exhibits are listed at the end."
+        "is named in its log by SHA-256; the exhibits are listed at the end.\n"
     )
-    yield ""
     if not case.of("run"):
-        yield "No exhibit was tested yet."
-        yield ""
+        yield "No exhibit was tested yet.\n"
 
 
 def _run(case: Case, run: Entry) -> Iterator[str]:
     bank = {f.name: f for f in read_bank(case.folder / "banks" / run["bank"])}
-    yield f"## Run {run['run']}"
-    yield ""
+    yield f"## Run {run['run']}\n"
     options = run["options"]
     yield (
         f"Exhibits: {len(run['exhibits'])}; fingerprints: {len(bank)} (bank {run['bank']}); "
@@ -129,12 +103,10 @@ def _run(case: Case, run: Entry) -> Iterator[str]:
             f"{options['fpr']:.2g} of cases, on average over calibrations; {_certified(case, run)}."
         )
     yield ""
-    yield "### Fingerprints and their domain of validity"
-    yield ""
+    yield "### Fingerprints and their domain of validity\n"
     for member in bank.values():
         yield from domain(member)
-    yield "### Findings"
-    yield ""
+    yield "### Findings\n"
     yield "| exhibit | fingerprint | decision by the rule | support in words |"
     yield "| --- | --- | --- | --- |"
     for name, row in _rows(case, run):
@@ -146,7 +118,7 @@ def _run(case: Case, run: Entry) -> Iterator[str]:
 
 
 def _rows(case: Case, run: Entry) -> Iterator[tuple[str, Row]]:
-    """Give the rows of a run with the names of their exhibits."""
+    """Yield the rows of a run with the names of their exhibits."""
     names = _names(case)
     with (case.folder / run["folder"] / "detections.jsonl").open(encoding="utf-8") as lines:
         for line in lines:
@@ -155,7 +127,7 @@ def _rows(case: Case, run: Entry) -> Iterator[tuple[str, Row]]:
 
 
 def _certified(case: Case, run: Entry) -> str:
-    """Say which rate one calibration vouches for."""
+    """Return which rate one calibration vouches for."""
     entry = read_manifest(case.folder / run["folder"]).entry
     rate = (entry.get("summary") or {}).get("certified")
     if not isinstance(rate, float):
@@ -174,16 +146,13 @@ def _support(row: Row, bank: dict[str, Fingerprint]) -> str:
 
 
 def _finding(row: Row, name: str, bank: dict[str, Fingerprint]) -> Iterator[str]:
-    yield f"#### {plain(name)}"
-    yield ""
+    yield f"#### {plain(name)}\n"
     if row["status"] == "not_examined":
-        yield f"Not examined: {plain(row['message'])}"
-        yield ""
+        yield f"Not examined: {plain(row['message'])}\n"
         yield from _claimed(row)
         return
     member = bank[row["fingerprint"]]
-    yield f"Decision by the rule: `{row['decision']}`; fingerprint: {plain(member.name)}."
-    yield ""
+    yield f"Decision by the rule: `{row['decision']}`; fingerprint: {plain(member.name)}.\n"
     withheld = outside(row, member)
     if withheld:
         yield f"No likelihood ratio is put into words here: {'; '.join(withheld)}."
@@ -210,8 +179,7 @@ def _finding(row: Row, name: str, bank: dict[str, Fingerprint]) -> Iterator[str]
         told = f"{row['windows']} windows, worth {row['windows_effective']:.1f} independent ones"
         yield f"| examined as a whole | {told}; {row['examined']:.0%} of the area |"
     yield from _condition(row)
-    yield f"| size, format | {row['width']}x{row['height']}, {plain(row['format'])} |"
-    yield ""
+    yield f"| size, format | {row['width']}x{row['height']}, {plain(row['format'])} |\n"
     for reason in row["reasons"]:
         yield f"* `{reason}`: {REASONS.get(reason) or FILE_REASONS.get(reason, '')}"
     for text in row["converted"]:
@@ -239,15 +207,13 @@ def _condition(row: Row) -> Iterator[str]:
 
 def _claimed(row: Row) -> Iterator[str]:
     if row["claimed"]:
-        yield "The file claims about itself (not verified, and not part of any figure above):"
-        yield ""
+        yield "The file claims about itself (not verified, and not part of any figure above):\n"
         yield from (f"* {plain(text)}" for text in row["claimed"])
         yield ""
 
 
 def _not_examined(case: Case) -> Iterator[str]:
-    yield "## What was not examined"
-    yield ""
+    yield "## What was not examined\n"
     tested = {name for run in case.of("run") for name in run["exhibits"]}
     left = [e["exhibit"] for e in case.of("exhibit") if e["exhibit"] not in tested]
     if left:
@@ -262,22 +228,19 @@ def _not_examined(case: Case) -> Iterator[str]:
     yield "* Generators whose fingerprints are not in the bank."
     yield "* What the pictures show, and whether it happened."
     yield "* How the files came to the examiner before they were added to this case."
-    yield "* Whether what the files claim about themselves is true."
-    yield ""
+    yield "* Whether what the files claim about themselves is true.\n"
 
 
 def _notes(case: Case) -> Iterator[str]:
     notes = case.of("note")
     if notes:
-        yield "## Notes"
-        yield ""
+        yield "## Notes\n"
         yield from (f"* {note['time_utc']}: {plain(note['text'])}" for note in notes)
         yield ""
 
 
 def _exhibits(case: Case) -> Iterator[str]:
-    yield "## List of exhibits"
-    yield ""
+    yield "## List of exhibits\n"
     yield "| exhibit | name | bytes | SHA-256 | kept as |"
     yield "| --- | --- | --- | --- | --- |"
     for entry in case.of("exhibit"):
@@ -289,7 +252,7 @@ def _exhibits(case: Case) -> Iterator[str]:
 
 
 def _names(case: Case) -> dict[str, str]:
-    """Give exhibit and original name by the path in the rows of a run."""
+    """Return exhibit and original name by the path in the rows of a run."""
     return {
         entry["stored"] or entry["origin"]: f"{entry['exhibit']} ({entry['name']})"
         for entry in case.of("exhibit")

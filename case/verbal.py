@@ -20,7 +20,7 @@ SCALE = (
 
 
 def words(log10_lr: float) -> str:
-    """Give the words of a likelihood ratio.
+    """Return the words of a likelihood ratio.
 
     Parameters
     ----------
@@ -37,17 +37,12 @@ def words(log10_lr: float) -> str:
 
 
 def rounded(log10_lr: float) -> str:
-    """Give the ratio of the better supported proposition over the other, in two digits.
+    """Return the ratio of the better supported proposition over the other, in two digits.
 
     Parameters
     ----------
     log10_lr : float
         log10 likelihood ratio.
-
-    Returns
-    -------
-    str
-        The number as text.
     """
     ratio = 10 ** min(abs(log10_lr), 300.0)
     if ratio < 100:
@@ -57,7 +52,7 @@ def rounded(log10_lr: float) -> str:
 
 
 def sentence(log10_lr: float, at_bound: bool) -> str:
-    """Say what a likelihood ratio says, and no more.
+    """Return what a likelihood ratio says, and no more.
 
     Parameters
     ----------
@@ -65,11 +60,6 @@ def sentence(log10_lr: float, at_bound: bool) -> str:
         log10 likelihood ratio of h2 over h1, within its bounds.
     at_bound : bool
         Whether it stands at the bound that the calibration carries.
-
-    Returns
-    -------
-    str
-        One or two sentences.
     """
     if words(log10_lr) == "no more":
         return (
@@ -90,7 +80,7 @@ def sentence(log10_lr: float, at_bound: bool) -> str:
 
 
 def apart(log10_lr: float, specific: float | None) -> list[str]:
-    """Say where the generator's own evidence does not support what the whole ratio supports.
+    """Return where the generator's own evidence does not support what the whole ratio supports.
 
     Parameters
     ----------
@@ -98,11 +88,6 @@ def apart(log10_lr: float, specific: float | None) -> list[str]:
         log10 likelihood ratio of h2 over h1.
     specific : float or None
         That of the evidence that speaks of the generator alone, where there is any.
-
-    Returns
-    -------
-    list of str
-        A sentence, or none.
     """
     if specific is None or words(log10_lr) == "no more":
         return []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from fp.runs.results import detect_into
 from fp.system.arrays import Floats
 from fp.system.atomic_files import output_error, write_bytes_atomic
 from fp.system.errors import OutputError
+from fp.system.progress import Progress
 
 IMAGES, FINGERPRINT, DIF_FINGERPRINT = "images", "fingerprint.h5", "fingerprint-dif.h5"
 CASE, PICTURE = "case", "demo.png"
@@ -41,8 +42,6 @@ DENOISER = "wavelet"
 
 DIF_STEPS = 60
 """Steps of the DIF optimisation: about an eighth of what a real case takes."""
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -118,11 +117,6 @@ def demonstrate(
         Replace an earlier demonstration; what else lies in the folder is left alone.
     progress : callable, optional
         Called with a stage, the number done and the total.
-
-    Returns
-    -------
-    Demonstration
-        Fingerprints and findings.
 
     Raises
     ------

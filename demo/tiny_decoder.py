@@ -170,11 +170,6 @@ def save_decoder(network: TinyAutoencoder, folder: Path, provenance: Mapping[str
         Where ``tiny-decoder.safetensors`` and ``tiny-decoder.json`` go; made where missing.
     provenance : mapping
         How the weights were made; JSON types only.
-
-    Returns
-    -------
-    Path
-        The file of tensors.
     """
     folder.mkdir(parents=True, exist_ok=True)
     content = save({name: t.half().contiguous() for name, t in network.state_dict().items()})

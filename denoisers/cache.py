@@ -14,6 +14,7 @@ import os
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ _ABANDONED_AFTER = 3600  # seconds; no writer takes so long
 
 
 def default_folder() -> Path:
-    """Give the cache folder: ``FP_CACHE`` where it is set, else the user's cache folder."""
+    """Return the cache folder: ``FP_CACHE`` where it is set, else the user's cache folder."""
     return Path(os.environ.get("FP_CACHE") or platformdirs.user_cache_path("fp-forensics"))
 
 
@@ -53,7 +54,7 @@ class ResidualCache:
     _writes: int = field(default=0, init=False, repr=False)
 
     def residual(self, image_hwc: Pixels, residual: Residual) -> Floats:
-        """Give the residual of an image, from disk or computed and kept.
+        """Return the residual of an image, from disk or computed and kept.
 
         Parameters
         ----------
@@ -125,6 +126,12 @@ class ResidualCache:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)  # another process may be at it too
                 total -= size
+
+
+@lru_cache(maxsize=4)
+def cache_at(folder: Path, limit_bytes: int) -> ResidualCache:
+    """Open a cache, once a process."""
+    return ResidualCache(folder, limit_bytes)
 
 
 def _digest(path: Path, payload: bytes) -> bytes:

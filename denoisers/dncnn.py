@@ -27,13 +27,7 @@ PRECISIONS = {"float32": torch.float32, "bfloat16-inner": torch.bfloat16}
 
 
 def best_precision(device: torch.device) -> str:
-    """Give "bfloat16-inner" where the processor multiplies bfloat16 in hardware, else "float32".
-
-    Parameters
-    ----------
-    device : torch.device
-        The processor.
-    """
+    """Give "bfloat16-inner" where the processor multiplies bfloat16 in hardware, else "float32"."""
     if device.type == "cuda":
         return "bfloat16-inner" if torch.cuda.is_bf16_supported(False) else "float32"
     # torch's own question to the processor has no public name yet; without it float32 is safe.
@@ -42,7 +36,7 @@ def best_precision(device: torch.device) -> str:
 
 
 def folded(block: Block) -> tuple[Tensor, Tensor]:
-    """Give kernel and bias of the one convolution that equals a block without its ReLU.
+    """Return kernel and bias of the one convolution that equals a block without its ReLU.
 
     Parameters
     ----------
@@ -178,7 +172,7 @@ class DnCNN:
 
     @torch.inference_mode()
     def inner_features(self, image_chw: Floats) -> list[Floats]:
-        """Give what each layer but the last passes on.
+        """Return what each layer but the last passes on.
 
         Parameters
         ----------

@@ -106,7 +106,7 @@ class TrainableDnCNN(nn.Module):
                 kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
 
     def inner(self) -> list[Block]:
-        """Give the blocks between first and last convolution, in order."""
+        """Return the blocks between first and last convolution, in order."""
         return [block for block in self.blocks if isinstance(block, Block)]
 
     def forward(self, image: Tensor) -> Tensor:

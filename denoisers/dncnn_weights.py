@@ -47,7 +47,7 @@ class Weights:
     tensors: dict[str, Tensor]
 
     def unfolded(self) -> TrainableDnCNN:
-        """Give the network as it was trained, batch norm and all: the float32 reference."""
+        """Return the network as it was trained, batch norm and all: the float32 reference."""
         network = TrainableDnCNN(self.architecture)
         network.load_state_dict(self.tensors)
         return network.eval()
@@ -62,11 +62,6 @@ def load_weights(name: str, folder: Path = SHIPPED) -> Weights:
         Name of the denoiser; the files are ``<name>.safetensors`` and ``<name>.json``.
     folder : Path
         Folder of the two files.
-
-    Returns
-    -------
-    Weights
-        The weights.
 
     Raises
     ------
@@ -122,11 +117,6 @@ def save_weights(
         Where ``<name>.safetensors`` and ``<name>.json`` go; created if need be.
     provenance : dict
         How the weights were made; JSON types only.
-
-    Returns
-    -------
-    Path
-        The file of tensors.
     """
     folder.mkdir(parents=True, exist_ok=True)
     # Counters of batches serve training only.

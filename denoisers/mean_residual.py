@@ -149,11 +149,6 @@ def estimate(
     crops_per_photograph : int
         Crops of each photograph, at offsets and of sizes drawn at random.
 
-    Returns
-    -------
-    MeanResidual
-        The map.
-
     Raises
     ------
     DenoiserError

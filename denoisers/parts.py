@@ -19,7 +19,7 @@ DEFAULT_REACH = 64
 
 
 def reach_of(residual: Residual) -> int:
-    """Give how far a denoiser looks: its own ``reach``, or 64 pixels, rounded up to the grid."""
+    """Return how far a denoiser looks: its own ``reach``, or 64 pixels, rounded up to the grid."""
     reach = int(getattr(residual.denoiser, "reach", DEFAULT_REACH))
     return -(-reach // GRID) * GRID
 

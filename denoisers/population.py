@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from fp.denoisers import registry
-from fp.denoisers.cache import ResidualCache
+from fp.denoisers.cache import ResidualCache, cache_at
 from fp.denoisers.residual import Residual
 from fp.images.container import Container
 from fp.images.crop import CropRule
@@ -51,6 +51,11 @@ class Skipped:
     path: Path
     reason: str
     message: str
+
+    @classmethod
+    def died(cls, path: Path, done: str = "examined") -> Skipped:
+        """Return what is said of a file that ended the process that was at it."""
+        return cls(path, "worker_died", f"{display_path(path)} ended the process that {done} it.")
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,7 @@ class Reduction:
     preparation: str = "none"
 
     def part(self, image_hwc: Pixels) -> Pixels:
-        """Give what the residual is taken of: the image cropped, then prepared.
+        """Return what the residual is taken of: the image cropped, then prepared.
 
         Cropped first: a crop starts at a multiple of 64 in either direction, so the grid of a
         re-encoded crop has the phase that the grid of the re-encoded image would have.
@@ -185,7 +190,7 @@ class Population:
 
 @contextmanager
 def residual_store(cache: ResidualCache | None, dear: bool = True) -> Iterator[ResidualCache]:
-    """Give the user's cache, or one that lasts as long as the block.
+    """Lend the user's cache of residuals, or one that lasts as long as the block.
 
     Parameters
     ----------
@@ -194,11 +199,6 @@ def residual_store(cache: ResidualCache | None, dear: bool = True) -> Iterator[R
     dear : bool
         Whether a residual costs more than to write and to delete it; else the block's own cache
         keeps nothing.
-
-    Yields
-    ------
-    ResidualCache
-        Where residuals are looked for and kept.
     """
     if cache is not None:
         yield cache
@@ -209,11 +209,6 @@ def residual_store(cache: ResidualCache | None, dear: bool = True) -> Iterator[R
 
 def require_folders(generated: Path, real: Path) -> None:
     """Refuse two classes that are no folders or share files.
-
-    Parameters
-    ----------
-    generated, real : Path
-        The two folders.
 
     Raises
     ------
@@ -233,7 +228,7 @@ def require_folders(generated: Path, real: Path) -> None:
 
 
 def most_common_crop(folder: Path, limits: Limits, anchor: str = "top-left") -> CropRule:
-    """Give the largest crop within the most common size of a folder's images.
+    """Return the largest crop within the most common size of a folder's images.
 
     Parameters
     ----------
@@ -314,7 +309,9 @@ def survey_all(
     found = [find_images([folder]) for folder in folders]
     items = [(folder, path) for folder, paths in zip(folders, found, strict=True) for path in paths]
     task = _Examine(reduction, store.folder, store.limit_bytes, look)
-    results = run_in_order(task, items, _worker_died, jobs, seconds=reduction.limits.seconds)
+    results = run_in_order(
+        task, items, lambda item: Skipped.died(item[1]), jobs, seconds=reduction.limits.seconds
+    )
     rows: list[list[tuple[Examined, Any]]] = [[] for _ in folders]
     skipped: list[list[Skipped]] = [[] for _ in folders]
     places = [place for place, paths in enumerate(found) for _ in paths]
@@ -355,7 +352,7 @@ class _Examine:
         try:
             image, stored = load_with_container(path, root, self.reduction.limits)
             part = self.reduction.part(image.rgb_hwc)
-            store = _store(self.cache_folder, self.cache_limit)
+            store = cache_at(self.cache_folder, self.cache_limit)
             residual = store.residual(part, self.reduction.residual())
         except ImageError as error:
             return Skipped(path, error.reason, str(error))
@@ -364,30 +361,10 @@ class _Examine:
         return Examined(path, image.sha256, "", size, image.format, image.converted), taken
 
 
-@lru_cache(maxsize=4)
-def _store(folder: Path, limit_bytes: int) -> ResidualCache:
-    return ResidualCache(folder, limit_bytes)
-
-
-def _worker_died(item: tuple[Path, Path]) -> Skipped:
-    _, path = item
-    message = f"{display_path(path)} ended the process that examined it."
-    return Skipped(path, "worker_died", message)
-
-
 def residuals(
     images: Sequence[Examined], reduction: Reduction, store: ResidualCache
 ) -> Iterator[Floats]:
-    """Give the residual of each image, from the store or computed again.
-
-    Parameters
-    ----------
-    images : sequence of Examined
-        Images of a population.
-    reduction : Reduction
-        How files become residuals.
-    store : ResidualCache
-        Where residuals are kept.
+    """Yield the residual of each image, from the store or computed again.
 
     Yields
     ------
@@ -417,16 +394,6 @@ def sources_of(paths: Sequence[PurePath]) -> list[str]:
 
     Where stems say nothing, because fewer than half of the files have one of their own
     (``0001/image.png``, ``0002/image.png``), the path without its suffix serves instead.
-
-    Parameters
-    ----------
-    paths : sequence of PurePath
-        Paths below the folder of the class.
-
-    Returns
-    -------
-    list of str
-        Source of each path.
     """
     stems = [path.stem for path in paths]
     if 2 * len(set(stems)) >= len(stems):

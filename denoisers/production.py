@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +11,7 @@ from fp.denoisers.mean_residual import estimate
 from fp.denoisers.residual import Denoiser
 from fp.images.loading import display_path, find_images, load_image
 from fp.system.errors import InputError
-
-Progress = Callable[[str, int, int], None]
+from fp.system.progress import Progress, told
 
 
 def produce(
@@ -40,11 +39,6 @@ def produce(
     progress : callable, optional
         Called with a stage, the number done and the total.
 
-    Yields
-    ------
-    Path
-        Each file, once it is written.
-
     Raises
     ------
     InputError
@@ -69,13 +63,8 @@ def produce(
         train(replace(RECIPES[name], seed=seed), photographs, work, report)
         yield export(work, output)
     denoiser = _made(name, output)
-
-    def noted(place: int, path: Path) -> Path:
-        if progress is not None:
-            progress("mean residual", place, len(paths))
-        return path
-
-    images = (load_image(noted(i, path)).rgb_hwc for i, path in enumerate(paths, start=1))
+    loaded = (load_image(path).rgb_hwc for path in paths)
+    images = told(loaded, progress, "mean residual", len(paths))
     target = output / registry.mean_residual_path(name).name
     estimate(denoiser.noise, images, seed).save(target)
     yield target

@@ -39,7 +39,7 @@ class Psnr:
 
 
 def psnr(estimate: Floats, truth: Floats) -> float:
-    """Give the peak signal-to-noise ratio, -10 log10 of the mean squared error, in dB.
+    """Return the peak signal-to-noise ratio, -10 log10 of the mean squared error, in dB.
 
     Parameters
     ----------
@@ -71,11 +71,6 @@ def evaluate(
         Standard deviations of the noise, in grey levels of 255.
     seed : int
         Seed of the noise.
-
-    Returns
-    -------
-    list of Psnr
-        One for each sigma.
 
     Raises
     ------

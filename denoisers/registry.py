@@ -99,17 +99,12 @@ def register(name: str, make: Callable[..., Denoiser], summary: str) -> None:
 
 
 def available() -> dict[str, str]:
-    """Give the names of all denoisers with one line on each."""
+    """Return the names of all denoisers with one line on each."""
     return {name: entry.summary for name, entry in sorted(_REGISTRY.items())}
 
 
 def check_name(name: str) -> None:
     """Refuse the name of a denoiser that does not exist.
-
-    Parameters
-    ----------
-    name : str
-        The name.
 
     Raises
     ------
@@ -121,7 +116,7 @@ def check_name(name: str) -> None:
 
 
 def is_trained(name: str) -> bool:
-    """Say whether a denoiser has weights."""
+    """Return whether a denoiser has weights."""
     return _REGISTRY[name].trained
 
 
@@ -159,17 +154,12 @@ def get(name: str = DEFAULT, **parameters: Any) -> Residual:
 
 
 def mean_residual_path(name: str) -> Path:
-    """Give the place where a denoiser's mean residual ships."""
+    """Return the place where a denoiser's mean residual ships."""
     return WEIGHTS / f"{name}.mean.safetensors"
 
 
 def restore(identity: DenoiserIdentity) -> Residual:
     """Make the denoiser that an identity describes, as far as it exists here.
-
-    Parameters
-    ----------
-    identity : DenoiserIdentity
-        Identity that a fingerprint stores.
 
     Returns
     -------

@@ -49,7 +49,7 @@ class DenoiserIdentity:
     mean_residual_sha256: str = ""
 
     def as_json(self) -> str:
-        """Give the identity as canonical JSON (sorted keys)."""
+        """Return the identity as canonical JSON (sorted keys)."""
         return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
 
     @classmethod

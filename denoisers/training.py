@@ -289,13 +289,6 @@ def train(
 def export(work_dir: Path, folder: Path) -> Path:
     """Write the weights of a training, finished or not, in the form in which they ship.
 
-    Parameters
-    ----------
-    work_dir : Path
-        Working folder of the training.
-    folder : Path
-        Where the weights and their description go.
-
     Returns
     -------
     Path

@@ -88,12 +88,12 @@ class TrainingOptions:
             raise UsageError(f"Inner arithmetic {self.inner!r} is not float32 or bfloat16.")
 
     def depth_at(self, step: int) -> int:
-        """Give the number of convolutions during a step."""
+        """Return the number of convolutions during a step."""
         reached = [depth for start, depth in self.growth if start <= step]
         return reached[-1] if reached else self.architecture.depth
 
     def share_at(self, step: int) -> float:
-        """Give the factor on the learning rates in a step: they rise, stay and fall to zero."""
+        """Return the factor on the learning rates in a step: they rise, stay and fall to zero."""
         fall = (self.steps - step) / self.decay
         if self.bends:
             points = [(self.steps - self.decay, 1.0), *self.bends, (self.steps, 0.0)]
@@ -102,7 +102,7 @@ class TrainingOptions:
         return min(1.0, (step + 1) / self.warmup, fall)
 
     def as_json(self) -> str:
-        """Give the options as canonical JSON."""
+        """Return the options as canonical JSON."""
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod

@@ -71,7 +71,7 @@ class FpMethod:
         return self.recipe.name
 
     def parameters(self) -> dict[str, Any]:
-        """Give all parameters of its parts; JSON types only."""
+        """Return all parameters of its parts; JSON types only."""
         return {"parts": [[part.name, part.parameters()] for part in self.recipe.parts]}
 
     def features(self, seen: Floats) -> tuple[Array, ...]:

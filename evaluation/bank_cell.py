@@ -29,7 +29,7 @@ class _Bank:
     parts: Parts
 
     def held(self) -> dict[int, Doubles]:
-        """Give the held-out evidence of each training photograph for every fingerprint."""
+        """Return the held-out evidence of each training photograph for every fingerprint."""
         real = set(self.parts.train[0].tolist())
         found: dict[int, list[float]] = {}
         for detector in self.detectors:
@@ -50,7 +50,7 @@ class _Seen:
     distance: Doubles
 
     def claims(self, detector: Detector, place: int, fpr: float) -> Flags:
-        """Say which images one fingerprint claims by itself."""
+        """Return which images one fingerprint claims by itself."""
         return detector.claims(self.scores[:, place], fpr) & self.typical[:, place]
 
 

@@ -47,7 +47,7 @@ class Detector:
     threshold: float | None = None
 
     def evidence(self, scores: Doubles) -> Doubles:
-        """Give log10 LR without its bounds, so that a forced decision is never a tie."""
+        """Return log10 LR without its bounds, so that a forced decision is never a tie."""
         if self.threshold is not None:
             return scores - self.threshold
         return np.asarray(self.ratio.slope * scores + self.ratio.intercept)
@@ -59,7 +59,7 @@ class Detector:
         return None
 
     def claims(self, scores: Doubles, fpr: float) -> Flags:
-        """Say which scores alone claim the generator at a rate; see `decision.decide`."""
+        """Return which scores alone claim the generator at a rate; see `decision.decide`."""
         real = np.sort(self.calibration.real)
         if self.calibration.mu_g <= self.calibration.mu_r:
             return np.zeros(scores.size, dtype=bool)
@@ -68,7 +68,7 @@ class Detector:
         return np.asarray(rare & self.ordinary(scores, fpr))
 
     def ordinary(self, scores: Doubles, fpr: float) -> Flags:
-        """Say which scores are ordinary for the generator: p_generated > fpr."""
+        """Return which scores are ordinary for the generator: p_generated > fpr."""
         generated = np.sort(self.calibration.generated)
         under_h2 = 1 + np.searchsorted(generated, scores, "right")
         return np.asarray(under_h2 / (1 + generated.size) > fpr)
@@ -110,20 +110,20 @@ class Bench:
         return self.dataset.groups()
 
     def numbers(self, names: Sequence[str]) -> Indices:
-        """Give the numbers of the images of several classes."""
+        """Return the numbers of the images of several classes."""
         return np.concatenate([self.dataset.numbers(name) for name in names])
 
     def detection(self, generator: str) -> tuple[Indices, Flags]:
-        """Give photographs and a generator's images, with labels."""
+        """Return photographs and a generator's images, with labels."""
         numbers = self.numbers([REAL, generator])
         return numbers, numbers >= len(self.dataset.member(REAL).pictures)
 
     def are_kin(self, first: str, second: str) -> bool:
-        """Say whether two generators are of one line."""
+        """Return whether two generators are of one line."""
         return first == second or any({first, second} <= set(line) for line in self.kin)
 
     def stranger_to_scores(self, method: Choice, conditions: Sequence[str]) -> bool:
-        """Say whether a method of others has no scores for some conditions."""
+        """Return whether a method of others has no scores for some conditions."""
         return method.sees == "scores" and not set(conditions) <= self._table(method).conditions
 
     def wanted(
@@ -141,7 +141,7 @@ class Bench:
     def stacks(
         self, method: Choice, denoiser: str, numbers: Indices, conditions: Sequence[str] | str
     ) -> tuple[Array, ...]:
-        """Give the features of images.
+        """Return the features of images.
 
         Parameters
         ----------

@@ -154,7 +154,7 @@ class Cell:
         fpr: float,
         **given: Any,
     ) -> Iterator[Row]:
-        """Give the figures of one detection."""
+        """Yield the figures of one detection."""
         evidence = detector.evidence(scores)
         (generator,) = self.generators
         claims = detector.claims(scores, fpr)
@@ -223,7 +223,7 @@ class DetectionCell(Cell):
 
 
 def dealt(trained_on: str, mixed: Sequence[str], count: int, seed: int) -> str | list[str]:
-    """Give the condition of each training image, dealt evenly where it is a mix."""
+    """Return the condition of each training image, dealt evenly where it is a mix."""
     if trained_on != MIX:
         return trained_on
     order = np.random.default_rng([seed, 3]).permutation(count)
@@ -391,7 +391,11 @@ class AttributionCell(Cell):
         recalls, tied = [], []
         for number, name in enumerate(names):
             own = called[truth == number]
-            near = [n for n, o in enumerate(names) if n == number or _siblings(bench, name, o)]
+            near = [
+                n
+                for n, o in enumerate(names)
+                if n == number or any({name, o} <= set(line) for line in bench.siblings)
+            ]
             recalls.append(float((own == number).mean()))
             tied.append(float(np.isin(own, near).mean()))
             yield self.row(name, "recall", recalls[-1], own.size, **told)
@@ -410,7 +414,3 @@ def _nearest_first(evidence: Doubles, likeness: Likeness | None) -> Doubles:
         return evidence
     # Monotone in the distance and above 0, the evidence of photographs.
     return np.where(evidence > 0, 1 / (1 + likeness.distance), -1.0)
-
-
-def _siblings(bench: Bench, first: str, second: str) -> bool:
-    return any({first, second} <= set(line) for line in bench.siblings)

@@ -68,7 +68,7 @@ class Configuration:
 
 
 def default_text() -> str:
-    """Give the configuration that ships."""
+    """Return the configuration that ships."""
     return files("fp.evaluation").joinpath("default.toml").read_text("utf-8")
 
 
@@ -81,11 +81,6 @@ def read_configuration(text: str, given: Sequence[str] = ()) -> Configuration:
         TOML; docs/evaluation.md says what may stand in it.
     given : sequence of str
         Names of methods of others; they join every detection and semantic split.
-
-    Returns
-    -------
-    Configuration
-        Checked.
 
     Raises
     ------

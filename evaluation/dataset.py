@@ -18,7 +18,7 @@ from fp.images.crop import CropRule
 from fp.images.loading import Limits, display_path, find_images, load_image
 from fp.system.arrays import Indices, Pixels
 from fp.system.errors import ImageError, InputError
-from fp.system.progress import Progress
+from fp.system.progress import Progress, told
 from fp.system.workers import run_in_order
 
 REAL = "real"
@@ -113,7 +113,7 @@ class Dataset:
         return tuple(picture for member in self.members for picture in member.pictures)
 
     def member(self, name: str) -> Member:
-        """Give a class by name."""
+        """Return a class by name."""
         for member in self.members:
             if member.name == name:
                 return member
@@ -121,7 +121,7 @@ class Dataset:
         raise InputError(f"The data set has no class {name!r}; there are {known}.")
 
     def numbers(self, name: str) -> Indices:
-        """Give the numbers of a class' images."""
+        """Return the numbers of a class' images."""
         start = 0
         for member in self.members:
             if member.name == name:
@@ -164,11 +164,6 @@ def read_dataset(
         Number of processes.
     progress : callable, optional
         Called after every image.
-
-    Returns
-    -------
-    Dataset
-        Its classes and what was skipped.
 
     Raises
     ------
@@ -244,18 +239,10 @@ def _look(part: Pixels) -> tuple[float, ...]:
 def _look_at(
     root: Path, crop: CropRule, limits: Limits, jobs: int, progress: Progress | None
 ) -> list[Picture | Skipped]:
-    def died(path: Path) -> Picture | Skipped:
-        message = f"{display_path(path)} ended the process that examined it."
-        return Skipped(path, "worker_died", message)
-
     paths = find_images([root])
-    found = []
     task = _Look(root, crop, limits)
-    for result in run_in_order(task, paths, died, jobs, seconds=limits.seconds):
-        found.append(result)
-        if progress is not None:
-            progress(f"look at {display_path(root)}", len(found), len(paths))
-    return found
+    found = run_in_order(task, paths, Skipped.died, jobs, seconds=limits.seconds)
+    return list(told(found, progress, f"look at {display_path(root)}", len(paths)))
 
 
 def _member(

@@ -189,14 +189,7 @@ class _View:
 
 
 def editable(method: FpMethod, bench: Bench) -> bool:
-    """Say whether a method has windows here.
-
-    Parameters
-    ----------
-    method : FpMethod
-        The method.
-    bench : Bench
-        Data set and settings.
+    """Return whether a method has windows here.
 
     Returns
     -------

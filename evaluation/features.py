@@ -12,13 +12,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from skimage.feature import canny
 
 from fp.denoisers import registry
-from fp.denoisers.cache import ResidualCache
+from fp.denoisers.cache import cache_at
 from fp.denoisers.population import Reduction
 from fp.evaluation.dataset import Dataset, Member
 from fp.evaluation.methods import Choice
@@ -27,7 +28,7 @@ from fp.images.loading import Limits, display_path, load_image
 from fp.system.arrays import Array, Pixels
 from fp.system.environment import tool_version
 from fp.system.errors import InputError
-from fp.system.progress import Progress
+from fp.system.progress import Progress, told
 from fp.system.workers import run_in_order
 
 EDGES = "canny"
@@ -134,15 +135,9 @@ class FeatureStore:
             for place in range(len(each.member.pictures))
         ]
         task = _Reduce(tuple(passes), dataset, self)
-        results = iter(run_in_order(task, items, _died, jobs))
-        done = 0
+        results = told(run_in_order(task, items, _died, jobs), progress, "features", len(items))
         for each in passes:
-            rows = []
-            for _ in each.member.pictures:
-                rows.append(next(results))
-                done += 1
-                if progress is not None:
-                    progress("features", done, len(items))
+            rows = list(islice(results, len(each.member.pictures)))
             for place, method in enumerate(each.methods):
                 named = Wanted(each.member.name, each.denoiser, each.condition, method)
                 self._write(self._name(dataset, named), [row[place] for row in rows])
@@ -192,17 +187,12 @@ class _Reduce:
         if denoiser == EDGES:
             edges = canny(part.mean(axis=2) / 255)  # type: ignore[no-untyped-call]
             return np.ascontiguousarray(np.broadcast_to(edges, (3, *edges.shape)), np.float32)
-        cache = _cache(self.store.cache_folder, self.store.cache_limit)
+        cache = cache_at(self.store.cache_folder, self.store.cache_limit)
         return cache.residual(part, Reduction(denoiser, self.dataset.crop).residual())
 
 
 def _died(item: tuple[int, int]) -> tuple[tuple[Array, ...], ...]:
     raise InputError("An image ended the process that examined it; run again, or take it out.")
-
-
-@lru_cache(maxsize=4)
-def _cache(folder: Path, limit: int) -> ResidualCache:
-    return ResidualCache(folder, limit)
 
 
 def _part(path: Path) -> tuple[int, int]:
@@ -217,7 +207,7 @@ def _opened(paths: tuple[Path, ...]) -> tuple[Array, ...]:
 
 @lru_cache(maxsize=16)
 def residual_identity(denoiser: str) -> str:
-    """Give the hash of what decides a residual; empty where there is none.
+    """Return the hash of what decides a residual; empty where there is none.
 
     Parameters
     ----------

@@ -89,7 +89,7 @@ class Choice:
         return _made(self.name, self.parameters)
 
     def identity(self) -> dict[str, Any]:
-        """Give what decides its results, less the code; JSON types only."""
+        """Return what decides its results, less the code; JSON types only."""
         made = self.make()
         given = getattr(made, "parameters", None)
         parameters = given() if callable(given) else json.loads(self.parameters)
@@ -97,7 +97,7 @@ class Choice:
 
 
 def known() -> tuple[str, ...]:
-    """Give the names of fp's own methods."""
+    """Return the names of fp's own methods."""
     return tuple(learning.available())
 
 
@@ -135,7 +135,7 @@ class GivenLearned:
     threshold: float | None
 
     def score(self, stacks: tuple[Array, ...]) -> Doubles:
-        """Give the scores themselves."""
+        """Return the scores themselves."""
         return np.asarray(stacks[0][:, 0], dtype=np.float64)
 
 
@@ -184,11 +184,6 @@ def read_scores(name: str, path: Path) -> GivenScores:
     path : Path
         CSV with the columns ``path`` (below the data set) and ``score`` (higher for generated);
         ``condition`` and ``threshold`` may be added.
-
-    Returns
-    -------
-    GivenScores
-        The method.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fp.evaluation.configuration import Configuration
-from fp.evaluation.pictures import Picture, pictures
+from fp.evaluation.pictures import pictures
 from fp.evaluation.running import Evaluation
 from fp.evaluation.summary import MEAN, Comparison, Figure
 from fp.images.loading import REASONS as FILE_REASONS
@@ -43,30 +43,12 @@ def page(
     configuration: Configuration,
     note: str,
 ) -> Iterator[str]:
-    """Give the report of an evaluation.
-
-    Parameters
-    ----------
-    found : Evaluation
-        What was found.
-    figures : sequence of Figure
-        Averaged figures.
-    compared : sequence of Comparison
-        Paired comparisons.
-    configuration : Configuration
-        What was done.
-    note : str
-        What the figures are, in a paragraph.
-
-    Returns
-    -------
-    iterator of str
-        HTML, piece by piece.
-    """
+    """Return the report of an evaluation."""
     protocols = list(dict.fromkeys(f.protocol for f in figures))
     drawn: dict[str, list[Drawn]] = {protocol: [] for protocol in protocols}
     for picture in pictures(figures):
-        drawn[picture.protocol].append(_drawn(picture))
+        shown = Drawn(f"{picture.protocol}: {picture.name}", in_both(picture.draw))
+        drawn[picture.protocol].append(shown)
     reasons = Counter(skipped.reason for skipped in found.skipped)
     claims = [claim for claim in found.claims if not claim["shuffled"]]
     return pieces(
@@ -107,10 +89,6 @@ def _is_headline(figure: Figure) -> bool:
         and figure.condition == "none"
         and figure.trained_on == "none"
     )
-
-
-def _drawn(picture: Picture) -> Drawn:
-    return Drawn(f"{picture.protocol}: {picture.name}", in_both(picture.draw))
 
 
 def _figures(figures: Sequence[Figure]) -> Table:

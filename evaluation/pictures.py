@@ -45,32 +45,19 @@ def draw(figures: Sequence[Figure], folder: Path) -> list[Path]:
         Averaged figures.
     folder : Path
         Folder for PNG files; made where missing.
-
-    Returns
-    -------
-    list of Path
-        The files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for picture in pictures(figures):
-        path = folder / f"{_safe(f'{picture.protocol} {picture.name}')}.png"
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{picture.protocol} {picture.name}".strip())
+        path = folder / f"{name.strip('-')}.png"
         write_bytes_atomic(path, as_png(picture.draw(), _DPI), overwrite=True)
         made.append(path)
     return made
 
 
-def _safe(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name.strip()).strip("-")
-
-
 def pictures(figures: Sequence[Figure]) -> list[Picture]:
     """List what can be drawn of every protocol.
-
-    Parameters
-    ----------
-    figures : sequence of Figure
-        Averaged figures.
 
     Returns
     -------

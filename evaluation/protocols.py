@@ -85,13 +85,13 @@ class Protocol:
         return ()
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
-        """Give its cells; what the data do not reach is told in `left_out`."""
+        """Return its cells; what the data do not reach is told in `left_out`."""
         raise NotImplementedError
 
     def _runs(
         self, conditions: Sequence[str], bench: Bench, left_out: list[str]
     ) -> Iterator[tuple[Choice, str, int, bool]]:
-        """Give every method, denoiser, seed and whether labels are shuffled."""
+        """Yield every method, denoiser, seed and whether labels are shuffled."""
         for method in self.methods:
             if bench.stranger_to_scores(method, conditions):
                 told = ", ".join(conditions)
@@ -107,6 +107,15 @@ class Protocol:
         for name in self.generators:
             bench.dataset.member(name)
         return self.generators or bench.dataset.generators
+
+    def _reached(self, bench: Bench, generator: str, left_out: list[str]) -> Iterator[int]:
+        """Yield the sizes that leave something to test on."""
+        most = min(len(bench.dataset.member(name).pictures) for name in (REAL, generator))
+        for size in self.sizes:
+            if size < most:
+                yield size
+            else:
+                left_out.append(f"{self.name}: {generator} has no {size} images to train on")
 
 
 @dataclass(frozen=True)
@@ -131,15 +140,10 @@ class Detection(Protocol):
         return (*self.train, *self.conditions)
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
-        """Give a cell for every method, generator, size, training condition and seed."""
-        real = len(bench.dataset.member(REAL).pictures)
+        """Yield a cell for every method, generator, size, training condition and seed."""
         mixed = self.conditions
         for generator in self._generators(bench):
-            most = min(real, len(bench.dataset.member(generator).pictures))
-            for size in self.sizes:
-                if size >= most:
-                    left_out.append(f"{self.name}: {generator} has no {size} images to train on")
-                    continue
+            for size in self._reached(bench, generator, left_out):
                 for run in self._runs(self.conditions, bench, left_out):
                     for train in self.train:
                         yield DetectionCell(
@@ -177,7 +181,7 @@ class Semantic(Protocol):
         return self.conditions
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
-        """Give a cell for every method, generator, content and seed."""
+        """Yield a cell for every method, generator, content and seed."""
         from fp.evaluation.splits import contents
 
         names, distinct = contents(bench, self.clusters)
@@ -247,7 +251,7 @@ class Attribution(Protocol):
         return (*(t for t in self.train if t != "same"), *self.conditions)
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
-        """Give a cell for every method, scheme, size, training condition and seed."""
+        """Yield a cell for every method, scheme, size, training condition and seed."""
         generators = self._generators(bench)
         classes = (REAL, *generators) if self.reference else generators
         pairs = [
@@ -307,14 +311,9 @@ class Editing(Protocol):
                 )
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
-        """Give a cell for every method, generator, size and seed."""
-        real = len(bench.dataset.member(REAL).pictures)
+        """Yield a cell for every method, generator, size and seed."""
         for generator in self._generators(bench):
-            most = min(real, len(bench.dataset.member(generator).pictures))
-            for size in self.sizes:
-                if size >= most:
-                    left_out.append(f"{self.name}: {generator} has no {size} images to train on")
-                    continue
+            for size in self._reached(bench, generator, left_out):
                 for run in self._runs(("none",), bench, left_out):
                     made = run[0].make() if run[0].sees == "residual" else None
                     if not isinstance(made, FpMethod) or not editable(made, bench):
@@ -346,7 +345,7 @@ class BankProtocol(Protocol):
                 raise UsageError(f"A bank has no table {table!r}; there are {', '.join(TABLES)}.")
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
-        """Give a cell for every method, size and seed."""
+        """Yield a cell for every method, size and seed."""
         generators = self._generators(bench)
         for size in _reached(self, bench, (REAL, *generators), left_out):
             for method, denoiser, seed, shuffled in self._runs(("none",), bench, left_out):
@@ -369,7 +368,7 @@ class BankProtocol(Protocol):
 def _reached(
     protocol: Protocol, bench: Bench, classes: Sequence[str], left_out: list[str]
 ) -> list[int]:
-    """Give the sizes that every split of every seed can have."""
+    """Return the sizes that every split of every seed can have."""
     found = []
     for size in protocol.sizes:
         try:
@@ -399,11 +398,6 @@ def make_protocol(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Prot
         The table.
     defaults : mapping
         What holds where it says nothing; keys that its family does not have are passed over.
-
-    Returns
-    -------
-    Protocol
-        The protocol.
 
     Raises
     ------

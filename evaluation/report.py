@@ -42,11 +42,6 @@ def write_report(found: Evaluation, configuration: Configuration, output: Path) 
         What was done.
     output : Path
         Folder; files of an earlier report are replaced.
-
-    Returns
-    -------
-    list of Figure
-        The averaged figures.
     """
     rows = with_means(found.rows)
     figures = figures_of(rows)

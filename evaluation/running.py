@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from fp.system.atomic_files import locked_folder, write_text_atomic
 from fp.system.environment import tool_version
 from fp.system.errors import InputError, OutputError
 from fp.system.paths import display_path
-from fp.system.progress import Progress
+from fp.system.progress import Progress, told
 from fp.system.workers import run_in_order, with_one_thread
 
 CONFIGURATION = "config.toml"
@@ -156,11 +155,6 @@ def evaluate(
     progress : callable, optional
         Called with a stage, the number done and the total.
 
-    Returns
-    -------
-    Evaluation
-        All figures.
-
     Raises
     ------
     FpError
@@ -178,9 +172,8 @@ def evaluate(
         bench.store.prepare(bench.dataset, wanted, jobs, progress)
         missing = sorted(dict.fromkeys(missing), key=_slow_first)
         task = _Measure(bench)
-        for done, _ in enumerate(run_in_order(task, missing, _died, jobs), start=1):
-            if progress is not None:
-                progress("cells", done, len(missing))
+        for _ in told(run_in_order(task, missing, _died, jobs), progress, "cells", len(missing)):
+            pass  # each writes its own file
         found = [_read(path) for path in paths]
     return Evaluation(
         tuple(row for each in found for row in each.rows),
@@ -228,13 +221,6 @@ def _bench(
 
 def key_of(cell: Cell, bench: Bench) -> str:
     """Hash everything that decides a cell.
-
-    Parameters
-    ----------
-    cell : Cell
-        The cell.
-    bench : Bench
-        Data and settings.
 
     Returns
     -------
@@ -300,8 +286,3 @@ def _read(path: Path) -> Found:
         raise OutputError(
             f"{display_path(path)} cannot be read ({error}); remove it and run again."
         ) from error
-
-
-def names_of(rows: Sequence[Row]) -> list[str]:
-    """Give the names of the protocols in the order of their rows."""
-    return list(dict.fromkeys(row.protocol for row in rows))

@@ -47,11 +47,6 @@ def divide(bench: Bench, names: Sequence[str], training: int, seed: int) -> Part
     seed : int
         Seed of the order.
 
-    Returns
-    -------
-    Parts
-        Training and test images.
-
     Raises
     ------
     UsageError

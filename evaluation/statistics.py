@@ -14,17 +14,17 @@ from fp.system.arrays import Doubles, Flags
 
 
 def auc(labels: Flags, scores: Doubles) -> float:
-    """Give the area under the ROC curve, in [0, 1]; 0.5 says nothing."""
+    """Return the area under the ROC curve, in [0, 1]; 0.5 says nothing."""
     return float(roc_auc_score(labels, scores))
 
 
 def average_precision(labels: Flags, scores: Doubles) -> float:
-    """Give the average precision, in [0, 1]; by chance it is the share of positives."""
+    """Return the average precision, in [0, 1]; by chance it is the share of positives."""
     return float(average_precision_score(labels, scores))
 
 
 def cllr(log10_lr: Doubles, labels: Flags) -> float:
-    """Give the log-likelihood-ratio cost.
+    """Return the log-likelihood-ratio cost.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def cllr(log10_lr: Doubles, labels: Flags) -> float:
 
 
 def cllr_min(log10_lr: Doubles, labels: Flags) -> float:
-    """Give the cost that the best monotone calibration of the same ratios would leave.
+    """Return the cost that the best monotone calibration of the same ratios would leave.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def cllr_min(log10_lr: Doubles, labels: Flags) -> float:
 
 
 def upper_bound(count: int, n: int, confidence: float = 0.95) -> float:
-    """Give the one-sided Clopper-Pearson upper bound of a rate.
+    """Return the one-sided Clopper-Pearson upper bound of a rate.
 
     Parameters
     ----------

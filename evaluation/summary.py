@@ -89,11 +89,6 @@ class Comparison:
 def with_means(rows: Sequence[Row]) -> list[Row]:
     """Add means over conditions and over generators, split by split.
 
-    Parameters
-    ----------
-    rows : sequence of Row
-        Figures of single splits.
-
     Returns
     -------
     list of Row

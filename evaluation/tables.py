@@ -18,17 +18,6 @@ def markdown(
 ) -> str:
     """Write all tables.
 
-    Parameters
-    ----------
-    figures : sequence of Figure
-        Averaged figures.
-    compared : sequence of Comparison
-        Paired comparisons.
-    left_out : sequence of str
-        What the data did not reach.
-    note : str
-        A paragraph that stands before the tables.
-
     Returns
     -------
     str

@@ -147,11 +147,6 @@ def trial(
         Folds of the cross-fitted centres.
     null : bool
         Whether to repeat it with shuffled labels.
-
-    Returns
-    -------
-    Trial
-        Accuracy, AUC and the null control.
     """
     inside = split(labels, groups, training, seed)
     known, unknown = np.flatnonzero(inside), np.flatnonzero(~inside)
@@ -175,7 +170,7 @@ def trial(
 
 
 def balanced_accuracy(labels: Flags, called: Flags) -> float:
-    """Give the mean of both classes' shares of right calls.
+    """Return the mean of both classes' shares of right calls.
 
     Parameters
     ----------

@@ -29,15 +29,6 @@ _MOST_ACTIONS = 8
 def read_store(content: bytes, kind: str, size: int) -> Iterator[tuple[str, str]]:
     """Tell what a manifest store says.
 
-    Parameters
-    ----------
-    content : bytes
-        The image file.
-    kind : str
-        Its MIME type.
-    size : int
-        Bytes of the store.
-
     Yields
     ------
     tuple of str

@@ -148,7 +148,7 @@ def _all(content: bytes, blocks: Blocks) -> Iterator[Claim]:
 
 
 def one_line(text: bytes | str) -> str:
-    """Give a text of unknown origin as one short line of printable characters.
+    """Return a text of unknown origin as one short line of printable characters.
 
     Parameters
     ----------

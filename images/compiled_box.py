@@ -10,7 +10,7 @@ from fp.system.jit import compiled
 
 @compiled
 def mirrored(index: int, length: int) -> int:
-    """Give the place inside of a row that shows beyond its ends, as in a mirror at its edge."""
+    """Return the place inside of a row that shows beyond its ends, as in a mirror at its edge."""
     while index < 0 or index >= length:
         index = -1 - index if index < 0 else 2 * length - 1 - index
     return index
@@ -18,7 +18,7 @@ def mirrored(index: int, length: int) -> int:
 
 @compiled
 def transposed(plane: Floats) -> Floats:
-    """Give the transposed copy of a plane."""
+    """Return the transposed copy of a plane."""
     height, width = plane.shape
     turned = np.empty((width, height), np.float32)
     for top in range(0, height, 16):

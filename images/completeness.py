@@ -88,7 +88,7 @@ def _webp_frame_covers(content: bytes) -> bool:
 
 
 def ends_early(image: Image.Image, content: bytes) -> bool:
-    """Say whether the coded pixels end before the last one, where a decoder reports success.
+    """Return whether the coded pixels end before the last one, where a decoder reports success.
 
     Parameters
     ----------

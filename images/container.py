@@ -65,16 +65,13 @@ def describe(image: Image.Image, content: bytes) -> Container:
         Opened and not yet loaded.
     content : bytes
         The file.
-
-    Returns
-    -------
-    Container
-        What it says.
     """
     kind = "lossless"
     quality = subsampling = None
     tables = getattr(image, "quantization", None)
-    if image.format == "JPEG" or (image.format == "TIFF" and _is_jpeg_tiff(image)):
+    if image.format == "JPEG" or (
+        image.format == "TIFF" and image.info.get("compression") in ("jpeg", "tiff_jpeg")
+    ):
         kind = "JPEG"
         quality = jpeg_quality(list(tables[min(tables)])) if tables else None
         subsampling = _subsampling(image)
@@ -134,12 +131,8 @@ def _subsampling(image: Image.Image) -> str | None:
     return "/".join(f"{layer[1]}x{layer[2]}" for layer in layers)
 
 
-def _is_jpeg_tiff(image: Image.Image) -> bool:
-    return image.info.get("compression") in ("jpeg", "tiff_jpeg")
-
-
 def _webp_chunks(content: bytes, start: int = 12) -> Iterator[bytes]:
-    """Give the names of a WebP's chunks; the pictures of an animation among them."""
+    """Yield the names of a WebP's chunks; the pictures of an animation among them."""
     while start + 8 <= len(content):
         name = content[start : start + 4]
         size = int.from_bytes(content[start + 4 : start + 8], "little")

@@ -29,7 +29,7 @@ _BAND_BYTES = 2**24  # working memory of the conversion, whatever the size of th
 
 
 def unsupported(image: Image.Image) -> str | None:
-    """Say what about an opened image has no treatment.
+    """Return what about an opened image has no treatment.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def _decoder(image: Image.Image) -> str:
 
 
 def _stored_type(image: Image.Image) -> str:
-    """Give Pillow's raw mode, such as ``RGB;16B``, of which `Image.mode` is the decoded form."""
+    """Return Pillow's raw mode, such as ``RGB;16B``, of which `Image.mode` is the decoded form."""
     tiles = getattr(image, "tile", None)
     if not tiles:
         return ""
@@ -114,7 +114,7 @@ def _stored_type(image: Image.Image) -> str:
 
 
 def as_rgb(image: Image.Image) -> Pixels:
-    """Give the pixels of a loaded image as 8-bit RGB.
+    """Return the pixels of a loaded image as 8-bit RGB.
 
     Alpha is dropped and never blended; 16-bit samples give their high byte; single-channel images
     are repeated; a palette is looked up.
@@ -139,7 +139,7 @@ def as_rgb(image: Image.Image) -> Pixels:
 
 
 def _band_as_rgb(band: Image.Image) -> Pixels:
-    """Give an array that broadcasts to (H, W, 3)."""
+    """Return an array that broadcasts to (H, W, 3)."""
     if band.mode in ("RGB", "RGBA", "RGBX"):
         return np.asarray(band)[..., :3]
     if band.mode in ("L", "LA"):

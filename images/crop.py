@@ -51,11 +51,11 @@ class CropRule:
 
     @classmethod
     def largest_within(cls, height: int, width: int, anchor: Anchor = "top-left") -> CropRule:
-        """Give the largest rule that fits into an image of this size."""
+        """Return the largest rule that fits into an image of this size."""
         return cls(height // SIDE * SIDE, width // SIDE * SIDE, anchor)
 
     def fits(self, height: int, width: int) -> bool:
-        """Say whether an image of this size is large enough."""
+        """Return whether an image of this size is large enough."""
         return height >= self.height and width >= self.width
 
     def apply(self, image_hwc: Pixels) -> Pixels:

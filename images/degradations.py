@@ -10,6 +10,7 @@ import hashlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -38,36 +39,20 @@ class Kind:
     meaning: str
 
 
-def _coded(image: Pixels, **options: object) -> Pixels:
+def _coded(image: Pixels, quality: float, _: np.random.Generator, *, kind: str) -> Pixels:
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, **options)  # type: ignore[arg-type]
+    Image.fromarray(image).save(buffer, kind, quality=int(quality))
     with Image.open(buffer) as decoded:
         return np.asarray(decoded.convert("RGB"))
 
 
-def _jpeg(image: Pixels, quality: float, _: np.random.Generator) -> Pixels:
-    return _coded(image, format="JPEG", quality=int(quality))
-
-
-def _webp(image: Pixels, quality: float, _: np.random.Generator) -> Pixels:
-    return _coded(image, format="WEBP", quality=int(quality))
-
-
 def _there_and_back(
-    image: Pixels, factor: float, down: Image.Resampling, up: Image.Resampling
+    image: Pixels, factor: float, _: np.random.Generator, *, by: Image.Resampling
 ) -> Pixels:
     height, width = image.shape[:2]
     small = (max(1, round(width * factor)), max(1, round(height * factor)))
-    picture = Image.fromarray(image).resize(small, down).resize((width, height), up)
+    picture = Image.fromarray(image).resize(small, by).resize((width, height), by)
     return np.asarray(picture)
-
-
-def _resize(image: Pixels, factor: float, _: np.random.Generator) -> Pixels:
-    return _there_and_back(image, factor, Image.Resampling.BICUBIC, Image.Resampling.BICUBIC)
-
-
-def _nearest(image: Pixels, factor: float, _: np.random.Generator) -> Pixels:
-    return _there_and_back(image, factor, Image.Resampling.NEAREST, Image.Resampling.NEAREST)
 
 
 def _enlarge(image: Pixels, factor: float, _: np.random.Generator) -> Pixels:
@@ -102,10 +87,22 @@ def _noise(image: Pixels, deviation: float, rng: np.random.Generator) -> Pixels:
 
 
 KINDS = {
-    "jpeg": Kind(_jpeg, 1, 100, "JPEG at a quality, 4:2:0, as Pillow writes it"),
-    "webp": Kind(_webp, 1, 100, "lossy WebP at a quality"),
-    "resize": Kind(_resize, 0.01, 8, "to a factor of the size and back, bicubic"),
-    "nearest": Kind(_nearest, 0.01, 8, "to a factor of the size and back, nearest neighbour"),
+    "jpeg": Kind(
+        partial(_coded, kind="JPEG"), 1, 100, "JPEG at a quality, 4:2:0, as Pillow writes it"
+    ),
+    "webp": Kind(partial(_coded, kind="WEBP"), 1, 100, "lossy WebP at a quality"),
+    "resize": Kind(
+        partial(_there_and_back, by=Image.Resampling.BICUBIC),
+        0.01,
+        8,
+        "to a factor of the size and back, bicubic",
+    ),
+    "nearest": Kind(
+        partial(_there_and_back, by=Image.Resampling.NEAREST),
+        0.01,
+        8,
+        "to a factor of the size and back, nearest neighbour",
+    ),
     "enlarge": Kind(_enlarge, 1, 8, "enlarged by a factor, bicubic, and the middle kept"),
     "blur": Kind(_blur, 0.1, 50, "Gaussian blur of a standard deviation in pixels"),
     "bilateral": Kind(_bilateral, 3, 25, "bilateral filter of a diameter in pixels"),
@@ -151,7 +148,7 @@ class Degradation:
                 )
 
     def steps(self) -> list[tuple[str, float]]:
-        """Give the kinds of the chain with their numbers, in order; none for ``"none"``."""
+        """Return the kinds of the chain with their numbers, in order; none for ``"none"``."""
         if self.text == "none":
             return []
         steps = []

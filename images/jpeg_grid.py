@@ -66,7 +66,7 @@ def window_of(image_hwc: Pixels) -> Pixels:
 
 
 def luminance_window(image_hwc: Pixels) -> Floats:
-    """Give the luminance of the examined window.
+    """Return the luminance of the examined window.
 
     Parameters
     ----------

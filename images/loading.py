@@ -228,11 +228,6 @@ def read_container(path: Path, root: Path | None = None, limits: Limits | None =
     ----------
     path, root, limits
         As for `load_image`, like the errors.
-
-    Returns
-    -------
-    Container
-        What the file says of its coding.
     """
     with _opened(path, root, limits or Limits()) as (image, content):
         return container.describe(image, content)

@@ -44,11 +44,6 @@ class Blocks:
 def read(content: bytes) -> Blocks:
     """Find the metadata of a file.
 
-    Parameters
-    ----------
-    content : bytes
-        The file.
-
     Returns
     -------
     Blocks

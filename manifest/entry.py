@@ -32,12 +32,7 @@ def canonical(value: Any) -> bytes:
 
 
 def digest(entry: Mapping[str, Any]) -> str:
-    """Give the SHA-256 of an entry's canonical form without its members `sha256` and `history`.
-
-    Parameters
-    ----------
-    entry : mapping
-        The entry.
+    """Return the SHA-256 of an entry's canonical form without its members `sha256` and `history`.
 
     Returns
     -------
@@ -71,7 +66,7 @@ def seal(entry: Mapping[str, Any], previous: str | None) -> Entry:
 
 
 def chain_faults(entries: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Say where a chain is broken.
+    """Return where a chain is broken.
 
     Parameters
     ----------

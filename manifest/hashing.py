@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def hash_file(path: Path) -> str:
-    """Give the SHA-256 of a regular file.
+    """Return the SHA-256 of a regular file.
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,8 @@ from fp.manifest.entry import canonical
 from fp.manifest.hashing import hash_file
 from fp.system.errors import ImageError, IntegrityError
 from fp.system.paths import display_path, read_file
+from fp.system.progress import Progress, told
 from fp.system.workers import run_in_order
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -96,10 +95,7 @@ def list_inputs(
         task = Hasher(source.role, source.paths, limits or Limits(), source.decoded)
         processes = jobs if source.decoded else 1
         found = run_in_order(task, paths, task.lost, processes, seconds=task.limits.seconds)
-        for done, file in enumerate(found, start=1):
-            if progress is not None:
-                progress(f"hashes of {source.role}", done, len(paths))
-            yield file
+        yield from told(found, progress, f"hashes of {source.role}", len(paths))
 
 
 @dataclass(frozen=True)
@@ -136,7 +132,7 @@ class Hasher:
         return InputFile(self.role, shown, self._bytes(path, root))
 
     def lost(self, path: Path) -> InputFile:
-        """Give the line of a file that ended the process that decoded it."""
+        """Return the line of a file that ended the process that decoded it."""
         return InputFile(self.role, display_path(path), self._bytes(path, self._root(path)))
 
     def _bytes(self, path: Path, root: Path | None) -> str | None:
@@ -191,7 +187,7 @@ def read_listing(path: Path) -> Iterator[InputFile]:
 
 
 def resolved(text: str, base: Path, roots: Sequence[tuple[str, str]] = ()) -> Path:
-    """Give the place of a recorded path.
+    """Return the place of a recorded path.
 
     Parameters
     ----------
@@ -201,11 +197,6 @@ def resolved(text: str, base: Path, roots: Sequence[tuple[str, str]] = ()) -> Pa
         Folder that relative paths start from.
     roots : sequence of (str, str)
         Beginnings of paths with what stands in their place now, such as another folder.
-
-    Returns
-    -------
-    Path
-        Where the file is looked for.
     """
     from fp.system.paths import path_of
 

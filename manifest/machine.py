@@ -19,7 +19,7 @@ _MORE = {"pywavelets": "PyWavelets", "c2pa-python": "c2pa-python"}
 
 
 def versions() -> dict[str, str]:
-    """Give versions of fp, Python and of the packages that results depend on.
+    """Return versions of fp, Python and of the packages that results depend on.
 
     Returns
     -------
@@ -42,11 +42,6 @@ def versions() -> dict[str, str]:
 
 def machine(jobs: int | None = None) -> dict[str, Any]:
     """Say on what a run ran, without naming the computer.
-
-    Parameters
-    ----------
-    jobs : int, optional
-        Number of processes of the run.
 
     Returns
     -------

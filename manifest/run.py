@@ -37,7 +37,7 @@ class Invocation:
     parameters: Mapping[str, object]
 
     def encoded(self) -> dict[str, Any]:
-        """Give the parameters as JSON types; see `decoded`."""
+        """Return the parameters as JSON types; see `decoded`."""
         return {name: _encoded(value) for name, value in sorted(self.parameters.items())}
 
 
@@ -54,17 +54,7 @@ def _encoded(value: object) -> Any:
 
 
 def decoded(value: Any) -> Any:
-    """Give a recorded parameter as it was: paths, tuples and dicts.
-
-    Parameters
-    ----------
-    value : object
-        What `Invocation.encoded` gave.
-
-    Returns
-    -------
-    object
-        The parameter.
+    """Return a recorded parameter as it was: paths, tuples and dicts.
 
     Raises
     ------
@@ -112,7 +102,7 @@ class Manifest:
         return self.path.parent
 
     def base(self, roots: Sequence[tuple[str, str]] = ()) -> Path:
-        """Give the folder that relative paths start from; `roots` as for `resolved`."""
+        """Return the folder that relative paths start from; `roots` as for `resolved`."""
         here = Path(os.path.realpath(self.folder))
         return Path(os.path.normpath(resolved(self.entry["base"], here, roots)))
 
@@ -132,7 +122,7 @@ class Manifest:
         return [*self.entry["history"], self.entry]
 
     def faults(self) -> list[str]:
-        """Say where seal or chain are broken; the end of a sentence each."""
+        """Return where seal or chain are broken; the end of a sentence each."""
         found = chain_faults(self.chain)
         if self.path.read_bytes() != rendered(self.entry):
             found.append("it is not in the form in which fp writes it")
@@ -140,7 +130,7 @@ class Manifest:
 
 
 def rendered(entry: Entry) -> bytes:
-    """Give the bytes of a manifest: two spaces a level, members in their order, ASCII."""
+    """Return the bytes of a manifest: two spaces a level, members in their order, ASCII."""
     return (json.dumps(entry, indent=2, allow_nan=False) + "\n").encode("ascii")
 
 
@@ -221,7 +211,7 @@ def _is_hash(value: object) -> bool:
 
 
 def stays_inside(text: object) -> bool:
-    """Say whether a recorded path stays below its folder, whoever recorded it.
+    """Return whether a recorded path stays below its folder, whoever recorded it.
 
     Parameters
     ----------

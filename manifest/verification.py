@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 from fp.images.loading import Limits
 from fp.manifest.hashing import hash_file
-from fp.manifest.inputs import Hasher, InputFile, Progress, read_listing, resolved
+from fp.manifest.inputs import Hasher, InputFile, read_listing, resolved
 from fp.manifest.run import Manifest
 from fp.manifest.writing import files_below
 from fp.system.errors import FpError
 from fp.system.paths import display_path, path_of
+from fp.system.progress import Progress, told
 from fp.system.workers import run_in_order
 
 Kind = Literal["missing", "changed", "pixels", "added", "chain"]
@@ -115,20 +117,7 @@ def verify_manifest(
 
 
 def compared(path: Path, sha256: str) -> Difference | None:
-    """Compare a file with its recorded hash.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    sha256 : str
-        What was recorded.
-
-    Returns
-    -------
-    Difference or None
-        What differs.
-    """
+    """Compare a file with its recorded hash."""
     shown = display_path(path)
     try:
         found = hash_file(path)
@@ -152,21 +141,19 @@ def _outputs(manifest: Manifest) -> Iterator[Difference]:
 
 
 def _inputs(manifest: Manifest, check: Check, progress: Progress | None) -> Iterator[Difference]:
-    total, done = int(manifest.entry["inputs"]["count"]), 0
     pixels = (manifest.parameters or {}).get("max_pixels")
     limits = Limits(pixels=pixels) if isinstance(pixels, int) else Limits()
     task = _Rehash(manifest.base(check.roots), check, limits)
-    for chunk in _chunks(read_listing(manifest.listing)):
-        for found in run_in_order(task, chunk, task.lost, check.jobs, seconds=limits.seconds):
-            done += 1
-            if progress is not None:
-                progress("inputs", done, total)
-            if found is not None:
-                yield found
+    results = chain.from_iterable(
+        run_in_order(task, chunk, task.lost, check.jobs, seconds=limits.seconds)
+        for chunk in _chunks(read_listing(manifest.listing))
+    )
+    total = int(manifest.entry["inputs"]["count"])
+    yield from (each for each in told(results, progress, "inputs", total) if each is not None)
 
 
 def _chunks(files: Iterator[InputFile]) -> Iterator[Sequence[InputFile]]:
-    """Give the lines in pieces, so that a listing of any length takes little memory."""
+    """Yield the lines in pieces, so that a listing of any length takes little memory."""
     chunk: list[InputFile] = []
     for file in files:
         chunk.append(file)

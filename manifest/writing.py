@@ -23,12 +23,12 @@ LISTING = "inputs.jsonl"
 
 
 def manifest_of(output: Path) -> Path:
-    """Give the place of the manifest of an output that is a single file."""
+    """Return the place of the manifest of an output that is a single file."""
     return output.with_name(f"{output.name}.{MANIFEST}")
 
 
 def listing_of(manifest: Path) -> Path:
-    """Give the place of the list of inputs that belongs to a manifest."""
+    """Return the place of the list of inputs that belongs to a manifest."""
     return manifest.with_name(manifest.name.removesuffix(MANIFEST) + LISTING)
 
 
@@ -86,11 +86,6 @@ class Recorder:
             What the command says of the run: resolved options, counts; JSON types only.
         used : iterable of str
             Hashes of files that the result rests on, which must be among the inputs.
-
-        Returns
-        -------
-        dict
-            The sealed entry.
 
         Raises
         ------
@@ -166,11 +161,6 @@ def files_below(folder: Path, scratch: Iterable[str] = ()) -> list[Path]:
         The folder; links are not followed.
     scratch : iterable of str
         Files and folders of it that are left out.
-
-    Returns
-    -------
-    list of Path
-        Sorted.
     """
     found: list[Path] = []
     left_out = {folder / name for name in scratch}
@@ -183,14 +173,14 @@ def files_below(folder: Path, scratch: Iterable[str] = ()) -> list[Path]:
 
 
 def _base(folder: Path) -> str:
-    """Say where relative paths start, so that a folder with everything in it may be moved."""
+    """Return where relative paths start, so that a folder with everything in it may be moved."""
     away = os.path.relpath(Path.cwd(), Path(os.path.realpath(folder)))
     inside = set(Path(away).parts) <= {"..", "."}
     return display_path(Path(away) if inside else Path.cwd())
 
 
 def _history(place: Path) -> list[Entry]:
-    """Give the chain that the new entry goes on; none where there is none that holds."""
+    """Return the chain that the new entry goes on; none where there is none that holds."""
     try:
         chain = read_manifest(place).chain
     except FpError:

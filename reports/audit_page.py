@@ -46,7 +46,7 @@ _IMAGE = (
 
 
 def page(audit: Audit, measured: Sequence[tuple[str, Folder]]) -> Iterator[str]:
-    """Give the report of an audit.
+    """Return the report of an audit.
 
     Parameters
     ----------
@@ -54,11 +54,6 @@ def page(audit: Audit, measured: Sequence[tuple[str, Folder]]) -> Iterator[str]:
         What was found.
     measured : sequence of (str, Folder)
         The measured folders with what they are: ``generated``, ``real`` or ``test``.
-
-    Returns
-    -------
-    iterator of str
-        HTML, piece by piece.
     """
     counts = Counter(finding.severity for finding in audit.findings)
     compared = [f for f in audit.findings if f.measure == "AUC" and f.low is not None]
@@ -80,7 +75,7 @@ def page(audit: Audit, measured: Sequence[tuple[str, Folder]]) -> Iterator[str]:
         severities=SEVERITY,
         found=audit.at_least("note"),
         codes=CODES,
-        areas=_drawn(compared) if compared else {},
+        areas=in_both(lambda: _figure(compared)) if compared else {},
         least=LEAST_AREA,
         findings=_findings(audit),
         images=images,
@@ -129,10 +124,6 @@ def _images(measured: Sequence[tuple[str, Folder]]) -> Table:
     )
     caption = "What was measured of each image; audit.csv has every figure, docs/audit.md its unit."
     return of_dicts("images", "Images", caption, shown, rows)
-
-
-def _drawn(compared: Sequence[Finding]) -> dict[str, str]:
-    return in_both(lambda: _figure(compared))
 
 
 def _figure(compared: Sequence[Finding]) -> Figure:

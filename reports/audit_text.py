@@ -24,18 +24,7 @@ FILES = ("audit.json", "audit.csv", REPORT)
 
 
 def lines(audit: Audit) -> Iterator[str]:
-    """Give an audit as lines of text, the worst first.
-
-    Parameters
-    ----------
-    audit : Audit
-        What was found.
-
-    Yields
-    ------
-    str
-        A line.
-    """
+    """Yield an audit as lines of text, the worst first."""
     yield f"{audit.n_generated} generated and {audit.n_real} real images"
     found = audit.at_least("note")
     if not audit.at_least("warning"):
@@ -55,12 +44,7 @@ def _told(finding: Finding) -> Iterator[str]:
 
 
 def warnings(audit: Audit) -> list[str]:
-    """Give what is worth a warning, a line each.
-
-    Parameters
-    ----------
-    audit : Audit
-        What was found.
+    """Return what is worth a warning, a line each.
 
     Returns
     -------
@@ -75,15 +59,6 @@ def warnings(audit: Audit) -> list[str]:
 
 def check_output(folder: Path, names: Sequence[str] = FILES, *, overwrite: bool = False) -> None:
     """Refuse an output folder that holds an earlier audit, before the work is done.
-
-    Parameters
-    ----------
-    folder : Path
-        Where to write.
-    names : sequence of str
-        What will be written there.
-    overwrite : bool
-        Whether an earlier audit may be replaced.
 
     Raises
     ------

@@ -31,7 +31,7 @@ class Bins:
 
     @classmethod
     def of(cls, calibration: Calibration) -> Bins:
-        """Give the bins of a calibration."""
+        """Return the bins of a calibration."""
         scores = np.concatenate([calibration.real, calibration.generated])
         low, high = float(scores.min()), float(scores.max())
         margin = _MARGIN * (high - low) or 0.5
@@ -43,7 +43,7 @@ class Bins:
         return np.histogram(inside, self.edges)[0].astype(np.int64)
 
     def place(self, score: float) -> int:
-        """Give the bin of a score."""
+        """Return the bin of a score."""
         step = self.edges[1] - self.edges[0]
         return int(min(max((score - self.edges[0]) // step, 0), BINS - 1))
 
@@ -170,7 +170,7 @@ def _ticks(low: float, high: float) -> list[tuple[float, str]]:
 
 
 def shares(counts: Sequence[tuple[str, int]]) -> list[tuple[str, float, float]]:
-    """Give the parts of a bar: name, start and length, in per cent."""
+    """Return the parts of a bar: name, start and length, in per cent."""
     total = sum(count for _, count in counts) or 1
     found, start = [], 0.0
     for name, count in counts:

@@ -184,11 +184,6 @@ def leave_report(found: Run) -> list[Path]:
 def write_report(found: Run) -> Path:
     """Write ``report.html`` into the folder of a run.
 
-    Parameters
-    ----------
-    found : Run
-        The run.
-
     Returns
     -------
     Path
@@ -206,18 +201,7 @@ def write_report(found: Run) -> Path:
 
 
 def report(found: Run) -> Iterator[str]:
-    """Give the report of a run piece by piece.
-
-    Parameters
-    ----------
-    found : Run
-        The run.
-
-    Returns
-    -------
-    iterator of str
-        HTML.
-    """
+    """Return the report of a run piece by piece."""
     counted = _Counted.of(found.rows())
     words = DECISIONS | (_NEAREST if found.run["options"]["rule"] == "nearest-mean" else {})
     members = _shown(found, counted)
@@ -339,12 +323,7 @@ def _shown(found: Run, counted: _Counted) -> list[Shown]:
 
 
 def of_another_scale(row: Mapping[str, Any]) -> bool:
-    """Say whether a score was ranked among others than the fingerprint's own held-out scores.
-
-    Parameters
-    ----------
-    row : mapping
-        Row of an image and a fingerprint.
+    """Return whether a score was ranked among others than the fingerprint's own held-out scores.
 
     Returns
     -------
@@ -356,7 +335,7 @@ def of_another_scale(row: Mapping[str, Any]) -> bool:
 
 
 def _columns(counted: _Counted) -> tuple[Column, ...]:
-    """Give the columns; a bank's fingerprints can be chosen where they are few."""
+    """Return the columns; a bank's fingerprints can be chosen where they are few."""
     names = {name: name for name in sorted(counted.best)}
     if not 1 < len(names) <= 30:
         return _SHOWN

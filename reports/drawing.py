@@ -34,5 +34,5 @@ def in_both(draw: Callable[[], Figure]) -> dict[str, str]:
 
 
 def data_uri(content: bytes, kind: str) -> str:
-    """Give a file as an address that holds it, for a page that asks for nothing else."""
+    """Return a file as an address that holds it, for a page that asks for nothing else."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -54,7 +54,7 @@ class Shown:
 
 
 def shown(fingerprint: Fingerprint, images: Sequence[int] | None = None) -> Shown:
-    """Give what a report shows of a fingerprint.
+    """Return what a report shows of a fingerprint.
 
     Parameters
     ----------
@@ -62,11 +62,6 @@ def shown(fingerprint: Fingerprint, images: Sequence[int] | None = None) -> Show
         The fingerprint.
     images : sequence of int, optional
         Images of the run by bin; see `fp.reports.charts.distribution`.
-
-    Returns
-    -------
-    Shown
-        Its figures are drawn once a process.
     """
     calibration = fingerprint.calibration
     pattern, ratios = _drawn(_Keyed(fingerprint.uuid, fingerprint))

@@ -22,7 +22,7 @@ REPORT = "report.html"
 
 
 def pieces(template: str, **values: Any) -> Iterator[str]:
-    """Give a report piece by piece, so that its rows need not be in memory together.
+    """Yield a report piece by piece, so that its rows need not be in memory together.
 
     Parameters
     ----------
@@ -30,11 +30,6 @@ def pieces(template: str, **values: Any) -> Iterator[str]:
         Name of a template.
     **values : object
         What it shows; texts may come from anybody and are escaped.
-
-    Yields
-    ------
-    str
-        HTML.
     """
     from markupsafe import Markup
 
@@ -59,11 +54,6 @@ def policy(css: str, javascript: str) -> str:
     ----------
     css, javascript : str
         The only style and the only script that may take effect.
-
-    Returns
-    -------
-    str
-        For the page's head.
     """
     return (
         f"default-src 'none'; img-src data:; style-src {_hash(css)}; script-src "
@@ -77,15 +67,6 @@ def _hash(content: str) -> str:
 
 def write(path: Path, content: Iterable[str], *, overwrite: bool = False) -> None:
     """Write a report, whole or not at all.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    content : iterable of str
-        From `pieces`.
-    overwrite : bool
-        Replace an earlier one.
 
     Raises
     ------

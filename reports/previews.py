@@ -42,13 +42,6 @@ Place = Callable[[str], tuple[Path, Path | None]]
 def quotas(counts: Mapping[str, int], most: int) -> dict[str, int]:
     """Share a number of places among decisions.
 
-    Parameters
-    ----------
-    counts : mapping of str to int
-        Number of files of each decision.
-    most : int
-        Number of places.
-
     Returns
     -------
     dict of str to int
@@ -124,7 +117,7 @@ class Previews:
 
 
 def map_file(folder: Path, name: object) -> Path | None:
-    """Give the place of an evidence map.
+    """Return the place of an evidence map.
 
     Parameters
     ----------
@@ -144,7 +137,7 @@ def map_file(folder: Path, name: object) -> Path | None:
 
 
 def small(image_hwc: Pixels, side: int = SIDE) -> str:
-    """Give a small picture as a data URI.
+    """Return a small picture as a data URI.
 
     Parameters
     ----------

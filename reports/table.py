@@ -131,7 +131,7 @@ class Table:
         return islice(iter((self.plain or self.rows)()), self.size)
 
     def lines(self) -> Iterator[Markup]:
-        """Give the rows as JSON, a line each, separated by commas."""
+        """Yield the rows as JSON, a line each, separated by commas."""
         from markupsafe import Markup
 
         for number, row in enumerate(self.rows()):
@@ -139,7 +139,7 @@ class Table:
 
     @staticmethod
     def text(value: Any, column: _Placed) -> str:
-        """Give a value as it is shown."""
+        """Return a value as it is shown."""
         if value is None or value == "":
             return "–"
         if column.kind == "number":
@@ -162,20 +162,7 @@ def of_dicts(
     shown: Sequence[Column],
     rows: Sequence[Mapping[str, Any]],
 ) -> Table:
-    """Make a table of rows that are in memory.
-
-    Parameters
-    ----------
-    id, title, caption, shown
-        As `Table`.
-    rows : sequence of mapping
-        Values by the names of the columns.
-
-    Returns
-    -------
-    Table
-        With the fields that are shown.
-    """
+    """Make a table of rows that are in memory."""
     fields = [column.name for column in shown]
     return Table(
         id, title, caption, fields, shown, lambda: ([r[f] for f in fields] for r in rows), len(rows)
@@ -183,5 +170,5 @@ def of_dicts(
 
 
 def choices_of(rows: Iterable[Mapping[str, Any]], name: str) -> dict[str, str]:
-    """Give the values that a column has, in the order in which they first occur."""
+    """Return the values that a column has, in the order in which they first occur."""
     return {str(row[name]): str(row[name]) for row in rows}

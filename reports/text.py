@@ -17,12 +17,7 @@ _IN_SCRIPT = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
 
 
 def visible(value: Any) -> Any:
-    """Give a text with what cannot be seen written out; what is no text stays as it is.
-
-    Parameters
-    ----------
-    value : object
-        Anything that a template shows.
+    """Return a text with what cannot be seen written out; what is no text stays as it is.
 
     Returns
     -------
@@ -36,7 +31,7 @@ def visible(value: Any) -> Any:
 
 
 def as_json(value: Any) -> Markup:
-    """Give a value as JSON that can stand in a script element of any page.
+    """Return a value as JSON that can stand in a script element of any page.
 
     Parameters
     ----------
@@ -61,17 +56,17 @@ def _seen(value: Any) -> Any:
 
 
 def rounded(value: float | None, digits: int = 6) -> float | None:
-    """Give a number with so many significant digits; what is not finite is missing."""
+    """Return a number with so many significant digits; what is not finite is missing."""
     if value is None or not math.isfinite(value):
         return None
     return float(f"{value:.{digits}g}")
 
 
 def thousands(value: int) -> str:
-    """Give a count with its thousands apart."""
+    """Return a count with its thousands apart."""
     return f"{value:,}"
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """Give a share in per cent."""
+    """Return a share in per cent."""
     return f"{100 * share:.{digits}f} %"

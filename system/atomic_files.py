@@ -32,20 +32,7 @@ _LINKS_UNKNOWN = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, err
 
 
 def output_error(path: Path, error: OSError) -> OutputError:
-    """Say in one sentence why a file cannot be written, with the remedy.
-
-    Parameters
-    ----------
-    path : Path
-        The file that was to be written.
-    error : OSError
-        What the operating system answered.
-
-    Returns
-    -------
-    OutputError
-        To be raised by the caller.
-    """
+    """Say in one sentence why a file cannot be written, with the remedy."""
     code = error.errno or 0
     reason = _REMEDIES.get(code) or f"{os.strerror(code) if code else error}; choose another place"
     return OutputError(f"{display_path(path)} cannot be written: {reason}.")
@@ -66,11 +53,6 @@ def atomic_path(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     overwrite : bool
         Replace an existing regular file and keep its permissions. Without it an existing file is
         refused, at the start and again at the end if it appeared meanwhile.
-
-    Yields
-    ------
-    Path
-        The temporary file.
 
     Raises
     ------

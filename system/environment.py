@@ -12,7 +12,7 @@ _PACKAGES = ("numpy", "scipy", "numba", "scikit-image", "scikit-learn", "pillow"
 
 
 def tool_version() -> str:
-    """Give the version of fp."""
+    """Return the version of fp."""
     try:
         return version("fp-forensics")
     except PackageNotFoundError:
@@ -20,7 +20,7 @@ def tool_version() -> str:
 
 
 def describe() -> dict[str, str]:
-    """Give versions of fp, Python and what the numbers depend on, and the kind of processor."""
+    """Return versions of fp, Python and what the numbers depend on, and the kind of processor."""
     from PIL import features
 
     found = {"fp": tool_version(), "python": platform.python_version()}
@@ -36,7 +36,7 @@ def describe() -> dict[str, str]:
 
 
 def now_utc() -> str:
-    """Give the time in UTC, ISO 8601 to the second; ``SOURCE_DATE_EPOCH`` replaces the clock."""
+    """Return the time in UTC, ISO 8601 to the second; ``SOURCE_DATE_EPOCH`` replaces the clock."""
     fixed = os.environ.get("SOURCE_DATE_EPOCH")
     moment = datetime.fromtimestamp(int(fixed), UTC) if fixed else datetime.now(UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -113,7 +113,7 @@ class _Bench(Generic[Item, Result]):
         self._shut()
 
     def results(self) -> Iterator[Result]:
-        """Give the results in the order of the items."""
+        """Yield the results in the order of the items."""
         starts = iter(range(0, len(self._items), _BATCH))
         under_way: deque[tuple[range, Future[_Answers[Result]] | _Answers[Result]]] = deque()
         while True:
@@ -190,7 +190,9 @@ class _Bench(Generic[Item, Result]):
             self._shut()
             self._open = self._pool()
             self._executor = self._open.__enter__()
-            asked = [self._promise(_version) for _ in range(_crew(self._executor))]
+            pool = self._executor if isinstance(self._executor, ProcessPoolExecutor) else None
+            crew = getattr(pool, "_max_workers", 1)  # other executors start theirs by themselves
+            asked = [self._promise(_version) for _ in range(crew)]
             found = {self._outcome(promised) for promised in asked}
             if None in found:
                 continue
@@ -205,20 +207,11 @@ class _Bench(Generic[Item, Result]):
     def _shut(self) -> None:
         if self._open is not None:
             if isinstance(self._executor, ProcessPoolExecutor) and not self._stands():
-                _end_workers(self._executor)
+                for process in list((getattr(self._executor, "_processes", None) or {}).values()):
+                    with contextlib.suppress(OSError, ValueError, AttributeError):  # hardly begun
+                        process.kill()
             self._open.__exit__(None, None, None)
         self._open = self._executor = None
-
-
-def _crew(executor: Executor) -> int:
-    """Give how many workers a pool of processes will have; others start theirs by themselves."""
-    return getattr(executor, "_max_workers", 1) if isinstance(executor, ProcessPoolExecutor) else 1
-
-
-def _end_workers(executor: ProcessPoolExecutor) -> None:
-    for process in list((getattr(executor, "_processes", None) or {}).values()):
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # ended, or hardly begun
-            process.kill()
 
 
 def _version() -> str:

@@ -16,15 +16,6 @@ from fp.system.paths import display_path
 def check_file(output: Path, inputs: Iterable[Path], *, overwrite: bool) -> None:
     """Refuse an output file before the work that leads to it is done.
 
-    Parameters
-    ----------
-    output : Path
-        File to be written.
-    inputs : iterable of Path
-        Files and folders that are only read.
-    overwrite : bool
-        Whether an existing file may be replaced.
-
     Raises
     ------
     OutputError
@@ -50,13 +41,6 @@ def check_file(output: Path, inputs: Iterable[Path], *, overwrite: bool) -> None
 
 def check_folder(output: Path, inputs: Iterable[Path]) -> None:
     """Refuse an output that lies inside an input folder.
-
-    Parameters
-    ----------
-    output : Path
-        File or folder to be written.
-    inputs : iterable of Path
-        Files and folders that are only read.
 
     Raises
     ------

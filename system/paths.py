@@ -26,7 +26,7 @@ _ESCAPE = re.compile(r"\\\\|\\x[0-9a-f]{2}|\\u[0-9a-f]{4}")
 
 
 def display_path(path: Path) -> str:
-    """Give a path as one line that any UTF-8 output can hold; two paths never give the same text.
+    """Return a path as one line that any UTF-8 output can hold; two paths never give the same text.
 
     Bytes that are not UTF-8 and control characters become ``\\xNN`` or ``\\uNNNN``, so a backslash
     becomes two; any other name is left as it is.
@@ -44,7 +44,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def path_of(text: str) -> Path:
-    """Give the path that `display_path` wrote as this text."""
+    """Return the path that `display_path` wrote as this text."""
     return Path(_ESCAPE.sub(_unescaped, text))
 
 
@@ -104,14 +104,14 @@ def _walk(root: Path) -> Iterator[Path]:
     unreadable: list[OSError] = []
     for folder, subfolders, names in os.walk(root, onerror=unreadable.append):
         here = Path(folder)
-        yield from (here / name for name in names if not _is_litter(name))
+        yield from (
+            here / name
+            for name in names
+            if name.lower() not in LITTER and not name.startswith("._")
+        )
         yield from (here / name for name in subfolders if (here / name).is_symlink())
     # A folder that cannot be opened is one entry: its loading says why.
     yield from (Path(os.fsdecode(error.filename)) for error in unreadable if error.filename)
-
-
-def _is_litter(name: str) -> bool:
-    return name.lower() in LITTER or name.startswith("._")
 
 
 def read_file(path: Path, root: Path | None, most_bytes: int) -> bytes:

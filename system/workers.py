@@ -43,7 +43,7 @@ _ONE_THREAD = dict.fromkeys(
 
 
 def usable_cores() -> int:
-    """Give the number of cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -127,10 +127,6 @@ def side_by_side(
         return list(threads.map(task, items))
 
 
-class _Ready:
-    """What a worker says when it has started."""
-
-
 @dataclass(frozen=True)
 class Answer(Generic[Result]):
     """What an item came to."""
@@ -151,13 +147,13 @@ class _Worker(Generic[Item, Result]):
     def __init__(self, task: Callable[[Item], Result], seconds: float | None) -> None:
         self.pipe, theirs = multiprocessing.Pipe()
         self.in_hand: deque[int] = deque()
-        self.ready = False
+        self.ready = self.dead = False
         # Spawned, not forked: a forked process hangs where the parent has used OpenMP.
         self._process = multiprocessing.get_context("spawn").Process(
             target=_serve, args=(theirs, task, seconds), daemon=True
         )
         try:
-            with _one_thread_each(), _deaf_to_interrupts():
+            with _as_workers_start():
                 self._process.start()
         finally:
             theirs.close()
@@ -167,12 +163,14 @@ class _Worker(Generic[Item, Result]):
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # dead: heard in its turn
             self.pipe.send(item)
 
-    def hear(self) -> _Ready | Answer[Result] | Failure | None:
-        """Give what the process says; None if it has died."""
+    def hear(self) -> Answer[Result] | Failure | None:
+        """Return an answer; None where the process says that it has started, or has died."""
         try:
-            said: _Ready | Answer[Result] | Failure = self.pipe.recv()
+            said: Answer[Result] | Failure | None = self.pipe.recv()
         except (EOFError, OSError):
+            self.dead = True
             return None
+        self.ready = True
         return said
 
     def dismiss(self, patience: float) -> None:
@@ -207,7 +205,7 @@ class _Crew(Generic[Item, Result]):
         self._patience = 0.0
 
     def results(self) -> Iterator[Result]:
-        """Give the results in the order of the items."""
+        """Yield the results in the order of the items."""
         for _ in range(self._size):
             self._workers.append(_Worker(self._task, self._seconds))
         for due in range(len(self._items)):
@@ -241,12 +239,10 @@ class _Crew(Generic[Item, Result]):
             said = worker.hear()
             if isinstance(said, Answer | Failure):
                 self._results[worker.in_hand.popleft()] = said
-            elif said is None:
+            elif worker.dead:
                 worker.dismiss(0)
                 self._bury(worker)
                 self._workers[place] = _Worker(self._task, self._seconds)
-            else:
-                worker.ready = True
 
     def _bury(self, dead: _Worker[Item, Result]) -> None:
         """Take back what a dead worker had in hand; it was at the first of it."""
@@ -267,7 +263,7 @@ def _serve(pipe: Connection, task: Callable[[Any], Any], seconds: float | None) 
     """Answer items until whoever asks closes the other end of the pipe, or dies."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        pipe.send(_Ready())
+        pipe.send(None)  # it has started
         while True:
             said = attempt(task, pipe.recv(), seconds)
             try:
@@ -322,23 +318,14 @@ def _fit_to_travel(error: Exception) -> Exception:
 
 
 @contextlib.contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Start processes that Ctrl-C does not reach: who has started them ends them.
+def _as_workers_start() -> Iterator[None]:
+    """Let processes start with one thread each, and out of reach of Ctrl-C: we end them ourselves.
 
-    A process keeps the signals blocked that were blocked where it was started.
+    A process has the environment of the one that started it, and the signals that were blocked.
     """
     # The first process to be started starts this one too, which unblocks the signal.
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Give the processes that start meanwhile one thread each, through their environment."""
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     os.environ.update(_ONE_THREAD)
     try:
@@ -349,3 +336,4 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from golden_bank import full
 
-from fp.fingerprint.correlation.bulk import TileBank
 from fp.fingerprint.store import record
 from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.fingerprint.store.lazy import LazyBank, size_in_memory
@@ -56,7 +55,7 @@ def test_opening_reads_no_fingerprint(bank, monkeypatch):
         raise AssertionError("a fingerprint was read")
 
     monkeypatch.setattr(record, "read", refuse)
-    assert len(LazyBank(bank).tiles()) == 2
+    assert len(LazyBank(bank)) == 5
 
 
 def test_memory_is_bounded_and_what_was_used_last_stays(bank, monkeypatch):
@@ -74,16 +73,6 @@ def test_memory_is_bounded_and_what_was_used_last_stays(bank, monkeypatch):
     tight = LazyBank(bank, memory=1)
     assert tight[2].name == "generator 2"
     assert len(tight._kept) == 1
-
-
-def test_tiles_are_the_patterns_in_one_array_a_period(bank):
-    whole = read_bank(bank)
-    found = LazyBank(bank).tiles()
-    assert list(found) == [4, 8]
-    for period, (index, weights) in found.items():
-        assert index.tolist() == {4: [1, 4], 8: [0, 2, 3]}[period]
-        assert np.array_equal(weights, np.stack([whole[place].pattern for place in index]))
-        assert len(TileBank(weights)) == len(index)
 
 
 def test_a_bank_that_lost_a_member_is_found_when_it_is_opened(bank):

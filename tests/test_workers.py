@@ -13,6 +13,7 @@ import pytest
 from worker_tasks import (
     Stillborn,
     deadly,
+    deadly_answer,
     deadly_once,
     failing,
     lost,
@@ -119,6 +120,13 @@ def test_an_item_that_kills_its_worker_is_reported_in_its_place(tmp_path, deaths
 def test_an_only_item_that_kills_its_worker_is_reported(tmp_path):
     items = [(tmp_path / "log", -2, 0)]
     assert list(run_in_order(deadly, items, lambda item: "died", isolated=True)) == ["died"]
+
+
+def test_a_death_while_the_answer_is_on_its_way_costs_that_item_alone():
+    started = time.monotonic()
+    results = list(run_in_order(deadly_answer, range(MANY), lost, 2))
+    assert results == [lost(5) if item == 5 else item for item in range(MANY)]
+    assert time.monotonic() - started < 30, "somebody waited for the dead"
 
 
 def test_an_item_whose_worker_died_by_accident_gets_its_result(tmp_path):

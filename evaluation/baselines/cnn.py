@@ -69,11 +69,11 @@ class SmallCnn:
         return "cnn-augmented" if self.augmented else "cnn"
 
     def parameters(self) -> dict[str, Any]:
-        """Give all parameters; JSON types only."""
+        """Return all parameters; JSON types only."""
         return asdict(self)
 
     def features(self, image_hwc: Pixels) -> tuple[Array, ...]:
-        """Give the image itself."""
+        """Return the image itself."""
         return (np.ascontiguousarray(image_hwc),)
 
     def learn(

@@ -32,11 +32,11 @@ class CosineSpectrum:
     name: ClassVar[str] = "dct"
 
     def parameters(self) -> dict[str, Any]:
-        """Give all parameters; JSON types only."""
+        """Return all parameters; JSON types only."""
         return {"cells": self.cells}
 
     def features(self, image_hwc: Pixels) -> tuple[Array, ...]:
-        """Give log10 of the mean squared DCT-II coefficients of the grey image, in cells."""
+        """Return log10 of the mean squared DCT-II coefficients of the grey image, in cells."""
         grey = image_hwc.astype(np.float32).mean(axis=2)
         power = dctn(grey, norm="ortho") ** 2
         for axis in (0, 1):

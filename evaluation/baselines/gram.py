@@ -35,11 +35,11 @@ class GramMatrices:
     name: ClassVar[str] = "gram"
 
     def parameters(self) -> dict[str, Any]:
-        """Give all parameters; JSON types only."""
+        """Return all parameters; JSON types only."""
         return {"network": self.network, "weights": _denoiser(self.network).identity.digest}
 
     def features(self, image_hwc: Pixels) -> tuple[Array, ...]:
-        """Give the upper triangles of all layers' Gram matrices, compressed by a signed root.
+        """Return the upper triangles of all layers' Gram matrices, compressed by a signed root.
 
         Notes
         -----

@@ -57,11 +57,6 @@ def learn_linear(
     seed : int
         Seed of the folds.
 
-    Returns
-    -------
-    LinearLearned
-        Weights and held-out scores.
-
     Notes
     -----
     Each number is standardised over the training images; targets are +1 and -1, both classes
@@ -90,7 +85,7 @@ def learn_linear(
 
 
 def _targets(labels: Flags) -> Doubles:
-    """Give +1 and -1 with the mean 0 whatever the sizes of the classes."""
+    """Return +1 and -1 with the mean 0 whatever the sizes of the classes."""
     share = labels.mean()
     return np.asarray(np.where(labels, 1 - share, -share) * 2)
 

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import overload
 
 import h5py
-import numpy as np
 
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store import bank as store
 from fp.fingerprint.store import hdf5, record, survey
 from fp.fingerprint.store.hdf5 import Place
 from fp.fingerprint.store.schema import HASH_KEY, check_version
-from fp.system.arrays import Array, Floats, Indices
+from fp.system.arrays import Array
 from fp.system.errors import FpError, InputError
 from fp.system.paths import display_path
 
@@ -127,28 +126,6 @@ class LazyBank(Sequence[Fingerprint]):
             self.limit(self._memory)
         return found
 
-    def tiles(self) -> dict[int, tuple[Indices, Floats]]:
-        """Read the weights of all fingerprints of method ``tile``, and nothing else of them.
-
-        Returns
-        -------
-        dict of int to (ndarray of int, shape (K,), ndarray of float32, shape (K, 3, P, P))
-            By period P: which members, and their weights, as
-            `fp.fingerprint.correlation.bulk.TileBank` takes them. Their hashes are not checked:
-            read a survivor to be sure of it.
-        """
-        found: dict[int, list[tuple[int, Floats]]] = {}
-        for path in dict.fromkeys(member.file for member in self.members):
-            with hdf5.open_for_reading(path) as file:
-                for index, member in enumerate(self.members):
-                    if member.file == path and member.method == "tile":
-                        pattern = _pattern(file, member)
-                        found.setdefault(pattern.shape[-1], []).append((index, pattern))
-        return {
-            period: (np.array([index for index, _ in rows]), np.stack([w for _, w in rows]))
-            for period, rows in sorted(found.items())
-        }
-
 
 def size_in_memory(fingerprint: Fingerprint) -> int:
     """Give the bytes of a fingerprint's arrays and of its lists of hashes."""
@@ -206,25 +183,6 @@ def _text(group: h5py.Group, key: str, place: Place) -> str:
     if entry.kind != "string":
         raise here.refused("is no string")
     return str(entry.load())
-
-
-def _pattern(file: h5py.File, member: Member) -> Floats:
-    place = Place(member.file).at(member.group)
-    here = place.at("pattern")
-    group = _group(file, member.group, Place(member.file))
-    survey.links(group, place)  # refuses what would lead elsewhere before anything is opened
-    with hdf5.library_errors(here):
-        dataset = group["pattern"]
-    if not isinstance(dataset, h5py.Dataset):
-        raise here.refused("must be a data set")
-    entry = survey.array(dataset, here)
-    square = len(entry.shape) == 3 and entry.shape[1] == entry.shape[2]
-    if entry.kind != "float32" or not square:
-        raise here.refused("is no tile of float32")
-    values = np.asarray(entry.load(), dtype=np.float32)
-    if not np.isfinite(values).all():
-        raise here.refused("has values that are not finite")
-    return values
 
 
 def _read(file: h5py.File, member: Member) -> Fingerprint:

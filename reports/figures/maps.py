@@ -81,7 +81,7 @@ def draw_map(
 def _edges(
     flagged: Flags, height: int, width: int
 ) -> list[tuple[tuple[float, float], tuple[float, float]]]:
-    """Give the sides at which flagged places end, in pixels of the picture."""
+    """Return the sides at which flagged places end, in pixels of the picture."""
     padded = np.pad(flagged, 1)
     down, across = height / flagged.shape[0], width / flagged.shape[1]
     found = []

@@ -86,7 +86,8 @@ def draw_overlay(path: Path, image_hwc: Pixels, found: EvidenceMap, generator: s
     bar = canvas.colorbar(drawn, ax=axes, extend="both", shrink=0.85)
     bar.set_label("log10 likelihood ratio of the windows", fontsize=8)
     bar.ax.tick_params(labelsize=8)
-    shares = ["cannot be flagged" if s is None else f"{s:.1%} of the area" for s in _shares(found)]
+    flagged = share(found.generated), share(found.reference)
+    shares = ["cannot be flagged" if s is None else f"{s:.1%} of the area" for s in flagged]
     handles = [
         Line2D([], [], color=INK, linestyle="-", linewidth=2.2),
         Line2D([], [], color=INK, linestyle=":", linewidth=1.6),
@@ -107,7 +108,3 @@ def draw_overlay(path: Path, image_hwc: Pixels, found: EvidenceMap, generator: s
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in any script
         # No software version in the file: the same map gives the same bytes.
         canvas.savefig(path, format="png", dpi=120, metadata={"Software": None})
-
-
-def _shares(found: EvidenceMap) -> tuple[float | None, float | None]:
-    return share(found.generated), share(found.reference)

@@ -111,7 +111,7 @@ def draw_fingerprint(axes: Axes, fingerprint: Fingerprint, side: int = DETAIL) -
 
 
 def pattern_of(fingerprint: Fingerprint, side: int = DETAIL) -> Floats | None:
-    """Give the pattern of pixels of a fingerprint.
+    """Return the pattern of pixels of a fingerprint.
 
     Parameters
     ----------

@@ -80,7 +80,7 @@ def themed(theme: Theme) -> Iterator[None]:
 
 
 def ink() -> str:
-    """Give the colour of what is drawn in the foreground now."""
+    """Return the colour of what is drawn in the foreground now."""
     colour: str = matplotlib.rcParams["text.color"]
     return INK if colour == "black" else colour
 
@@ -123,14 +123,14 @@ def new_figure(width: float, height: float, *, fixed: bool = False) -> Figure:
 
 
 def as_png(figure: Figure, dpi: int = _DPI) -> bytes:
-    """Give a figure as a PNG; the same figure gives the same bytes."""
+    """Return a figure as a PNG; the same figure gives the same bytes."""
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=dpi, metadata={"Software": None})
     return file.getvalue()
 
 
 def as_svg(figure: Figure) -> bytes:
-    """Give a figure as an SVG; the same figure gives the same bytes, in every theme its own."""
+    """Return a figure as an SVG; the same figure gives the same bytes, in every theme its own."""
     file = io.BytesIO()
     unsaid = {"Date": None, "Creator": None, "Format": None, "Type": None}
     figure.savefig(file, format="svg", dpi=2 * _DPI, metadata=unsaid)
@@ -138,7 +138,7 @@ def as_svg(figure: Figure) -> bytes:
 
 
 def short(name: str, longest: int = _SHORT) -> str:
-    """Give a name as a label: not too long, and without a formula's dollar sign."""
+    """Return a name as a label: not too long, and without a formula's dollar sign."""
     shown = name if len(name) <= longest else f"{name[: longest - 1]}…"
     return shown.replace("$", r"\$")
 

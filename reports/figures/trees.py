@@ -87,5 +87,5 @@ def draw_dendrogram(
 
 
 def colour_of(group: int) -> str:
-    """Give the colour of a group by its number."""
+    """Return the colour of a group by its number."""
     return SERIES[group % len(SERIES)]
