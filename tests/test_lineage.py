@@ -533,8 +533,7 @@ def test_real_photographs_in_folders_are_no_kin(everything):
 
     def some(name, first, last):
         kept = slice(first, last)
-        parts = whole.images[kept], whole.tiles[kept], whole.traces[kept]
-        return replace(whole, name=name, images=parts[0], tiles=parts[1], traces=parts[2])
+        return replace(whole, name=name, images=whole.images[kept], traces=whole.traces[kept])
 
     photographs = some("one", 0, 100), some("two", 100, 200)
     mixed = Collection((*everything.generators, *photographs), some("rest", 200, 300))
