@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fp.lineage.collection import Collection, Folder
-from fp.lineage.cross_detection import CrossDetection, tabulate
+from fp.lineage.cross_detection import Answers, CrossDetection, tabulate
 from fp.lineage.scores import held_out, names_its_images
 from fp.system.arrays import Doubles
 from fp.system.errors import InputError
@@ -36,40 +36,31 @@ def detect_with_bank(collection: Collection) -> CrossDetection:
     that holds back a quarter does not say what it learned from, so that of a folder that shares a
     source with that quarter nothing else counts.
     """
-    bank, reference = collection.bank, len(collection.generators)
-    parts: list[list[Doubles]] = []
-    counts = np.zeros((len(bank), reference + 1), dtype=np.intp)
-    centres = []
-    for i, fingerprint in enumerate(bank):
-        own, all_named = held_out(fingerprint), names_its_images(fingerprint)
-        centres.append((own.mu_r, own.mu_g))
-        generated = dict(zip(own.generated_sha256, own.generated, strict=True))
-        real = dict(zip(own.real_sha256, own.real, strict=True))
-        classes = [(generated, {*own.generated_source})] * reference
-        classes.append((real, {*own.real_source}))
-        parts.append([])
-        for j, (folder, (known, sources)) in enumerate(
-            zip(collection.folders, classes, strict=True)
-        ):
-            scores, counts[i, j] = _unseen(folder, i, known, sources, all_named)
-            parts[i].append(scores)
-        if not counts[i, reference]:
+    answers = []
+    for i, fingerprint in enumerate(collection.bank):
+        held, all_named = held_out(fingerprint), names_its_images(fingerprint)
+        generated = dict(zip(held.generated_sha256, held.generated, strict=True))
+        real = dict(zip(held.real_sha256, held.real, strict=True))
+        unseen = [
+            _unseen(folder, i, generated, {*held.generated_source}, all_named)
+            for folder in collection.generators
+        ]
+        unseen.append(_unseen(collection.reference, i, real, {*held.real_source}, all_named))
+        scores, sources = zip(*unseen, strict=True)
+        if not sources[-1]:
             raise InputError(
                 f"Fingerprint {fingerprint.name!r} has seen the sources of all reference images; "
                 "name a folder of other photographs."
             )
-    evidence = " joined methods by the generator's evidence alone;"
-    return tabulate(
-        tuple(fingerprint.name for fingerprint in bank),
-        collection.names,
-        [row[:-1] for row in parts],
-        [row[-1] for row in parts],
-        centres,
-        counts[:, :-1],
-        counts[:, -1],
-        f"stored fingerprints;{evidence if any(one.joined for one in bank) else ''} held-out "
-        "scores of their own calibration images, no other image of the calibration's sources",
+        answers.append(Answers(scores, sources, held.mu_r, held.mu_g))
+    joined = any(fingerprint.joined for fingerprint in collection.bank)
+    evidence = " joined methods by the generator's evidence alone;" if joined else ""
+    scheme = (
+        f"stored fingerprints;{evidence} held-out scores of their own calibration images, no other "
+        "image of the calibration's sources"
     )
+    names = tuple(fingerprint.name for fingerprint in collection.bank)
+    return tabulate(names, collection.names, answers, scheme)
 
 
 def _unseen(

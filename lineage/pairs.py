@@ -16,14 +16,20 @@ Direction = Literal["undirected", "first_before_second", "second_before_first"]
 """Which of two kin came first, if one descends from the other; see `fp.lineage.order`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Two generators.
+    """Two generators; the fields stand as the columns of pairs.csv.
 
     Parameters
     ----------
     first, second : int
         Their numbers.
+    relation : {"kin", "undecided", "not_shown"}
+        See `relate`.
+    direction : {"undirected", "first_before_second", "second_before_first"}
+        Which of the two is the ancestor, if one of them descends from the other.
+    reasons : tuple of str
+        Why it is not "kin".
     kinship : float
         Cosine of their patterns, free of noise, in [-1, 1].
     low, high : float
@@ -40,16 +46,13 @@ class Pair:
         NaN where a generator shows no pattern.
     p_symmetry : float
         Bootstrap p of "both directions answer alike", two-sided.
-    relation : {"kin", "undecided", "not_shown"}
-        See `relate`.
-    reasons : tuple of str
-        Why it is not "kin".
-    direction : {"undirected", "first_before_second", "second_before_first"}
-        Which of the two is the ancestor, if one of them descends from the other.
     """
 
     first: int
     second: int
+    relation: Relation
+    direction: Direction = "undirected"
+    reasons: tuple[str, ...]
     kinship: float
     low: float
     high: float
@@ -60,9 +63,6 @@ class Pair:
     response_forward: float
     response_backward: float
     p_symmetry: float
-    relation: Relation
-    reasons: tuple[str, ...]
-    direction: Direction = "undirected"
 
 
 def relate(
