@@ -157,18 +157,7 @@ def command(
 
 
 def summary(found: Lineage) -> Iterator[str]:
-    """Tell in a few lines what was found.
-
-    Parameters
-    ----------
-    found : Lineage
-        What was found.
-
-    Yields
-    ------
-    str
-        Lines of text.
-    """
+    """Yield in a few lines what was found."""
     yield (
         f"{len(found.names)} generators, {sum(found.images[:-1])} images, "
         f"{found.images[-1]} reference images"

@@ -67,21 +67,11 @@ class Lineage:
 
 
 def analyse(collection: Collection, options: LineageOptions | None = None) -> Lineage:
-    """Find families among the generators of a collection.
+    """Return the families among the generators of a collection.
 
-    Parameters
-    ----------
-    collection : Collection
-        Folders with their traces; its bank, where it has one, is cross-detected with, else
-        fingerprints of the folders are learned here.
-    options : LineageOptions, optional
-        Parameters.
-
-    Returns
-    -------
-    Lineage
-        Cross-detection, kinship, pairs and families. Kinship and families always come from the
-        images: a stored fingerprint does not say how its own noise is to be taken out.
+    Cross-detection is by the collection's bank; without one, fingerprints of the folders are
+    learned here. Kinship and families always come from the images: a stored fingerprint does not
+    say how its own noise is to be taken out.
     """
     options = options or LineageOptions()
     member, groups = collection.members(), collection.groups()

@@ -94,7 +94,7 @@ class Collection:
         return (*self.generators, self.reference)
 
     def members(self) -> Indices:
-        """Give the folder of each image, in the order of `folders`; shape (N,)."""
+        """Return the folder of each image, in the order of `folders`; shape (N,)."""
         sizes = [len(folder.images) for folder in self.folders]
         return np.repeat(np.arange(len(sizes)), sizes)
 
@@ -104,7 +104,7 @@ class Collection:
         return group([image.source for image in images], [image.sha256 for image in images])
 
     def shared_files(self) -> list[tuple[str, str, int]]:
-        """Name pairs of folders with equal files, and how many."""
+        """Return the pairs of folders with equal files, and how many."""
         hashes = [{image.sha256 for image in folder.images} for folder in self.folders]
         return [
             (self.folders[i].name, self.folders[j].name, len(hashes[i] & hashes[j]))
@@ -115,23 +115,7 @@ class Collection:
 
 
 def generator_folders(root: Path) -> list[Path]:
-    """List the folders of generators below a folder.
-
-    Parameters
-    ----------
-    root : Path
-        Holds a folder for each generator.
-
-    Returns
-    -------
-    list of Path
-        Its folders, hidden ones left out, in the order of their names.
-
-    Raises
-    ------
-    InputError
-        If it is no folder, or holds fewer than two.
-    """
+    """Return the folders below a folder by name, hidden ones left out; refuse fewer than two."""
     shown = display_path(root)
     try:
         found = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
@@ -157,14 +141,12 @@ def collect(
     progress: Progress | None = None,
     bank: StoredBank | None = None,
 ) -> Collection:
-    """Examine all folders.
+    """Return what is in all folders.
 
     Parameters
     ----------
-    generators : sequence of Path
-        A folder for each generator, each searched recursively.
-    real : Path
-        Folder of reference images.
+    generators, real : sequence of Path, and Path
+        A folder for each generator and that of the reference images, searched recursively.
     reduction : Reduction
         How files become residuals.
     store : ResidualCache

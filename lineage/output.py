@@ -34,21 +34,9 @@ FILES = (
 
 
 def check_output(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder with results of an earlier run, before the work is done.
+    """Refuse what is no folder, or holds results of an earlier run, before the work is done.
 
     What a killed run left is no refusal yet: the same command completes it.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder to be written.
-    overwrite : bool
-        Whether results may be replaced.
-
-    Raises
-    ------
-    OutputError
-        If it holds results, or is no folder.
     """
     there = first_of(folder, (MANIFEST, LISTING, *FILES))
     if folder.exists() and not folder.is_dir():
@@ -63,24 +51,7 @@ def check_output(folder: Path, *, overwrite: bool) -> None:
 def write_lineage(
     folder: Path, found: Lineage, collection: Collection, *, overwrite: bool = False
 ) -> None:
-    """Write everything that was found.
-
-    Parameters
-    ----------
-    folder : Path
-        Made where missing.
-    found : Lineage
-        What was found.
-    collection : Collection
-        What it was found in.
-    overwrite : bool
-        Replace the results of an earlier run.
-
-    Raises
-    ------
-    OutputError
-        If results are there already or cannot be written.
-    """
+    """Write everything that was found in a collection; see `check_output` for what is refused."""
     check_output(folder, overwrite=overwrite)
     content = {
         "cross_detection.csv": tables.as_csv(tables.cross_detection_rows(found)),
@@ -104,21 +75,20 @@ def write_lineage(
 def told(
     found: Lineage, collection: Collection, bank: Sequence[tuple[str, str]] = ()
 ) -> dict[str, Any]:
-    """Give what the manifest of an analysis says beside what all manifests say; JSON types only.
+    """Return what the manifest of an analysis says beside what all manifests say.
 
     Parameters
     ----------
-    found : Lineage
-        What was found.
-    collection : Collection
-        What it was found in.
+    found, collection : Lineage, Collection
+        What was found, and what it was found in.
     bank : sequence of (str, str)
         Name and SHA-256 of each file of the bank that was used.
 
     Returns
     -------
     dict
-        Resolved options, bank, folders with their numbers of images, and what was not examined.
+        Resolved options, bank, folders with their numbers of images, and what was not examined;
+        JSON types only.
     """
     return {
         "options": found.parameters(),

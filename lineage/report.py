@@ -52,20 +52,7 @@ _PAIRS = (
 
 
 def as_html(found: Lineage, skipped: Sequence[Skipped] = ()) -> str:
-    """Write the report.
-
-    Parameters
-    ----------
-    found : Lineage
-        What was found.
-    skipped : sequence of Skipped
-        Files that were not examined.
-
-    Returns
-    -------
-    str
-        HTML that asks for nothing outside of itself. Every name is escaped.
-    """
+    """Return the report: HTML that asks for nothing outside of itself, with every name escaped."""
     families: list[dict[str, Any]] = []
     loners: list[dict[str, Any]] = []
     for cluster in found.families.clusters:

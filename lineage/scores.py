@@ -103,11 +103,6 @@ def held_out(fingerprint: Fingerprint) -> Calibration:
     return replace(own, real=joined.specific_real, generated=joined.specific_generated)
 
 
-def names_its_images(fingerprint: Fingerprint) -> bool:
-    """Return whether the calibration names all images that the fingerprint has learned from."""
-    return recipe_of(fingerprint).is_closed_form
-
-
 def speaks_of_generator(fingerprint: Fingerprint) -> bool:
     """Return whether a high score speaks of the generator, by the role of its method's parts."""
     return any(part.role == "generator-specific" for part in recipe_of(fingerprint).parts)

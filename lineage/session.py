@@ -49,24 +49,18 @@ def open_session(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Session:
-    """Read the bank and examine all folders.
+    """Return bank and folders, all read.
 
     Parameters
     ----------
-    images : Path
-        Holds a folder for each generator.
-    real : Path
-        Folder of reference images.
+    images, real : Path
+        What holds a folder for each generator, and the folder of reference images.
     options : LineageOptions
         Parameters.
     bank : Path, optional
         A bank or a folder of banks.
-    cache : ResidualCache, optional
-        Where residuals are kept between runs.
-    jobs : int
-        Number of processes.
-    progress : callable, optional
-        Called after every image.
+    cache, jobs, progress : ResidualCache, int, callable
+        As in `fp.lineage.find_families`.
 
     Returns
     -------
