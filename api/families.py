@@ -71,7 +71,7 @@ def find_families(
     chosen = replace(options or LineageOptions(), **settings)
     place = None if bank is None else Path(bank)
     session = open_session(images, real, chosen, place, cache, jobs, progress)
-    return analyse(session.collection, session.options, session.bank)
+    return analyse(session.collection, session.options)
 
 
 def show_lineage(found: Lineage) -> str:

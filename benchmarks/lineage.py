@@ -25,20 +25,26 @@ sys.path.insert(0, str(Path(__file__).parent))
 from held_out import PROJECT, put_section, stamp
 
 from fp.denoisers.cache import ResidualCache, default_folder
-from fp.denoisers.population import Reduction
-from fp.fingerprint.estimators.tile import refold
+from fp.denoisers.population import Reduction, residuals
+from fp.fingerprint.estimators.tile import Tile, refold
 from fp.images.crop import CropRule
 from fp.lineage.analysis import analyse
 from fp.lineage.collection import Collection, collect, generator_folders
 from fp.lineage.options import LineageOptions
+
+CROP = CropRule(256, 256)
+
+
+def store():
+    return ResidualCache(default_folder(), 60 * 2**30)
 
 
 def gather(folder, denoiser, jobs):
     return collect(
         generator_folders(folder / "generated"),
         folder / "real",
-        Reduction(denoiser, CropRule(256, 256)),
-        ResidualCache(default_folder(), 60 * 2**30),
+        Reduction(denoiser, CROP),
+        store(),
         jobs,
     )
 
@@ -52,7 +58,6 @@ def part(collection, names, images):
         return replace(
             folder,
             images=tuple(folder.images[i] for i in keep),
-            tiles=folder.tiles[keep],
             traces=folder.traces[keep],
         )
 
@@ -91,16 +96,22 @@ def score(collection, tree, options):
     }
 
 
-def tile_rows(collection):
+def residuals_of(collection, denoiser):
+    """Give the residual of each image, from the cache."""
+    images = [image for folder in collection.folders for image in folder.images]
+    return residuals(images, Reduction(denoiser, CROP), store())
+
+
+def tile_rows(collection, denoiser):
     """Give the tiles of all images at a period of 8, less the mean of each channel, a row each."""
-    tiles = np.concatenate([refold(folder.tiles, 8) for folder in collection.folders])
+    tiles = refold(np.stack([Tile().features(r) for r in residuals_of(collection, denoiser)]), 8)
     tiles -= tiles.mean(axis=(2, 3), keepdims=True)
     return tiles.reshape(len(tiles), -1)
 
 
-def plain_correlation(collection):
+def plain_correlation(collection, denoiser):
     """Correlate the mean tiles of all generators, less that of the reference."""
-    rows, member = tile_rows(collection), collection.members()
+    rows, member = tile_rows(collection, denoiser), collection.members()
     means = np.stack([rows[member == k].mean(0) for k in range(member.max() + 1)])
     return np.corrcoef(means[:-1] - means[-1])
 
@@ -113,9 +124,9 @@ def by_linkage(likeness, names, tree, cut):
     return adjusted_rand_score([tree[name]["family"] for name in names], found)
 
 
-def plain_against_kinship(collection, tree, found):
+def plain_against_kinship(collection, tree, found, denoiser):
     """Say what the plain correlation of the mean tiles makes of the families."""
-    plain, names = plain_correlation(collection), collection.names
+    plain, names = plain_correlation(collection, denoiser), collection.names
     family = np.array([tree[name]["family"] for name in names])
     same = (family[:, None] == family) & ~np.eye(len(names), dtype=bool)
     across = family[:, None] != family
@@ -290,7 +301,9 @@ def main(zoos, work, denoiser, section, jobs):
                 shown = zoo, part(whole, set(tree), 64), every["found"]
                 orders += named(got["found"], tree)
                 finals = part(whole, final, 64)
-                plain.append(f"| {zoo} {plain_against_kinship(finals, tree, got['found'])}")
+                plain.append(
+                    f"| {zoo} {plain_against_kinship(finals, tree, got['found'], denoiser)}"
+                )
                 marks += kinship_of_checkpoints(every["found"], tree)
                 for kind, shares in flagged_by_relation(every["found"], tree).items():
                     flagged.setdefault(kind, []).extend(shares)
@@ -344,7 +357,7 @@ def main(zoos, work, denoiser, section, jobs):
     text += f"\n\n{zoo}, cross-detection (rows flag columns, per cent of images):\n\n"
     text += matrix(found.cross_detection.fingerprints, found.cross_detection.flagged.value)
     text += f"\n\n{zoo}, kinship (times 100):\n\n" + matrix(found.names, found.kinship)
-    plain = plain_correlation(collection)
+    plain = plain_correlation(collection, denoiser)
     text += f"\n\n{zoo}, plain correlation of the mean tiles (times 100):\n\n"
     text += matrix(collection.names, plain)
     publish(section, text)

@@ -35,11 +35,7 @@ def with_photographs(collection, seed):
     for name, third in zip((*PHOTOGRAPHS, whole.name), np.array_split(dealt, 3), strict=True):
         keep = np.sort(third)
         images = tuple(whole.images[i] for i in keep)
-        parts.append(
-            replace(
-                whole, name=name, images=images, tiles=whole.tiles[keep], traces=whole.traces[keep]
-            )
-        )
+        parts.append(replace(whole, name=name, images=images, traces=whole.traces[keep]))
     folders = sorted((*collection.generators, *parts[:2]), key=lambda f: (f.digest, f.name))
     return Collection(tuple(folders), parts[2])
 

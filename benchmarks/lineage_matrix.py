@@ -19,16 +19,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from held_out import PROJECT
 
-from fp.denoisers.cache import ResidualCache, default_folder
-from fp.denoisers.population import Reduction
 from fp.fingerprint.estimators.cyclic import cyclic_covariance
 from fp.fingerprint.estimators.discriminant import discriminant_coefficients
 from fp.fingerprint.estimators.folds import deal
-from fp.images.crop import CropRule
-from fp.images.loading import load_image
 from fp.lineage.traces import every_level, level
 from fp.lineage.whitening import filtered, filters_outside
-from lineage import gather, publish, relation, spread, tile_rows, truth_of
+from lineage import gather, publish, relation, residuals_of, spread, tile_rows, truth_of
 
 SHOWN = {
     "80 %": "root and its checkpoint at 80 %",
@@ -93,13 +89,7 @@ def by_traces(rows, member, dealt, spread_of, cosine):
 
 def cyclic_rows(collection, denoiser):
     """Give the cyclic covariances of all images, a row an image."""
-    reduction = Reduction(denoiser, CropRule(256, 256))
-    store = ResidualCache(default_folder(), 60 * 2**30)
-    rows = []
-    for image in (image for folder in collection.folders for image in folder.images):
-        loaded = load_image(image.path, image.path.parent)
-        residual = store.residual(reduction.part(loaded.rgb_hwc), reduction.residual())
-        rows.append(cyclic_covariance(residual).ravel())
+    rows = [cyclic_covariance(r).ravel() for r in residuals_of(collection, denoiser)]
     return np.stack(rows).astype(np.float64)
 
 
@@ -107,7 +97,7 @@ def ways(collection, denoiser):
     """Yield a name and the scores of each way."""
     member, groups = collection.members(), collection.groups()
     dealt = deal(groups, member != member.max(), 5, 0)
-    tiles, cyclic = tile_rows(collection), cyclic_rows(collection, denoiser)
+    tiles, cyclic = tile_rows(collection, denoiser), cyclic_rows(collection, denoiser)
     joined = np.concatenate(
         [rows / rows[member == member.max()].std() for rows in (tiles, cyclic)], 1
     )

@@ -84,8 +84,9 @@ def command(
 
     The folder of --images holds a folder for each generator, 64 images each or more. Images that
     were drawn from one photograph bear its name in every folder; they are never compared with each
-    other. With BANK, the tiles of its fingerprints are tested against the folders; without it,
-    fingerprints of the folders are made on the way.
+    other. With BANK, its fingerprints are tested against the folders, each by its own method;
+    without it, fingerprints of the folders are made on the way. Families come from the images of
+    the folders, with BANK or without.
 
     Example: fp lineage --images generators/ --real photographs/ -o lineage/
     """
@@ -121,7 +122,7 @@ def command(
     cache = open_cache(given.cache_folder, given.no_cache, (images, real))
     with interruptible("nothing was written"), progress_bar("lineage") as progress:
         session = open_session(images, real, options, bank, cache, given.jobs, progress)
-        found = analyse(session.collection, session.options, session.bank)
+        found = analyse(session.collection, session.options)
         write_lineage(output, found, session.collection, overwrite=given.overwrite)
         sources = [Source("image", (images,)), Source("real", (real,))]
         if bank is not None:
@@ -156,18 +157,7 @@ def command(
 
 
 def summary(found: Lineage) -> Iterator[str]:
-    """Tell in a few lines what was found.
-
-    Parameters
-    ----------
-    found : Lineage
-        What was found.
-
-    Yields
-    ------
-    str
-        Lines of text.
-    """
+    """Yield in a few lines what was found."""
     yield (
         f"{len(found.names)} generators, {sum(found.images[:-1])} images, "
         f"{found.images[-1]} reference images"

@@ -171,6 +171,11 @@ def restore(identity: DenoiserIdentity) -> Residual:
     DenoiserError
         If the name is unknown or a parameter is.
     """
+    return get(identity.name, **arguments_of(identity))
+
+
+def arguments_of(identity: DenoiserIdentity) -> dict[str, Any]:
+    """Return the parameters with which `get` makes the denoiser that an identity describes."""
     parameters = dict(identity.parameters)
     for name, value in parameters.items():
         if isinstance(value, list):  # JSON knows no tuples
@@ -178,4 +183,4 @@ def restore(identity: DenoiserIdentity) -> Residual:
     check_name(identity.name)
     if _REGISTRY[identity.name].trained:
         parameters["precision"] = identity.precision
-    return get(identity.name, **parameters)
+    return parameters

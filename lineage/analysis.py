@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from fp.fingerprint.model.fingerprint import Fingerprint
-from fp.lineage.bank import detect_with_bank, tile_of
+from fp.lineage.bank import detect_with_bank
 from fp.lineage.clusters import Families, find_families
 from fp.lineage.collection import Collection
 from fp.lineage.cross_detection import CrossDetection, cross_detect
@@ -19,6 +17,7 @@ from fp.lineage.null import adjusted_for_many
 from fp.lineage.options import LineageOptions
 from fp.lineage.order import put_in_order
 from fp.lineage.pairs import Pair, pair_up
+from fp.lineage.scores import speaks_of_generator
 from fp.lineage.traces import every_level
 from fp.system.arrays import Doubles, Flags, Indices
 
@@ -67,27 +66,12 @@ class Lineage:
         return asdict(self.options)
 
 
-def analyse(
-    collection: Collection,
-    options: LineageOptions | None = None,
-    bank: Sequence[Fingerprint] = (),
-) -> Lineage:
-    """Find families among the generators of a collection.
+def analyse(collection: Collection, options: LineageOptions | None = None) -> Lineage:
+    """Return the families among the generators of a collection.
 
-    Parameters
-    ----------
-    collection : Collection
-        Folders with their tiles.
-    options : LineageOptions, optional
-        Parameters.
-    bank : sequence of Fingerprint
-        Fingerprints for the cross-detection; without any, those of the folders are learned here.
-
-    Returns
-    -------
-    Lineage
-        Cross-detection, kinship, pairs and families. Kinship and families always come from the
-        images: a stored fingerprint does not say how its own noise is to be taken out.
+    Cross-detection is by the collection's bank; without one, fingerprints of the folders are
+    learned here. Kinship and families always come from the images: a stored fingerprint does not
+    say how its own noise is to be taken out.
     """
     options = options or LineageOptions()
     member, groups = collection.members(), collection.groups()
@@ -95,8 +79,8 @@ def analyse(
     with threadpool_limits(1, user_api="blas"):
         traces = np.concatenate([folder.traces for folder in collection.folders])
         crossed = (
-            detect_with_bank(collection, bank)
-            if bank
+            detect_with_bank(collection)
+            if collection.bank
             else cross_detect(
                 collection,
                 every_level(traces, options.period),
@@ -127,7 +111,7 @@ def analyse(
         strides=tuple(compared.strides.tolist()),
         pairs=tuple(put_in_order(pairs, options.rate)),
         families=families,
-        notes=tuple(_notes(collection, compared.strides, bank)),
+        notes=tuple(_notes(collection, compared.strides)),
         options=options,
     )
 
@@ -136,7 +120,7 @@ def _counted(kinship: Doubles, shown: Flags) -> Doubles:
     return np.where(shown, kinship, np.minimum(kinship, 0.0))
 
 
-def _notes(collection: Collection, strides: Indices, bank: Sequence[Fingerprint]) -> list[str]:
+def _notes(collection: Collection, strides: Indices) -> list[str]:
     notes = [
         f"{first} and {second} share {count} files; equal files make kin of anything."
         for first, second, count in collection.shared_files()
@@ -150,10 +134,11 @@ def _notes(collection: Collection, strides: Indices, bank: Sequence[Fingerprint]
         sizes = {image.size for image in folder.images}
         if len(sizes) > 1:
             notes.append(f"{folder.name} has images of {len(sizes)} sizes; a lattice has one.")
-    left_out = [fp.name for fp in bank if tile_of(fp) is None]
-    if left_out:
+    others = [one.name for one in collection.bank if not speaks_of_generator(one)]
+    if others:
         notes.append(
-            f"Left out of the bank: {', '.join(left_out)}. Only tiles speak about lineage; "
-            "spectrum sees the processing, and kin by processing are no kin."
+            f"Of the bank, by a method that does not speak of the generator alone: "
+            f"{', '.join(others)}. What such a fingerprint flags may be kin by processing, and "
+            "those are no kin; families come from the images of the folders."
         )
     return notes

@@ -2,102 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 
-from fp.fingerprint.estimators.tile import Tile
-from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.fingerprint.learning.scoring import recipe_of
 from fp.lineage.collection import Collection, Folder
-from fp.lineage.cross_detection import CrossDetection, tabulate
-from fp.system.arrays import Doubles, Floats
-from fp.system.errors import InputError, UsageError
+from fp.lineage.cross_detection import Answers, CrossDetection, tabulate
+from fp.lineage.scores import held_out
+from fp.system.arrays import Doubles
+from fp.system.errors import InputError
 
 
-@dataclass(frozen=True, eq=False)
-class TileView:
-    """What a fingerprint says by its folded tile, alone or as a part of a joined method.
-
-    Parameters
-    ----------
-    owner : Fingerprint
-        The fingerprint.
-    pattern : ndarray of float32, shape (3, P, P)
-        Weights of the tile.
-    offset : float
-        What is subtracted from its scores.
-    real, generated : ndarray of float64, shape (n_r,) and (n_g,)
-        Held-out scores by the tile, in the order of the owner's calibration.
-    """
-
-    owner: Fingerprint
-    pattern: Floats
-    offset: float
-    real: Doubles
-    generated: Doubles
-
-
-def tile_of(fingerprint: Fingerprint) -> TileView | None:
-    """Give the tile of a fingerprint, the first where it joins several; None where it has none."""
-    if fingerprint.joined is None:
-        if fingerprint.method != Tile.name:
-            return None
-        seen = fingerprint.calibration
-        return TileView(
-            fingerprint, fingerprint.pattern, fingerprint.offset, seen.real, seen.generated
-        )
-    for part in fingerprint.joined.parts:
-        if part.method == Tile.name:
-            return TileView(fingerprint, part.pattern, part.offset, part.real, part.generated)
-    return None
-
-
-def usable_members(bank: Sequence[Fingerprint]) -> tuple[TileView, ...]:
-    """Choose the fingerprints that speak about lineage.
-
-    Parameters
-    ----------
-    bank : sequence of Fingerprint
-        All fingerprints of a bank.
-
-    Returns
-    -------
-    tuple of TileView
-        The tiles of those that have one.
-
-    Raises
-    ------
-    UsageError
-        If there is none, or they are for different crops, residuals or preparations.
-    """
-    views = [tile_of(fingerprint) for fingerprint in bank]
-    chosen = tuple(view for view in views if view is not None)
-    if not chosen:
-        raise UsageError(
-            "The bank holds no fingerprint with a tile; extract some with 'fp extract --method "
-            "auto', lattice or tile, or leave the bank out."
-        )
-    kinds = {
-        (view.owner.crop, view.owner.denoiser.digest, view.owner.preparation) for view in chosen
-    }
-    if len(kinds) > 1:
-        raise UsageError(
-            "The fingerprints of the bank are for different crops, denoisers or preparations; give "
-            "a bank in which all are alike."
-        )
-    return chosen
-
-
-def detect_with_bank(collection: Collection, bank: Sequence[Fingerprint]) -> CrossDetection:
+def detect_with_bank(collection: Collection) -> CrossDetection:
     """Test the images of every folder with stored fingerprints.
 
     Parameters
     ----------
     collection : Collection
-        The folders.
-    bank : sequence of Fingerprint
-        Fingerprints; those without a tile are left out.
+        The folders, with the fingerprints that scored their images.
 
     Returns
     -------
@@ -112,53 +33,46 @@ def detect_with_bank(collection: Collection, bank: Sequence[Fingerprint]) -> Cro
     Notes
     -----
     An image of the calibration has a held-out score in the file, and that one counts. Other images
-    of a source in the calibration are left out: the pattern has seen their photograph.
+    of a source in the calibration are left out: the pattern has seen their photograph. A method
+    that holds back a quarter does not say what it learned from, so that of a folder that shares a
+    source with that quarter nothing else counts.
     """
-    chosen = usable_members(bank)
-    parts, real = [], []
-    counts = np.zeros((len(chosen), len(collection.generators)), dtype=np.intp)
-    real_counts = np.zeros(len(chosen), dtype=np.intp)
-    for i, view in enumerate(chosen):
-        seen = view.owner.calibration
-        row = []
-        known = dict(zip(seen.generated_sha256, view.generated, strict=True))
-        for j, folder in enumerate(collection.generators):
-            scores, counts[i, j] = _unseen(view, folder, known, set(seen.generated_source))
-            row.append(scores)
-        known = dict(zip(seen.real_sha256, view.real, strict=True))
-        scores, real_counts[i] = _unseen(view, collection.reference, known, set(seen.real_source))
-        if not scores.size:
+    answers = []
+    for i, fingerprint in enumerate(collection.bank):
+        held = held_out(fingerprint)
+        all_named = recipe_of(fingerprint).is_closed_form  # a dear one held a quarter back
+        generated = dict(zip(held.generated_sha256, held.generated, strict=True))
+        real = dict(zip(held.real_sha256, held.real, strict=True))
+        unseen = [
+            _unseen(folder, i, generated, {*held.generated_source}, all_named)
+            for folder in collection.generators
+        ]
+        unseen.append(_unseen(collection.reference, i, real, {*held.real_source}, all_named))
+        scores, sources = zip(*unseen, strict=True)
+        if not sources[-1]:
             raise InputError(
-                f"Fingerprint {view.owner.name!r} has seen the sources of all reference images; "
+                f"Fingerprint {fingerprint.name!r} has seen the sources of all reference images; "
                 "name a folder of other photographs."
             )
-        parts.append(row)
-        real.append(scores)
-    centres = [(float(view.real.mean()), float(view.generated.mean())) for view in chosen]
-    return tabulate(
-        tuple(view.owner.name for view in chosen),
-        collection.names,
-        parts,
-        real,
-        centres,
-        counts,
-        real_counts,
-        "stored fingerprints; held-out scores of their own calibration images, no other image of "
-        "the calibration's sources",
+        answers.append(Answers(scores, sources, held.mu_r, held.mu_g))
+    joined = any(fingerprint.joined for fingerprint in collection.bank)
+    evidence = " joined methods by the generator's evidence alone;" if joined else ""
+    scheme = (
+        f"stored fingerprints;{evidence} held-out scores of their own calibration images, no other "
+        "image of the calibration's sources"
     )
+    names = tuple(fingerprint.name for fingerprint in collection.bank)
+    return tabulate(names, collection.names, answers, scheme)
 
 
 def _unseen(
-    view: TileView, folder: Folder, known: dict[str, float], sources: set[str]
+    folder: Folder, number: int, known: dict[str, float], sources: set[str], all_named: bool
 ) -> tuple[Doubles, int]:
-    """Score what the pattern has not seen; also give the number of sources."""
-    fresh = np.array(
-        [i.sha256 not in known and i.source not in sources for i in folder.images], dtype=bool
-    )
-    scores = (
-        Tile().score(folder.tiles[fresh], view.pattern, view.offset) if fresh.any() else np.zeros(0)
-    )
-    held_out = [i for i in folder.images if i.sha256 in known]
-    named = {i.source for i in held_out}
-    named |= {i.source for i, new in zip(folder.images, fresh, strict=True) if new}
-    return np.concatenate([scores, [known[i.sha256] for i in held_out]]), len(named)
+    """Return the scores of what a fingerprint has not seen, and the number of sources."""
+    met = np.array([image.sha256 in known or image.source in sources for image in folder.images])
+    fresh = ~met if all_named or not met.any() else np.zeros_like(met)
+    inside = [image for image in folder.images if image.sha256 in known]
+    named = {image.source for image in inside}
+    named |= {image.source for image, new in zip(folder.images, fresh, strict=True) if new}
+    own = [known[image.sha256] for image in inside]
+    return np.concatenate([folder.scores[fresh, number], own]), len(named)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,9 @@ import numpy as np
 from fp.fingerprint.estimators.folds import deal
 from fp.lineage.collection import Collection
 from fp.lineage.intervals import Estimate, auc, balanced, share
+from fp.lineage.traces import folder_means
 from fp.lineage.whitening import filtered, filters_outside
-from fp.system.arrays import Doubles, Indices
+from fp.system.arrays import Doubles, Flags, Indices
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,62 +90,59 @@ def cross_detect(
     scores = np.empty((len(rows), reference))
     for held in np.unique(dealt):
         inside = dealt == held
-        means = _means(rows[~inside], member[~inside], reference)
+        means = folder_means(rows[~inside], member[~inside], reference)
         both = np.concatenate([rows[inside], means[:-1]]) - means[-1]
         white = filtered(both, filters[held], period)
         white /= np.maximum(np.linalg.norm(white, axis=1, keepdims=True), 1e-300)
         scores[inside] = white[:-reference] @ white[-reference:].T
+    sources = tuple(np.unique(groups[member == j]).size for j in range(reference + 1))
+    answers = []
+    for i in range(reference):
+        parts = tuple(scores[member == j, i] for j in range(reference + 1))
+        answers.append(Answers(parts, sources, float(parts[-1].mean()), float(parts[i].mean())))
     scheme = f"correlation of whitened traces, cross-fitted by source, {dealt.max() + 1} folds"
-    parts = [[scores[member == j, i] for j in range(reference)] for i in range(reference)]
-    real = [scores[member == reference, i] for i in range(reference)]
-    centres = [(float(real[i].mean()), float(parts[i][i].mean())) for i in range(reference)]
-    sources = [np.unique(groups[member == j]).size for j in range(reference + 1)]
-    counts = np.tile(np.array(sources[:-1]), (reference, 1))
-    return tabulate(
-        collection.names,
-        collection.names,
-        parts,
-        real,
-        centres,
-        counts,
-        np.full(reference, sources[-1]),
-        scheme,
-    )
+    return tabulate(collection.names, collection.names, answers, scheme)
 
 
-def _means(rows: Doubles, member: Indices, reference: int) -> Doubles:
-    """Average each folder, the reference images last; a folder without rows is like those."""
-    last = rows[member == reference].mean(axis=0)
-    parts = [rows[member == k] for k in range(reference)]
-    return np.stack([*(part.mean(axis=0) if len(part) else last for part in parts), last])
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What one fingerprint says of images that it has not seen.
+
+    Parameters
+    ----------
+    scores : tuple of ndarray of float64
+        Scores of the images of each folder, maybe none, the reference images last.
+    sources : tuple of int
+        Number of sources behind the scores of each folder.
+    mu_r, mu_g : float
+        Mean held-out score of the reference images and of the generator's.
+    """
+
+    scores: tuple[Doubles, ...]
+    sources: tuple[int, ...]
+    mu_r: float
+    mu_g: float
+
+    def flags(self, folder: int) -> Flags:
+        """Return of each image of a folder whether it is nearer to mu_g than to mu_r."""
+        scores = self.scores[folder]
+        return np.asarray(np.abs(scores - self.mu_g) < np.abs(scores - self.mu_r))
 
 
 def tabulate(
     fingerprints: tuple[str, ...],
     folders: tuple[str, ...],
-    parts: list[list[Doubles]],
-    real: list[Doubles],
-    centres: list[tuple[float, float]],
-    sources: Indices,
-    real_sources: Indices,
+    answers: Sequence[Answers],
     scheme: str,
 ) -> CrossDetection:
-    """Make the matrix from held-out scores.
+    """Return the matrix of held-out scores.
 
     Parameters
     ----------
     fingerprints, folders : tuple of str
-        Names.
-    parts : list of list of ndarray
-        Scores of the images of folder j by fingerprint i, at [i][j]; may be empty.
-    real : list of ndarray
-        Scores of the reference images by each fingerprint; at least one each.
-    centres : list of (float, float)
-        mu_r and mu_g of each fingerprint.
-    sources : ndarray of int, shape (K, L)
-        Number of sources behind `parts`.
-    real_sources : ndarray of int, shape (K,)
-        Number of sources behind `real`.
+        Names; the folders without the reference images.
+    answers : sequence of Answers
+        Those of each fingerprint, of one reference image at least.
     scheme : str
         How the scores were held out.
 
@@ -154,24 +153,21 @@ def tabulate(
     """
     shape = (len(fingerprints), len(folders))
     hits, areas = np.full(shape, np.nan), np.full((3, *shape), np.nan)
-    passed = np.empty(shape[0])
-    for i, (row, (mu_r, mu_g)) in enumerate(zip(parts, centres, strict=True)):
-        passed[i] = np.mean(~(np.abs(real[i] - mu_g) < np.abs(real[i] - mu_r)))
-        for j, scores in enumerate(row):
+    for i, one in enumerate(answers):
+        for j, scores in enumerate(one.scores[:-1]):
             if scores.size:
-                hits[i, j] = np.mean(np.abs(scores - mu_g) < np.abs(scores - mu_r))
-                found = auc(scores, real[i], int(sources[i, j]), int(real_sources[i]))
+                hits[i, j] = np.mean(one.flags(j))
+                found = auc(scores, one.scores[-1], one.sources[j], one.sources[-1])
                 areas[:, i, j] = found.value, found.low, found.high
-    trials = sources.astype(float)
-    flagged = share(hits * trials, trials)
-    right = share(passed * real_sources, real_sources.astype(float))
-    specific = Estimate(right.value[:, None], right.low[:, None], right.high[:, None])
+    trials = np.array([one.sources for one in answers], dtype=float)
+    passed = np.array([[np.mean(~one.flags(-1))] for one in answers])
+    flagged = share(hits * trials[:, :-1], trials[:, :-1])
     return CrossDetection(
         fingerprints,
         folders,
         flagged,
-        balanced(flagged, specific),
+        balanced(flagged, share(passed * trials[:, -1:], trials[:, -1:])),
         Estimate(*areas),
-        np.array([[scores.size for scores in row] for row in parts]),
+        np.array([[scores.size for scores in one.scores[:-1]] for one in answers]),
         scheme,
     )

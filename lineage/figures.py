@@ -1,7 +1,11 @@
-"""Cross-detection as a heat map, families as a dendrogram, kin as a graph."""
+"""Cross-detection as a heat map, families as a dendrogram, kin as a graph.
+
+Each draws what was found on axes of its own.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,22 +17,13 @@ from fp.reports.figures.trees import colour_of, draw_dendrogram
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
-def heat_map(found: Lineage, axes: Axes | None = None) -> Axes:
+def heat_map(found: Lineage) -> Axes:
     """Draw the share of each folder's images that each fingerprint flags.
 
-    Parameters
-    ----------
-    found : Lineage
-        What was found.
-    axes : matplotlib.axes.Axes, optional
-        Where to draw; by default a figure of its own.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        Fingerprints are rows, folders are columns, in the order of the dendrogram.
+    Fingerprints are rows, folders are columns, in the order of the dendrogram.
     """
     crossed = found.cross_detection
     columns = [crossed.folders.index(found.names[i]) for i in found.families.order]
@@ -37,8 +32,7 @@ def heat_map(found: Lineage, axes: Axes | None = None) -> Axes:
         range(len(crossed.fingerprints)),
         key=lambda i: (ranks.get(crossed.fingerprints[i], len(ranks)), crossed.fingerprints[i]),
     )
-    if axes is None:
-        axes = new_axes(3.2 + 0.44 * len(columns), 2.2 + 0.36 * len(rows))
+    axes = new_axes(3.2 + 0.44 * len(columns), 2.2 + 0.36 * len(rows))
     draw_matrix(
         axes,
         100 * crossed.flagged.value[np.ix_(rows, columns)],
@@ -50,23 +44,12 @@ def heat_map(found: Lineage, axes: Axes | None = None) -> Axes:
     return axes
 
 
-def tree(found: Lineage, axes: Axes | None = None) -> Axes:
-    """Draw the dendrogram with the support of its branches and the cut.
+def tree(found: Lineage) -> Axes:
+    """Draw the dendrogram with the support of its branches in per cent, and the cut.
 
-    Parameters
-    ----------
-    found : Lineage
-        What was found.
-    axes : matplotlib.axes.Axes, optional
-        Where to draw; by default a figure of its own.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        Kinship runs from 1 at the leaves to the left; numbers are support in per cent.
+    Kinship runs from 1 at the leaves to the left.
     """
-    if axes is None:
-        axes = new_axes(7.5, 1.4 + 0.3 * len(found.names))
+    axes = new_axes(7.5, 1.4 + 0.3 * len(found.names))
     families = found.families
     draw_dendrogram(
         axes,
@@ -81,23 +64,9 @@ def tree(found: Lineage, axes: Axes | None = None) -> Axes:
     return axes
 
 
-def graph(found: Lineage, axes: Axes | None = None) -> Axes:
-    """Draw generators on a circle, joined where they are kin or undecided.
-
-    Parameters
-    ----------
-    found : Lineage
-        What was found.
-    axes : matplotlib.axes.Axes, optional
-        Where to draw; by default a figure of its own.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        Solid lines join kin, dotted ones what is undecided; no line has a direction.
-    """
-    if axes is None:
-        axes = new_axes(7.5, 6.5)
+def graph(found: Lineage) -> Axes:
+    """Draw generators on a circle, joined by solid lines where kin, dotted where undecided."""
+    axes = new_axes(7.5, 6.5)
     order = found.families.order
     colours = _colours(found)
     angle = {member: 2 * np.pi * place / len(order) for place, member in enumerate(order)}
@@ -142,14 +111,24 @@ def graph(found: Lineage, axes: Axes | None = None) -> Axes:
     return axes
 
 
+ALL: dict[str, Callable[[Lineage], Axes]] = {"heat_map": heat_map, "tree": tree, "graph": graph}
+
+
+def drawn(draw: Callable[[Lineage], Axes], found: Lineage) -> Figure:
+    """Return the figure that one of `ALL` draws."""
+    figure = draw(found).get_figure(root=True)
+    assert figure is not None  # it was drawn on one
+    return figure
+
+
 def _families(found: Lineage) -> dict[int, tuple[int, ...]]:
-    """Give the families of several members, which have colours."""
+    """Return the families of several members, which have colours."""
     several = [cluster for cluster in found.families.clusters if len(cluster.members) > 1]
     return {number: cluster.members for number, cluster in enumerate(several)}
 
 
 def _colours(found: Lineage) -> dict[int, str]:
-    """Give each family of several members a colour, and loners grey."""
+    """Return a colour for each member: that of its family, or grey for loners."""
     colours = dict.fromkeys(range(len(found.names)), ALONE)
     for number, members in _families(found).items():
         colours |= dict.fromkeys(members, colour_of(number))

@@ -10,6 +10,8 @@ from scipy.stats import norm
 
 from fp.system.arrays import Doubles
 
+_Z = float(norm.ppf(0.5 + 0.95 / 2))  # deviations at either end of an interval
+
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
@@ -26,15 +28,13 @@ class Estimate:
     high: Doubles
 
 
-def share(hits: Doubles, n: Doubles, level: float = 0.95) -> Estimate:
-    """Give shares with Wilson's score interval.
+def share(hits: Doubles, n: Doubles) -> Estimate:
+    """Return shares with Wilson's score interval.
 
     Parameters
     ----------
     hits, n : ndarray of float64
         Number of successes and of independent trials (sources, not images).
-    level : float
-        Level of the interval.
 
     Returns
     -------
@@ -45,11 +45,10 @@ def share(hits: Doubles, n: Doubles, level: float = 0.95) -> Estimate:
     ----------
     E. B. Wilson, "Probable inference", JASA 22 (1927).
     """
-    z = float(norm.ppf(0.5 + level / 2))
     with np.errstate(invalid="ignore", divide="ignore"):
         p = hits / n
-        centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-        half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+        centre = (p + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+        half = _Z * np.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
     # Rounding must not put 0 or 1 outside of their own interval.
     return Estimate(p, np.minimum(p, centre - half), np.maximum(p, centre + half))
 
@@ -78,8 +77,8 @@ def balanced(sensitivity: Estimate, specificity: Estimate) -> Estimate:
     return Estimate(value, value - below, value + above)
 
 
-def auc(generated: Doubles, real: Doubles, n: int, m: int, level: float = 0.95) -> Estimate:
-    """Give the area under the ROC curve with DeLong's interval.
+def auc(generated: Doubles, real: Doubles, n: int, m: int) -> Estimate:
+    """Return the area under the ROC curve with DeLong's interval.
 
     Parameters
     ----------
@@ -87,8 +86,6 @@ def auc(generated: Doubles, real: Doubles, n: int, m: int, level: float = 0.95) 
         Scores of the two classes.
     n, m : int
         Number of sources of each class.
-    level : float
-        Level of the interval.
 
     Returns
     -------
@@ -116,7 +113,7 @@ def auc(generated: Doubles, real: Doubles, n: int, m: int, level: float = 0.95) 
     floor = inside * (1 - inside) + (n - 1) * (q1 - inside**2) + (m - 1) * (q2 - inside**2)
     if area in (0.0, 1.0):
         variance = max(float(variance), floor / (n * m))
-    spread = float(norm.ppf(0.5 + level / 2)) * np.sqrt(variance) / (inside * (1 - inside))
+    spread = _Z * np.sqrt(variance) / (inside * (1 - inside))
     low, high = expit(logit(inside) - spread), expit(logit(inside) + spread)
     return Estimate(np.array(area), np.array(min(area, low)), np.array(max(area, high)))
 

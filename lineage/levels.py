@@ -9,7 +9,7 @@ import numpy as np
 from fp.fingerprint.estimators.folds import deal
 from fp.lineage.kinship import Responses, respond
 from fp.lineage.null import permutation_p, presence_p, strangers
-from fp.lineage.traces import level
+from fp.lineage.traces import folder_means, level
 from fp.lineage.whitening import whiten
 from fp.system.arrays import Doubles, Flags, Indices
 
@@ -141,22 +141,14 @@ def _at(
     seed: int,
 ) -> _Level:
     white = whiten(rows, member, period)
-    half = deal(groups, member != member.max(), 2, seed)
-    parts = [_differences(white[half == side], member[half == side], member) for side in (0, 1)]
+    reference = int(member.max())
+    half = deal(groups, member != reference, 2, seed)
+    means = [folder_means(white[half == k], member[half == k], reference) for k in (0, 1)]
+    first, second = (one[:-1] - one[-1] for one in means)
     return _Level(
         respond(white, member, groups, samples, seed),
-        permutation_p(parts[0], parts[1], period),
+        permutation_p(first, second, period),
         presence_p(white, member, groups, _SHUFFLES, seed) <= _SURE,
-    )
-
-
-def _differences(rows: Doubles, member: Indices, whole: Indices) -> Doubles:
-    """Give the mean of each folder less that of the reference; 0 for a folder without rows."""
-    last = int(whole.max())
-    reference = rows[member == last].mean(axis=0)
-    parts = [rows[member == k] for k in range(last)]
-    return np.stack(
-        [part.mean(axis=0) - reference if len(part) else np.zeros_like(reference) for part in parts]
     )
 
 

@@ -7,13 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fp.denoisers.population import Skipped
 from fp.images.loading import display_path
-from fp.lineage import tables
+from fp.lineage import figures, tables
 from fp.lineage.analysis import Lineage
 from fp.lineage.collection import Collection
-from fp.lineage.report import as_html, render_figures
+from fp.lineage.report import as_html
 from fp.manifest.writing import LISTING, MANIFEST
+from fp.reports.figures.style import as_png
+from fp.runs.collecting import first_of
 from fp.runs.unfinished import is_unfinished_folder, write_or_complete
 from fp.system.atomic_files import output_error
 from fp.system.errors import OutputError
@@ -33,33 +34,16 @@ FILES = (
 
 
 def check_output(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder with results of an earlier run, before the work is done.
+    """Refuse what is no folder, or holds results of an earlier run, before the work is done.
 
     What a killed run left is no refusal yet: the same command completes it.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder to be written.
-    overwrite : bool
-        Whether results may be replaced.
-
-    Raises
-    ------
-    OutputError
-        If it holds results, or is no folder.
     """
-    try:
-        if folder.exists() and not folder.is_dir():
-            raise OutputError(f"{display_path(folder)} is no folder; name a folder to write into.")
-        there = [name for name in (MANIFEST, LISTING, *FILES) if (folder / name).exists()]
-    except OutputError:
-        raise
-    except OSError as error:
-        raise output_error(folder, error) from error
+    there = first_of(folder, (MANIFEST, LISTING, *FILES))
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{display_path(folder)} is no folder; name a folder to write into.")
     if there and not overwrite and not is_unfinished_folder(folder, FILES):
         raise OutputError(
-            f"{display_path(folder / there[0])} exists already; choose another folder, or replace "
+            f"{display_path(folder / there)} exists already; choose another folder, or replace "
             "it with --overwrite."
         )
 
@@ -67,51 +51,44 @@ def check_output(folder: Path, *, overwrite: bool) -> None:
 def write_lineage(
     folder: Path, found: Lineage, collection: Collection, *, overwrite: bool = False
 ) -> None:
-    """Write everything that was found.
-
-    Parameters
-    ----------
-    folder : Path
-        Made where missing.
-    found : Lineage
-        What was found.
-    collection : Collection
-        What it was found in.
-    overwrite : bool
-        Replace the results of an earlier run.
-
-    Raises
-    ------
-    OutputError
-        If results are there already or cannot be written.
-    """
+    """Write everything that was found in a collection; see `check_output` for what is refused."""
     check_output(folder, overwrite=overwrite)
-    content = _content(found, collection.skipped)
+    content = {
+        "cross_detection.csv": tables.as_csv(tables.cross_detection_rows(found)),
+        "pairs.csv": tables.as_csv(tables.pair_rows(found)),
+        "clusters.csv": tables.as_csv(tables.cluster_rows(found)),
+        "lineage.json": tables.as_json(found),
+        "tree.nwk": tables.as_newick(found),
+        "kin.graphml": tables.as_graphml(found),
+        "report.html": as_html(found, collection.skipped),
+    }
+    written = {name: text.encode() for name, text in content.items()}
+    for name, draw in figures.ALL.items():
+        written[f"{name}.png"] = as_png(figures.drawn(draw, found))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise output_error(folder, error) from error
-    write_or_complete(folder, {name: content[name] for name in FILES}, overwrite=overwrite)
+    write_or_complete(folder, {name: written[name] for name in FILES}, overwrite=overwrite)
 
 
 def told(
     found: Lineage, collection: Collection, bank: Sequence[tuple[str, str]] = ()
 ) -> dict[str, Any]:
-    """Give what the manifest of an analysis says beside what all manifests say; JSON types only.
+    """Return what the manifest of an analysis says beside what all manifests say.
 
     Parameters
     ----------
-    found : Lineage
-        What was found.
-    collection : Collection
-        What it was found in.
+    found, collection : Lineage, Collection
+        What was found, and what it was found in.
     bank : sequence of (str, str)
         Name and SHA-256 of each file of the bank that was used.
 
     Returns
     -------
     dict
-        Resolved options, bank, folders with their numbers of images, and what was not examined.
+        Resolved options, bank, folders with their numbers of images, and what was not examined;
+        JSON types only.
     """
     return {
         "options": found.parameters(),
@@ -128,19 +105,3 @@ def told(
             {**asdict(item), "path": display_path(item.path)} for item in collection.skipped
         ],
     }
-
-
-def _content(found: Lineage, skipped: Sequence[Skipped]) -> dict[str, bytes]:
-    drawn = render_figures(found)
-    rows = {
-        "cross_detection.csv": (tables.cross_detection_rows(found), tables.CROSS_COLUMNS),
-        "pairs.csv": (tables.pair_rows(found), tables.PAIR_COLUMNS),
-        "clusters.csv": (tables.cluster_rows(found), tables.CLUSTER_COLUMNS),
-    }
-    content = {name: tables.as_csv(*given).encode() for name, given in rows.items()}
-    content["lineage.json"] = tables.as_json(found).encode()
-    content["tree.nwk"] = tables.as_newick(found).encode()
-    content["kin.graphml"] = tables.as_graphml(found).encode()
-    content |= {f"{name}.png": png for name, png in drawn.items()}
-    content["report.html"] = as_html(found, skipped).encode()
-    return content

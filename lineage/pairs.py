@@ -16,14 +16,20 @@ Direction = Literal["undirected", "first_before_second", "second_before_first"]
 """Which of two kin came first, if one descends from the other; see `fp.lineage.order`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Two generators.
+    """Two generators; the fields stand as the columns of pairs.csv.
 
     Parameters
     ----------
     first, second : int
         Their numbers.
+    relation : {"kin", "undecided", "not_shown"}
+        See `relate`.
+    direction : {"undirected", "first_before_second", "second_before_first"}
+        Which of the two is the ancestor, if one of them descends from the other.
+    reasons : tuple of str
+        Why it is not "kin".
     kinship : float
         Cosine of their patterns, free of noise, in [-1, 1].
     low, high : float
@@ -40,16 +46,13 @@ class Pair:
         NaN where a generator shows no pattern.
     p_symmetry : float
         Bootstrap p of "both directions answer alike", two-sided.
-    relation : {"kin", "undecided", "not_shown"}
-        See `relate`.
-    reasons : tuple of str
-        Why it is not "kin".
-    direction : {"undirected", "first_before_second", "second_before_first"}
-        Which of the two is the ancestor, if one of them descends from the other.
     """
 
     first: int
     second: int
+    relation: Relation
+    direction: Direction = "undirected"
+    reasons: tuple[str, ...]
     kinship: float
     low: float
     high: float
@@ -60,9 +63,6 @@ class Pair:
     response_forward: float
     response_backward: float
     p_symmetry: float
-    relation: Relation
-    reasons: tuple[str, ...]
-    direction: Direction = "undirected"
 
 
 def relate(
@@ -128,30 +128,33 @@ def pair_up(compared: Comparison, q: Doubles, cut: float, rate: float) -> list[P
     list of Pair
         In the order (0, 1), (0, 2), ...
     """
-    kinship, relative, p = compared.kinship, compared.relative, compared.p
+    kinship, p = compared.kinship, compared.p
     low, high = np.quantile(compared.resampled, (0.025, 0.975), axis=0)
-    low, high = np.minimum(low, kinship), np.maximum(high, kinship)
+    tables = {
+        "kinship": kinship,
+        "low": np.minimum(low, kinship),
+        "high": np.maximum(high, kinship),
+        "p_forward": p,
+        "p_backward": p.T,
+        "q": q,
+        "response_forward": compared.relative,
+        "response_backward": compared.relative.T,
+        "p_symmetry": compared.p_symmetry,
+    }
     found = []
     for i, j in zip(*np.triu_indices(len(kinship), 1), strict=True):
-        ends = float(low[i, j]), float(high[i, j])
-        both = float(p[i, j]), float(p[j, i])
-        relation, reasons = relate(*ends, both, float(q[i, j]), cut, rate)
+        at = {name: float(table[i, j]) for name, table in tables.items()}
+        both = at["p_forward"], at["p_backward"]
+        relation, reasons = relate(at["low"], at["high"], both, at["q"], cut, rate)
         found.append(
             Pair(
                 first=int(i),
                 second=int(j),
-                kinship=float(kinship[i, j]),
-                low=ends[0],
-                high=ends[1],
-                p_forward=both[0],
-                p_backward=both[1],
-                strangers=int(compared.strangers[i, j]),
-                q=float(q[i, j]),
-                response_forward=float(relative[i, j]),
-                response_backward=float(relative[j, i]),
-                p_symmetry=float(compared.p_symmetry[i, j]),
                 relation=relation,
+                direction="undirected",
                 reasons=reasons,
+                strangers=int(compared.strangers[i, j]),
+                **at,
             )
         )
     return found

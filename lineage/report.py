@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from fp.denoisers.population import Skipped
 from fp.images.loading import REASONS as FILE_REASONS
@@ -14,20 +13,9 @@ from fp.lineage import figures
 from fp.lineage.analysis import Lineage
 from fp.lineage.tables import cross_detection_rows, pair_rows
 from fp.reports.drawing import in_both
-from fp.reports.figures.style import as_png
 from fp.reports.page import pieces
 from fp.reports.table import Column, Table, choices_of, of_dicts
 from fp.reports.text import rounded
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-_DRAWN: dict[str, Callable[[Lineage], Axes]] = {
-    "heat_map": figures.heat_map,
-    "tree": figures.tree,
-    "graph": figures.graph,
-}
 
 _CAPTIONS = {
     "tree": (
@@ -63,54 +51,16 @@ _PAIRS = (
 )
 
 
-@dataclass(frozen=True)
-class _Group:
-    names: tuple[str, ...]
-    support: float
-
-
-def render_figures(found: Lineage) -> dict[str, bytes]:
-    """Draw all figures.
-
-    Parameters
-    ----------
-    found : Lineage
-        What was found.
-
-    Returns
-    -------
-    dict of str to bytes
-        PNG files by name.
-    """
-    return {name: as_png(_figure(draw, found)) for name, draw in _DRAWN.items()}
-
-
-def _figure(draw: Callable[[Lineage], Axes], found: Lineage) -> Figure:
-    figure = draw(found).get_figure(root=True)
-    assert figure is not None  # it was drawn on one
-    return figure
-
-
 def as_html(found: Lineage, skipped: Sequence[Skipped] = ()) -> str:
-    """Write the report.
-
-    Parameters
-    ----------
-    found : Lineage
-        What was found.
-    skipped : sequence of Skipped
-        Files that were not examined.
-
-    Returns
-    -------
-    str
-        HTML that asks for nothing outside of itself. Every name is escaped.
-    """
-    groups = [
-        _Group(tuple(found.names[m] for m in cluster.members), cluster.support)
-        for cluster in found.families.clusters
-    ]
-    names = (*found.names, "reference images")
+    """Return the report: HTML that asks for nothing outside of itself, with every name escaped."""
+    families: list[dict[str, Any]] = []
+    loners: list[dict[str, Any]] = []
+    for cluster in found.families.clusters:
+        names = [found.names[member] for member in cluster.members]
+        (families if len(names) > 1 else loners).append(
+            {"names": names, "support": cluster.support}
+        )
+    folders = (*found.names, "reference images")
     strides = (*(str(stride or "none") for stride in found.strides), "")
     relations = Counter(str(pair.relation) for pair in found.pairs)
     reasons = Counter(item.reason for item in skipped)
@@ -127,15 +77,15 @@ def as_html(found: Lineage, skipped: Sequence[Skipped] = ()) -> str:
                 ("method", "Method and limits"),
             ],
             found=found,
-            families=[group for group in groups if len(group.names) > 1],
-            loners=[group for group in groups if len(group.names) == 1],
+            families=families,
+            loners=loners,
             relations={name: relations[name] for name in _RELATIONS},
             words=_RELATIONS,
             directed=[row for row in pair_rows(found) if row["direction"] != "undirected"],
             pairs=_pairs(found),
             crossed=_crossed(found),
             figures=[(*told, _uris(name, found)) for name, told in _CAPTIONS.items()],
-            folders=sorted(zip(names, found.images, found.sources, strides, strict=True)),
+            folders=sorted(zip(folders, found.images, found.sources, strides, strict=True)),
             reasons=dict(sorted(reasons.items())),
             meanings=FILE_REASONS,
             skipped=skipped,
@@ -145,7 +95,7 @@ def as_html(found: Lineage, skipped: Sequence[Skipped] = ()) -> str:
 
 
 def _uris(name: str, found: Lineage) -> dict[str, str]:
-    return in_both(lambda: _figure(_DRAWN[name], found))
+    return in_both(lambda: figures.drawn(figures.ALL[name], found))
 
 
 def _pairs(found: Lineage) -> Table:

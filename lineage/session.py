@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.population import Reduction, most_common_crop, residual_store
-from fp.denoisers.residual import DenoiserIdentity
+from fp.denoisers.registry import arguments_of
 from fp.fingerprint.detection.detection import residual_for
-from fp.fingerprint.detection.opening import BankIdentity, bank_identity, open_bank
+from fp.fingerprint.detection.opening import BankIdentity
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.images.crop import SIDE, CropRule
 from fp.images.loading import display_path
-from fp.lineage.bank import usable_members
 from fp.lineage.collection import Collection, collect, generator_folders
 from fp.lineage.options import LineageOptions
-from fp.system.errors import FpError, InputError
+from fp.lineage.scores import StoredBank
+from fp.system.errors import InputError
 from fp.system.progress import Progress
 
 
@@ -32,15 +31,12 @@ class Session:
         The folders.
     options : LineageOptions
         Parameters; the denoiser is the bank's where there is a bank.
-    bank : tuple of Fingerprint
-        All fingerprints of the bank.
     bank_identity : tuple of (str, str)
-        Name and SHA-256 of its files.
+        Name and SHA-256 of each file of the bank.
     """
 
     collection: Collection
     options: LineageOptions
-    bank: tuple[Fingerprint, ...] = ()
     bank_identity: BankIdentity = ()
 
 
@@ -53,24 +49,18 @@ def open_session(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Session:
-    """Read the bank and examine all folders.
+    """Return bank and folders, all read.
 
     Parameters
     ----------
-    images : Path
-        Holds a folder for each generator.
-    real : Path
-        Folder of reference images.
+    images, real : Path
+        What holds a folder for each generator, and the folder of reference images.
     options : LineageOptions
         Parameters.
     bank : Path, optional
         A bank or a folder of banks.
-    cache : ResidualCache, optional
-        Where residuals are kept between runs.
-    jobs : int
-        Number of processes.
-    progress : callable, optional
-        Called after every image.
+    cache, jobs, progress : ResidualCache, int, callable
+        As in `fp.lineage.find_families`.
 
     Returns
     -------
@@ -84,39 +74,26 @@ def open_session(
     """
     folders = generator_folders(images)
     _require_apart(images, folders, real)
-    members: tuple[Fingerprint, ...] = ()
-    identity: BankIdentity = ()
     reduction = Reduction(options.denoiser, CropRule(SIDE, SIDE), (), options.limits)
-    if bank is not None:
-        identity = bank_identity(bank)
-        members = open_bank(bank, identity)
-        first = usable_members(members)[0].owner
-        options = replace(options, denoiser=first.denoiser.name)
-        reduction = _reduction_of(first.denoiser, options)
-        reduction = replace(reduction, crop=first.crop, preparation=first.preparation)
-    else:
+    stored = None if bank is None else StoredBank.at(bank)
+    if stored is None:
         reduction.residual()  # an unknown denoiser is found before the images are read
         reduction = replace(reduction, crop=most_common_crop(images, options.limits))
+    else:
+        reduction = _reduction_of(stored.common(), options)
+        options = replace(options, denoiser=reduction.denoiser)
     with residual_store(cache) as store:
-        collection = collect(folders, real, reduction, store, jobs, progress)
-    return Session(collection, options, members, identity)
+        collection = collect(folders, real, reduction, store, jobs, progress, stored)
+    return Session(collection, options, () if stored is None else stored.identity)
 
 
-def _reduction_of(identity: DenoiserIdentity, options: LineageOptions) -> Reduction:
+def _reduction_of(fingerprint: Fingerprint, options: LineageOptions) -> Reduction:
+    identity = fingerprint.denoiser
     residual_for(identity)  # refuses what is another denoiser here
-    given = {
-        # JSON knows no tuples, and a reduction must be hashable.
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in identity.parameters.items()
-    }
-    for parameters in (given, {**given, "precision": identity.precision}):
-        chosen = tuple(sorted(parameters.items()))
-        made = Reduction(identity.name, CropRule(SIDE, SIDE), chosen, options.limits)
-        with contextlib.suppress(TypeError, FpError):  # not every denoiser has a precision
-            if made.residual().identity == identity:
-                return made
-    raise InputError(
-        f"The bank's residuals by {identity.name!r} cannot be made here; extract it again."
+    # A reduction must be hashable.
+    parameters = tuple(sorted(arguments_of(identity).items()))
+    return Reduction(
+        identity.name, fingerprint.crop, parameters, options.limits, fingerprint.preparation
     )
 
 

@@ -7,7 +7,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 from xml.etree import ElementTree
@@ -17,43 +17,12 @@ from scipy.cluster.hierarchy import ClusterNode, to_tree
 from fp.lineage.analysis import Lineage
 from fp.lineage.intervals import Estimate
 
-CROSS_COLUMNS = (
-    "fingerprint",
-    "folder",
-    "images",
-    *(
-        f"{figure}{end}"
-        for figure in ("flagged", "accuracy", "auc")
-        for end in ("", "_low", "_high")
-    ),
-)
-
-PAIR_COLUMNS = (
-    "first",
-    "second",
-    "relation",
-    "direction",
-    "reasons",
-    "kinship",
-    "low",
-    "high",
-    "p_forward",
-    "p_backward",
-    "strangers",
-    "q",
-    "response_forward",
-    "response_backward",
-    "p_symmetry",
-)
-
-CLUSTER_COLUMNS = ("cluster", "generator", "members", "support")
-
 # What XML 1.0 has no character for.
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def cross_detection_rows(found: Lineage) -> list[dict[str, Any]]:
-    """Give a row for each fingerprint and folder, by `CROSS_COLUMNS`; None for what is missing."""
+    """Return a row for each fingerprint and folder; None for what is missing."""
     crossed = found.cross_detection
     rows = []
     for i, fingerprint in enumerate(crossed.fingerprints):
@@ -70,18 +39,17 @@ def cross_detection_rows(found: Lineage) -> list[dict[str, Any]]:
 
 
 def pair_rows(found: Lineage) -> list[dict[str, Any]]:
-    """Give a row for each pair, by `PAIR_COLUMNS`, the closest kin first."""
+    """Return a row for each pair, by the fields of `Pair`, the closest kin first."""
     rows = []
     for pair in found.pairs:
         row = {key: _number(v) if isinstance(v, float) else v for key, v in asdict(pair).items()}
         row |= {"first": found.names[pair.first], "second": found.names[pair.second]}
-        row["reasons"] = list(pair.reasons)
-        rows.append({column: row[column] for column in PAIR_COLUMNS})
+        rows.append(row | {"reasons": list(pair.reasons)})
     return sorted(rows, key=lambda row: (-row["kinship"], row["first"], row["second"]))
 
 
 def cluster_rows(found: Lineage) -> list[dict[str, Any]]:
-    """Give a row for each generator, by `CLUSTER_COLUMNS`, the largest family first."""
+    """Return a row for each generator, the largest family first."""
     return [
         {
             "cluster": number,
@@ -94,18 +62,18 @@ def cluster_rows(found: Lineage) -> list[dict[str, Any]]:
     ]
 
 
-def as_csv(rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> str:
-    """Write rows as CSV; numbers so that they read back exactly, lists joined by ``;``."""
+def as_csv(rows: Sequence[dict[str, Any]]) -> str:
+    """Return rows as CSV; numbers so that they read back exactly, lists joined by ``;``."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(columns)
+    table.writerow(rows[0])
     for row in rows:
-        table.writerow([_cell(row[column]) for column in columns])
+        table.writerow([_cell(value) for value in row.values()])
     return text.getvalue()
 
 
 def as_json(found: Lineage) -> str:
-    """Write everything that was found as one JSON object."""
+    """Return everything that was found as one JSON object."""
     order = found.families.order
     content = {
         "encoding-type": "fp-lineage",
@@ -143,18 +111,10 @@ def as_json(found: Lineage) -> str:
 
 
 def as_newick(found: Lineage) -> str:
-    """Write the dendrogram in Newick format.
+    """Return the dendrogram in Newick format, one line.
 
-    Parameters
-    ----------
-    found : Lineage
-        What was found.
-
-    Returns
-    -------
-    str
-        One line. Lengths of branches are differences of height, half of 1 - kinship; the name of
-        an inner node is its bootstrap support.
+    Lengths of branches are differences of height, half of 1 - kinship; the name of an inner node is
+    its bootstrap support.
     """
     leaves = len(found.names)
 
@@ -171,7 +131,7 @@ def as_newick(found: Lineage) -> str:
 
 
 def as_graphml(found: Lineage) -> str:
-    """Write kin and undecided pairs as an undirected graph in GraphML."""
+    """Return kin and undecided pairs as an undirected graph in GraphML."""
     root = ElementTree.Element("graphml", xmlns="http://graphml.graphdrawing.org/xmlns")
     keys = [
         ("name", "node", "string"),

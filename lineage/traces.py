@@ -137,6 +137,28 @@ def every_level(traces: Doubles, period: int) -> Doubles:
     return _between(traces, period, 1)
 
 
+def folder_means(rows: Doubles, member: Indices, reference: int) -> Doubles:
+    """Return the mean trace of each folder, shape (K + 1, p), the reference images last.
+
+    Parameters
+    ----------
+    rows : ndarray of float64, shape (N, p)
+        Traces.
+    member : ndarray of int, shape (N,)
+        Folder of each image.
+    reference : int
+        Number K of the folder of reference images.
+
+    Returns
+    -------
+    ndarray of float64, shape (K + 1, p)
+        The means; a folder without rows is like the reference.
+    """
+    last = rows[member == reference].mean(axis=0)
+    parts = [rows[member == k] for k in range(reference)]
+    return np.stack([*(part.mean(axis=0) if len(part) else last for part in parts), last])
+
+
 def _between(traces: Doubles, period: int, shorter: int) -> Doubles:
     """Take what repeats every `period` pixels and not every `shorter`."""
     rows = _refold(traces, period)

@@ -143,12 +143,13 @@ def test_a_bank_is_scored_on_what_it_has_not_seen(planted, tmp_path):
     write_bank(tmp_path / "bank.h5", made)
     outcome = run(planted, tmp_path / "out", bank=tmp_path / "bank.h5")
     assert outcome.code == 0, outcome.err
-    assert "note: Left out of the bank: root b." in outcome.out
+    assert "does not speak of the generator alone: root b. What such" in outcome.out
     rows = csv_rows(tmp_path / "out" / "cross_detection.csv")
     images = {(row["fingerprint"], row["folder"]): int(row["images"]) for row in rows}
     # All folders come from one set of photographs: only a fingerprint's own images have scores.
     assert images["root a", "root a"] == 16
     assert images["root a", "child a"] == 0
+    assert images["root b", "root b"] == 16
     own = next(row for row in rows if row["fingerprint"] == row["folder"] == "root a")
     assert float(own["auc"]) > 0.9
 

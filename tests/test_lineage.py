@@ -161,12 +161,9 @@ def scored(collection, rows, monkeypatch) -> np.ndarray:
     from fp.lineage import cross_detection
 
     seen = {}
-    monkeypatch.setattr(
-        cross_detection, "tabulate", lambda *a: seen.update(generated=a[2], real=a[3])
-    )
+    monkeypatch.setattr(cross_detection, "tabulate", lambda *a: seen.update(answers=a[2]))
     cross_detection.cross_detect(collection, rows, collection.groups(), 8, 4, 0)
-    shown = zip(seen["generated"], seen["real"], strict=True)
-    return np.stack([np.concatenate([*parts, real]) for parts, real in shown], axis=1)
+    return np.stack([np.concatenate(one.scores) for one in seen["answers"]], axis=1)
 
 
 def test_no_source_is_on_both_sides(collection, monkeypatch):
@@ -533,8 +530,7 @@ def test_real_photographs_in_folders_are_no_kin(everything):
 
     def some(name, first, last):
         kept = slice(first, last)
-        parts = whole.images[kept], whole.tiles[kept], whole.traces[kept]
-        return replace(whole, name=name, images=parts[0], tiles=parts[1], traces=parts[2])
+        return replace(whole, name=name, images=whole.images[kept], traces=whole.traces[kept])
 
     photographs = some("one", 0, 100), some("two", 100, 200)
     mixed = Collection((*everything.generators, *photographs), some("rest", 200, 300))
@@ -554,7 +550,10 @@ def test_real_photographs_in_folders_are_no_kin(everything):
     ],
 )
 def test_the_order_of_kin_is_named_where_the_answers_differ(there, back, p, direction):
-    pair = Pair(0, 1, 0.8, 0.7, 0.9, 0.001, 0.001, 1024, 0.001, there, back, p, "kin", ())
+    told = {"kinship": 0.8, "low": 0.7, "high": 0.9, "strangers": 1024, "p_symmetry": p}
+    told |= dict.fromkeys(("p_forward", "p_backward", "q"), 0.001)
+    told |= {"response_forward": there, "response_backward": back}
+    pair = Pair(first=0, second=1, relation="kin", reasons=(), **told)
     (found,) = put_in_order([pair], 0.05)
     assert found == replace(pair, direction=direction)
     undecided = replace(pair, relation="undecided")
