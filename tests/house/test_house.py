@@ -1,45 +1,39 @@
-"""The house itself: lint, types, layers, docstrings and the links of the documentation."""
+"""The house itself: format, lint, types, short modules, and the links of the documentation."""
 
-import os
 import re
-import subprocess
-import sys
 
 import pytest
-from import_graph import CONFIGURATION
+from checks import CHECKS, ROOMS, check
 from project import PROJECT
 
-ROOMS = CONFIGURATION["setuptools"]["package-dir"].values()
+
+@pytest.mark.parametrize("name", ["format", "lint", "types"])
+def test_a_check_finds_nothing(name):
+    found = check(name)
+    assert found.returncode == 0, found.stdout
 
 
-def run(*command, **environment):
-    found = subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=PROJECT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert found.returncode == 0, found.stdout + found.stderr
+def test_the_other_checks_are_tests_of_this_folder():
+    for name in ("imports", "docstrings"):
+        assert CHECKS[name]()[-1] == f"tests/house/test_{name}.py"
+        assert (PROJECT / CHECKS[name]()[-1]).is_file()
 
 
-def test_ruff_finds_nothing():
-    run("ruff", "check", "--no-cache", ".")
-    run("ruff", "format", "--no-cache", "--check", ".")
+def test_make_and_commits_run_every_check():
+    make = (PROJECT / "Makefile").read_text("utf-8")
+    assert re.search(rf"^check: {' '.join(CHECKS)}\b", make, re.MULTILINE)
+    assert re.search(rf"^{' '.join(CHECKS)}:\n\t.* tests/kit/checks.py \$@$", make, re.MULTILINE)
+    hooks = (PROJECT / ".pre-commit-config.yaml").read_text("utf-8")
+    assert re.findall(r"entry: make (\w+)", hooks) == [*CHECKS]
 
 
-def test_types_hold(tmp_path):
-    # The folders under the names that they have when they are installed.
-    (tmp_path / "fp").mkdir()
-    for room in ROOMS:
-        (tmp_path / "fp" / room).symlink_to(PROJECT / room, target_is_directory=True)
-    run("mypy", "--cache-dir", str(tmp_path / "cache"), MYPYPATH=str(tmp_path))
-
-
-def test_docstrings_are_numpydoc():
-    modules = [str(path) for room in ROOMS for path in sorted((PROJECT / room).rglob("*.py"))]
-    run("numpydoc.hooks.validate_docstrings", *modules)
+@pytest.mark.parametrize("name", ["format", "lint", "types"])
+def test_a_check_finds_what_is_wrong(name, tmp_path, monkeypatch):
+    (tmp_path / "wrong.py").write_text("import os\nx:int='one'\n", "utf-8")
+    (tmp_path / "pyproject.toml").write_text("[tool.mypy]\nfiles = ['wrong.py']\n", "utf-8")
+    monkeypatch.setattr("checks.PROJECT", tmp_path)
+    monkeypatch.setattr("checks.ROOMS", ())
+    assert check(name).returncode == 1
 
 
 @pytest.mark.parametrize("page", sorted(PROJECT.glob("*.md")) + sorted(PROJECT.glob("docs/*.md")))
