@@ -67,12 +67,14 @@ def collected(
 
     Parameters
     ----------
-    folder, bank, jobs, pool, isolated, resume, overwrite, progress, report
+    folder, bank
         As in `detect_into`, like the errors.
     work : Work
         What is examined with what.
     results : sequence of str
         Names of the files that the block writes.
+    jobs, pool, isolated, resume, overwrite, progress, report
+        As in `detect_into`.
 
     Yields
     ------

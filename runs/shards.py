@@ -103,11 +103,15 @@ def detect_shard(
     ----------
     folder : Path
         Folder of this shard alone; made where missing.
+    bank
+        As in `fp.runs.results.detect_into`.
     items : sequence of Item
         All files of the run, the same for every shard.
+    options
+        As in `fp.runs.results.detect_into`.
     shard : Shard
         Which piece.
-    bank, options, jobs, memory, pool, isolated, resume, overwrite, progress, report
+    jobs, memory, pool, isolated, resume, overwrite, progress, report
         As in `fp.runs.results.detect_into`, like the errors.
 
     Returns
