@@ -335,7 +335,7 @@ def test_a_large_folder_is_sampled(measured, monkeypatch):
         sizes.append(len(tiles))
         return Split(1.0, 0.0, 0.5, np.zeros(len(tiles), dtype=bool))
 
-    monkeypatch.setattr("fp.audit.two_clusters", noted)
+    monkeypatch.setattr("fp.audit.audit.two_clusters", noted)
     for repeats in (1, 2, 10, 30):
         audit(Folder(measured[0].images * repeats), measured[1])
     assert sizes == [80, 400, 400], "of 40, 80, 400 and 1,200 images"

@@ -18,7 +18,7 @@ from PIL import Image
 from project import PROJECT
 from sklearn.metrics import roc_auc_score
 
-from fp import demo as demonstration
+from fp.demo import demo as demonstration
 from fp.demo import tiny_decoder
 from fp.demo.figures import Panel, draw_patterns
 from fp.demo.images import PHOTOGRAPHS, PITCH, SIDE, SPOILT, deal_regions
@@ -154,7 +154,7 @@ def test_table_has_every_unknown_file_from_the_highest_score_down(demo):
 def test_words_claim_nothing_that_the_images_cannot_carry(demo):
     _, out = demo
     assert "No error rate follows" in out
-    texts = (PROJECT / "cli" / "demo.py", PROJECT / "fingerprint" / "demo" / "__init__.py")
+    texts = (PROJECT / "cli" / "demo.py", PROJECT / "demo" / "demo.py")
     for text in (out, *(path.read_text("utf-8") for path in texts)):
         assert not re.search(r"\bmatch|\bprove|\bfake|\baccura", text, re.IGNORECASE)
 

@@ -1,10 +1,20 @@
 """The house itself: format, lint, types, short modules, and the links of the documentation."""
 
 import re
+from contextlib import contextmanager
+from pkgutil import resolve_name
 
 import pytest
 from checks import CHECKS, ROOMS, check
 from project import PROJECT
+
+
+@contextmanager
+def raised_as(sentence):
+    try:
+        yield
+    except (ImportError, AttributeError):
+        raise AssertionError(sentence) from None
 
 
 @pytest.mark.parametrize("name", ["format", "lint", "types"])
@@ -42,6 +52,33 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#\s]+)", text):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def names_in(text):
+    """Return the dotted names and the paths of modules that a text has."""
+    rooms = "|".join(ROOMS)
+    dotted = re.findall(rf"\bfp\.(?:{rooms})(?:\.\w+)*", text)
+    paths = re.findall(rf"`((?:{rooms}|tests|benchmarks)/[\w/]+\.py)`", text)
+    return {*dotted} - {"fp.cli.NAME"}, {*paths} - {"notebooks/NAME.py"}
+
+
+def test_modules_that_are_named_exist():
+    pages = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *PROJECT.glob("docs/*.*[dt]")]
+    modules = (path for room in ROOMS for path in (PROJECT / room).rglob("*.py"))
+    for path in (*pages, *PROJECT.glob("notebooks/*.py"), *modules):
+        dotted, paths = names_in(path.read_text("utf-8"))
+        for name in dotted:
+            with raised_as(f"{path.name} names {name}"):
+                resolve_name(name)
+        for name in paths:
+            assert (PROJECT / name).exists(), f"{path.name} names {name}"
+
+
+def test_a_name_of_nothing_is_found():
+    dotted, paths = names_in("see `fp.runs.journal.Log` and `runs/nothing.py`, not fp.name")
+    assert (dotted, paths) == ({"fp.runs.journal.Log"}, {"runs/nothing.py"})
+    with pytest.raises(AssertionError, match="names it"), raised_as("somebody names it"):
+        resolve_name(*dotted)
 
 
 def test_nothing_is_pickled():
