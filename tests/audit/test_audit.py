@@ -307,6 +307,7 @@ def test_the_dip_is_the_smallest_gap_over_all_modes(seed):
     assert dip_statistic(rng.permutation(sample)) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_one_population_is_not_split_whatever_its_shape():
     rng = np.random.default_rng(7)
     shapes = [rng.standard_normal, lambda size: rng.standard_t(3, size), rng.standard_exponential]
@@ -516,6 +517,7 @@ def test_a_preparation_that_is_none_is_refused():
 # Real images
 
 
+@pytest.mark.slow
 @pytest.mark.corpus
 def test_the_corpus_raises_no_warning_and_mixed_generators_do(corpus, tmp_path):
     def measured(*names: str, count: int = 64) -> tuple[Properties, ...]:

@@ -400,6 +400,7 @@ def test_a_full_disk_leaves_the_case_as_it_was(lab, tmp_path):
     assert verify(case).code == 0
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_a_case_is_whole_and_goes_on(lab, tmp_path):
     case = tmp_path / "case"
     rng = random.Random(4)

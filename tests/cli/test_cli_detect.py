@@ -169,6 +169,7 @@ def test_a_wavelet_fingerprint_never_loads_torch(lab, tmp_path):
 # --- what decisions must not depend on ---
 
 
+@pytest.mark.slow
 def test_the_same_bytes_whatever_the_jobs_the_batch_and_the_order(lab, tmp_path, monkeypatch):
     monkeypatch.chdir(lab.folder)  # so that a copy has the same relative paths
     arguments = ("detect", lab.small, "unknown", "--fpr", "0.1")
@@ -534,6 +535,7 @@ def test_two_runs_never_share_an_output(lab, tmp_path):
     assert rows_in(tmp_path / "o") > 0
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_goes_on_and_ends_the_same(lab, tmp_path):
     count = 400
     folder = many(lab, tmp_path, count)

@@ -308,6 +308,7 @@ def test_ctrl_c_says_what_is_kept(lab, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["cache"]
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_leaves_nothing_half_written_and_ends_the_same(lab, tmp_path):
     arguments = ("extract", *folders(lab), "--folds", "3", "--jobs", "1", "-o")
     whole = fp(*arguments, tmp_path / "whole.h5")

@@ -30,7 +30,13 @@ def stocked(tmp_path_factory):
         yield folder
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+SLOW = ("conditions.md", "maps.md", "start.md", "tasks.md")
+"""Pages that learn more than once, or a ladder."""
+
+MARKED = [pytest.param(p, marks=[pytest.mark.slow] * (p.name in SLOW), id=p.name) for p in PAGES]
+
+
+@pytest.mark.parametrize("page", MARKED)
 def test_every_block_of_the_page_runs(page: Path, stocked, tmp_path, monkeypatch):
     # A second process would take longer to start than all the work here; results are the same.
     monkeypatch.setattr("fp.system.workers.usable_cores", lambda: 1)

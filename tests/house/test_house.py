@@ -1,11 +1,14 @@
 """The house itself: format, lint, types, short modules, and the links of the documentation."""
 
 import re
+import subprocess
+import sys
 from contextlib import contextmanager
 from pkgutil import resolve_name
 
 import pytest
 from checks import CHECKS, ROOMS, check
+from import_graph import CONFIGURATION, CONTRACT, rooms
 from project import PROJECT
 
 
@@ -17,7 +20,7 @@ def raised_as(sentence):
         raise AssertionError(sentence) from None
 
 
-@pytest.mark.parametrize("name", ["format", "lint", "types"])
+@pytest.mark.parametrize("name", ["format", "lint", pytest.param("types", marks=pytest.mark.slow)])
 def test_a_check_finds_nothing(name):
     found = check(name)
     assert found.returncode == 0, found.stdout
@@ -98,3 +101,26 @@ def test_modules_stay_readable():
         if (lines := len(path.read_text("utf-8").splitlines())) > 450
     }
     assert not long, f"modules to divide: {long}"
+
+
+def test_the_fast_tests_enter_every_room():
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", "not slow"]
+    found = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout
+    entered = {line.rpartition("/")[0] for line in found.stdout.splitlines() if "::" in line}
+    expected = {
+        room.replace("fp.", "tests/").replace(".", "/") for room in rooms(CONTRACT["layers"])
+    }
+    # What is stored is tested where it is filled, drawn and written.
+    assert expected - entered <= {"tests/fingerprint/model"}
+
+
+def test_no_two_test_files_have_one_name():
+    names = [path.name for path in (PROJECT / "tests").rglob("*.py")]
+    assert len(names) == len({*names})
+
+
+def test_the_fast_tests_are_a_choice_of_make_alone():
+    options = CONFIGURATION["pytest"]["ini_options"]
+    assert "slow" not in options["addopts"] and "-k" not in options["addopts"]
+    assert (PROJECT / "Makefile").read_text("utf-8").count(' -m "not slow"') == 1

@@ -471,6 +471,7 @@ def everything(corpus, tmp_path_factory) -> Collection:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.corpus
 def test_the_corpus_lines_are_told_apart(everything):
     lineage = analyse(everything, OPTIONS)
@@ -490,6 +491,7 @@ def test_the_corpus_lines_are_told_apart(everything):
     assert all(len({line(name) for name in pair}) == 1 for pair in kin)
 
 
+@pytest.mark.slow
 @pytest.mark.corpus
 def test_real_photographs_in_folders_are_no_kin(everything):
     whole = everything.reference

@@ -452,6 +452,7 @@ def test_inputs_that_lead_out_of_their_folder_are_listed_and_not_read(tmp_path):
     assert [file.sha256 is None for file in found] == [False, True]
 
 
+@pytest.mark.slow
 def test_a_listing_of_any_length_takes_little_memory(tmp_path):
     place = tmp_path / "manifest.json"
     files = (InputFile("image", f"{n}.png", "0" * 64, "1" * 64) for n in range(50_000))

@@ -67,6 +67,7 @@ def test_the_text_gives_no_verdict(script):
     assert not re.search(r"\bmatch(es|ed)?\b(?<!--match)|\bprove[sdn]?\b|\bis (a )?fake\b", text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_it_runs_from_a_clean_kernel(script, tmp_path):
     work = tmp_path / "work"

@@ -126,6 +126,7 @@ def test_a_preview_is_small_and_the_same_each_time():
 # --- of runs ---
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_page_whatever_the_jobs(lab, tmp_path):
     for name, jobs in (("one", 1), ("two", 2)):
         arguments = ("--fpr", "0.1", "--fdr", "0.2", "--jobs", jobs)
@@ -220,6 +221,7 @@ def test_evidence_maps_stand_beside_the_pictures(lab, tmp_path):
     assert map_file(tmp_path, named[1]) is None
 
 
+@pytest.mark.slow
 def test_a_report_without_pictures_and_none_at_all(lab, tmp_path):
     save(photograph(5), tmp_path / "a.png")
     command = ("detect", lab.single, tmp_path / "a.png", "--jobs", 1)

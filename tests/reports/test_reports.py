@@ -44,9 +44,6 @@ class Attributes(HTMLParser):
         self.handlers += [(k, v) for k, v in attrs if k.startswith("on") or k == "style"]
 
 
-KINDS = ("detect", "audit", "evaluate", "lineage")
-
-
 @pytest.fixture(scope="module")
 def browser():
     if not Path(CHROMIUM).exists():
@@ -55,30 +52,50 @@ def browser():
         yield started
 
 
+class Reports(dict[str, Path]):
+    """A report of each command, of inputs with hostile names, made when it is first asked for."""
+
+    def __init__(self, lab, folder: Path):
+        super().__init__()
+        self.lab, self.folder = lab, folder
+
+    def __missing__(self, kind: str) -> Path:
+        return self.setdefault(kind, MAKERS[kind](self.lab, self.folder))
+
+
 @pytest.fixture(scope="module")
-def reports(tmp_path_factory) -> dict[str, Path]:
-    """Give a report of each command, of inputs with hostile names."""
-    lab, folder = laboratory(tmp_path_factory), tmp_path_factory.mktemp("reports")
+def reports(tmp_path_factory) -> Reports:
+    return Reports(laboratory(tmp_path_factory), tmp_path_factory.mktemp("reports"))
+
+
+def _unknown(lab, folder: Path) -> Path:
     unknown = folder / "unknown"
-    shutil.copytree(lab.unknown, unknown)
-    for number, name in enumerate((*HOSTILE, *ODD_NAMES)):
-        save(photograph(3000 + number), os.fsencode(unknown) + b"/" + os.fsencode(name))
-    (unknown / "broken <b>.png").write_bytes(b"no picture")
-    made = folder / "made"
+    if not unknown.exists():
+        shutil.copytree(lab.unknown, unknown)
+        for number, name in enumerate((*HOSTILE, *ODD_NAMES)):
+            save(photograph(3000 + number), os.fsencode(unknown) + b"/" + os.fsencode(name))
+        (unknown / "broken <b>.png").write_bytes(b"no picture")
+    return unknown
+
+
+def _detection(lab, folder: Path) -> Path:
+    arguments = (lab.pair, _unknown(lab, folder), "-o", folder / "detect", "--fpr", 0.1)
+    with environment(FP_CACHE=lab.cache):
+        assert fp("detect", *arguments).code == 3
+    return folder / "detect" / "report.html"
+
+
+def _audit(lab, folder: Path) -> Path:
+    made, unknown = folder / "made", _unknown(lab, folder)
     shutil.copytree(lab.made(0), made)
     shutil.copy(unknown / HOSTILE[0], made)
+    arguments = ("--generated", made, "--real", lab.real, "--test", unknown)
     with environment(FP_CACHE=lab.cache):
-        assert fp("detect", lab.pair, unknown, "-o", folder / "detect", "--fpr", 0.1).code == 3
-        arguments = ("--generated", made, "--real", lab.real, "--test", unknown)
         assert fp("audit", *arguments, "-o", folder / "audit", "--jobs", 1).code == 3
-    found = {kind: folder / kind / "report.html" for kind in ("detect", "audit")}
-    return found | {
-        "evaluate": _evaluation(folder / "evaluate.html"),
-        "lineage": _lineage(lab, folder),
-    }
+    return folder / "audit" / "report.html"
 
 
-def _evaluation(path: Path) -> Path:
+def _evaluation(lab, folder: Path) -> Path:
     """Write the report of an evaluation whose figures are made up."""
     from fp.evaluation.cells import Row
     from fp.evaluation.configuration import default_text, read_configuration
@@ -86,6 +103,7 @@ def _evaluation(path: Path) -> Path:
     from fp.evaluation.running import Evaluation
     from fp.images.crop import CropRule
 
+    path = folder / "evaluate.html"
     rows = tuple(
         Row(
             protocol="sample_size",
@@ -147,6 +165,10 @@ def _lineage(lab, folder: Path) -> Path:
     path = folder / "lineage.html"
     path.write_text(as_html(found, collection.skipped), "utf-8")
     return path
+
+
+MAKERS = {"detect": _detection, "audit": _audit, "evaluate": _evaluation, "lineage": _lineage}
+KINDS = tuple(MAKERS)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -84,6 +84,7 @@ def test_a_finished_shard_is_kept_and_a_resumed_one_is_the_same(lab, tmp_path):
     assert "of another run" in fp(*again[:-1], "1/2", "--resume").sentence
 
 
+@pytest.mark.slow
 def test_what_is_no_one_run_is_not_merged(lab, tmp_path):
     parts = shards(lab, tmp_path, 3)
     out = tmp_path / "m"
@@ -110,6 +111,7 @@ def test_a_shard_that_is_none_is_refused(lab, tmp_path, text):
     assert not (tmp_path / "o").exists()
 
 
+@pytest.mark.slow
 def test_two_dask_workers_give_the_bytes_of_one_process(lab, tmp_path):
     distributed = pytest.importorskip("distributed")
     one = whole(lab, tmp_path / "one")

@@ -62,6 +62,7 @@ def test_another_fingerprint_without_a_manifest_is_never_replaced(lab, tmp_path)
     assert extract(lab, tmp_path / "f.h5", "--seed", "7", "--overwrite").code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [0, 1, 6, len(FILES)])
 def test_first_results_without_a_manifest_are_completed(tree, tmp_path, kept):
     whole, output = tree / "whole", tmp_path / "out"

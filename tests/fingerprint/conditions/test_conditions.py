@@ -357,6 +357,7 @@ def test_reference_images_at_another_scale_are_known_to_p_values_alone():
     assert found.gate.temperature == plain.gate.temperature
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rungs", "expected"), [(("none", "jpeg:60"), 0), (("none", "jpeg:60+resize:0.5"), 16)]
 )

@@ -134,6 +134,7 @@ def test_every_answer_is_that_of_a_bank_that_is_held_whole(make, pictures, tmp_p
     assert {"several_candidates", "fits_both", "too_small"} <= reasons
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [("--fpr", "0.3"), ("--rule", "nearest-mean")])
 def test_the_tables_have_the_same_bytes(options, make, pictures, tmp_path, monkeypatch):
     command = ("detect", make(shared=True), pictures, *options, "--jobs", "1", "-o")

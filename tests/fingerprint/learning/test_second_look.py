@@ -86,6 +86,7 @@ def test_strong_closed_forms_are_not_looked_at_twice(folders, tmp_path):
     assert "second_look" not in found.parameters
 
 
+@pytest.mark.slow
 def test_command_tells_of_the_second_look(folders, tmp_path):
     words = ["extract", "--generated", folders / "left", "--real", folders / "right", "--no-cache"]
     words += ["--folds", "4", "--no-audit", "--method", "lattice"]

@@ -416,6 +416,7 @@ def test_untouched_photographs_are_flagged_at_the_stated_rate():
         assert np.mean(flagged) < rate + 4 * np.sqrt(rate * (1 - rate) / 200)
 
 
+@pytest.mark.slow
 def test_maps_are_written_with_the_tables(lab, tmp_path):
     root, _, _ = lab
     inputs = tmp_path / "in"
@@ -453,6 +454,7 @@ def test_maps_are_written_with_the_tables(lab, tmp_path):
     assert not (output / "maps").exists()
 
 
+@pytest.mark.slow
 def test_maps_of_an_interrupted_run_are_those_of_an_unhindered_one(lab, tmp_path):
     root, _, _ = lab
     inputs = tmp_path / "in"
