@@ -51,18 +51,18 @@ def _template() -> Template:
     return Environment(autoescape=True, undefined=StrictUndefined).from_string(_TEMPLATE)
 
 
-def register(cls: type, **methods: Callable[..., Any]) -> None:
+def register(data_class: type, **methods: Callable[..., Any]) -> None:
     """Add methods of convenience to a data class that stands below whatever they need.
 
     Parameters
     ----------
-    cls : type
+    data_class : type
         The data class.
     **methods
         Methods by name; a method takes the object first.
     """
     for name, method in methods.items():
-        setattr(cls, name, method)
+        setattr(data_class, name, method)
 
 
 def show(

@@ -120,10 +120,10 @@ class Reduction:
     ----------
     denoiser : str
         Name of the denoiser.
-    parameters : tuple of (str, object)
-        The denoiser's parameters that differ from its defaults.
     crop : CropRule
         The examined part.
+    parameters : tuple of (str, object)
+        The denoiser's parameters that differ from its defaults.
     limits : Limits
         Sizes beyond which a file is refused.
     preparation : str

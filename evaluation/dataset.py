@@ -130,7 +130,7 @@ class Dataset:
         raise InputError(f"The data set has no class {name!r}.")
 
     def groups(self) -> Indices:
-        """Number the sources over all images; see `fp.fingerprint.learning.crossfit.group`."""
+        """Number the sources over all images; see `fp.fingerprint.estimators.folds.group`."""
         pictures = self.pictures
         return group([p.source for p in pictures], [p.sha256 for p in pictures])
 

@@ -90,11 +90,15 @@ def detect_shard(
     ----------
     folder : Path
         Folder of this shard alone; made where missing.
+    bank
+        As in `fp.runs.results.detect_into`.
     items : sequence of Item
         All files of the run, the same for every shard.
+    options
+        As in `fp.runs.results.detect_into`.
     shard : Shard
         Which piece.
-    bank, options, how
+    how
         As in `fp.runs.results.detect_into`, like the errors.
 
     Returns

@@ -143,7 +143,7 @@ def decide(
         Rate of the conformal rule.
     p_typical : float, optional
         Conformal p-value of the image's distance from the generator's own; the conformal rule does
-        not give the generator an image below `fp.fingerprint.learning.typicality.LEVEL`.
+        not give the generator an image below `fp.fingerprint.model.typicality.LEVEL`.
     weak : bool
         Whether the fingerprint is weak, which every answer then says.
     p_bank : float, optional

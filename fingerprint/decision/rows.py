@@ -129,10 +129,12 @@ class Detection:
         Score, and the correlation where the score is one.
     mu_r, mu_g : float or None
         Mean held-out scores of reference and generated images.
-    p_real, p_generated, p_typical : float or None
-        Conformal p-values under h1 and h2, and of the distance from the generator's own images.
+    p_real, p_generated : float or None
+        Conformal p-values under h1 and h2.
     p_bank : float or None
         p-value under h1 corrected over the bank; p_real itself for a single fingerprint.
+    p_typical : float or None
+        Conformal p-value of the distance from the generator's own images.
     log10_lr : float or None
         log10 likelihood ratio of h2 against h1, within its empirical bounds.
     log10_lr_low, log10_lr_high : float or None

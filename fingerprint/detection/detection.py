@@ -191,6 +191,8 @@ class Preparation:
         Which part of the image.
     preparation : str
         The degradation before.
+    digest : str
+        The denoiser's, by which preparations are compared.
     """
 
     denoiser: DenoiserIdentity = field(compare=False)

@@ -81,7 +81,7 @@ class LargeBank:
     UsageError
         If the columns alone take more.
     InputError, FormatError, IntegrityError, DenoiserError
-        As `fp.fingerprint.store.read_bank`, and if a fingerprint cannot be used here.
+        As `fp.fingerprint.store.bank.read_bank`, and if a fingerprint cannot be used here.
     """
 
     def __init__(self, path: Path, memory: int) -> None:

@@ -65,8 +65,8 @@ class LazyBank(Sequence[Fingerprint]):
     Raises
     ------
     InputError, FormatError, IntegrityError
-        As `fp.fingerprint.store.read_bank`, where the fault shows without reading a fingerprint;
-        the others come when that one is read.
+        As `fp.fingerprint.store.bank.read_bank`, where the fault shows without reading a
+        fingerprint; the others come when that one is read.
     """
 
     def __init__(self, path: Path, memory: int = DEFAULT_MEMORY) -> None:

@@ -1,0 +1,233 @@
+"""From Python: the same rows as the command, a surface that is written down, HTML that is safe."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import csv_rows, json_rows, laboratory
+from commands import fp as command
+from public_surface import SNAPSHOT, surface
+from synthetic import Generator, photograph
+
+import fp.fingerprint
+import fp.lineage
+from fp.fingerprint import Bank, Detections, DetectOptions, Fingerprint
+from fp.fingerprint.decision.rows import Detection
+from fp.fingerprint.detection.large_bank import LargeBank
+from fp.images.loading import load_image
+from fp.system.errors import InputError, OutputError, UsageError
+
+EVIL = '<img src="http://evil.example/x.png" onerror="alert(1)"><script>1</script>'
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    return laboratory(tmp_path_factory)
+
+
+def test_the_public_surface_is_the_one_that_is_written_down():
+    assert surface() == SNAPSHOT.read_text("utf-8"), (
+        "others build on these names: if the change is meant, tell of it in CHANGELOG.md and run "
+        "python tests/kit/public_surface.py"
+    )
+
+
+@pytest.mark.parametrize("room", ["fp.denoisers", "fp.fingerprint", "fp.lineage"])
+def test_a_room_is_entered_without_loading_anything_heavy(room):
+    code = (
+        f"import sys, {room} as room; heavy = {{'torch', 'numpy', 'numba', 'scipy', 'h5py'}};"
+        "print(sorted(heavy & set(sys.modules)), set(room.__all__) <= set(dir(room)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "[] True\n"
+
+
+def test_extraction_is_the_commands_whatever_a_path_is(lab, tmp_path):
+    fp_command = fp_bank(lab, tmp_path)
+    for kind in (str, Path):
+        found = fp.fingerprint.extract(
+            kind(lab.made(0)), kind(lab.real), cache=kind(lab.cache), folds=4, audit=False
+        )
+        assert found.fingerprint.name == "made0"
+        assert found.fingerprint.uuid == fp_command.uuid
+
+
+def fp_bank(lab, tmp_path) -> Fingerprint:
+    where = tmp_path / "command.h5"
+    arguments = ["--generated", lab.made(0), "--real", lab.real, "-o", where]
+    outcome = command("extract", *arguments, "--folds", 4, "--no-audit", "--cache", lab.cache)
+    assert outcome.code == 0, outcome.err
+    return next(iter(Bank.open(where)))
+
+
+@pytest.mark.parametrize(("jobs", "fdr"), [(1, None), (1, 0.1), (2, 1e-6)])
+def test_rows_are_those_of_the_command(lab, tmp_path, jobs, fdr):
+    asked = [] if fdr is None else ["--fdr", fdr]
+    command("detect", lab.pair, lab.unknown, "-o", tmp_path / "case", *asked)
+    expected = json_rows(tmp_path / "case")
+    for bank in (Bank.open(str(lab.pair)), Bank(Bank.open(lab.pair))):
+        found = bank.detect(lab.unknown, fdr=fdr, jobs=jobs)
+        assert json.loads(json.dumps(found.as_dicts())) == expected
+        assert sum(found.counts.values()) == len(found) == len(expected)
+    beyond = [row for row in found if "beyond_false_discovery_rate" in row.reasons]
+    assert bool(beyond) == (fdr == 1e-6)
+
+
+def test_pixels_get_the_figures_of_their_file(lab):
+    bank = Bank.open(lab.single)
+    paths = sorted(path for path in lab.unknown.rglob("*") if path.is_file())[:4]
+    of_files = bank.detect(paths)
+    arrays = [load_image(path).rgb_hwc for path in paths]
+    of_arrays = bank.detect(arrays)
+    assert [row.path for row in of_arrays] == [f"array {k}" for k in range(4)]
+    for one, other in zip(of_files, of_arrays, strict=True):
+        assert (one.score, one.decision, one.pixels_sha256) == (
+            other.score,
+            other.decision,
+            other.pixels_sha256,
+        )
+        assert other.sha256 is None and other.format is None
+    assert bank.detect({"mine": arrays[0]})[0].path == "mine"
+    assert bank.detect(arrays[0])[0].score == of_files[0].score
+    alone = bank[bank.names[0]].detect(iter(paths[:1]), options=DetectOptions(fpr=0.1))
+    assert alone[0].score == of_files[0].score and alone.options.fpr == 0.1
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (np.zeros((64, 64, 3)), "'array 0' is float64 of shape (64, 64, 3); give 8-bit RGB"),
+        (np.zeros((64, 64), np.uint8), "uint8 of shape (64, 64)"),
+        ({"x": None}, "'x' is NoneType"),
+        ([], "There is no image"),
+        (["here.png", np.zeros((64, 64, 3), np.uint8)], "ndarray is no path"),
+        ("nowhere/", "nowhere"),
+    ],
+)
+def test_what_is_no_picture_is_one_sentence(lab, images, words):
+    with pytest.raises(InputError, match=re.escape(words)) as error:
+        Bank.open(lab.single).detect(images)
+    assert str(error.value).endswith(".")
+
+
+def test_a_mistyped_setting_or_name_is_answered_with_what_was_meant(lab):
+    bank = Bank.open(lab.pair)
+    for call, meant in (
+        (lambda: bank.detect(lab.unknown, fprr=0.1), "did you mean 'fpr'"),
+        (lambda: fp.fingerprint.extract(lab.made(0), lab.real, metod="tile"), "mean 'method"),
+        (lambda: bank["gen0"], "did you mean 'gen 0'"),
+        (lambda: fp.lineage.find_families(lab.folder, lab.real, perod=4), "period"),
+    ):
+        with pytest.raises((UsageError, InputError), match=meant):
+            call()
+
+
+def test_a_rate_out_of_reach_is_refused_and_a_name_twice(lab):
+    bank = Bank.open(lab.single)
+    with pytest.raises(UsageError, match="reference images"):
+        bank.detect(lab.unknown, fpr=0.0001)
+    with pytest.raises(UsageError, match="named 'gen 0': 2"):
+        Bank([*bank, *bank])
+    with pytest.raises(UsageError, match="no fingerprint"):
+        Bank([])
+
+
+def test_a_bank_is_saved_and_opened_again(lab, tmp_path):
+    bank = Bank.open(lab.pair)
+    bank.save(tmp_path / "again.h5")
+    assert [f.uuid for f in Bank.open(tmp_path / "again.h5")] == [f.uuid for f in bank]
+    with pytest.raises(OutputError):
+        bank.save(tmp_path / "again.h5")
+    bank["gen 1"].save(tmp_path / "one.h5")
+    assert Bank.open(tmp_path / "one.h5").names == ("gen 1",)
+
+
+def test_a_large_bank_stays_in_its_file_and_answers_alike(lab, tmp_path):
+    found = fp.fingerprint.extract(lab.made(0), lab.real, method="tile", folds=4, cache=lab.cache)
+    names = [f"line {number:02d}" for number in range(66)]
+    whole = Bank(found.fingerprint.renamed(name) for name in names)
+    whole.save(tmp_path / "large.h5")
+    large = Bank.open(tmp_path / "large.h5")
+    assert isinstance(large._tester, LargeBank)
+    assert large.names == tuple(names) and len(large) == 66
+    assert large["line 07"].uuid == whole["line 07"].uuid
+    assert [row.score for row in large.detect(lab.unknown)] == [
+        row.score for row in whole.detect(lab.unknown)
+    ]
+    assert "and 46 more fingerprints" in large._repr_html_()
+
+
+class Seen(HTMLParser):
+    """What a browser would make of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def seen(html: str) -> Seen:
+    parser = Seen()
+    parser.feed(html)
+    parser.close()
+    assert parser.open == []
+    return parser
+
+
+def test_results_show_themselves_escaped_and_ask_for_nothing(lab):
+    options = {"folds": 4, "cache": lab.cache}
+    extraction = fp.fingerprint.extract(lab.made(0), lab.real, EVIL, **options)
+    bank = Bank([extraction.fingerprint])
+    found = bank.detect({EVIL: Generator(0).draw(2000), "b": photograph(2000)})
+    audit = fp.fingerprint.audit_folders(lab.made(0), lab.real)
+    shown = [extraction, extraction.fingerprint, bank, found, found[0], audit]
+    for thing in shown:
+        html = thing._repr_html_()
+        parser = seen(html)
+        assert parser.tags <= {"div", "p", "strong", "table", "thead", "tbody", "tr", "th", "td"}
+        assert parser.attributes <= {"class", "style", "scope"}
+    assert EVIL not in found._repr_html_()
+    assert "&lt;img" in found._repr_html_()
+    assert "supports_generator" in found._repr_html_()
+    assert "rate certified" in found._repr_html_()
+    assert repr(bank).startswith("<Bank of 1: ")
+
+
+def test_long_results_are_cut_and_say_so(lab):
+    row = Detection("x.png", "not_examined", "not_examined", reasons=("damaged",), message="torn.")
+    finding = fp.fingerprint.Finding(row)
+    html = Detections((finding,) * 25, DetectOptions())._repr_html_()
+    assert html.count("x.png") == 20
+    assert "and 5 more rows" in html
+
+
+def test_families_from_python_are_those_of_the_command(lab, tmp_path):
+    many = tmp_path / "many"
+    for seed in (0, 1):
+        shutil.copytree(lab.made(seed), many / f"g{seed}")
+    found = fp.lineage.find_families(str(many), lab.real, cache=lab.cache, samples=20)
+    arguments = ["--images", many, "--real", lab.real, "--samples", 20, "--cache", lab.cache]
+    assert command("lineage", *arguments, "-o", tmp_path / "lineage").code == 0
+    (row,) = csv_rows(tmp_path / "lineage" / "pairs.csv")
+    (pair,) = found.pairs
+    names = (found.names[pair.first], found.names[pair.second])
+    assert (*names, pair.relation) == (row["first"], row["second"], row["relation"])
+    assert pair.kinship == pytest.approx(float(row["kinship"]), abs=1e-9)
+    seen(found._repr_html_())

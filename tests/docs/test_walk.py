@@ -1,0 +1,74 @@
+"""Every command and code block of README and docs is executed, page by page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from commands import environment
+from project import PROJECT
+from walking import (
+    CANNOT_RUN,
+    Walk,
+    blocks,
+    commands_of,
+    copy_of,
+    make_fingerprints,
+    stock,
+)
+
+PAGES = [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md"))]
+
+
+@pytest.fixture(scope="module")
+def stocked(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stock")
+    stock(folder)
+    with environment(FP_CACHE=tmp_path_factory.mktemp("residuals")):
+        make_fingerprints(folder)
+        yield folder
+
+
+SLOW = ("conditions.md", "maps.md", "start.md", "tasks.md")
+"""Pages that learn more than once, or a ladder."""
+
+MARKED = [pytest.param(p, marks=[pytest.mark.slow] * (p.name in SLOW), id=p.name) for p in PAGES]
+
+
+@pytest.mark.parametrize("page", MARKED)
+def test_every_block_of_the_page_runs(page: Path, stocked, tmp_path, monkeypatch):
+    # A second process would take longer to start than all the work here; results are the same.
+    monkeypatch.setattr("fp.system.workers.usable_cores", lambda: 1)
+    found = blocks(page)
+    if not found:
+        return
+    copy_of(stocked, tmp_path, page.read_text("utf-8"))
+    walk = Walk(page, tmp_path)
+    for block in found:
+        walk.run(block)
+
+
+def test_no_block_hides_from_the_walk():
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        assert text.count("```") == 2 * len(re.findall(r"^```[^\n]*\n.*?^```$", text, re.M | re.S))
+        assert not re.search(r"^~~~", text, re.MULTILINE), page.name
+        rest = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
+        # Indented code is text, too: no command stands in it.
+        for command in re.findall(r"^(?:    |\t)(?:\$ )?((?:fp|python|pip) .*)$", rest, re.M):
+            raise AssertionError(f"{page.name}: {command} must stand in a console block")
+
+
+def test_what_cannot_run_is_still_there():
+    shown = {
+        command
+        for page in PAGES
+        for block in blocks(page)
+        if block.kind == "console"
+        for command in commands_of(block.code)
+    }
+    assert set(CANNOT_RUN) <= shown
+    for command in CANNOT_RUN:
+        if "benchmarks/" in command:
+            assert (PROJECT / command.split()[1]).is_file()

@@ -1,0 +1,209 @@
+"""Statistics against oracles, splits by source, baselines that find what was planted."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+from project import PROJECT
+from scipy.stats import beta, binom
+from scipy.stats import t as student
+from sklearn.linear_model import Ridge
+from sklearn.metrics import roc_auc_score
+from synthetic import Generator, photograph, save, write_generated, write_photographs
+
+from fp.evaluation import statistics
+from fp.evaluation.baselines.augmentations import OPERATIONS, augment
+from fp.evaluation.baselines.linear import learn_linear
+from fp.evaluation.bench import Bench
+from fp.evaluation.cells import Row, dealt
+from fp.evaluation.configuration import default_text, read_configuration
+from fp.evaluation.dataset import read_dataset
+from fp.evaluation.features import FeatureStore
+from fp.evaluation.methods import Choice, read_scores
+from fp.evaluation.splits import contents, divide
+from fp.evaluation.summary import MEAN, comparisons, figures_of, with_means
+from fp.system.errors import InputError, UsageError
+
+
+def test_statistics_agree_with_their_oracles():
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) < 25
+    scores = rng.normal(size=60) + labels
+    pairs = list(itertools.product(scores[labels], scores[~labels]))
+    by_hand = np.mean([a > b for a, b in pairs])
+    assert statistics.auc(labels, scores) == pytest.approx(by_hand)
+    assert statistics.auc(labels, scores) == pytest.approx(roc_auc_score(labels, scores))
+    ratio = 10.0**scores
+    expected = np.log2(1 + 1 / ratio[labels]).mean() / 2 + np.log2(1 + ratio[~labels]).mean() / 2
+    assert statistics.cllr(scores, labels) == pytest.approx(expected)
+    assert statistics.cllr(np.zeros(60), labels) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("count", "n"), [(0, 59), (1, 20), (3, 128), (7, 300)])
+def test_the_upper_bound_is_clopper_pearsons(count, n):
+    bound = statistics.upper_bound(count, n)
+    assert binom.cdf(count, n, bound) == pytest.approx(0.05)
+    assert bound == pytest.approx(beta.ppf(0.95, count + 1, n - count))
+    assert statistics.upper_bound(n, n) == 1.0
+
+
+def test_a_paired_interval_is_that_of_the_differences():
+    first, second = [0.9, 0.8, 0.95, 0.7], [0.85, 0.8, 0.9, 0.6]
+    found = statistics.paired(first, second)
+    d = np.subtract(first, second)
+    half = student.ppf(0.975, 3) * d.std(ddof=1) / 2
+    assert (found.low, found.high) == pytest.approx((d.mean() - half, d.mean() + half))
+
+
+def row(method, generator, seed, value, shuffled=False, condition="none"):
+    return Row(
+        "p", method, "", generator, 8, seed, "none", condition, shuffled, "accuracy", value, 5
+    )
+
+
+def test_figures_average_seeds_and_keep_nulls_apart():
+    rows = [row("a", g, s, 0.5 + 0.1 * s) for g in ("x", "y") for s in range(3)]
+    rows += [row("a", g, 0, 0.5, shuffled=True) for g in ("x", "y")]
+    figures = {f.generator: f for f in figures_of(with_means(rows))}
+    assert figures[MEAN].value.value == pytest.approx(0.6) and figures[MEAN].value.n == 3
+    assert figures["x"].null is not None and figures["x"].null.value == 0.5
+    assert figures[MEAN].n == 10
+
+
+def test_a_mean_over_generators_needs_all_of_them():
+    rows = [row("a", "x", 0, 1.0), row("a", "y", 0, 0.5), row("b", "x", 0, 1.0)]
+    assert {f.method for f in figures_of(with_means(rows)) if f.generator == MEAN} == {"a"}
+
+
+def test_comparisons_use_common_seeds_and_say_tie():
+    rows = [row("a", "x", s, 0.9 + 0.01 * s) for s in range(4)]
+    rows += [row("b", "x", s, 0.8 + 0.01 * s) for s in range(3)]
+    rows += [row("c", "x", s, 0.9 + 0.01 * (3 - s)) for s in range(4)]
+    found = {c.second: c for c in comparisons(rows, "a")}
+    assert found["b"].difference.n == 3
+    assert (found["b"].outcome, found["c"].outcome) == ("ahead", "tie")
+
+
+def test_the_linear_classifier_is_ridge_regression():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(40, 90)) + 3
+    labels = np.arange(40) < 20
+    x[labels, :5] += 1
+    learned = learn_linear((x,), labels, np.arange(40), 5, 0)
+    standard = (x - x.mean(0)) / x.std(0)
+    penalty = learned.held.fitted.chosen["penalty"] * x.shape[1]
+    oracle = Ridge(penalty).fit(standard, np.where(labels, 1.0, -1.0))
+    new = rng.normal(size=(7, 90)) + 3
+    expected = oracle.predict((new - x.mean(0)) / x.std(0))
+    assert learned.score((new,)) == pytest.approx(expected, abs=1e-9)
+    assert learned.held.scores.shape == (40,)
+
+
+def test_augmentations_are_seeded_and_keep_pictures():
+    image = photograph(0)
+    for _, seed in zip(OPERATIONS * 2, range(18), strict=True):
+        found = augment(image, np.random.default_rng(seed))
+        assert found.dtype == np.uint8 and found.shape[2] == 3 and min(found.shape[:2]) >= 32
+        assert np.array_equal(found, augment(image, np.random.default_rng(seed)))
+    assert np.array_equal(image, photograph(0))
+
+
+@pytest.mark.parametrize("name", ["dct", "cnn"])
+def test_a_baseline_gives_held_out_scores_and_the_same_twice(name):
+    parameters = '{"steps": 2, "batch": 4, "side": 32}' if name == "cnn" else "{}"
+    method = Choice(name, parameters).make()
+    pictures = [photograph(i) for i in range(8)] + [Generator().draw(i) for i in range(8)]
+    stacks = tuple(map(np.stack, zip(*map(method.features, pictures), strict=True)))
+    labels = np.arange(16) >= 8
+    first, second = (method.learn(stacks, labels, np.arange(16), 4, 0) for _ in range(2))
+    assert np.array_equal(first.score(stacks), second.score(stacks))
+    assert np.isfinite(first.held.scores).all()
+    assert 4 <= first.held.index.size <= 16
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    root = tmp_path_factory.mktemp("bench")
+    write_photographs(root / "real", 30)
+    for seed in (0, 1):  # the same stems: the same photograph under two generators
+        write_generated(root / "generated" / f"g{seed}", 24, Generator(seed))
+        for path in (root / "generated" / f"g{seed}").rglob("made*"):
+            path.rename(path.with_name(path.name.replace(f"made{seed}", "picture")))
+    save(photograph(0), root / "generated" / "g1" / "copy.png")
+    data = read_dataset(root)
+    return Bench(data, FeatureStore(root / "f", root / "c", 2**30), kin=(("g0", "g1"),))
+
+
+def test_a_source_is_never_on_both_sides(bench):
+    parts = divide(bench, ("real", "g0", "g1"), 10, seed=3)
+    train, test = np.concatenate(parts.train), np.concatenate(parts.test)
+    assert [part.size for part in parts.train] == [10, 10, 10]
+    assert not set(bench.groups[train]) & set(bench.groups[test])
+    sources = [p.source for p in bench.dataset.pictures]
+    assert not {sources[n] for n in train} & {sources[n] for n in test}
+    again = divide(bench, ("real", "g0", "g1"), 10, seed=3)
+    assert all(np.array_equal(a, b) for a, b in zip(parts.train, again.train, strict=True))
+    with pytest.raises(UsageError, match="need more than g0 has"):
+        divide(bench, ("real", "g0", "g1"), 24, seed=3)
+
+
+def test_contents_are_clusters_where_folders_say_nothing(bench):
+    names, distinct = contents(bench, 3)
+    assert distinct == ("cluster 1", "cluster 2", "cluster 3")
+    assert set(names[bench.numbers(["real"])]) == set(distinct)
+
+
+def test_contents_are_folders_where_all_have_them(tmp_path):
+    for place, first in (("real", 0), ("generated/g", 50)):
+        for number, content in enumerate(("cats", "dogs")):
+            (tmp_path / place / content).mkdir(parents=True)
+            save(photograph(first + number), tmp_path / place / content / f"{first + number}.png")
+    data = read_dataset(tmp_path)
+    names, distinct = contents(Bench(data, FeatureStore(tmp_path, tmp_path, 1)), 3)
+    assert distinct == ("cats", "dogs") and set(names) == {"cats", "dogs"}
+
+
+def test_a_mix_is_dealt_evenly():
+    told = dealt("mix", ("a", "b", "c"), 9, 0)
+    assert sorted(told) == ["a"] * 3 + ["b"] * 3 + ["c"] * 3
+    assert dealt("jpeg:75", ("a",), 9, 0) == "jpeg:75"
+
+
+def test_what_is_no_data_set_is_refused(tmp_path):
+    with pytest.raises(InputError, match="real/ and generated/"):
+        read_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("path,points\na,1\n", "path and score"),
+        ("path,score\na,many\n", "path and score"),
+        ("path,score\na,nan\n", "finite"),
+        ("path,score,threshold\na,1,0\nb,1,2\n", "different thresholds"),
+        ("path,score\n", "no row"),
+    ],
+)
+def test_a_wrong_table_of_scores_is_refused(tmp_path, text, words):
+    (tmp_path / "s.csv").write_text(text)
+    with pytest.raises(InputError, match=words):
+        read_scores("theirs", tmp_path / "s.csv")
+
+
+def test_scores_cannot_take_the_name_of_a_method(tmp_path):
+    with pytest.raises(UsageError, match="another --scores NAME"):
+        read_scores("tile", tmp_path / "s.csv")
+
+
+def test_the_shipped_configuration_and_those_of_the_benchmarks_are_valid():
+    for path in PROJECT.glob("benchmarks/*.toml"):
+        read_configuration(path.read_text("utf-8"))
+    kinds = {p.kind for p in read_configuration(default_text(), ["theirs"]).protocols}
+    assert {"sample_size", "compression", "degradation", "semantic", "attribution"} <= kinds
+
+
+def test_a_choice_is_told_by_its_parameters():
+    assert Choice("tile", json.dumps({"periods": [8]})).identity() != Choice("tile").identity()
