@@ -160,34 +160,36 @@ def verify(banks: tuple[Path, ...], as_json: bool) -> None:
 
 
 def _row(summary: Summary) -> dict[str, Any]:
-    found, null = summary.calibration, summary.null
+    held = summary.fingerprint
+    found, null = held.calibration, held.null
     return {
-        "name": summary.name,
-        "method": summary.method,
-        "denoiser": summary.denoiser.name,
-        "crop": f"{summary.crop.width}x{summary.crop.height}",
-        "native_sizes": " ".join(summary.native_sizes),
+        "name": held.name,
+        "method": held.method,
+        "denoiser": held.denoiser.name,
+        "crop": f"{held.crop.width}x{held.crop.height}",
+        "native_sizes": " ".join(held.native_sizes),
         "n_generated": found.generated.size,
         "n_real": found.real.size,
         "mu_g": found.mu_g,
         "mu_r": found.mu_r,
         "null_p": None if null is None else null.p,
-        "created_utc": summary.created_utc,
+        "created_utc": held.created_utc,
         "uuid": summary.uuid,
     }
 
 
 def _details(summary: Summary) -> dict[str, Any]:
-    found, null = summary.calibration, summary.null
+    held = summary.fingerprint
+    found, null = held.calibration, held.null
     return {
-        "name": summary.name,
+        "name": held.name,
         "uuid": summary.uuid,
-        "method": summary.method,
+        "method": held.method,
         "pattern_shape": list(summary.pattern_shape),
-        "crop": asdict(summary.crop),
-        "preparation": summary.preparation,
+        "crop": asdict(held.crop),
+        "preparation": held.preparation,
         "windows": list(summary.windows),
-        "denoiser": asdict(summary.denoiser),
+        "denoiser": asdict(held.denoiser),
         "calibration": {
             "scheme": found.scheme,
             "n_generated": found.generated.size,
@@ -198,7 +200,7 @@ def _details(summary: Summary) -> dict[str, Any]:
             "mu_r": found.mu_r,
             "smallest_p": 1 / (found.real.size + 1),
         },
-        "offset": summary.offset,
+        "offset": held.offset,
         "null": None
         if null is None
         else {
@@ -208,13 +210,13 @@ def _details(summary: Summary) -> dict[str, Any]:
             "p": null.p,
             "seed": null.seed,
         },
-        "parameters": dict(summary.parameters),
-        "native_sizes": dict(summary.native_sizes),
-        "formats": dict(summary.formats),
+        "parameters": dict(held.parameters),
+        "native_sizes": dict(held.native_sizes),
+        "formats": dict(held.formats),
         "history": list(summary.history),
-        "environment": dict(summary.environment),
-        "created_utc": summary.created_utc,
-        "tool_version": summary.tool_version,
+        "environment": dict(held.environment),
+        "created_utc": held.created_utc,
+        "tool_version": held.tool_version,
     }
 
 

@@ -53,8 +53,9 @@ from fp.fingerprint.model.ladder import (
     version,
 )
 from fp.fingerprint.store.bank import read_bank, read_summaries, write_bank
-from fp.fingerprint.store.conditions import build, elements
 from fp.fingerprint.store.conformance import verify_bank
+from fp.fingerprint.store.record import elements_of
+from fp.fingerprint.store.rules import contents
 from fp.images.crop import CropRule
 from fp.images.degradations import Degradation
 from fp.images.loading import load_image
@@ -490,9 +491,9 @@ def test_without_a_temperature_the_nearest_condition_is_certain(fingerprint, tmp
     assert verify_bank(path) == []
     (back,) = read_bank(path)
     assert back.conditions.gate.temperature == conditions.gate.temperature > 1
-    damaged = dict(elements(conditions)) | {"conditions/gate@temperature": np.array(0.0)}
-    with pytest.raises(ValueError, match="temperature of the gate is not positive"):
-        build(damaged)
+    damaged = elements_of(fingerprint) | {"conditions/gate@temperature": np.array(0.0)}
+    (fault,) = contents(damaged).faults
+    assert fault == ("conditions", "is not valid (the temperature of the gate is not positive)")
 
 
 def test_the_size_of_an_image_says_which_conditions_it_can_be_in(fingerprint):
@@ -1051,7 +1052,7 @@ def test_experts_survive_the_file(fingerprint, tmp_path):
         assert file["000000"].attrs["encoding-version"] == b"1.3"
     assert "none, jpeg:60, blur:4" in back._repr_html_()
     (summary,) = read_summaries(path)
-    assert set(summary.parameters["conditions"]) == set(CONDITIONS)
+    assert set(summary.fingerprint.parameters["conditions"]) == set(CONDITIONS)
 
 
 def test_what_lies_beyond_the_last_rung_is_outside(fingerprint, tmp_path):
