@@ -160,18 +160,20 @@ def verify(banks: tuple[Path, ...], as_json: bool) -> None:
 
 
 def _row(summary: Summary) -> dict[str, Any]:
+    from fp.reports.facts import describe
+
     held = summary.fingerprint
-    found, null = held.calibration, held.null
+    found, null = describe(held), held.null
     return {
         "name": held.name,
         "method": held.method,
         "denoiser": held.denoiser.name,
         "crop": f"{held.crop.width}x{held.crop.height}",
         "native_sizes": " ".join(held.native_sizes),
-        "n_generated": found.generated.size,
-        "n_real": found.real.size,
-        "mu_g": found.mu_g,
-        "mu_r": found.mu_r,
+        "n_generated": found.n_generated,
+        "n_real": found.n_real,
+        "mu_g": held.mu_g,
+        "mu_r": held.mu_r,
         "null_p": None if null is None else null.p,
         "created_utc": held.created_utc,
         "uuid": summary.uuid,
@@ -179,8 +181,10 @@ def _row(summary: Summary) -> dict[str, Any]:
 
 
 def _details(summary: Summary) -> dict[str, Any]:
+    from fp.reports.facts import describe
+
     held = summary.fingerprint
-    found, null = held.calibration, held.null
+    found, null = describe(held), held.null
     return {
         "name": held.name,
         "uuid": summary.uuid,
@@ -191,21 +195,21 @@ def _details(summary: Summary) -> dict[str, Any]:
         "windows": list(summary.windows),
         "denoiser": asdict(held.denoiser),
         "calibration": {
-            "scheme": found.scheme,
-            "n_generated": found.generated.size,
-            "n_real": found.real.size,
-            "sources_generated": len(set(found.generated_source)),
-            "sources_real": len(set(found.real_source)),
-            "mu_g": found.mu_g,
-            "mu_r": found.mu_r,
-            "smallest_p": 1 / (found.real.size + 1),
+            "scheme": held.calibration.scheme,
+            "n_generated": found.n_generated,
+            "n_real": found.n_real,
+            "sources_generated": len(set(held.calibration.generated_source)),
+            "sources_real": len(set(held.calibration.real_source)),
+            "mu_g": held.mu_g,
+            "mu_r": held.mu_r,
+            "smallest_p": found.smallest_p,
         },
         "offset": held.offset,
         "null": None
         if null is None
         else {
             "observed": null.observed,
-            "largest_shuffled": float(null.shuffled.max()) if null.shuffled.size else None,
+            "largest_shuffled": found.largest_shuffled,
             "n": null.shuffled.size,
             "p": null.p,
             "seed": null.seed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -114,7 +114,7 @@ def collected(
             journal.append(
                 {
                     "detection": finding.detection.as_dict(),
-                    "attributions": [asdict(row) for row in finding.attributions],
+                    "attributions": [row.as_dict() for row in finding.attributions],
                 }
             )
             done += 1

@@ -20,15 +20,16 @@ from fp.fingerprint.conditions.describing import describe
 from fp.fingerprint.conditions.examining import (
     Account,
     Reading,
-    expert_judge,
     judge_accounts,
 )
 from fp.fingerprint.conditions.hypotheses import check_any, hypotheses
+from fp.fingerprint.conditions.judges import Judges
 from fp.fingerprint.conditions.pixel_parts import with_pixels
 from fp.fingerprint.conditions.worst import Worst, moved
-from fp.fingerprint.decision.judge import Features, judge_of
+from fp.fingerprint.decision.judge import Features, Judge
 from fp.fingerprint.decision.likelihood import LikelihoodRatio
-from fp.fingerprint.detection.detection import DetectOptions, examine, residual_for
+from fp.fingerprint.detection.banks import examine
+from fp.fingerprint.detection.detection import DetectOptions, residual_for
 from fp.fingerprint.estimators.folds import deal
 from fp.fingerprint.estimators.pixels import block_statistics
 from fp.fingerprint.extraction.extraction import ExtractOptions, extract
@@ -422,7 +423,9 @@ def test_where_the_condition_is_unclear_both_experts_must_say_the_same(fingerpri
         Account.of(h, residual_for(fingerprint.denoiser))
         for h in hypotheses(image, fingerprint.crop, fingerprint.native_sizes)
     ]
-    clear = judge_accounts("", [account], fingerprint, "conformal", 0.05, lambda p, evidence: p)
+    clear = judge_accounts(
+        "", [account], Judges.of(fingerprint), "conformal", 0.05, lambda p, evidence: p
+    )
     assert clear.decision == "supports_generator"
     blur = CONDITIONS.index("blur:4")
     expert = conditions.experts[blur]
@@ -434,7 +437,9 @@ def test_where_the_condition_is_unclear_both_experts_must_say_the_same(fingerpri
     for second, wanted in ((silent, "inconclusive"), (loud, "supports_generator")):
         changed = (*conditions.experts[:blur], second, *conditions.experts[blur + 1 :])
         made = replace(fingerprint, conditions=replace(conditions, experts=changed))
-        row = judge_accounts("", [account], made, "conformal", 0.05, lambda p, evidence: p)
+        row = judge_accounts(
+            "", [account], Judges.of(made), "conformal", 0.05, lambda p, evidence: p
+        )
         assert row.decision == wanted and row.log10_lr == clear.log10_lr
         assert ("condition_unclear" in row.reasons) == (wanted == "inconclusive")
 
@@ -449,10 +454,12 @@ def test_the_ratio_is_over_the_conditions_that_an_image_is_probably_in(fingerpri
     def judged(*probable):
         placed = experts.Placement(0, 0.5, 0, probable)
         monkeypatch.setattr(type(conditions), "read", lambda *_: placed)
-        return judge_accounts("", [account], fingerprint, "conformal", 0.05, lambda p, _: p)
+        return judge_accounts(
+            "", [account], Judges.of(fingerprint), "conformal", 0.05, lambda p, _: p
+        )
 
     clean, blurred, both = judged((0, 1.0)), judged((2, 1.0)), judged((0, 0.7), (2, 0.3))
-    judge = expert_judge(fingerprint, 0, False)
+    judge = Judges.of(fingerprint).expert(0, False)
     assert clean.log10_lr == judge.ratio(clean.score) and clean.conditions == ("none 1.00",)
     assert (clean.log10_lr_low, clean.log10_lr_high) == judge.resampled.interval(clean.score)
     assert clean.at_bound == judge.ratio.at_bound(clean.score)
@@ -519,7 +526,7 @@ def test_experts_are_tested_in_the_worst_case(fingerprint):
     index = CONDITIONS.index("blur:4")
     expert = fingerprint.conditions.experts[index]
     assert (expert.tested.real > expert.real).any()  # at another strength
-    judge = expert_judge(fingerprint, index, False)
+    judge = Judges.of(fingerprint).expert(index, False)
     assert (judge.calibration_tested.real == expert.tested.real).all()
     assert (judge.fingerprint.calibration.real == expert.real).all()
 
@@ -881,7 +888,9 @@ def test_what_was_scaled_and_then_compressed_lies_outside(fingerprint, tmp_path)
         found = list(hypotheses(compress.apply(np.asarray(picture)), fingerprint.crop, ["64x64"]))
         assert [(one.factor, one.chained) for one in found] == [(1.0, False), (1.5, True)]
         (account,) = (Account.of(one, residual_for(fingerprint.denoiser)) for one in found[1:])
-        row = judge_accounts("", [account], fingerprint, "conformal", 0.05, lambda p, _: p)
+        row = judge_accounts(
+            "", [account], Judges.of(fingerprint), "conformal", 0.05, lambda p, _: p
+        )
         assert (row.decision, row.p_condition) == ("inconclusive", 0)
         assert row.reasons[0] == "outside_calibrated_range"
 
@@ -897,7 +906,7 @@ def test_of_accounts_that_say_the_same_the_plausible_one_speaks(fingerprint, mon
             account, experts.Placement(0, plausible[account.factor], 0, ((0, 1.0),))
         ),
     )
-    row = judge_accounts("", accounts, fingerprint, "conformal", 0.05, lambda p, _: p)
+    row = judge_accounts("", accounts, Judges.of(fingerprint), "conformal", 0.05, lambda p, _: p)
     assert (row.factor, row.p_condition) == (1.0, 0.5)
 
 
@@ -915,7 +924,7 @@ def test_a_scale_that_was_tried_supports_no_generator(fingerprint, monkeypatch):
     )
 
     def judged(*accounts, rule="conformal"):
-        return judge_accounts("", accounts, fingerprint, rule, 0.05, lambda p, _: p)
+        return judge_accounts("", accounts, Judges.of(fingerprint), rule, 0.05, lambda p, _: p)
 
     claims = "supports_generator"
     assert judged(known).decision == judged(told).decision == claims
@@ -952,7 +961,7 @@ def test_the_search_is_heard_beside_the_grid(fingerprint, place, weight):
     whole = Degradation("jpeg:60").apply(photograph(3, 128))
     seen = next(hypotheses(whole[y : y + 100, x : x + 100], CropRule(64, 64), ()))
     account = Account.of(seen, residual_for(fingerprint.denoiser))
-    judges = partial(expert_judge, fingerprint, 1)
+    judges = partial(Judges.of(fingerprint).expert, 1)
     grid, search = phases.looks(account.features, judges, True, account.grid)
     assert (grid.weight, search.weight) == (weight, pytest.approx(1 - weight))
     assert grid.phase == f"grid {-y % 8},{-x % 8}" and phases.is_searched(search.phase)
@@ -1015,8 +1024,8 @@ def test_a_program_gets_the_shares_of_a_map_that_the_tables_have(fingerprint, tm
 
 def test_a_case_speaks_by_the_calibration_of_the_expert(fingerprint, tmp_path):
     write_bank(tmp_path / "fp.h5", [fingerprint])
-    expert = expert_judge(fingerprint, CONDITIONS.index("jpeg:60"), False).ratio
-    assert expert.upper < judge_of(fingerprint).ratio.upper
+    expert = Judges.of(fingerprint).expert(CONDITIONS.index("jpeg:60"), False).ratio
+    assert expert.upper < Judge(fingerprint).ratio.upper
     Image.fromarray(GENERATOR.draw(975)).save(tmp_path / "asked.jpg", quality=60)
     case = tmp_path / "case"
     assert fp("case", "init", case, "--title", "T").code == 0

@@ -7,7 +7,7 @@ its hash when it is read, and its hash against the bank's when that is opened.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -58,6 +58,8 @@ class LazyBank(Sequence[Fingerprint]):
         A file that fp wrote, or a folder of such files.
     memory : int
         Bytes of fingerprints that are kept; the one that is asked for is there in any case.
+    let_go : callable, optional
+        Called with the number of each fingerprint that is no longer kept.
 
     Raises
     ------
@@ -66,9 +68,15 @@ class LazyBank(Sequence[Fingerprint]):
         the others come when that one is read.
     """
 
-    def __init__(self, path: Path, memory: int = DEFAULT_MEMORY) -> None:
+    def __init__(
+        self,
+        path: Path,
+        memory: int = DEFAULT_MEMORY,
+        let_go: Callable[[int], object] = lambda place: None,
+    ) -> None:
         self.members = tuple(store.members(path, _member))
         self._memory = memory
+        self._let_go = let_go
         self._kept: OrderedDict[int, Fingerprint] = OrderedDict()
         self._bytes = 0
 
@@ -105,8 +113,9 @@ class LazyBank(Sequence[Fingerprint]):
         """Keep no more than so many bytes of fingerprints from now on."""
         self._memory = memory
         while self._bytes > self._memory and len(self._kept) > 1:
-            _, oldest = self._kept.popitem(last=False)
+            place, oldest = self._kept.popitem(last=False)
             self._bytes -= size_in_memory(oldest)
+            self._let_go(place)
 
     def _keep(self, place: int, found: Fingerprint) -> Fingerprint:
         if place not in self._kept:
