@@ -124,12 +124,12 @@ def facts_of(fingerprint: Fingerprint) -> dict[str, object]:
     dict
         Facts by their label.
     """
-    from fp.fingerprint.learning.strength import is_weak
+    from fp.reports.facts import describe
 
-    found, null = fingerprint.calibration, fingerprint.null
+    found, null = describe(fingerprint), fingerprint.null
     beyond: dict[str, object] = {}
-    if fingerprint.windows is not None:
-        beyond["windows"] = ", ".join(str(each.size) for each in fingerprint.windows.sizes)
+    if found.sides:
+        beyond["windows"] = found.sides
     if fingerprint.conditions is not None:
         beyond["conditions"] = ", ".join(fingerprint.conditions.names)
     return {
@@ -138,16 +138,14 @@ def facts_of(fingerprint: Fingerprint) -> dict[str, object]:
         "native sizes": ", ".join(fingerprint.native_sizes) or None,
         "preparation": fingerprint.preparation,
         **beyond,
-        "held-out scores": f"{found.generated.size} generated, {found.real.size} reference images",
+        "held-out scores": f"{found.n_generated} generated, {found.n_real} reference images",
         "mu_g": fingerprint.mu_g,
         "mu_r": fingerprint.mu_r,
-        "smallest p": 1 / (found.real.size + 1),
+        "smallest p": found.smallest_p,
         "shuffled labels": "not run"
         if null is None
         else f"separation {null.observed:.2f}, p = {null.p:.3f} in {null.shuffled.size} shuffles",
-        "weak": "yes: it separates no better than label shuffles may"
-        if is_weak(fingerprint)
-        else "no",
+        "weak": "yes: it separates no better than label shuffles may" if found.judge.weak else "no",
     }
 
 

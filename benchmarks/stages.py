@@ -29,8 +29,9 @@ import numpy as np
 from PIL import Image
 
 from fp.denoisers import find_images, load_image, registry
-from fp.fingerprint.decision.judge import judge_of
-from fp.fingerprint.detection.detection import DetectOptions, Preparation, examine, residual_for
+from fp.fingerprint.decision.judge import Judge
+from fp.fingerprint.detection.banks import examine
+from fp.fingerprint.detection.detection import DetectOptions, Preparation, residual_for
 from fp.fingerprint.detection.opening import StoredBank, open_for_examination
 from fp.fingerprint.learning.method import recipe
 from fp.fingerprint.model.calibration import Calibration, NullControl
@@ -71,7 +72,7 @@ def stages(bank: Path, folder: Path, repeats: int) -> None:
     members = read_bank(bank)
     path = find_images([folder])[0]
     first = members[0]
-    residual_of, method = residual_for(first.denoiser), judge_of(first).recipe
+    residual_of, method = residual_for(first.denoiser), Judge(first).recipe
     rows: list[tuple[str, float, float]] = []
 
     def stage(name: str, work: Callable[[], Any]) -> Any:

@@ -24,6 +24,7 @@ from fp.denoisers import registry
 from fp.evaluation import mean_of
 from fp.fingerprint.conditions import crossed, examining, gate, learning
 from fp.fingerprint.conditions.hypotheses import Hypothesis, hypotheses
+from fp.fingerprint.conditions.judges import Judges
 from fp.fingerprint.conditions.learning_run import features_of
 from fp.fingerprint.conditions.pixel_parts import with_pixels
 from fp.fingerprint.conditions.worst import Worst
@@ -204,17 +205,16 @@ def learn(work, generator, ladder, prefix, change, side, seed, shuffled=False):
     return fingerprint_of(found, side, labels)
 
 
-def judged(fingerprint, accounts):
-    return told(fingerprint, examining.judge_accounts("", accounts, fingerprint, *RULE))
+def judged(judges, accounts):
+    return told(judges, examining.judge_accounts("", accounts, judges, *RULE))
 
 
-def told(fingerprint, row):
+def told(judges, row):
     """Give the forced decision of a row, its decision and its reasons."""
     # Where no expert's bounds leave anything of a ratio, that without bounds decides.
     low, high = row.log10_lr_low, row.log10_lr_high
     if low is None:
-        judge = examining.judge_of_condition(fingerprint, row.condition, row.phase)
-        low = high = judge.ratio.free(row.score)
+        low = high = judges.of_row(row.condition, row.phase).ratio.free(row.score)
     return (row.log10_lr or low + high) > 0, row.decision, row.reasons
 
 
@@ -237,13 +237,13 @@ def _share(found):
 
 
 def measure(fingerprint, stacks, is_generated, searched=False):
-    rows = []
+    rows, judges = [], Judges.of(fingerprint)
     for place in range(len(is_generated)):
         own = {key: stack[place : place + 1] for key, stack in stacks.items()}
         grid = own.pop("grid", np.array([[-1, -1]]))[0]
         phase = (int(grid[0]), int(grid[1])) if grid[0] >= 0 else None
         account = examining.Account(1.0, searched, Known(own), phase)
-        rows.append(judged(fingerprint, [account]))
+        rows.append(judged(judges, [account]))
     return figures(rows, is_generated)
 
 
@@ -259,14 +259,14 @@ def degradations(work, generator, seed, shuffled=False):
     hidden = [
         condition
         for index, condition in enumerate(LADDER)
-        if examining.expert_judge(fingerprint, index, False).weak
+        if Judges.of(fingerprint).expert(index, False).weak
     ]
     return {"figures": found, "hidden": hidden}
 
 
 def factors(work, generator, seed):
     """Whole images in another scale, through every account of their size."""
-    fingerprint = learn(work, generator, LADDER, "", taught, 256, seed)
+    judges = Judges.of(learn(work, generator, LADDER, "", taught, 256, seed))
     _, test = split((300, 200), seed)
     is_generated = np.repeat([False, True], [len(test[0]), len(test[1])])
     residual, crop, found = registry.get("wavelet"), CropRule(256, 256), {}
@@ -281,7 +281,7 @@ def factors(work, generator, seed):
             accounts = [
                 examining.Account.of(h, residual) for h in hypotheses(scaled, crop, ["256x256"])
             ]
-            rows.append(judged(fingerprint, accounts))
+            rows.append(judged(judges, accounts))
         found[f"x{factor}"] = figures(rows, is_generated)
     return {"figures": found}
 
@@ -387,7 +387,7 @@ def last(work, generator, seed):
 
 def enlarged(work, generator, seed):
     """Photographs that were enlarged, cut and compressed: reference images at another scale."""
-    fingerprint = learn(work, generator, LADDER, "", taught, 256, seed)
+    judges = Judges.of(learn(work, generator, LADDER, "", taught, 256, seed))
     _, test = split((300, 200), seed)
     whole = [pictures("real")[i] for i in test[0][:72]]
     residual, found = registry.get("wavelet"), {}
@@ -401,8 +401,8 @@ def enlarged(work, generator, seed):
                     scaled = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
                     cut = np.asarray(scaled)[y : y + height, x : x + width]
                     seen = Degradation(after).apply(np.ascontiguousarray(cut))
-                    row = examining.attribution("", seen, fingerprint, residual, *RULE)
-                    rows.append(told(fingerprint, row))
+                    row = examining.attribution("", seen, judges, residual, *RULE)
+                    rows.append(told(judges, row))
                 shares = figures(rows, np.zeros(len(rows), bool))
                 kept = ("false claims", "inconclusive", "outside")
                 found[f"x{factor:g}, {after}, {width} x {height}"] = {k: shares[k] for k in kept}

@@ -16,6 +16,7 @@ from window_kit import interval, learned, split, stamp
 
 from fp.denoisers import load_image
 from fp.evaluation.editing import SHAPES, region
+from fp.fingerprint.decision.judge import Judge
 from fp.fingerprint.detection.detection import residual_for
 from fp.fingerprint.model.evidence_map import EvidenceMap
 from fp.fingerprint.model.fingerprint import Fingerprint
@@ -61,7 +62,7 @@ def scenes(
 
 def mapped(fingerprint: Fingerprint, pixels: np.ndarray, rate: float) -> EvidenceMap:
     """Map a picture."""
-    judge = window_judge_of(fingerprint)
+    judge = window_judge_of(Judge(fingerprint))
     assert judge is not None
     residual, weights = residual_for(fingerprint.denoiser), weights_of(fingerprint)
     fields = fields_of(pixels, residual, weights, searched=True)

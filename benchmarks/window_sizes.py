@@ -15,6 +15,7 @@ from scipy.special import ndtr
 from sklearn.metrics import roc_auc_score
 from window_kit import learned, stamp
 
+from fp.fingerprint.decision.judge import Judge
 from fp.fingerprint.detection.detection import residual_for
 from fp.fingerprint.windows.combining import WindowJudge, weights_of, window_judge_of
 from fp.fingerprint.windows.fields import fields_of, window_odds
@@ -59,7 +60,7 @@ def sizes(
                 Image.fromarray(pixels).save(path, compress_level=1)
                 files[label].append(path)
         fingerprint = learned("zoo", files["made"], files["real"], cache, seed)
-    judge = window_judge_of(fingerprint)
+    judge = window_judge_of(Judge(fingerprint))
     assert judge is not None
     rows = list(_by_size(judge, drawn["test"], work, degraded))
     told = f"--plan {plan} --seed {seed} --training {training} --test {test}"

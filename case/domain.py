@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from fp.case.escaping import plain
 from fp.case.verbal import rounded, words
 from fp.case.wording import WITHHELD
-from fp.fingerprint.conditions.describing import describe
 from fp.fingerprint.decision.decision import REASONS
-from fp.fingerprint.decision.judge import judge_of
 from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.reports.facts import Facts, describe
 from fp.runs.journal import Row
 
 _LOSSLESS = frozenset({"PNG", "BMP", "TIFF"})
@@ -25,13 +24,14 @@ def domain(member: Fingerprint) -> Iterator[str]:
     str
         A line of Markdown without its end.
     """
-    ratio, found = judge_of(member).ratio, member.calibration
+    found = describe(member)
+    ratio = found.judge.ratio
     sizes = ", ".join(f"{plain(size)} ({n})" for size, n in list(member.native_sizes.items())[:8])
     kinds = ", ".join(f"{plain(kind)} ({n})" for kind, n in list(member.formats.items())[:8])
     yield f"**{plain(member.name)}** (`{plain(member.method)}`)\n"
     yield (
-        f"* Calibrated on {found.generated.size} images of the generator and {found.real.size} "
-        f"reference images. No conformal p-value is below {1 / (found.real.size + 1):.2g}."
+        f"* Calibrated on {found.n_generated} images of the generator and {found.n_real} "
+        f"reference images. No conformal p-value is below {found.smallest_p:.2g}."
     )
     yield (
         f"* Likelihood ratios reach from 1/{rounded(ratio.lower)} to {rounded(ratio.upper)}: at "
@@ -42,17 +42,16 @@ def domain(member: Fingerprint) -> Iterator[str]:
         f"* Examined part: {member.crop.width} x {member.crop.height} pixels, "
         f"{member.crop.anchor}; preparation: {plain(member.preparation)}."
     )
-    yield from _beyond(member)
-    foreign = member.parameters.get("specificity", {}).get("foreign", [])
-    for claims in foreign:
+    yield from _beyond(found)
+    for claims in found.foreign:
         yield (
             f"* Specificity: it claimed {claims['claimed']} of {claims['images']} images of "
             f"{plain(claims['name'])}."
         )
-    if not foreign:
+    if not found.foreign:
         yield "* Specificity against other generators was not measured."
     yield from _audited(member)
-    if judge_of(member).weak:
+    if found.judge.weak:
         yield (
             "* It separates no better than shuffled labels may. No support is expressed on its "
             "ground."
@@ -60,21 +59,19 @@ def domain(member: Fingerprint) -> Iterator[str]:
     yield ""
 
 
-def _beyond(member: Fingerprint) -> Iterator[str]:
+def _beyond(found: Facts) -> Iterator[str]:
     """Say what a fingerprint is calibrated for beside images as the generator drew them."""
-    if member.windows is not None:
-        sides = ", ".join(str(each.size) for each in member.windows.sizes)
-        yield f"* Windows of {sides} pixels are calibrated."
-    if member.conditions is None:
+    if found.sides:
+        yield f"* Windows of {found.sides} pixels are calibrated."
+    if not found.experts:
         return
-    found = describe(member)
-    told = ", ".join(f"`{each.condition}`" for each in found)
+    told = ", ".join(f"`{each.condition}`" for each in found.experts)
     yield (
         f"* It has experts for images in the conditions {told}, also cropped or resampled, each "
         "with a calibration and bounds of its own. What is in no such condition lies outside of "
         "its domain."
     )
-    if hidden := [f"`{each.condition}`" for each in found if each.hidden]:
+    if hidden := [f"`{each.condition}`" for each in found.experts if each.hidden]:
         yield f"* In the conditions {', '.join(hidden)} it separates nothing."
 
 

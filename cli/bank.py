@@ -160,61 +160,67 @@ def verify(banks: tuple[Path, ...], as_json: bool) -> None:
 
 
 def _row(summary: Summary) -> dict[str, Any]:
-    found, null = summary.calibration, summary.null
+    from fp.reports.facts import describe
+
+    held = summary.fingerprint
+    found, null = describe(held), held.null
     return {
-        "name": summary.name,
-        "method": summary.method,
-        "denoiser": summary.denoiser.name,
-        "crop": f"{summary.crop.width}x{summary.crop.height}",
-        "native_sizes": " ".join(summary.native_sizes),
-        "n_generated": found.generated.size,
-        "n_real": found.real.size,
-        "mu_g": found.mu_g,
-        "mu_r": found.mu_r,
+        "name": held.name,
+        "method": held.method,
+        "denoiser": held.denoiser.name,
+        "crop": f"{held.crop.width}x{held.crop.height}",
+        "native_sizes": " ".join(held.native_sizes),
+        "n_generated": found.n_generated,
+        "n_real": found.n_real,
+        "mu_g": held.mu_g,
+        "mu_r": held.mu_r,
         "null_p": None if null is None else null.p,
-        "created_utc": summary.created_utc,
+        "created_utc": held.created_utc,
         "uuid": summary.uuid,
     }
 
 
 def _details(summary: Summary) -> dict[str, Any]:
-    found, null = summary.calibration, summary.null
+    from fp.reports.facts import describe
+
+    held = summary.fingerprint
+    found, null = describe(held), held.null
     return {
-        "name": summary.name,
+        "name": held.name,
         "uuid": summary.uuid,
-        "method": summary.method,
+        "method": held.method,
         "pattern_shape": list(summary.pattern_shape),
-        "crop": asdict(summary.crop),
-        "preparation": summary.preparation,
+        "crop": asdict(held.crop),
+        "preparation": held.preparation,
         "windows": list(summary.windows),
-        "denoiser": asdict(summary.denoiser),
+        "denoiser": asdict(held.denoiser),
         "calibration": {
-            "scheme": found.scheme,
-            "n_generated": found.generated.size,
-            "n_real": found.real.size,
-            "sources_generated": len(set(found.generated_source)),
-            "sources_real": len(set(found.real_source)),
-            "mu_g": found.mu_g,
-            "mu_r": found.mu_r,
-            "smallest_p": 1 / (found.real.size + 1),
+            "scheme": held.calibration.scheme,
+            "n_generated": found.n_generated,
+            "n_real": found.n_real,
+            "sources_generated": len(set(held.calibration.generated_source)),
+            "sources_real": len(set(held.calibration.real_source)),
+            "mu_g": held.mu_g,
+            "mu_r": held.mu_r,
+            "smallest_p": found.smallest_p,
         },
-        "offset": summary.offset,
+        "offset": held.offset,
         "null": None
         if null is None
         else {
             "observed": null.observed,
-            "largest_shuffled": float(null.shuffled.max()) if null.shuffled.size else None,
+            "largest_shuffled": found.largest_shuffled,
             "n": null.shuffled.size,
             "p": null.p,
             "seed": null.seed,
         },
-        "parameters": dict(summary.parameters),
-        "native_sizes": dict(summary.native_sizes),
-        "formats": dict(summary.formats),
+        "parameters": dict(held.parameters),
+        "native_sizes": dict(held.native_sizes),
+        "formats": dict(held.formats),
         "history": list(summary.history),
-        "environment": dict(summary.environment),
-        "created_utc": summary.created_utc,
-        "tool_version": summary.tool_version,
+        "environment": dict(held.environment),
+        "created_utc": held.created_utc,
+        "tool_version": held.tool_version,
     }
 
 

@@ -319,12 +319,11 @@ def summary(fingerprint: Fingerprint) -> tuple[str, list[tuple[str, str]]]:
     tuple of str and list of (str, str)
         What it is, and facts with their labels; one that goes on has no label.
     """
-    from fp.fingerprint.conditions.describing import describe
     from fp.fingerprint.decision.likelihood import certified_rate
-    from fp.fingerprint.learning.strength import is_weak
+    from fp.reports.facts import describe
 
-    found = fingerprint.calibration
-    n = found.real.size
+    found = describe(fingerprint)
+    n = found.n_real
     title = (
         f"{fingerprint.name}: {fingerprint.method} fingerprint on {fingerprint.denoiser.name} "
         f"residuals, {fingerprint.crop.width} x {fingerprint.crop.height}"
@@ -334,14 +333,13 @@ def summary(fingerprint: Fingerprint) -> tuple[str, list[tuple[str, str]]]:
         facts.append(
             ("preparation", f"{fingerprint.preparation}, also of every image at detection")
         )
-    facts.append(
-        ("scored", f"{found.generated.size} generated, {n} reference images ({found.scheme})")
-    )
+    scheme = fingerprint.calibration.scheme
+    facts.append(("scored", f"{found.n_generated} generated, {n} reference images ({scheme})"))
     if "period" in fingerprint.parameters:
         facts.append(("period", f"{fingerprint.parameters['period']} pixels"))
     facts.append(("means", f"mu_g {fingerprint.mu_g:+.5f}, mu_r {fingerprint.mu_r:+.5f}"))
     facts.append(
-        ("smallest p", f"{1 / (n + 1):.4f}: no smaller false-positive rate can be asked for")
+        ("smallest p", f"{found.smallest_p:.4f}: no smaller false-positive rate can be asked for")
     )
     if 0.05 * (n + 1) >= 1:
         rate = certified_rate(0.05, n)
@@ -349,13 +347,12 @@ def summary(fingerprint: Fingerprint) -> tuple[str, list[tuple[str, str]]]:
             ("at 0.05", f"the rate that {n} reference images certify (95 %) is {rate:.4f}")
         )
     facts += [*_against_chance(fingerprint), *_specificity(fingerprint)]
-    if fingerprint.windows is not None:
-        sizes = ", ".join(str(each.size) for each in fingerprint.windows.sizes)
-        facts.append(("windows", f"of {sizes} pixels are calibrated"))
-    if fingerprint.conditions is not None:
+    if found.sides:
+        facts.append(("windows", f"of {found.sides} pixels are calibrated"))
+    if found.experts:
         facts.append(("conditions", "held-out accuracy, AUC and permutation p of each expert"))
-        facts += [("", found.line) for found in describe(fingerprint)]
-    if is_weak(fingerprint):
+        facts += [("", expert.line) for expert in found.experts]
+    if found.judge.weak:
         facts.append(("WEAK", "it separates no better than label shuffles may"))
     return title, facts
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from fp.audit.findings import Audit
     from fp.fingerprint.decision.decision import Answer, decide
     from fp.fingerprint.decision.rows import Attribution, Detection, Finding
-    from fp.fingerprint.detection.detection import DetectOptions, examine
+    from fp.fingerprint.detection.banks import examine
+    from fp.fingerprint.detection.detection import DetectOptions
     from fp.fingerprint.extraction.extraction import Extraction, ExtractOptions
     from fp.fingerprint.model.calibration import Calibration, NullControl
     from fp.fingerprint.model.fingerprint import Fingerprint
@@ -49,7 +50,8 @@ __getattr__, __dir__ = front_door(
         "fp.api.bank": ("Audit", "Bank", "Extraction", "Fingerprint", "audit_folders", "extract"),
         "fp.api.detections": ("Attribution", "Detection", "Detections", "Finding"),
         "fp.fingerprint.decision.decision": ("Answer", "decide"),
-        "fp.fingerprint.detection.detection": ("DetectOptions", "examine"),
+        "fp.fingerprint.detection.banks": ("examine",),
+        "fp.fingerprint.detection.detection": ("DetectOptions",),
         "fp.fingerprint.extraction.extraction": ("ExtractOptions",),
         "fp.fingerprint.model.calibration": ("Calibration", "NullControl"),
     },

@@ -34,7 +34,7 @@ from PIL import Image
 
 from fp.demo.images import plan_regions, write_images
 from fp.demo.tiny_decoder import load_decoder
-from fp.fingerprint.decision.judge import judge_of
+from fp.fingerprint.decision.judge import Judge
 from fp.fingerprint.store.bank import read_bank
 from fp.reports.figures import (
     EXHIBIT,
@@ -165,7 +165,7 @@ plt.show()
 # images.
 
 # %%
-ratio = judge_of(fingerprint).ratio
+ratio = Judge(fingerprint).ratio
 figure, axes = plt.subplots(figsize=(7.5, 3.8), layout="constrained")
 axes.axvspan(10**ratio.lower, 10**ratio.upper, color="0.92", label="what the calibration carries")
 STYLES = {

@@ -32,7 +32,8 @@ from fp.demo.images import PHOTOGRAPHS
 from fp.demo.tiny_decoder import load_decoder
 from fp.fingerprint.decision.likelihood import certified_rate
 from fp.fingerprint.decision.rows import Detection
-from fp.fingerprint.detection.detection import DetectOptions, examine
+from fp.fingerprint.detection.banks import examine
+from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.extraction.extraction import ExtractOptions, extract
 from fp.images.degradations import Degradation
 from fp.images.loading import Limits, load_image

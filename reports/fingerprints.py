@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fp.fingerprint.conditions.describing import Described, describe
-from fp.fingerprint.decision.judge import judge_of
+from fp.fingerprint.conditions.describing import Described
+from fp.fingerprint.decision.judge import Judge
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.reports.charts import Distribution, distribution
 from fp.reports.drawing import in_both
+from fp.reports.facts import Facts, describe
 from fp.reports.text import percent
 
 if TYPE_CHECKING:
@@ -63,33 +64,32 @@ def shown(fingerprint: Fingerprint, images: Sequence[int] | None = None) -> Show
     images : sequence of int, optional
         Images of the run by bin; see `fp.reports.charts.distribution`.
     """
-    calibration = fingerprint.calibration
-    pattern, ratios = _drawn(_Keyed(fingerprint.uuid, fingerprint))
+    found = describe(fingerprint)
+    pattern, ratios = _drawn(_Keyed(fingerprint.uuid, found.judge))
     return Shown(
         name=fingerprint.name,
         method=fingerprint.method,
-        weak=judge_of(fingerprint).weak,
-        n_real=calibration.real.size,
-        n_generated=calibration.generated.size,
-        facts=tuple(_facts(fingerprint)),
-        scores=distribution(fingerprint.name, calibration, images),
+        weak=found.judge.weak,
+        n_real=found.n_real,
+        n_generated=found.n_generated,
+        facts=tuple(_facts(found)),
+        scores=distribution(fingerprint.name, fingerprint.calibration, images),
         pattern=pattern,
         ratios=ratios,
     )
 
 
-def _facts(fingerprint: Fingerprint) -> list[tuple[str, str]]:
-    calibration, ratio = fingerprint.calibration, judge_of(fingerprint).ratio
-    n = calibration.real.size
+def _facts(about: Facts) -> list[tuple[str, str]]:
+    fingerprint, ratio, n = about.fingerprint, about.judge.ratio, about.n_real
     parts = [part.method for part in fingerprint.joined.parts] if fingerprint.joined else []
     found = [
         ("method", fingerprint.method + (f" ({', '.join(parts)})" if parts else "")),
         (
             "calibrated on",
-            f"{calibration.generated.size} images of the generator and {n} reference images, "
-            f"{calibration.scheme}",
+            f"{about.n_generated} images of the generator and {n} reference images, "
+            f"{fingerprint.calibration.scheme}",
         ),
-        ("smallest p-value", f"1 / ({n} + 1) = {1 / (n + 1):.2g}"),
+        ("smallest p-value", f"1 / ({n} + 1) = {about.smallest_p:.2g}"),
         (
             "bounds of the log10 ratio",
             f"{ratio.lower:.2f} to {ratio.upper:.2f}".replace("-", "−"),
@@ -103,26 +103,24 @@ def _facts(fingerprint: Fingerprint) -> list[tuple[str, str]]:
         ("native sizes", _counted(fingerprint.native_sizes)),
         ("formats", _counted(fingerprint.formats)),
     ]
-    if fingerprint.windows is not None:
-        sides = ", ".join(str(each.size) for each in fingerprint.windows.sizes)
-        found.append(("windows", f"of {sides} pixels"))
-    if fingerprint.conditions is not None:
-        found.append(("experts for conditions", "; ".join(map(_expert, describe(fingerprint)))))
-    null = fingerprint.null
-    if null is not None and null.shuffled.size:
+    if about.sides:
+        found.append(("windows", f"of {about.sides} pixels"))
+    if about.experts:
+        found.append(("experts for conditions", "; ".join(map(_expert, about.experts))))
+    null, largest = fingerprint.null, about.largest_shuffled
+    if null is not None and largest is not None:
         found.append(
             (
                 "separation",
                 f"{null.observed:.2f} standard deviations; {null.shuffled.size} extractions from "
-                f"shuffled labels reach at most {float(np.max(null.shuffled)):.2f} "
+                f"shuffled labels reach at most {largest:.2f} "
                 f"(p = {null.p:.2g})",
             )
         )
-    foreign = fingerprint.parameters.get("specificity", {}).get("foreign", [])
     told = "; ".join(
         f"claimed {c['claimed']} of {c['images']} images of {c['name']} (95 % upper bound "
         f"{percent(c['upper'], 1)})"
-        for c in foreign
+        for c in about.foreign
     )
     found.append(("other generators", told or "not measured"))
     return found
@@ -142,17 +140,17 @@ def _counted(counts: object) -> str:
 @dataclass(frozen=True)
 class _Keyed:
     uuid: str
-    fingerprint: Fingerprint = field(compare=False)
+    judge: Judge = field(compare=False)
 
 
 @lru_cache(maxsize=16)
 def _drawn(keyed: _Keyed) -> tuple[dict[str, str], dict[str, str]]:
     from fp.reports.figures.patterns import pattern_of
 
-    found = keyed.fingerprint
+    found = keyed.judge.fingerprint
     has_pattern = pattern_of(found) is not None
     pattern = in_both(lambda: _pattern(found)) if has_pattern else {}
-    return pattern, in_both(lambda: _ratios(found))
+    return pattern, in_both(lambda: _ratios(keyed.judge))
 
 
 def _pattern(found: Fingerprint) -> Figure:
@@ -175,7 +173,7 @@ def _pattern(found: Fingerprint) -> Figure:
     return figure
 
 
-def _ratios(found: Fingerprint) -> Figure:
+def _ratios(judge: Judge) -> Figure:
     from fp.reports.figures.ratios import draw_calibration, draw_tippett
     from fp.reports.figures.style import new_figure
 
@@ -183,11 +181,11 @@ def _ratios(found: Fingerprint) -> Figure:
     left, right = (
         figure.add_axes(box) for box in ((0.085, 0.17, 0.375, 0.66), (0.58, 0.17, 0.375, 0.66))
     )
-    draw_calibration(left, found.calibration)
-    ratio = judge_of(found).ratio
+    calibration, ratio = judge.fingerprint.calibration, judge.ratio
+    draw_calibration(left, calibration)
     real, generated = (
         np.array([ratio(float(score)) for score in scores])
-        for scores in (found.calibration.real, found.calibration.generated)
+        for scores in (calibration.real, calibration.generated)
     )
     draw_tippett(right, real, generated)
     return figure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -110,7 +110,7 @@ def collected(work: Work, results: Sequence[str], how: RunOptions) -> Iterator[J
             journal.append(
                 {
                     "detection": finding.detection.as_dict(),
-                    "attributions": [asdict(row) for row in finding.attributions],
+                    "attributions": [row.as_dict() for row in finding.attributions],
                 }
             )
             done += 1

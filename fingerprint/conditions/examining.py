@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
-from typing import Any
 
 import numpy as np
 
 from fp.denoisers.residual import Residual
-from fp.fingerprint.conditions.expert_view import view
 from fp.fingerprint.conditions.hypotheses import Hypothesis, check_any, hypotheses
-from fp.fingerprint.conditions.phases import Look, is_searched, looks, mean_ratio, p_jointly
+from fp.fingerprint.conditions.judges import Judges
+from fp.fingerprint.conditions.phases import Look, looks, mean_ratio, p_jointly
 from fp.fingerprint.conditions.pooling import pool
 from fp.fingerprint.decision.decision import Rule
-from fp.fingerprint.decision.judge import Features, Judge, judge_of
+from fp.fingerprint.decision.judge import Features
 from fp.fingerprint.decision.rows import Attribution
 from fp.fingerprint.model.conditions import Conditions, Placement
-from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.gate import READS
 from fp.system.arrays import Pixels
 
 Corrected = Callable[[float, float], float]
 Looks = Callable[["Account", int], list[Look]]
-
-_EXPERTS = "_experts"
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +85,7 @@ class Reading:
 def attribution(
     path: str,
     image_hwc: Pixels,
-    fingerprint: Fingerprint,
+    judges: Judges,
     residual: Residual,
     rule: Rule,
     fpr: float,
@@ -103,8 +99,8 @@ def attribution(
         The image.
     image_hwc : ndarray of uint8, shape (H, W, 3)
         Its pixels.
-    fingerprint : Fingerprint
-        A fingerprint with conditions.
+    judges : Judges
+        Those of a fingerprint with conditions.
     residual : Residual
         Its denoiser.
     rule : {"conformal", "nearest-mean"}
@@ -124,18 +120,19 @@ def attribution(
     ImageError
         With reason ``too_small``.
     """
+    fingerprint = judges.fingerprint
     found = list(hypotheses(image_hwc, fingerprint.crop, fingerprint.native_sizes))
     check_any(found, image_hwc, fingerprint.crop)
     # Those that no expert has learned lie outside: one of them speaks, and only where all do.
     heard = [one for one in found if not one.chained] or found[:1]
     accounts = [Account.of(hypothesis, residual) for hypothesis in heard]
-    return judge_accounts(path, accounts, fingerprint, rule, fpr, corrected)
+    return judge_accounts(path, accounts, judges, rule, fpr, corrected)
 
 
 def judge_accounts(
     path: str,
     accounts: Sequence[Account],
-    fingerprint: Fingerprint,
+    judges: Judges,
     rule: Rule,
     fpr: float,
     corrected: Corrected,
@@ -148,8 +145,8 @@ def judge_accounts(
         The image.
     accounts : sequence of Account
         The accounts, at least one.
-    fingerprint : Fingerprint
-        A fingerprint with conditions.
+    judges : Judges
+        Those of a fingerprint with conditions.
     rule, fpr, corrected
         As in `attribution`.
 
@@ -173,20 +170,20 @@ def judge_accounts(
     weights speaks for it. The ratio that the row has is that over phases and over the most probable
     conditions (`fp.fingerprint.conditions.pooling`).
     """
-    conditions = fingerprint.conditions
+    conditions = judges.fingerprint.conditions
     assert conditions is not None
 
     @cache  # an expert may judge an account and be heard in its ratio: it looks once
     def looked(account: Account, expert: int) -> list[Look]:
-        judges = partial(expert_judge, fingerprint, expert)
-        return looks(account.features, judges, account.searched, account.grid)
+        by = partial(judges.expert, expert)
+        return looks(account.features, by, account.searched, account.grid)
 
     readings = [_read(account, conditions) for account in accounts]
     inside = [reading for reading in readings if reading.p > conditions.outside]
     if not inside:
         nearest = max(readings, key=lambda reading: reading.p)
         expert = nearest.placement.expert
-        row = _judged(path, nearest, expert, looked, fingerprint, rule, fpr, corrected)[0]
+        row = _judged(path, nearest, expert, looked, judges, rule, fpr, corrected)[0]
         return without_answer(row, "outside_calibrated_range", rule)
 
     tests = max(1, sum(reading.scale_is_known for reading in inside))
@@ -195,7 +192,7 @@ def judge_accounts(
         return min(1.0, tests * corrected(p, evidence))
 
     def judged(reading: Reading, expert: int) -> list[Attribution]:
-        return _judged(path, reading, expert, looked, fingerprint, rule, fpr, shared)
+        return _judged(path, reading, expert, looked, judges, rule, fpr, shared)
 
     known: list[list[Attribution]] = []
     tried: list[list[Attribution]] = []
@@ -251,7 +248,7 @@ def _pooled(
         [share for _, share in probable],
     )
     told = tuple(f"{conditions.names[expert]} {share:.2f}" for expert, share in probable)
-    return [replace(row, **vars(found), conditions=told) for row in rows]
+    return [replace(row, **asdict(found), conditions=told) for row in rows]
 
 
 def _evidence(row: Attribution) -> float:
@@ -273,13 +270,13 @@ def _judged(
     reading: Reading,
     expert: int,
     looked: Looks,
-    fingerprint: Fingerprint,
+    judges: Judges,
     rule: Rule,
     fpr: float,
     corrected: Corrected,
 ) -> list[Attribution]:
     """Judge a reading at every phase to be tested; the one that speaks for it comes first."""
-    conditions = fingerprint.conditions
+    conditions = judges.fingerprint.conditions
     assert conditions is not None
     account = reading.account
     found = looked(account, expert)
@@ -297,7 +294,7 @@ def _judged(
             p_condition=reading.p,
             phase=look.phase,
             factor=account.factor,
-            reasons=_about_itself(row.reasons, judge_of(fingerprint).weak),
+            reasons=_about_itself(row.reasons, judges.whole.weak),
         )
         if look.judge.weak:
             row = without_answer(row, "condition_hides_generator", rule)
@@ -316,38 +313,3 @@ def without_answer(row: Attribution, reason: str, rule: Rule) -> Attribution:
     """Give a row whose decision is inconclusive, unless the rule knows no such answer."""
     decision = row.decision if rule == "nearest-mean" else "inconclusive"
     return replace(row, decision=decision, reasons=(reason, *row.reasons))
-
-
-def expert_judge(fingerprint: Fingerprint, index: int, searched: bool) -> Judge:
-    """Give the judge of an expert, made once and gone with the fingerprint."""
-    held: dict[Any, Judge] = vars(fingerprint).setdefault(_EXPERTS, {})
-    if (index, searched) not in held:
-        assert fingerprint.conditions is not None
-        seen, scores = view(fingerprint, index, searched), None
-        if (worst := fingerprint.conditions.tested(index, searched)) is not None:
-            scores = replace(seen.calibration, real=worst.real, generated=worst.generated)
-        held[index, searched] = Judge(seen, scores)
-    return held[index, searched]
-
-
-def judge_of_condition(fingerprint: Fingerprint, condition: str | None, phase: str | None) -> Judge:
-    """Give what judged a row: the expert for its condition, or the fingerprint where it has none.
-
-    Parameters
-    ----------
-    fingerprint : Fingerprint
-        The fingerprint that the figures of the row belong to.
-    condition : str or None
-        Column ``condition`` of the row.
-    phase : str or None
-        Its column ``phase``.
-
-    Returns
-    -------
-    Judge
-        With the calibration that the figures come from.
-    """
-    if fingerprint.conditions is None or condition is None:
-        return judge_of(fingerprint)
-    index = fingerprint.conditions.names.index(condition)
-    return expert_judge(fingerprint, index, is_searched(phase))

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
-from fp.fingerprint.decision.judge import judge_of
+from fp.fingerprint.decision.judge import Judge
 from fp.fingerprint.decision.likelihood import LikelihoodRatio, certified_rate
 from fp.fingerprint.model.calibration import Calibration
-from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.system.arrays import Doubles
 from fp.system.errors import UsageError
 
@@ -105,14 +103,13 @@ class Family:
         return min(1.0, self.members * certified_rate(fpr / self.members, self.references))
 
 
-@lru_cache(maxsize=8)
-def family_of(bank: tuple[Fingerprint, ...]) -> Family:
+def family_of(judges: Sequence[Judge]) -> Family:
     """Calibrate a bank as a whole.
 
     Parameters
     ----------
-    bank : tuple of Fingerprint
-        The fingerprints, at least one.
+    judges : sequence of Judge
+        Those of its fingerprints, at least one.
 
     Returns
     -------
@@ -120,12 +117,13 @@ def family_of(bank: tuple[Fingerprint, ...]) -> Family:
         By the reference images that all fingerprints were calibrated with, where these are at least
         half of each one's; by Bonferroni otherwise, and where one has experts for conditions.
     """
+    bank = [judge.fingerprint for judge in judges]
     if any(fingerprint.conditions is not None for fingerprint in bank):
         # Which expert speaks is known only with the image, so the references share no null.
         return Family(len(bank), min(f.calibration.real.size for f in bank), None)
     gathered = Gathering()
-    for fingerprint in bank:
-        gathered.add(fingerprint.calibration, judge_of(fingerprint).ratio)
+    for judge in judges:
+        gathered.add(judge.fingerprint.calibration, judge.ratio)
     return gathered.family()
 
 
@@ -170,12 +168,7 @@ class Gathering:
         return Family(self._members, values.size, values)
 
 
-def check_rate(fpr: float, bank: Sequence[Fingerprint]) -> None:
-    """Refuse a rate that a bank cannot support; as `check_rate_of`, from its fingerprints."""
-    check_rate_of(fpr, family_of(tuple(bank)))
-
-
-def check_rate_of(fpr: float, family: Family) -> None:
+def check_rate(fpr: float, family: Family) -> None:
     """Refuse a false-positive rate that a bank's reference images cannot support.
 
     Parameters

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from fp.fingerprint.decision import likelihood
 from fp.fingerprint.decision.decision import Rule, decide, p_real
@@ -19,8 +18,6 @@ from fp.fingerprint.learning.strength import is_weak
 from fp.fingerprint.model.calibration import Calibration
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.system.arrays import Array, Floats, Pixels
-
-_JUDGE = "_judge"
 
 
 class Features:
@@ -187,13 +184,3 @@ class Judge:
             nearest_mean=answer.nearest_mean,
             reasons=answer.reasons,
         )
-
-
-def judge_of(fingerprint: Fingerprint) -> Judge:
-    """Give the judge of a fingerprint, made once and gone with it."""
-    # Kept by the fingerprint itself: a cache here would hold what a bank has let go.
-    held: dict[str, Any] = vars(fingerprint)
-    if _JUDGE not in held:
-        held[_JUDGE] = Judge(fingerprint)
-    found: Judge = held[_JUDGE]
-    return found

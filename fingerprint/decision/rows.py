@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from dataclasses import KW_ONLY, dataclass, field, fields, replace
+from typing import Any, ClassVar
 
 from fp.fingerprint.decision.decision import Decision
 from fp.fingerprint.model.evidence_map import EvidenceMap
@@ -13,23 +13,25 @@ from fp.images.loading import LoadedImage
 from fp.system.errors import ImageError
 
 
+def _columns(*told: str) -> tuple[str, ...]:
+    return tuple(" ".join(told).split())
+
+
 @dataclass(frozen=True)
-class Attribution:
-    """What one fingerprint says of one image; a row of ``attributions.csv``.
+class Evidence:
+    """What the scores of one fingerprint say of one image: what every row of it tells.
 
     Parameters
     ----------
     path : str
         The image.
-    fingerprint : str
-        Name of the generator.
-    method : str
-        Name of the estimator.
+    fingerprint : str or None
+        Name of the generator that the scores belong to; over a bank the one that fits best.
     score : float or None
         Score of the image; None where it is smaller than the fingerprint.
     rho : float or None
         The same, where the score is a correlation.
-    mu_r, mu_g : float
+    mu_r, mu_g : float or None
         Mean held-out scores of reference and generated images.
     p_real, p_generated : float or None
         Conformal p-values under h1 and h2.
@@ -37,21 +39,33 @@ class Attribution:
         p-value under h1 corrected over the bank; p_real itself for a single fingerprint.
     p_typical : float or None
         Conformal p-value of the image's distance from the generator's own, where that is known.
-    distance : float or None
-        Squared distance from the generator's own images, where parts are joined: what fingerprints
-        of a bank are ranked by.
     log10_lr : float or None
         log10 likelihood ratio of h2 against h1, within its empirical bounds.
+    log10_lr_low, log10_lr_high : float or None
+        95 % interval of log10_lr without bounds, by resampling the calibration's source images. The
+        row of one fingerprint has it where the ratio is over several conditions or phases.
+    at_bound : bool or None
+        Whether log10_lr stands at its bound: the data carry no larger one.
     specific : float or None
         Joined score of the generator's evidence alone, where parts are joined.
     log10_lr_specific : float or None
         Its log10 likelihood ratio.
-    decision : str
-        Decision by this fingerprint alone, at its share of the rate.
     nearest_mean : str or None
         ``generated`` or ``real`` by the paper's rule.
     reasons : tuple of str
         Reason codes.
+    condition : str or None
+        Condition whose expert judged the image, where the fingerprint has experts.
+    p_condition : float or None
+        Conformal p-value of the image's distance from that condition.
+    conditions : tuple of str
+        Conditions that the image is probably in, each with its probability: the ratio is over all
+        of them.
+    phase : str or None
+        Row and column at which a period of the lattice begins: found by a search, or ``grid`` and
+        what the JPEG grid says; None where it is known.
+    factor : float or None
+        Factor by which the image was taken to have been resampled.
     windows : int or None
         Number of windows that the row speaks of; None where it speaks of the crop.
     windows_effective : float or None
@@ -60,128 +74,12 @@ class Attribution:
         Score and ratio of the crop, where the row speaks of windows.
     crop_decision : str or None
         What the crop alone would have said, where the row speaks of windows.
-    condition : str or None
-        Condition whose expert judged the image, where the fingerprint has experts.
-    p_condition : float or None
-        Conformal p-value of the image's distance from that condition.
-    conditions : tuple of str
-        Conditions that the image is probably in, each with its probability: the ratio is over all
-        of them.
-    phase : str or None
-        Row and column at which a period of the lattice begins: found by a search, or ``grid`` and
-        what the JPEG grid says; None where it is known.
-    factor : float or None
-        Factor by which the image was taken to have been resampled.
-    log10_lr_low, log10_lr_high : float or None
-        95 % interval of log10_lr without bounds, where it is over several conditions or phases.
-    at_bound : bool or None
-        Whether log10_lr stands at its bound: the data carry no larger one.
     """
 
-    path: str
-    fingerprint: str
-    method: str
-    score: float | None
-    rho: float | None
-    mu_r: float
-    mu_g: float
-    p_real: float | None
-    p_generated: float | None
-    p_bank: float | None
-    p_typical: float | None
-    distance: float | None
-    log10_lr: float | None
-    specific: float | None
-    log10_lr_specific: float | None
-    decision: Decision
-    nearest_mean: str | None
-    reasons: tuple[str, ...] = ()
-    windows: int | None = None
-    windows_effective: float | None = None
-    crop_score: float | None = None
-    crop_log10_lr: float | None = None
-    crop_decision: Decision | None = None
-    condition: str | None = None
-    p_condition: float | None = None
-    conditions: tuple[str, ...] = ()
-    phase: str | None = None
-    factor: float | None = None
-    log10_lr_low: float | None = None
-    log10_lr_high: float | None = None
-    at_bound: bool | None = None
-
-
-@dataclass(frozen=True)
-class Detection:
-    """What is said of one image; a row of ``detections.csv``.
-
-    Parameters
-    ----------
-    path : str
-        The image.
-    status : {"examined", "not_examined"}
-        Whether there is a score.
-    decision : str
-        Decision over the whole bank.
-    fingerprint : str or None
-        The fingerprint that the scores of this row belong to: the one that fits best.
-    score, rho : float or None
-        Score, and the correlation where the score is one.
-    mu_r, mu_g : float or None
-        Mean held-out scores of reference and generated images.
-    p_real, p_generated : float or None
-        Conformal p-values under h1 and h2.
-    p_bank : float or None
-        p-value under h1 corrected over the bank; p_real itself for a single fingerprint.
-    p_typical : float or None
-        Conformal p-value of the distance from the generator's own images.
-    log10_lr : float or None
-        log10 likelihood ratio of h2 against h1, within its empirical bounds.
-    log10_lr_low, log10_lr_high : float or None
-        95 % interval of the ratio without bounds, by resampling the calibration's source images.
-    at_bound : bool or None
-        Whether log10_lr stands at its bound: the data carry no larger one.
-    specific, log10_lr_specific : float or None
-        Score and log10 likelihood ratio of the generator's evidence alone, where parts are joined.
-    q_real : float or None
-        p_bank corrected over the images of the run (Benjamini and Hochberg), where a
-        false-discovery rate was asked for.
-    nearest_mean : str or None
-        ``generated`` or ``real`` by the paper's rule.
-    condition : str or None
-        Condition whose expert judged the image, where the fingerprint has experts.
-    p_condition : float or None
-        Conformal p-value of the image's distance from that condition.
-    conditions : tuple of str
-        Conditions that the image is probably in, each with its probability: the ratio is over all
-        of them.
-    phase : str or None
-        Row and column at which a period of the lattice begins: found by a search, or ``grid`` and
-        what the JPEG grid says; None where it is known.
-    factor : float or None
-        Factor by which the image was taken to have been resampled.
-    reasons : tuple of str
-        Reason codes.
-    message : str
-        One sentence where the image was not examined.
-    sha256, pixels_sha256, format, width, height, mode, converted, orientation
-        The file; see `LoadedImage`.
-    claimed : tuple of str
-        What the file says about its own origin; see `fp.images.claims`.
-    examined : float or None
-        Share of the image's area that the row speaks of.
-    windows, windows_effective, crop_score, crop_log10_lr, crop_decision
-        As in `Attribution`.
-    map : str or None
-        Name of the map in ``maps/``, without suffix.
-    map_generated, map_reference : float or None
-        Share of the mapped area that is too high for the reference images, and too low for the
-        generator; None where that cannot be said at the asked rate.
-    """
+    columns: ClassVar[tuple[str, ...]]
 
     path: str
-    status: str
-    decision: Decision
+    _: KW_ONLY
     fingerprint: str | None = None
     score: float | None = None
     rho: float | None = None
@@ -197,14 +95,102 @@ class Detection:
     at_bound: bool | None = None
     specific: float | None = None
     log10_lr_specific: float | None = None
-    q_real: float | None = None
     nearest_mean: str | None = None
+    reasons: tuple[str, ...] = ()
     condition: str | None = None
     p_condition: float | None = None
     conditions: tuple[str, ...] = ()
     phase: str | None = None
     factor: float | None = None
-    reasons: tuple[str, ...] = ()
+    windows: int | None = None
+    windows_effective: float | None = None
+    crop_score: float | None = None
+    crop_log10_lr: float | None = None
+    crop_decision: Decision | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the row as a dict of JSON types, in the order of its columns."""
+        return {name: getattr(self, name) for name in self.columns}
+
+    def evidence(self) -> dict[str, Any]:
+        """Return what every row tells, by name."""
+        return {each.name: getattr(self, each.name) for each in fields(Evidence)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attribution(Evidence):
+    """What one fingerprint says of one image; a row of ``attributions.csv``.
+
+    Parameters
+    ----------
+    method : str
+        Name of the estimator.
+    decision : str
+        Decision by this fingerprint alone, at its share of the rate.
+    distance : float or None
+        Squared distance from the generator's own images, where parts are joined: what fingerprints
+        of a bank are ranked by.
+    path, fingerprint, mu_r, mu_g
+        As all others in `Evidence`.
+    """
+
+    columns: ClassVar[tuple[str, ...]] = _columns(
+        "path fingerprint method score rho mu_r mu_g p_real p_generated p_bank p_typical distance",
+        "log10_lr specific log10_lr_specific decision nearest_mean reasons windows",
+        "windows_effective crop_score crop_log10_lr crop_decision condition p_condition conditions",
+        "phase factor log10_lr_low log10_lr_high at_bound",
+    )
+
+    fingerprint: str = field()
+    method: str
+    mu_r: float = field()
+    mu_g: float = field()
+    decision: Decision
+    distance: float | None = None
+
+
+@dataclass(frozen=True)
+class Detection(Evidence):
+    """What is said of one image; a row of ``detections.csv``.
+
+    Parameters
+    ----------
+    path
+        As all that is not named here in `Evidence`.
+    status : {"examined", "not_examined"}
+        Whether there is a score.
+    decision : str
+        Decision over the whole bank.
+    q_real : float or None
+        p_bank corrected over the images of the run (Benjamini and Hochberg), where a
+        false-discovery rate was asked for.
+    message : str
+        One sentence where the image was not examined.
+    sha256, pixels_sha256, format, width, height, mode, converted, orientation
+        The file; see `LoadedImage`.
+    claimed : tuple of str
+        What the file says about its own origin; see `fp.images.claims`.
+    examined : float or None
+        Share of the image's area that the row speaks of.
+    map : str or None
+        Name of the map in ``maps/``, without suffix.
+    map_generated, map_reference : float or None
+        Share of the mapped area that is too high for the reference images, and too low for the
+        generator; None where that cannot be said at the asked rate.
+    """
+
+    columns: ClassVar[tuple[str, ...]] = _columns(
+        "path status decision fingerprint score rho mu_r mu_g p_real p_generated p_bank p_typical",
+        "log10_lr log10_lr_low log10_lr_high at_bound specific log10_lr_specific q_real",
+        "nearest_mean condition p_condition conditions phase factor reasons message sha256",
+        "pixels_sha256 format width height mode converted orientation claimed examined windows",
+        "windows_effective crop_score crop_log10_lr crop_decision map map_generated map_reference",
+    )
+
+    status: str
+    decision: Decision
+    _: KW_ONLY
+    q_real: float | None = None
     message: str = ""
     sha256: str | None = None
     pixels_sha256: str | None = None
@@ -216,22 +202,12 @@ class Detection:
     orientation: int | None = None
     claimed: tuple[str, ...] = ()
     examined: float | None = None
-    windows: int | None = None
-    windows_effective: float | None = None
-    crop_score: float | None = None
-    crop_log10_lr: float | None = None
-    crop_decision: Decision | None = None
     map: str | None = None
     map_generated: float | None = None
     map_reference: float | None = None
 
-    def as_dict(self) -> dict[str, Any]:
-        """Give the row as a dict of JSON types."""
-        return asdict(self)
 
-
-DETECTION_COLUMNS = tuple(column.name for column in fields(Detection))
-ATTRIBUTION_COLUMNS = tuple(column.name for column in fields(Attribution))
+DETECTION_COLUMNS, ATTRIBUTION_COLUMNS = Detection.columns, Attribution.columns
 
 
 @dataclass(frozen=True)
@@ -269,16 +245,6 @@ def with_claims(finding: Finding, claims: Sequence[Claim]) -> Finding:
 
 def with_file(row: Detection, image: LoadedImage) -> Detection:
     """Give a row with what is known of the file."""
-    return Detection(
-        **{
-            **row.as_dict(),
-            "sha256": image.sha256,
-            "pixels_sha256": image.pixels_sha256,
-            "format": image.format,
-            "width": image.width,
-            "height": image.height,
-            "mode": image.mode,
-            "converted": image.converted,
-            "orientation": image.orientation,
-        }
-    )
+    names = ("sha256", "pixels_sha256", "format", "width", "height", "mode", "converted")
+    known = {name: getattr(image, name) for name in (*names, "orientation")}
+    return replace(row, **known)

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from fp.fingerprint.decision.family import Family, check_rate_of, family_of
-from fp.fingerprint.decision.judge import Features, judge_of
-from fp.fingerprint.decision.rows import Finding
-from fp.fingerprint.detection.detection import DetectOptions, examine, residual_for
-from fp.fingerprint.learning.scoring import score
+from fp.fingerprint.conditions.examining import attribution
+from fp.fingerprint.conditions.judges import Judges
+from fp.fingerprint.decision.family import Family, check_rate, family_of
+from fp.fingerprint.decision.judge import Features
+from fp.fingerprint.decision.rows import Attribution, Finding, not_examined, with_file
+from fp.fingerprint.detection.detection import (
+    DetectOptions,
+    Preparation,
+    over_bank,
+    rank,
+    residual_for,
+    unscored,
+    voices_of,
+)
+from fp.fingerprint.learning.scoring import recipe_of, score
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.windows import SIZES
-from fp.fingerprint.windows.combining import window_judge_of
+from fp.fingerprint.windows.combining import BankWindows
+from fp.fingerprint.windows.maps import share
+from fp.fingerprint.windows.reading import Reading
 from fp.images.loading import LoadedImage
-from fp.system.errors import FormatError, FpError, UsageError
+from fp.system.errors import FormatError, FpError, ImageError, UsageError
 from fp.system.paths import display_path
 
 DEFAULT_MEMORY = 2 * 2**30
@@ -67,6 +79,7 @@ class WholeBank:
     """
 
     members: Sequence[Fingerprint]
+    _windows: dict[int | None, BankWindows] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.members:
@@ -79,22 +92,128 @@ class WholeBank:
         return len(self.members)
 
     @cached_property
+    def judges(self) -> tuple[Judges, ...]:
+        """What judges by each fingerprint; made once, for all images."""
+        return tuple(map(Judges.of, self.members))
+
+    @cached_property
     def family(self) -> Family:
         """Null distribution of the bank."""
-        return family_of(tuple(self.members))
+        return family_of([judges.whole for judges in self.judges])
 
     @cached_property
     def weak(self) -> tuple[str, ...]:
         """Names of the weak fingerprints."""
-        return tuple(f.name for f in self.members if judge_of(f).weak)
+        return tuple(judges.fingerprint.name for judges in self.judges if judges.whole.weak)
+
+    def windows(self, size: int | None) -> BankWindows:
+        """Return the windows of the fingerprints, of one size; None is the usual one."""
+        if size not in self._windows:
+            self._windows[size] = BankWindows.of((each.whole for each in self.judges), size)
+        return self._windows[size]
 
     def examine(self, image: LoadedImage, options: DetectOptions) -> Finding:
-        """Test one image; see `fp.fingerprint.detection.detection.examine`."""
-        return examine(image, self.members, options)
+        """Test one image against every fingerprint.
+
+        Parameters
+        ----------
+        image : LoadedImage
+            The image.
+        options : DetectOptions
+            Parameters.
+
+        Returns
+        -------
+        Finding
+            The row of the image and a row for each fingerprint.
+
+        Notes
+        -----
+        An image is given to a generator where p_bank <= fpr < p_generated; p_bank is corrected over
+        the bank (see `fp.fingerprint.decision.family`), so that over images of the reference
+        population the chance of any claim stays within fpr. It supports the reference only where
+        every fingerprint says so.
+        """
+        shown = display_path(image.path)
+        parts: dict[Preparation, Features] = {}
+        rows: list[Attribution] = []
+        too_small: ImageError | None = None
+        for judges in self.judges:
+            fingerprint = judges.fingerprint
+            key = Preparation.of(fingerprint)
+            try:
+                if fingerprint.conditions is not None:
+                    rows.append(self._as_it_comes(image, judges, options))
+                    continue
+                if key not in parts:
+                    parts[key] = key.features(image)
+            except ImageError as error:
+                too_small = ImageError(error.reason, f"{shown}: {error}")
+                rows.append(unscored(shown, fingerprint, error.reason))
+                continue
+            stacks = parts[key].of(judges.whole.recipe)
+            rows.append(
+                judges.whole.attribution(shown, stacks, options.rule, options.fpr, self.family.p)
+            )
+        reading = Reading(image, self.members, self.windows(options.window), options, residual_for)
+        rows = reading.as_a_whole(rows)
+        if all(row.score is None for row in rows):
+            assert too_small is not None
+            return not_examined(shown, too_small, image)
+        rows.sort(key=rank)
+        best = rows[0]
+        judged = next(each for each in self.judges if each.fingerprint.name == best.fingerprint)
+        by = judged.of_row(best.condition, best.phase)
+        row = over_bank(best, voices_of(rows), by, options.rule)
+        row = reading.completed(with_file(row, image), best)
+        drawn = reading.mapped(best) if options.mapped else None
+        if drawn is not None:
+            generated, reference = share(drawn.generated), share(drawn.reference)
+            row = replace(row, map_generated=generated, map_reference=reference)
+        return Finding(row, tuple(rows), drawn)
+
+    def _as_it_comes(
+        self, image: LoadedImage, judges: Judges, options: DetectOptions
+    ) -> Attribution:
+        return attribution(
+            display_path(image.path),
+            image.rgb_hwc,
+            judges,
+            residual_for(judges.fingerprint.denoiser),
+            options.rule,
+            options.fpr,
+            self.family.p,
+        )
 
     def members_of(self, names: Collection[str] | None) -> Iterator[Fingerprint]:
         """Give the fingerprints of these names, or all of them, in their order."""
         return (member for member in self.members if names is None or member.name in names)
+
+
+def examine(image: LoadedImage, bank: Sequence[Fingerprint], options: DetectOptions) -> Finding:
+    """Test one image against fingerprints.
+
+    Parameters
+    ----------
+    image : LoadedImage
+        The image.
+    bank : sequence of Fingerprint
+        The fingerprints, at least one.
+    options : DetectOptions
+        Parameters.
+
+    Returns
+    -------
+    Finding
+        The row of the image and a row for each fingerprint, as `WholeBank.examine` gives them.
+    """
+    return _bank_of(tuple(bank)).examine(image, options)
+
+
+@lru_cache(maxsize=8)
+def _bank_of(members: tuple[Fingerprint, ...]) -> WholeBank:
+    # What follows from a calibration is the same for all images of a caller's loop.
+    return WholeBank(members)
 
 
 def check_bank(bank: Bank, options: DetectOptions) -> None:
@@ -113,14 +232,14 @@ def check_bank(bank: Bank, options: DetectOptions) -> None:
         If the rate is out of reach, or windows are asked for that are not there.
     """
     if options.rule == "conformal":
-        check_rate_of(options.fpr, bank.family)
+        check_rate(options.fpr, bank.family)
     if options.mapped or options.window is not None:
         if not isinstance(bank, WholeBank):
             raise UsageError(
                 "A bank of that many fingerprints is examined by crops alone; leave --map and "
                 "--window out, or name fewer fingerprints."
             )
-        if any(window_judge_of(f, options.window) is None for f in bank.members):
+        if not bank.windows(options.window).complete:
             size = "windows" if options.window is None else f"windows of {options.window} pixels"
             least = 2 * (options.window or SIZES[0])
             raise UsageError(
@@ -143,7 +262,7 @@ def check_member(fingerprint: Fingerprint) -> None:
         As `WholeBank`.
     """
     residual_for(fingerprint.denoiser)
-    recipe = judge_of(fingerprint).recipe
+    recipe = recipe_of(fingerprint)
     blank = np.zeros((3, fingerprint.crop.height, fingerprint.crop.width), np.float32)
     try:
         score(fingerprint, Features(blank).of(recipe), recipe)

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from fp.denoisers import registry
 from fp.denoisers.residual import DenoiserIdentity, Residual
-from fp.fingerprint.conditions.examining import attribution, judge_of_condition
 from fp.fingerprint.decision.decision import Rule, Verdict
-from fp.fingerprint.decision.family import Family, family_of
-from fp.fingerprint.decision.judge import Features, Judge, judge_of
-from fp.fingerprint.decision.rows import Attribution, Detection, Finding, not_examined, with_file
+from fp.fingerprint.decision.judge import Features, Judge
+from fp.fingerprint.decision.rows import Attribution, Detection
 from fp.fingerprint.model.fingerprint import Fingerprint
-from fp.fingerprint.windows.maps import share
-from fp.fingerprint.windows.reading import Reading
 from fp.images.crop import CropRule
 from fp.images.degradations import Degradation
-from fp.images.loading import Limits, LoadedImage, display_path
-from fp.system.errors import DenoiserError, ImageError, UsageError
+from fp.images.loading import Limits, LoadedImage
+from fp.system.errors import DenoiserError, UsageError
 from fp.system.workers import with_one_thread
 
 
@@ -101,84 +97,6 @@ def _residual_for(identity_json: str) -> Residual:
     return residual
 
 
-def examine(image: LoadedImage, bank: Sequence[Fingerprint], options: DetectOptions) -> Finding:
-    """Test one image against every fingerprint of a bank.
-
-    Parameters
-    ----------
-    image : LoadedImage
-        The image.
-    bank : sequence of Fingerprint
-        The fingerprints, at least one.
-    options : DetectOptions
-        Parameters.
-
-    Returns
-    -------
-    Finding
-        The row of the image and a row for each fingerprint.
-
-    Notes
-    -----
-    An image is given to a generator where p_bank <= fpr < p_generated; p_bank is corrected over the
-    bank (see `fp.fingerprint.decision.family`), so that over images of the reference population the
-    chance of any claim stays within fpr. It supports the reference only where every fingerprint
-    says so.
-    """
-    shown = display_path(image.path)
-    parts: dict[Preparation, Features] = {}
-    rows: list[Attribution] = []
-    family = family_of(tuple(bank))
-    too_small: ImageError | None = None
-    for fingerprint in bank:
-        key = Preparation.of(fingerprint)
-        try:
-            if fingerprint.conditions is not None:
-                rows.append(_as_it_comes(image, fingerprint, options, family))
-                continue
-            if key not in parts:
-                parts[key] = key.features(image)
-        except ImageError as error:
-            too_small = ImageError(error.reason, f"{shown}: {error}")
-            rows.append(unscored(shown, fingerprint, error.reason))
-            continue
-        judge = judge_of(fingerprint)
-        stacks = parts[key].of(judge.recipe)
-        rows.append(judge.attribution(shown, stacks, options.rule, options.fpr, family.p))
-    reading = Reading(image, bank, options, residual_for)
-    rows = reading.as_a_whole(rows)
-    if all(row.score is None for row in rows):
-        assert too_small is not None
-        return not_examined(shown, too_small, image)
-    rows.sort(key=rank)
-    best = next(f for f in bank if f.name == rows[0].fingerprint)
-    row = over_bank(rows[0], _voices(rows), _judge_of_row(best, rows[0]), options.rule)
-    row = reading.completed(with_file(row, image), rows[0])
-    drawn = reading.mapped(rows[0]) if options.mapped else None
-    if drawn is not None:
-        generated, reference = share(drawn.generated), share(drawn.reference)
-        row = replace(row, map_generated=generated, map_reference=reference)
-    return Finding(row, tuple(rows), drawn)
-
-
-def _as_it_comes(
-    image: LoadedImage, fingerprint: Fingerprint, options: DetectOptions, family: Family
-) -> Attribution:
-    return attribution(
-        display_path(image.path),
-        image.rgb_hwc,
-        fingerprint,
-        residual_for(fingerprint.denoiser),
-        options.rule,
-        options.fpr,
-        family.p,
-    )
-
-
-def _judge_of_row(fingerprint: Fingerprint, row: Attribution) -> Judge:
-    return judge_of_condition(fingerprint, row.condition, row.phase)
-
-
 @dataclass(frozen=True)
 class Preparation:
     """What happens to an image before features are taken; fingerprints share it.
@@ -243,7 +161,8 @@ class Voices:
     nearer_elsewhere: bool = False
 
 
-def _voices(rows: Sequence[Attribution]) -> Voices:
+def voices_of(rows: Sequence[Attribution]) -> Voices:
+    """Return what the rows of a bank's fingerprints, the best first, add to the first."""
     scored = [row for row in rows if row.score is not None]
     dissent = [row for row in rows if row.decision != "supports_reference"]
     return Voices(
@@ -287,33 +206,8 @@ def over_bank(best: Attribution, voices: Voices, judge: Judge, rule: Rule) -> De
     low, high = best.log10_lr_low, best.log10_lr_high
     if low is None and best.score is not None:
         low, high = judge.resampled.interval(best.score)
-    return Detection(
-        path=best.path,
-        status="examined",
-        decision=decision,
-        fingerprint=best.fingerprint,
-        score=best.score,
-        rho=best.rho,
-        mu_r=best.mu_r,
-        mu_g=best.mu_g,
-        p_real=best.p_real,
-        p_bank=best.p_bank,
-        p_generated=best.p_generated,
-        p_typical=best.p_typical,
-        log10_lr=best.log10_lr,
-        log10_lr_low=low,
-        log10_lr_high=high,
-        at_bound=best.at_bound,
-        specific=best.specific,
-        log10_lr_specific=best.log10_lr_specific,
-        nearest_mean=best.nearest_mean,
-        condition=best.condition,
-        p_condition=best.p_condition,
-        conditions=best.conditions,
-        phase=best.phase,
-        factor=best.factor,
-        reasons=reasons,
-    )
+    told = {"log10_lr_low": low, "log10_lr_high": high, "reasons": reasons}
+    return Detection(status="examined", decision=decision, **best.evidence() | told)
 
 
 def _nearer_elsewhere(best: Attribution, scored: Sequence[Attribution]) -> bool:
@@ -330,19 +224,8 @@ def unscored(path: str, fingerprint: Fingerprint, reason: str) -> Attribution:
         path=path,
         fingerprint=fingerprint.name,
         method=fingerprint.method,
-        score=None,
-        rho=None,
         mu_r=fingerprint.mu_r,
         mu_g=fingerprint.mu_g,
-        p_real=None,
-        p_generated=None,
-        p_bank=None,
-        p_typical=None,
-        distance=None,
-        log10_lr=None,
-        specific=None,
-        log10_lr_specific=None,
         decision="not_examined",
-        nearest_mean=None,
         reasons=(reason,),
     )

@@ -17,7 +17,7 @@ import numpy as np
 from fp.fingerprint.decision import likelihood
 from fp.fingerprint.decision.bank_columns import Calibrations, Judged
 from fp.fingerprint.decision.family import Family, Gathering
-from fp.fingerprint.decision.judge import Features, judge_of
+from fp.fingerprint.decision.judge import Features, Judge
 from fp.fingerprint.decision.rows import Attribution, Finding, not_examined, with_file
 from fp.fingerprint.decision.sorted_scores import Ladders
 from fp.fingerprint.detection.banks import check_member, needs_more
@@ -85,7 +85,8 @@ class LargeBank:
     """
 
     def __init__(self, path: Path, memory: int) -> None:
-        self._lazy = LazyBank(path, memory)
+        self._judges: dict[int, Judge] = {}
+        self._lazy = LazyBank(path, memory, lambda place: self._judges.pop(place, None))
         columns = _Columns()
         for fingerprint in self._lazy:
             check_member(fingerprint)
@@ -142,13 +143,14 @@ class LargeBank:
         judged = self._calibrations.judge(scores, options.rule, options.fpr, self.family.p_many)
         rows = []
         for k in judged.best(LISTED):
-            found = self._lazy[int(k)]
+            judge = self._judge(int(k))
+            found = judge.fingerprint
             asks = Preparation.of(found)
             if asks in small:
                 rows.append(unscored(shown, found, small[asks].reason))
                 continue
             rows.append(
-                judge_of(found).attribution(
+                judge.attribution(
                     shown, parts[asks].of(_METHOD), options.rule, options.fpr, self.family.p
                 )
             )
@@ -173,11 +175,16 @@ class LargeBank:
             claims=int(np.count_nonzero(judged.claims)),
             dissent=tuple(sorted(reasons)) if dissent or small else None,
         )
-        best = self._lazy[self._calibrations.names.index(rows[0].fingerprint)]
-        row = over_bank(rows[0], voices, judge_of(best), options.rule)
+        judge = self._judge(self._calibrations.names.index(rows[0].fingerprint))
+        row, best = over_bank(rows[0], voices, judge, options.rule), judge.fingerprint
         seen = best.crop.height * best.crop.width / (image.height * image.width)
         examined = None if row.score is None else seen
         return Finding(replace(with_file(row, image), examined=examined), tuple(rows))
+
+    def _judge(self, place: int) -> Judge:
+        """Return the judge of a fingerprint; it goes when its fingerprint does."""
+        found = self._lazy[place]
+        return self._judges.setdefault(place, Judge(found))
 
     def _asks(self, place: int) -> Preparation:
         return next(group.asks for group in self._groups if place in group.members)

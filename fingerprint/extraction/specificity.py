@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.population import Reduction, residuals, survey
-from fp.fingerprint.decision.judge import Features, judge_of
+from fp.fingerprint.decision.judge import Features, Judge
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.typicality import LEVEL
 from fp.images.loading import display_path
@@ -80,7 +80,7 @@ def foreign_claims(
     InputError
         If a folder has no image that can be examined.
     """
-    judge = judge_of(fingerprint)
+    judge = Judge(fingerprint)
     found = []
     for folder in folders:
         images = survey(folder, reduction, store, jobs, progress).images

@@ -21,7 +21,8 @@ from fp.fingerprint.store import hdf5, record, survey
 from fp.fingerprint.store.elements import put
 from fp.fingerprint.store.hdf5 import Place
 from fp.fingerprint.store.record import Summary
-from fp.fingerprint.store.schema import check_version, is_known
+from fp.fingerprint.store.rules import check_version
+from fp.fingerprint.store.schema import is_known
 from fp.fingerprint.store.sink import Sink, open_for_writing
 from fp.system.atomic_files import atomic_path, locked_folder
 from fp.system.environment import tool_version
@@ -126,7 +127,7 @@ def read_bank(path: Path) -> tuple[Fingerprint, ...]:
 
 def iter_bank(path: Path) -> Iterator[Fingerprint]:
     """Read fingerprints one by one; parameters and errors as in `read_bank`."""
-    return _members(path, record.read)
+    return members(path, record.read)
 
 
 def read_summaries(path: Path) -> Iterator[Summary]:
@@ -142,7 +143,7 @@ def read_summaries(path: Path) -> Iterator[Summary]:
     Summary
         Of each fingerprint.
     """
-    return _members(path, record.read_summary)
+    return members(path, record.read_summary)
 
 
 def bank_files(path: Path) -> list[Path]:
@@ -247,7 +248,21 @@ def _fill(file: h5py.File, fingerprints: Iterable[Fingerprint], sink: Sink) -> N
     )
 
 
-def _members(path: Path, read: Reader[Member]) -> Iterator[Member]:
+def members(path: Path, read: Reader[Member]) -> Iterator[Member]:
+    """Read what a reader takes of each fingerprint, one by one.
+
+    Parameters
+    ----------
+    path : Path
+        As in `read_bank`, like the errors.
+    read : callable
+        From a fingerprint's group and its place to what is read of it and its content hash.
+
+    Yields
+    ------
+    object
+        What was read of each; their names differ.
+    """
     seen: dict[str, Path] = {}
     for file in bank_files(path):
         for member in _members_of_file(file, read):
@@ -276,11 +291,8 @@ def _members_of_file(path: Path, read: Reader[Member]) -> Iterator[Member]:
                 raise place.at(key).refused("is missing or no string")
         hashes = []
         for name in fingerprint_groups(survey.links(file, place), place):
-            with hdf5.library_errors(place.at(name)):
-                group = file[name]
-            if not isinstance(group, h5py.Group):
-                raise place.at(name).refused("must be a group")
-            member, digest = read(group, place.at(name))
+            here = place.at(name)
+            member, digest = read(hdf5.group_of(file, name, here), here)
             hashes.append(digest)
             yield member
         if root["@uuid"].load() != bank_uuid(hashes):

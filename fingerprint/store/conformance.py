@@ -9,10 +9,10 @@ from pathlib import Path
 import h5py
 
 from fp.fingerprint.store import bank as store
-from fp.fingerprint.store import hdf5, record, schema, survey
+from fp.fingerprint.store import hdf5, record, rules, schema, survey
 from fp.fingerprint.store.elements import Value
 from fp.fingerprint.store.hdf5 import Complaint, Place
-from fp.fingerprint.store.schema import Elements
+from fp.fingerprint.store.layout import Elements
 from fp.fingerprint.store.survey import Entry
 from fp.system.errors import FormatError, FpError, IntegrityError
 from fp.system.paths import display_path
@@ -76,7 +76,7 @@ def _verify_file(path: Path, complain: Complaint) -> list[str]:
     place = Place(path)
     with hdf5.open_for_reading(path) as file:
         root = survey.attributes(file, place, complain)
-        _, minor = schema.check_version(root, place, store.ENCODING_TYPE, store.ENCODING_VERSION)
+        _, minor = rules.check_version(root, place, store.ENCODING_TYPE, store.ENCODING_VERSION)
         names = survey.links(file, place, complain)
         groups = store.fingerprint_groups(names, place)
         if not minor:
@@ -109,12 +109,8 @@ def _verify_member(
 ) -> dict[str, Value]:
     elements: dict[str, Value] = {}
     try:
-        with hdf5.library_errors(place):
-            group = file[name]
-        if not isinstance(group, h5py.Group):
-            raise place.refused("must be a group")
-        entries = survey.survey(group, place, complain)
-        _, minor = schema.check_version(
+        entries = survey.survey(hdf5.group_of(file, name, place), place, complain)
+        _, minor = rules.check_version(
             entries, place, schema.ENCODING_TYPE, schema.ENCODING_VERSION
         )
         for key, entry in entries.items():
@@ -123,7 +119,7 @@ def _verify_member(
             if not entry.protected:
                 complain(entry.place.refused("must be stored with gzip, shuffle and fletcher32"))
             _load(key, entry, elements, complain)
-        faults = list(schema.structure_faults(entries))
+        faults = list(rules.structure_faults(entries))
         for key, what in faults:
             complain(place.at(key).refused(what))
         if not faults and len(elements) == len(entries):
@@ -141,12 +137,12 @@ def _load(key: str, entry: Entry, elements: dict[str, Value], complain: Complain
 
 
 def _verify_values(elements: Elements, place: Place, complain: Complaint) -> None:
-    faults = list(schema.value_faults(elements))
-    for key, what in faults:
+    found = rules.contents(elements)
+    for key, what in found.faults:
         complain(place.at(key).refused(what))
     try:
         record.check_hash(elements, place)
-        if not faults:
-            record.check_uuid(record.build(elements), elements, place)
+        if not found.faults:
+            record.check_uuid(record.build(elements, found.fields), elements, place)
     except IntegrityError as error:
         complain(error)

@@ -39,32 +39,6 @@ MAX_ITEM_BYTES = 4096
 _LITTLE_ENDIAN = {"float32": "<f4", "float64": "<f8", "int64": "<i8"}
 
 
-def finite(elements: Mapping[str, Value], key: str) -> Array:
-    """Give the array of an element.
-
-    Parameters
-    ----------
-    elements : mapping of str to Value
-        Elements of a fingerprint's group.
-    key : str
-        The element.
-
-    Returns
-    -------
-    ndarray
-        Its values.
-
-    Raises
-    ------
-    ValueError
-        If a value is not finite.
-    """
-    values = np.asarray(elements[key])
-    if not np.isfinite(values).all():
-        raise ValueError(f"{key} has values that are not finite")
-    return values
-
-
 def put(group: h5py.Group, elements: Mapping[str, Value]) -> None:
     """Write elements in the order of their keys, so that equal content gives equal bytes.
 

@@ -119,3 +119,14 @@ def open_for_reading(path: Path) -> Iterator[h5py.File]:
     finally:
         with contextlib.suppress(*_LIBRARY_ERRORS):
             file.close()
+
+
+def group_of(file: h5py.File, name: str, place: Place) -> h5py.Group:
+    """Return a group of the root, which lies at that place; a link to elsewhere is not followed."""
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        raise place.refused("is a link to elsewhere and not followed")
+    with library_errors(place):
+        group = file[name]
+    if not isinstance(group, h5py.Group):
+        raise place.refused("must be a group")
+    return group

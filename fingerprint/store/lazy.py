@@ -7,7 +7,7 @@ its hash when it is read, and its hash against the bank's when that is opened.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -19,14 +19,10 @@ from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store import bank as store
 from fp.fingerprint.store import hdf5, record, survey
 from fp.fingerprint.store.hdf5 import Place
-from fp.fingerprint.store.schema import HASH_KEY, check_version
+from fp.fingerprint.store.schema import HASH_KEY
 from fp.system.arrays import Array
-from fp.system.errors import FpError, InputError
-from fp.system.paths import display_path
 
 DEFAULT_MEMORY = 2**30
-
-_STRINGS = ("@name", "@method", HASH_KEY)
 
 
 @dataclass(frozen=True)
@@ -61,6 +57,8 @@ class LazyBank(Sequence[Fingerprint]):
         A file that fp wrote, or a folder of such files.
     memory : int
         Bytes of fingerprints that are kept; the one that is asked for is there in any case.
+    let_go : callable, optional
+        Called with the number of each fingerprint that is no longer kept.
 
     Raises
     ------
@@ -69,19 +67,17 @@ class LazyBank(Sequence[Fingerprint]):
         fingerprint; the others come when that one is read.
     """
 
-    def __init__(self, path: Path, memory: int = DEFAULT_MEMORY) -> None:
-        self.members = tuple(_members(path))
+    def __init__(
+        self,
+        path: Path,
+        memory: int = DEFAULT_MEMORY,
+        let_go: Callable[[int], object] = lambda place: None,
+    ) -> None:
+        self.members = tuple(store.members(path, _member))
         self._memory = memory
+        self._let_go = let_go
         self._kept: OrderedDict[int, Fingerprint] = OrderedDict()
         self._bytes = 0
-        seen: dict[str, Path] = {}
-        for member in self.members:
-            if member.name in seen:
-                raise InputError(
-                    f"{display_path(seen[member.name])} and {display_path(member.file)} both hold "
-                    f"a fingerprint named {member.name!r}; keep one of them."
-                )
-            seen[member.name] = member.file
 
     def __len__(self) -> int:
         """Give the number of fingerprints."""
@@ -116,8 +112,9 @@ class LazyBank(Sequence[Fingerprint]):
         """Keep no more than so many bytes of fingerprints from now on."""
         self._memory = memory
         while self._bytes > self._memory and len(self._kept) > 1:
-            _, oldest = self._kept.popitem(last=False)
+            place, oldest = self._kept.popitem(last=False)
             self._bytes -= size_in_memory(oldest)
+            self._let_go(place)
 
     def _keep(self, place: int, found: Fingerprint) -> Fingerprint:
         if place not in self._kept:
@@ -147,37 +144,12 @@ def size_in_memory(fingerprint: Fingerprint) -> int:
     return sum(array.nbytes for array in arrays) + sum(len(text) + 57 for text in texts)
 
 
-def _members(path: Path) -> Iterator[Member]:
-    for file_path in store.bank_files(path):
-        place = Place(file_path)
-        with hdf5.open_for_reading(file_path) as file:
-            faults: list[FpError] = []
-            root = survey.attributes(file, place, faults.append)
-            check_version(root, place, store.ENCODING_TYPE, store.ENCODING_VERSION)
-            for fault in faults:
-                raise fault
-            hashes = []
-            for name in store.fingerprint_groups(survey.links(file, place), place):
-                group = _group(file, name, place)
-                values = [_text(group, key, place.at(name)) for key in _STRINGS]
-                hashes.append(values[2])
-                yield Member(file_path, name, *values)
-            if "@uuid" not in root or root["@uuid"].load() != store.bank_uuid(hashes):
-                raise place.at("@uuid").damaged(
-                    "is not that of these fingerprints, so some were added, removed or moved"
-                )
+def _member(group: h5py.Group, place: Place) -> tuple[Member, str]:
+    strings = [_text(group, key, place.at(key)) for key in ("@name", "@method", HASH_KEY)]
+    return Member(place.file, place.key, *strings), strings[-1]
 
 
-def _group(file: h5py.File, name: str, place: Place) -> h5py.Group:
-    with hdf5.library_errors(place.at(name)):
-        group = file[name]
-    if not isinstance(group, h5py.Group):
-        raise place.at(name).refused("must be a group")
-    return group
-
-
-def _text(group: h5py.Group, key: str, place: Place) -> str:
-    here = place.at(key)
+def _text(group: h5py.Group, key: str, here: Place) -> str:
     with hdf5.library_errors(here):
         entry = survey.attribute(group, key[1:], here)
     if entry.kind != "string":
@@ -186,11 +158,8 @@ def _text(group: h5py.Group, key: str, place: Place) -> str:
 
 
 def _read(file: h5py.File, member: Member) -> Fingerprint:
-    place = Place(member.file)
-    if not isinstance(file.get(member.group, getlink=True), h5py.HardLink):
-        raise place.at(member.group).refused("is a link to elsewhere and not followed")
-    group = _group(file, member.group, place)
-    fingerprint, digest = record.read(group, place.at(member.group))
+    place = Place(member.file).at(member.group)
+    fingerprint, digest = record.read(hdf5.group_of(file, member.group, place), place)
     if digest != member.content_sha256:
-        raise place.at(member.group).damaged("changed while the bank was open")
+        raise place.damaged("changed while the bank was open")
     return fingerprint

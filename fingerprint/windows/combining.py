@@ -7,23 +7,22 @@ how much narrower it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from fp.fingerprint.decision import likelihood
 from fp.fingerprint.decision.decision import Answer, Rule, p_generated, p_real, verdict
+from fp.fingerprint.decision.family import Family, Gathering
+from fp.fingerprint.decision.judge import Judge
 from fp.fingerprint.decision.likelihood import LikelihoodRatio, Resampled
 from fp.fingerprint.model.calibration import Calibration
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.typicality import LEVEL
 from fp.fingerprint.model.windows import Dependence, WindowSize
 from fp.fingerprint.windows.fields import Fields, Weights, window_odds
-
-_JUDGES = "_window_judges"
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,8 @@ class WindowJudge:
 
     Parameters
     ----------
-    fingerprint : Fingerprint
-        The fingerprint.
+    whole : Judge
+        That of the fingerprint.
     windows : WindowSize
         The calibration of the size.
 
@@ -82,8 +81,13 @@ class WindowJudge:
     pooled n_eff of the image in units of theirs.
     """
 
-    fingerprint: Fingerprint
+    whole: Judge
     windows: WindowSize
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """The fingerprint."""
+        return self.whole.fingerprint
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -157,7 +161,6 @@ class WindowJudge:
         rule: Rule,
         fpr: float,
         *,
-        weak: bool,
         p_typical: float | None = None,
         corrected: Callable[[float, float], float] | None = None,
     ) -> Whole:
@@ -171,8 +174,6 @@ class WindowJudge:
             Rule of the decision.
         fpr : float
             Rate of the decision.
-        weak : bool
-            Whether the fingerprint is weak.
         p_typical : float, optional
             As in `fp.fingerprint.decision.decision.decide`.
         corrected : callable, optional
@@ -202,7 +203,7 @@ class WindowJudge:
             generated_nearer=near,
             against_h1=p_bank <= fpr,
             against_h2=under_h2 <= fpr,
-            weak=weak,
+            weak=self.whole.weak,
             typical=p_typical is None or p_typical > LEVEL,
         )
         low, high = self.resampled.interval(score)
@@ -243,13 +244,13 @@ def weights_of(fingerprint: Fingerprint) -> Weights:
     return Weights.of([(part.method, part.pattern) for part in parts])
 
 
-def window_judge_of(fingerprint: Fingerprint, size: int | None = None) -> WindowJudge | None:
-    """Give the judge of a fingerprint's windows, made once and gone with it.
+def window_judge_of(judge: Judge, size: int | None = None) -> WindowJudge | None:
+    """Return the judge of a fingerprint's windows.
 
     Parameters
     ----------
-    fingerprint : Fingerprint
-        The fingerprint.
+    judge : Judge
+        That of the fingerprint.
     size : int, optional
         Side of the windows; by default the usual one.
 
@@ -258,11 +259,42 @@ def window_judge_of(fingerprint: Fingerprint, size: int | None = None) -> Window
     WindowJudge or None
         None where there are no such windows.
     """
-    windows = None if fingerprint.windows is None else fingerprint.windows.of(size)
-    if windows is None:
-        return None
-    held: dict[str, Any] = vars(fingerprint)
-    judges: dict[int, WindowJudge] = held.setdefault(_JUDGES, {})
-    if windows.size not in judges:
-        judges[windows.size] = WindowJudge(fingerprint, windows)
-    return judges[windows.size]
+    held = judge.fingerprint.windows
+    windows = None if held is None else held.of(size)
+    return None if windows is None else WindowJudge(judge, windows)
+
+
+@dataclass(frozen=True, eq=False)
+class BankWindows:
+    """The windows of one size of a bank's fingerprints.
+
+    Parameters
+    ----------
+    judges : tuple of WindowJudge or None
+        A judge of each fingerprint, in their order; None where it has no such windows.
+    """
+
+    judges: tuple[WindowJudge | None, ...]
+
+    @classmethod
+    def of(cls, judges: Iterable[Judge], size: int | None) -> BankWindows:
+        """Return the windows of fingerprints, by their judges; None is the usual size."""
+        return cls(tuple(window_judge_of(judge, size) for judge in judges))
+
+    @cached_property
+    def by_name(self) -> dict[str, WindowJudge]:
+        """Judges by the name of their fingerprint."""
+        return {judge.fingerprint.name: judge for judge in self.judges if judge is not None}
+
+    @property
+    def complete(self) -> bool:
+        """Whether every fingerprint has such windows."""
+        return None not in self.judges
+
+    @cached_property
+    def family(self) -> Family:
+        """Null distribution of the bank by the windows of its calibration images."""
+        gathered = Gathering()
+        for judge in self.by_name.values():
+            gathered.add(judge.calibration, judge.ratio)
+        return gathered.family()

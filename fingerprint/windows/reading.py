@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Protocol
 
 from fp.denoisers.residual import DenoiserIdentity, Residual
 from fp.fingerprint.decision.decision import Rule
-from fp.fingerprint.decision.family import Family, Gathering
-from fp.fingerprint.decision.judge import judge_of
 from fp.fingerprint.decision.likelihood import stands_at_bound
 from fp.fingerprint.decision.rows import Attribution, Detection
 from fp.fingerprint.model.evidence_map import EvidenceMap
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.windows import windows_across
-from fp.fingerprint.windows.combining import Whole, WindowJudge, weights_of, window_judge_of
+from fp.fingerprint.windows.combining import BankWindows, Whole, WindowJudge, weights_of
 from fp.fingerprint.windows.fields import Fields, Weights, fields_of
 from fp.fingerprint.windows.maps import draw_map
 from fp.images.degradations import Degradation
@@ -39,10 +36,6 @@ class Options(Protocol):
         """Whether large images are examined as a whole."""
 
     @property
-    def window(self) -> int | None:
-        """Side of the windows."""
-
-    @property
     def mapped(self) -> bool:
         """Whether a map is drawn."""
 
@@ -57,6 +50,8 @@ class Reading:
         The image.
     bank : sequence of Fingerprint
         The fingerprints.
+    windows : BankWindows
+        Their windows, of the size that is asked.
     options : Options
         What is asked.
     residual_for : callable
@@ -65,6 +60,7 @@ class Reading:
 
     image: LoadedImage
     bank: Sequence[Fingerprint]
+    windows: BankWindows
     options: Options
     residual_for: Callable[[DenoiserIdentity], Residual]
     _fields: dict[str, Fields] = field(default_factory=dict, init=False, repr=False)
@@ -88,19 +84,14 @@ class Reading:
         """
         if any(fingerprint.conditions is not None for fingerprint in self.bank):
             return list(rows)
-        judges = [window_judge_of(f, self.options.window) for f in self.bank]
-        found = [judge for judge in judges if judge is not None]
-        if not self.options.whole or len(found) < len(judges):
+        if not self.options.whole or not self.windows.complete:
             return list(rows)
-        if not any(map(self._larger, found)) and all(row.score is not None for row in rows):
+        judges = [self.windows.by_name[row.fingerprint] for row in rows]
+        if not any(map(self._larger, judges)) and all(row.score is not None for row in rows):
             return list(rows)
-        family = family_of_windows(tuple(self.bank), self.options.window)
-        by_name = {judge.fingerprint.name: judge for judge in found}
         return [
-            self._whole(row, by_name[row.fingerprint], family)
-            if self._count(by_name[row.fingerprint])
-            else row
-            for row in rows
+            self._whole(row, judge) if self._count(judge) else row
+            for row, judge in zip(rows, judges, strict=True)
         ]
 
     def _count(self, judge: WindowJudge) -> int:
@@ -113,14 +104,13 @@ class Reading:
     def _larger(self, judge: WindowJudge) -> bool:
         return self._count(judge) > judge.grid[0] * judge.grid[1]
 
-    def _whole(self, row: Attribution, judge: WindowJudge, family: Family) -> Attribution:
+    def _whole(self, row: Attribution, judge: WindowJudge) -> Attribution:
         found = judge.judge(
             self._fields_of(judge.fingerprint),
             self.options.rule,
             self.options.fpr,
-            weak=judge_of(judge.fingerprint).weak,
             p_typical=row.p_typical,
-            corrected=family.p,
+            corrected=self.windows.family.p,
         )
         self._answers[row.fingerprint] = found
         decision, reasons = found.answer.decision, found.answer.reasons
@@ -176,18 +166,12 @@ class Reading:
             seen = fingerprint.crop.height * fingerprint.crop.width * factor**2
             share = min(1.0, seen / area)
             return replace(row, examined=None if row.score is None else share)
-        judge = window_judge_of(fingerprint, self.options.window)
-        assert judge is not None
+        side = self.windows.by_name[best.fingerprint].windows.size
         return replace(
             row,
             log10_lr_low=whole.interval[0],
             log10_lr_high=whole.interval[1],
-            examined=whole.windows * judge.windows.size**2 / area,
-            windows=best.windows,
-            windows_effective=best.windows_effective,
-            crop_score=best.crop_score,
-            crop_log10_lr=best.crop_log10_lr,
-            crop_decision=best.crop_decision,
+            examined=whole.windows * side**2 / area,
         )
 
     def mapped(self, best: Attribution) -> EvidenceMap | None:
@@ -205,7 +189,7 @@ class Reading:
             the fingerprint's experts find the image otherwise than the generator drew it: windows
             are not calibrated for that.
         """
-        judge = window_judge_of(self._named(best.fingerprint), self.options.window)
+        judge = self.windows.by_name.get(best.fingerprint)
         if judge is None or best.score is None:
             return None
         rate = self.options.fpr / len(self.bank)
@@ -266,27 +250,3 @@ def _as_drawn(fingerprint: Fingerprint, row: Attribution) -> bool:
         and row.factor == 1.0
         and "outside_calibrated_range" not in row.reasons
     )
-
-
-@lru_cache(maxsize=8)
-def family_of_windows(bank: tuple[Fingerprint, ...], size: int | None) -> Family:
-    """Calibrate a bank as a whole by the windows of its calibration images.
-
-    Parameters
-    ----------
-    bank : tuple of Fingerprint
-        The fingerprints, all with windows of that size.
-    size : int or None
-        Side of the windows; None for the usual one.
-
-    Returns
-    -------
-    Family
-        As `fp.fingerprint.decision.family.family_of`.
-    """
-    gathered = Gathering()
-    for fingerprint in bank:
-        judge = window_judge_of(fingerprint, size)
-        assert judge is not None
-        gathered.add(judge.calibration, judge.ratio)
-    return gathered.family()

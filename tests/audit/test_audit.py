@@ -29,7 +29,8 @@ from fp.audit.mixture import Split, dip_statistic, two_clusters
 from fp.audit.preparation import matching_quality
 from fp.audit.traces import resampling_trace
 from fp.denoisers.cache import ResidualCache
-from fp.fingerprint.detection.detection import DetectOptions, examine
+from fp.fingerprint.detection.banks import examine
+from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.extraction.extraction import ExtractOptions, extract
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import read_bank, write_bank

@@ -32,7 +32,9 @@ def _room(name: str) -> Iterator[str]:
             yield f"exception {name}.{member}"
             continue
         yield from _signed(f"class {name}.{member}", found)
-        for attribute, value in sorted(vars(found).items()):
+        own = [base for base in reversed(found.__mro__) if base.__module__.startswith("fp.")]
+        held = {name: value for base in own for name, value in vars(base).items()}
+        for attribute, value in sorted(held.items()):
             shown = attribute in ("__getitem__", "_repr_html_") or not attribute.startswith("_")
             if not shown:
                 continue

@@ -18,7 +18,7 @@ from synthetic import photograph, save
 
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.decision.decision import decide
-from fp.fingerprint.decision.judge import judge_of
+from fp.fingerprint.decision.judge import Judge
 from fp.fingerprint.decision.rows import Attribution, Detection
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.model.calibration import Calibration, NullControl
@@ -76,8 +76,8 @@ def attribution(path: str, member: Fingerprint, score: float) -> Attribution:
         p_bank=answer.p_real,
         p_typical=None,
         distance=None,
-        log10_lr=judge_of(member).ratio(score),
-        at_bound=judge_of(member).ratio.at_bound(score),
+        log10_lr=Judge(member).ratio(score),
+        at_bound=Judge(member).ratio.at_bound(score),
         specific=None,
         log10_lr_specific=None,
         decision=answer.decision,

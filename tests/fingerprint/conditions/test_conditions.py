@@ -20,15 +20,16 @@ from fp.fingerprint.conditions.describing import describe
 from fp.fingerprint.conditions.examining import (
     Account,
     Reading,
-    expert_judge,
     judge_accounts,
 )
 from fp.fingerprint.conditions.hypotheses import check_any, hypotheses
+from fp.fingerprint.conditions.judges import Judges
 from fp.fingerprint.conditions.pixel_parts import with_pixels
 from fp.fingerprint.conditions.worst import Worst, moved
-from fp.fingerprint.decision.judge import Features, judge_of
+from fp.fingerprint.decision.judge import Features, Judge
 from fp.fingerprint.decision.likelihood import LikelihoodRatio
-from fp.fingerprint.detection.detection import DetectOptions, examine, residual_for
+from fp.fingerprint.detection.banks import examine
+from fp.fingerprint.detection.detection import DetectOptions, residual_for
 from fp.fingerprint.estimators.folds import Labelled, deal
 from fp.fingerprint.estimators.pixels import block_statistics
 from fp.fingerprint.extraction.extraction import ExtractOptions, extract
@@ -53,8 +54,9 @@ from fp.fingerprint.model.ladder import (
     version,
 )
 from fp.fingerprint.store.bank import read_bank, read_summaries, write_bank
-from fp.fingerprint.store.conditions import build, elements
 from fp.fingerprint.store.conformance import verify_bank
+from fp.fingerprint.store.record import elements_of
+from fp.fingerprint.store.rules import contents
 from fp.images.crop import CropRule
 from fp.images.degradations import Degradation
 from fp.images.loading import load_image
@@ -423,7 +425,9 @@ def test_where_the_condition_is_unclear_both_experts_must_say_the_same(fingerpri
         Account.of(h, residual_for(fingerprint.denoiser))
         for h in hypotheses(image, fingerprint.crop, fingerprint.native_sizes)
     ]
-    clear = judge_accounts("", [account], fingerprint, "conformal", 0.05, lambda p, evidence: p)
+    clear = judge_accounts(
+        "", [account], Judges.of(fingerprint), "conformal", 0.05, lambda p, evidence: p
+    )
     assert clear.decision == "supports_generator"
     blur = CONDITIONS.index("blur:4")
     expert = conditions.experts[blur]
@@ -435,7 +439,9 @@ def test_where_the_condition_is_unclear_both_experts_must_say_the_same(fingerpri
     for second, wanted in ((silent, "inconclusive"), (loud, "supports_generator")):
         changed = (*conditions.experts[:blur], second, *conditions.experts[blur + 1 :])
         made = replace(fingerprint, conditions=replace(conditions, experts=changed))
-        row = judge_accounts("", [account], made, "conformal", 0.05, lambda p, evidence: p)
+        row = judge_accounts(
+            "", [account], Judges.of(made), "conformal", 0.05, lambda p, evidence: p
+        )
         assert row.decision == wanted and row.log10_lr == clear.log10_lr
         assert ("condition_unclear" in row.reasons) == (wanted == "inconclusive")
 
@@ -450,10 +456,12 @@ def test_the_ratio_is_over_the_conditions_that_an_image_is_probably_in(fingerpri
     def judged(*probable):
         placed = experts.Placement(0, 0.5, 0, probable)
         monkeypatch.setattr(type(conditions), "read", lambda *_: placed)
-        return judge_accounts("", [account], fingerprint, "conformal", 0.05, lambda p, _: p)
+        return judge_accounts(
+            "", [account], Judges.of(fingerprint), "conformal", 0.05, lambda p, _: p
+        )
 
     clean, blurred, both = judged((0, 1.0)), judged((2, 1.0)), judged((0, 0.7), (2, 0.3))
-    judge = expert_judge(fingerprint, 0, False)
+    judge = Judges.of(fingerprint).expert(0, False)
     assert clean.log10_lr == judge.ratio(clean.score) and clean.conditions == ("none 1.00",)
     assert (clean.log10_lr_low, clean.log10_lr_high) == judge.resampled.interval(clean.score)
     assert clean.at_bound == judge.ratio.at_bound(clean.score)
@@ -492,9 +500,9 @@ def test_without_a_temperature_the_nearest_condition_is_certain(fingerprint, tmp
     assert verify_bank(path) == []
     (back,) = read_bank(path)
     assert back.conditions.gate.temperature == conditions.gate.temperature > 1
-    damaged = dict(elements(conditions)) | {"conditions/gate@temperature": np.array(0.0)}
-    with pytest.raises(ValueError, match="temperature of the gate is not positive"):
-        build(damaged)
+    damaged = elements_of(fingerprint) | {"conditions/gate@temperature": np.array(0.0)}
+    (fault,) = contents(damaged).faults
+    assert fault == ("conditions", "is not valid (the temperature of the gate is not positive)")
 
 
 def test_the_size_of_an_image_says_which_conditions_it_can_be_in(fingerprint):
@@ -520,7 +528,7 @@ def test_experts_are_tested_in_the_worst_case(fingerprint):
     index = CONDITIONS.index("blur:4")
     expert = fingerprint.conditions.experts[index]
     assert (expert.tested.real > expert.real).any()  # at another strength
-    judge = expert_judge(fingerprint, index, False)
+    judge = Judges.of(fingerprint).expert(index, False)
     assert (judge.calibration_tested.real == expert.tested.real).all()
     assert (judge.fingerprint.calibration.real == expert.real).all()
 
@@ -882,7 +890,9 @@ def test_what_was_scaled_and_then_compressed_lies_outside(fingerprint, tmp_path)
         found = list(hypotheses(compress.apply(np.asarray(picture)), fingerprint.crop, ["64x64"]))
         assert [(one.factor, one.chained) for one in found] == [(1.0, False), (1.5, True)]
         (account,) = (Account.of(one, residual_for(fingerprint.denoiser)) for one in found[1:])
-        row = judge_accounts("", [account], fingerprint, "conformal", 0.05, lambda p, _: p)
+        row = judge_accounts(
+            "", [account], Judges.of(fingerprint), "conformal", 0.05, lambda p, _: p
+        )
         assert (row.decision, row.p_condition) == ("inconclusive", 0)
         assert row.reasons[0] == "outside_calibrated_range"
 
@@ -898,7 +908,7 @@ def test_of_accounts_that_say_the_same_the_plausible_one_speaks(fingerprint, mon
             account, experts.Placement(0, plausible[account.factor], 0, ((0, 1.0),))
         ),
     )
-    row = judge_accounts("", accounts, fingerprint, "conformal", 0.05, lambda p, _: p)
+    row = judge_accounts("", accounts, Judges.of(fingerprint), "conformal", 0.05, lambda p, _: p)
     assert (row.factor, row.p_condition) == (1.0, 0.5)
 
 
@@ -916,7 +926,7 @@ def test_a_scale_that_was_tried_supports_no_generator(fingerprint, monkeypatch):
     )
 
     def judged(*accounts, rule="conformal"):
-        return judge_accounts("", accounts, fingerprint, rule, 0.05, lambda p, _: p)
+        return judge_accounts("", accounts, Judges.of(fingerprint), rule, 0.05, lambda p, _: p)
 
     claims = "supports_generator"
     assert judged(known).decision == judged(told).decision == claims
@@ -953,7 +963,7 @@ def test_the_search_is_heard_beside_the_grid(fingerprint, place, weight):
     whole = Degradation("jpeg:60").apply(photograph(3, 128))
     seen = next(hypotheses(whole[y : y + 100, x : x + 100], CropRule(64, 64), ()))
     account = Account.of(seen, residual_for(fingerprint.denoiser))
-    judges = partial(expert_judge, fingerprint, 1)
+    judges = partial(Judges.of(fingerprint).expert, 1)
     grid, search = phases.looks(account.features, judges, True, account.grid)
     assert (grid.weight, search.weight) == (weight, pytest.approx(1 - weight))
     assert grid.phase == f"grid {-y % 8},{-x % 8}" and phases.is_searched(search.phase)
@@ -1016,8 +1026,8 @@ def test_a_program_gets_the_shares_of_a_map_that_the_tables_have(fingerprint, tm
 
 def test_a_case_speaks_by_the_calibration_of_the_expert(fingerprint, tmp_path):
     write_bank(tmp_path / "fp.h5", [fingerprint])
-    expert = expert_judge(fingerprint, CONDITIONS.index("jpeg:60"), False).ratio
-    assert expert.upper < judge_of(fingerprint).ratio.upper
+    expert = Judges.of(fingerprint).expert(CONDITIONS.index("jpeg:60"), False).ratio
+    assert expert.upper < Judge(fingerprint).ratio.upper
     Image.fromarray(GENERATOR.draw(975)).save(tmp_path / "asked.jpg", quality=60)
     case = tmp_path / "case"
     assert fp("case", "init", case, "--title", "T").code == 0
@@ -1053,7 +1063,7 @@ def test_experts_survive_the_file(fingerprint, tmp_path):
         assert file["000000"].attrs["encoding-version"] == b"1.3"
     assert "none, jpeg:60, blur:4" in back._repr_html_()
     (summary,) = read_summaries(path)
-    assert set(summary.parameters["conditions"]) == set(CONDITIONS)
+    assert set(summary.fingerprint.parameters["conditions"]) == set(CONDITIONS)
 
 
 def test_what_lies_beyond_the_last_rung_is_outside(fingerprint, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import h5py
 import numpy as np
@@ -14,7 +14,7 @@ from golden_bank import full
 from synthetic import SIDE, photograph, save
 
 from fp.denoisers import registry
-from fp.fingerprint.decision.judge import judge_of
+from fp.fingerprint.decision import likelihood
 from fp.fingerprint.decision.sorted_scores import Ladders
 from fp.fingerprint.detection import opening
 from fp.fingerprint.detection.banks import WholeBank
@@ -226,13 +226,28 @@ def test_places_on_ladders_are_counted():
         assert ladders.up_to(values).tolist() == [np.count_nonzero(s <= value) for s in scores]
 
 
-def test_a_judge_goes_with_its_fingerprint(make):
-    found = LazyBank(make(shared=True))[0]
-    gone = weakref.ref(found)
-    assert judge_of(found) is judge_of(found)
-    del found
+def test_a_judge_goes_with_its_fingerprint(make, pictures):
+    bank = LargeBank(make(shared=True), 2**30)
+    bank.examine(load_image(min(pictures.iterdir())), DetectOptions())
+    assert 0 < len(bank._judges) <= LISTED
+    assert bank._judge(3) is bank._judge(3)
+    gone = weakref.ref(bank._judge(3).fingerprint)
+    bank._judge(4)
+    bank._lazy.limit(1)
+    assert set(bank._judges) == {4}
     gc.collect()
     assert gone() is None
+
+
+def test_a_bank_makes_a_judge_once_and_hangs_nothing_onto_fingerprints(make, pictures, monkeypatch):
+    members = read_bank(make(shared=True))[:3]
+    bank, made = WholeBank(members), []
+    fit = likelihood.fit
+    monkeypatch.setattr(likelihood, "fit", lambda found: made.append(found) or fit(found))
+    for path in sorted(pictures.iterdir())[:3]:
+        bank.examine(load_image(path), DetectOptions())
+    assert len(made) == len(members)
+    assert all(vars(one).keys() == {field.name for field in fields(one)} for one in members)
 
 
 @pytest.mark.parametrize(("text", "code"), [("600K", 0), ("1", 2), ("2X", 2), ("0", 2)])

@@ -13,16 +13,7 @@ from project import PROJECT
 
 from fp.fingerprint.model.windows import Dependence, Search, Windows, WindowSize
 from fp.fingerprint.store import bank as store
-from fp.fingerprint.store import (
-    conditions,
-    elements,
-    hdf5,
-    joined,
-    record,
-    schema,
-    survey,
-    windowed,
-)
+from fp.fingerprint.store import elements, hdf5, layout, record, rules, schema, survey
 from fp.fingerprint.store.bank import read_bank, read_summaries, write_bank
 from fp.fingerprint.store.conformance import verify_bank
 from fp.system.errors import FormatError, IntegrityError
@@ -180,7 +171,7 @@ def uuid_right(act):
         found = {
             key: entry.load() for key, entry in survey.survey(group, hdf5.Place(Path())).items()
         }
-        put(group, "@uuid", record.build(found).uuid)
+        put(group, "@uuid", record.build(found, rules.contents(found).fields).uuid)
 
     return both
 
@@ -264,7 +255,7 @@ BROKEN = [
     ("M9", bomb, "000001/pattern' has chunks that are larger stored than read", F),
     *(
         ("M10", remove(key, FIRST), f"'{FIRST}{'' if key[0] == '@' else '/'}{key}' is missing", F)
-        for key in schema.SCHEMA
+        for key, _ in layout.demanded(schema.FINGERPRINT, ["null@seed"])
         if key not in ("@content-sha256", "@preparation")
     ),
     ("M10", change("@name", f8), "000001@name' is float64 .* must be string", F),
@@ -533,24 +524,14 @@ def test_the_page_names_every_element_with_its_type():
         for key in re.findall(r"`([^`]+)`", keys):
             table[key] = (kind, shape.count(",") + 1 - shape.count(",)") if shape else 0)
     assert table.pop("history/<name>")[0] == "float64"
-    of_parts = {key: table.pop(key) for key in list(table) if key.startswith("joined")}
-    of_windows = {key: table.pop(key) for key in list(table) if key.startswith("windows")}
-    sizes = {f"windows/SSS/{key}": rule for key, rule in windowed.OF_SIZE.items()}
-    sizes |= {f"windows/SSS/{key}": rule for key, rule in windowed.OF_SEARCH.items()}
-    assert of_windows == {windowed.PARTS: ("int64", 1), **sizes}
-    of_experts = {key: table.pop(key) for key in list(table) if key.startswith("conditions")}
-    assert of_experts.pop("conditions/EEE/joined...") == ("", 0)
-    of_expert = conditions.OF_EXPERT | conditions.OF_TESTS
-    expected = {f"conditions/EEE{key}": rule for key, rule in of_expert.items()}
-    assert of_experts == conditions.FIXED | conditions.OPTIONAL | expected
-    known = {**joined.FIXED, **joined.NULL}
-    known |= {f"joined/parts/NNN{key}": rule for key, rule in joined.OF_PART.items()}
-    known |= {f"joined/typicality/VIEW{key}": rule for key, rule in joined.OF_VIEW.items()}
-    assert {key: rule for key, rule in of_parts.items() if rule[0]} == {
-        key: rule for key, rule in known.items() if key not in joined.NULL
+    # Told in one row each: they are what a fingerprint has by the same names.
+    assert table.pop("conditions/EEE/joined...") == ("", 0)
+    named = {each.key: each.element for each in schema.NAMED}
+    alike = {key for key in named if key.startswith(("conditions/EEE/joined", "joined/null"))}
+    assert {table.pop(key) for key in list(table) if key.startswith("joined/null")} == {("", 0)}
+    assert table == {
+        key: (element.kind, element.rank) for key, element in named.items() if key not in alike
     }
-    assert set(of_parts) == set(known)
-    assert table == {key: (rule.kind, rule.rank) for key, rule in schema.SCHEMA.items()}
 
 
 def test_the_page_states_the_limits_of_the_code():
@@ -627,7 +608,11 @@ def test_files_hold_what_the_page_says_of_storage(tmp_path):
 
 
 def test_tests_and_priors_of_experts_are_named_since_1_3():
-    newer = [f"conditions/000{key}" for key in conditions.OF_TESTS]
+    newer = [
+        f"conditions/000/{place}tested/{label}"
+        for place in ("", "searched/")
+        for label in ("real", "generated")
+    ]
     for key in (*newer, "conditions/gate/log_prior", "conditions/gate@temperature"):
         assert schema.is_known(key, 3) and not schema.is_known(key, 2)
         assert schema.version_naming(["pattern", key]) == "1.3"

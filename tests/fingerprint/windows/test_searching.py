@@ -8,7 +8,9 @@ from sklearn.metrics import roc_auc_score
 from synthetic import Generator, photograph, save, write_generated, write_photographs
 
 from fp.denoisers import registry
-from fp.fingerprint.detection.detection import DetectOptions, examine
+from fp.fingerprint.decision.judge import Judge
+from fp.fingerprint.detection.banks import examine
+from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.extraction.extraction import ExtractOptions, extract
 from fp.fingerprint.model.windows import CELL, Search, Windows
 from fp.fingerprint.windows import searching
@@ -192,7 +194,7 @@ def lab(tmp_path_factory):
 
 def drawn_of(fingerprint, pixels, searched=True):
     fields = fields_of(pixels, WAVELET, weights_of(fingerprint), searched=searched)
-    return draw_map(fields, window_judge_of(fingerprint).windows, 0.05)
+    return draw_map(fields, window_judge_of(Judge(fingerprint)).windows, 0.05)
 
 
 def whole(cells):
@@ -230,7 +232,7 @@ def test_a_crop_of_a_generated_picture_is_not_told_to_be_unlike_it(lab):
 
 
 def test_held_out_windows_score_as_new_ones_do(lab):
-    search = window_judge_of(lab).windows.search
+    search = window_judge_of(Judge(lab)).windows.search
     held = search.real.mean((1, 2)), search.generated.mean((1, 2))
     gap = held[1].mean() - held[0].mean()
     for label, draw in enumerate((photograph, STRONG.draw)):
@@ -245,7 +247,7 @@ def test_held_out_windows_score_as_new_ones_do(lab):
 
 
 def test_the_level_is_that_of_the_searched_scores(lab):
-    search = window_judge_of(lab).windows.search
+    search = window_judge_of(Judge(lab)).windows.search
     level = calibrated_level(search, True, 0.05)
     flagged = [drawn_of(lab, photograph(number, 128)).generated.any() for number in range(600, 640)]
     assert 0 < level <= 0.05 + 1e-9

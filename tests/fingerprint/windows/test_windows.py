@@ -13,9 +13,9 @@ from synthetic import ODD_NAMES, Generator, photograph, save, write_generated, w
 
 from fp.denoisers import registry
 from fp.denoisers.parts import residual_of_part
-from fp.fingerprint.decision.judge import judge_of
-from fp.fingerprint.detection.banks import WholeBank, check_bank
-from fp.fingerprint.detection.detection import DetectOptions, examine
+from fp.fingerprint.decision.judge import Judge
+from fp.fingerprint.detection.banks import WholeBank, check_bank, examine
+from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.estimators.cyclic import cyclic_covariance
 from fp.fingerprint.estimators.spectrum import log_power_spectrum
 from fp.fingerprint.estimators.tile import Tile
@@ -206,14 +206,14 @@ class Given:
 def known():
     rng = np.random.default_rng(5)
     real, generated = (correlated(rng, 400, 4, KNOWN) + m for m in (-0.7, 0.7))
-    return window_judge_of(fingerprint_of(real, generated))
+    return window_judge_of(Judge(fingerprint_of(real, generated)))
 
 
 @pytest.mark.parametrize("side", [2, 4, 8, 16])
 def test_p_values_of_any_size_are_uniform_under_their_proposition(known, side):
     rng = np.random.default_rng(side)
     found = [
-        known.judge(Given(odds), "conformal", 0.05, weak=False)
+        known.judge(Given(odds), "conformal", 0.05)
         for odds in correlated(rng, 400, side, KNOWN) - 0.7
     ]
     if side < 16:  # beyond, the dependence is extrapolated from four windows to sixteen
@@ -227,7 +227,7 @@ def test_ratios_of_large_images_mean_what_they_say(known):
     free = {}
     for label, mean in ((False, -0.7), (True, 0.7)):
         found = [
-            known.judge(Given(odds), "conformal", 0.05, weak=False)
+            known.judge(Given(odds), "conformal", 0.05)
             for odds in correlated(rng, 1500, 8, KNOWN) + mean
         ]
         gain = known.effective(8, 8) / known.effective(4, 4)
@@ -294,7 +294,7 @@ def test_windows_come_back_from_the_file(lab):
 
 def test_held_out_windows_of_an_image_come_from_patterns_that_had_not_seen_it(lab):
     _, _, found = lab
-    judge = window_judge_of(found)
+    judge = window_judge_of(Judge(found))
     # New images of both kinds score as the held-out ones do.
     residual, own = WAVELET, weights_of(found)
     for label, draw in (("real", photograph), ("generated", STRONG.draw)):
@@ -329,9 +329,9 @@ def test_a_large_image_is_examined_as_a_whole(lab, tmp_path):
     row = examine(photo, [found], DetectOptions()).detection
     assert row.decision == "supports_reference"
     assert row.examined == pytest.approx(3 * 6 * 64**2 / (200 * 384))
-    bounds = window_judge_of(found).ratio
+    bounds = window_judge_of(Judge(found)).ratio
     assert row.at_bound == (row.log10_lr in (bounds.lower, bounds.upper))
-    assert crop.at_bound == judge_of(found).ratio.at_bound(crop.score)
+    assert crop.at_bound == Judge(found).ratio.at_bound(crop.score)
     between = set()
     for share in (0.1, 0.2, 0.3, 0.5):
         mixed = (1 - share) * photograph(901, 384) + share * STRONG.draw(900, 384)
@@ -387,7 +387,7 @@ def scene(inside=True):
 def test_a_map_shows_where(lab, inside):
     _, _, found = lab
     pixels, mask = scene(inside)
-    judge = window_judge_of(found)
+    judge = window_judge_of(Judge(found))
     drawn = draw_map(fields_of(pixels, WAVELET, weights_of(found)), judge.windows, 0.05)
     evidence = np.kron(drawn.log10_lr, np.ones((CELL, CELL))) * (1 if inside else -1)
     assert roc_auc_score(mask.ravel(), evidence.ravel()) > 0.9
@@ -500,7 +500,7 @@ def test_windows_that_cannot_be_are_refused_before_the_work(lab, method, size):
 
 def test_a_map_of_an_image_with_a_ragged_border_covers_its_whole_cells(lab):
     _, _, found = lab
-    judge = window_judge_of(found)
+    judge = window_judge_of(Judge(found))
     pixels = photograph(3, 256)[:143, :201]
     drawn = draw_map(fields_of(pixels, WAVELET, weights_of(found)), judge.windows, 0.05)
     assert drawn.array.shape == (6, 8, 12)

@@ -1,0 +1,78 @@
+"""What one should know of a fingerprint before it is used: the figures that every page words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from fp.fingerprint.model.fingerprint import Fingerprint
+
+if TYPE_CHECKING:
+    from fp.fingerprint.conditions.describing import Described
+    from fp.fingerprint.decision.judge import Judge
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """A fingerprint with the figures that follow from it, each computed when it is asked for.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        The fingerprint, or all but the arrays of one.
+    """
+
+    fingerprint: Fingerprint
+
+    @cached_property
+    def judge(self) -> Judge:
+        """Its judge: whether it is weak, and how far its ratios reach."""
+        from fp.fingerprint.decision.judge import Judge
+
+        return Judge(self.fingerprint)
+
+    @cached_property
+    def experts(self) -> list[Described]:
+        """Its experts for conditions; empty where it has none."""
+        from fp.fingerprint.conditions.describing import describe
+
+        return [] if self.fingerprint.conditions is None else describe(self.fingerprint)
+
+    @property
+    def n_real(self) -> int:
+        """Number of reference images that it is calibrated on."""
+        return self.fingerprint.calibration.real.size
+
+    @property
+    def n_generated(self) -> int:
+        """Number of the generator's images that it is calibrated on."""
+        return self.fingerprint.calibration.generated.size
+
+    @property
+    def smallest_p(self) -> float:
+        """Smallest conformal p-value that it can give."""
+        return 1 / (self.n_real + 1)
+
+    @property
+    def largest_shuffled(self) -> float | None:
+        """Largest separation from shuffled labels; None where there was no shuffle."""
+        null = self.fingerprint.null
+        return None if null is None or not null.shuffled.size else float(null.shuffled.max())
+
+    @property
+    def sides(self) -> str:
+        """Sides of its calibrated windows in pixels; empty where there are none."""
+        windows = self.fingerprint.windows
+        return ", ".join(str(each.size) for each in windows.sizes) if windows else ""
+
+    @property
+    def foreign(self) -> list[dict[str, Any]]:
+        """What it claimed of other generators' images; empty where that was not measured."""
+        specificity: dict[str, Any] = self.fingerprint.parameters.get("specificity", {})
+        return list(specificity.get("foreign", []))
+
+
+def describe(fingerprint: Fingerprint) -> Facts:
+    """Return the figures that follow from a fingerprint."""
+    return Facts(fingerprint)
