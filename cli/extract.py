@@ -23,12 +23,30 @@ from fp.cli.options import (
 from fp.cli.recording import invocation_of
 from fp.cli.suggesting import complete_denoisers
 from fp.cli.telling import tell_table
+from fp.fingerprint.estimators import registry as estimators
+from fp.fingerprint.estimators.recipes import DEFAULT, JOINED, SECOND_LOOK
 
 if TYPE_CHECKING:
     from fp.denoisers.cache import ResidualCache
     from fp.fingerprint.model.calibration import NullControl
     from fp.fingerprint.model.fingerprint import Fingerprint
     from fp.fingerprint.model.ladder import Augmentation
+
+
+class MethodChoice(click.Choice[str]):
+    """The methods that are there when it is asked; other packages may bring some along."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Names of all methods; nothing of them is imported."""
+        return tuple(sorted([*JOINED, *estimators.names()]))
+
+    @choices.setter
+    def choices(self, _: object) -> None:
+        """Ignore what is set: the registry knows."""
 
 
 def _denoiser(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -84,8 +102,8 @@ def _augment(ctx: click.Context, param: click.Parameter, value: str | None) -> s
 @click.option("--name", help="Name of the generator [default: name of its folder].")
 @click.option(
     "--method",
-    type=click.Choice(["auto", "cyclic", "dif", "fourier", "lattice", "mean", "spectrum", "tile"]),
-    default="auto",
+    type=MethodChoice(),
+    default=DEFAULT,
     show_default=True,
     help="auto joins lattice (tile and cyclic: they speak of the generator) and spectrum (it sees "
     "processing); dif takes minutes; mean and fourier are baselines.",
@@ -289,11 +307,9 @@ def _augmentation(augment: str | None) -> Augmentation | None:
 def _parameters(
     method: str, with_dif: bool, steps: int | None, reference: bool, seed: int
 ) -> dict[str, object]:
-    from fp.fingerprint.learning.method import JOINED
-
     if with_dif and method not in JOINED:
         raise click.UsageError(f"--with-dif belongs to --method {' or '.join(sorted(JOINED))}.")
-    if method != "dif" and not with_dif:
+    if method != SECOND_LOOK and not with_dif:
         if steps is not None or reference:
             raise click.UsageError(
                 "--steps and --reference belong to --method dif and to --with-dif."
@@ -302,7 +318,7 @@ def _parameters(
     chosen: dict[str, object] = {"seed": seed, "mode": "reference" if reference else "fast"}
     if steps is not None:
         chosen["steps"] = steps
-    return {"parts": [*JOINED[method][0], ("dif", chosen)]} if with_dif else chosen
+    return {"parts": [*JOINED[method][0], (SECOND_LOOK, chosen)]} if with_dif else chosen
 
 
 def _kept(cache: ResidualCache | None) -> str:

@@ -21,7 +21,7 @@ from fp.evaluation.trials import balanced_accuracy, split
 from fp.fingerprint.estimators.folds import shuffle_labels
 from fp.fingerprint.model.windows import CELL, WindowSize
 from fp.fingerprint.windows.fields import Weights, fields_of_residual
-from fp.fingerprint.windows.learning import learn_windows, usable
+from fp.fingerprint.windows.learning import Sample, learn_windows, usable
 from fp.fingerprint.windows.maps import draw_map
 from fp.images.loading import display_path, load_image
 from fp.system.arrays import Array, Flags, Floats, Indices, Pixels
@@ -163,23 +163,18 @@ class _View:
                 strict=True,
             )
         )
+        fitted = [part.fitted for part in self._learned.learned.parts]
         found = learn_windows(
-            self._method.recipe.parts,
+            self._method.recipe,
             bench.dataset.crop,
-            self._method.name,
-            stacks,
-            labels,
-            groups,
-            bench.folds,
-            cell.seed,
+            Sample(stacks, labels, groups, bench.folds, cell.seed),
+            fitted,
             (self.residual(self.part(int(number))) for number in known),
             np.arange(known.size),
         )
-        patterns = [
-            (self._method.recipe.parts[n].name, self._learned.learned.parts[n].fitted.pattern)
-            for n in found.parts
-        ]
-        self._weights = Weights.of(patterns)
+        self._weights = Weights(
+            tuple((self._method.recipe.parts[n], fitted[n]) for n in found.parts)
+        )
         size = found.of()
         assert size is not None
         return size
@@ -208,7 +203,7 @@ def editable(method: FpMethod, bench: Bench) -> bool:
         Whether it has a part that speaks of the generator, and the images are large enough.
     """
     try:
-        usable(method.recipe.parts, bench.dataset.crop, method.name)
+        usable(method.recipe, bench.dataset.crop)
     except UsageError:
         return False
     return True

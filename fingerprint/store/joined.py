@@ -10,7 +10,7 @@ import numpy as np
 
 from fp.fingerprint.model.calibration import NullControl
 from fp.fingerprint.model.joined import Joined, Part
-from fp.fingerprint.model.typicality import VIEWS, Typicality, View
+from fp.fingerprint.model.typicality import Typicality, View, in_order
 from fp.fingerprint.store.elements import Value, finite
 from fp.system.arrays import Array
 
@@ -146,13 +146,9 @@ def build(found: Mapping[str, Value]) -> Joined | None:
     if count > MOST_PARTS:
         raise ValueError(f"there are more than {MOST_PARTS} parts")
     views = {}
-    # In the order of our own table: sums of floats must not depend on how a file sorts its names.
-    names = {match[1] for key in found if (match := _VIEW.match(key))}
-    for name in VIEWS:
-        if name in names:
-            views[name] = _view(found, f"joined/typicality/{name}")
-    if names - set(VIEWS):
-        raise ValueError(f"there is no view {min(names - set(VIEWS))!r}")
+    # In an order of our own: sums of floats must not depend on how a file sorts its names.
+    for name in in_order({match[1] for key in found if (match := _VIEW.match(key))}):
+        views[name] = _view(found, f"joined/typicality/{name}")
     null = None
     if "joined/null/shuffled" in found:
         shuffled = finite(found, "joined/null/shuffled")

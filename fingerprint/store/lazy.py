@@ -16,6 +16,7 @@ from typing import overload
 import h5py
 import numpy as np
 
+from fp.fingerprint.estimators.registry import held_as_columns
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store import bank as store
 from fp.fingerprint.store import hdf5, record, survey
@@ -128,7 +129,7 @@ class LazyBank(Sequence[Fingerprint]):
         return found
 
     def tiles(self) -> dict[int, tuple[Indices, Floats]]:
-        """Read the weights of all fingerprints of method ``tile``, and nothing else of them.
+        """Read the weights of all fingerprints that large banks are made of, and nothing else.
 
         Returns
         -------
@@ -141,7 +142,7 @@ class LazyBank(Sequence[Fingerprint]):
         for path in dict.fromkeys(member.file for member in self.members):
             with hdf5.open_for_reading(path) as file:
                 for index, member in enumerate(self.members):
-                    if member.file == path and member.method == "tile":
+                    if member.file == path and held_as_columns(member.method):
                         pattern = _pattern(file, member)
                         found.setdefault(pattern.shape[-1], []).append((index, pattern))
         return {
