@@ -24,7 +24,6 @@ import numpy as np
 from fp.denoisers.cache import ResidualCache, default_folder
 from fp.denoisers.population import Reduction, residuals, survey
 from fp.evaluation import mean_of, trial
-from fp.fingerprint.estimators.dif import Dif
 from fp.fingerprint.estimators.folds import group
 from fp.fingerprint.learning.method import recipe
 from fp.images.crop import CropRule
@@ -74,11 +73,7 @@ def cell(denoiser, method, generator, training, splits, nulls, parameters, store
 
 def seeded(method, seed):
     """Give the method with the seed of the split, where it draws anything at random."""
-    parts = tuple(
-        replace(part, options=replace(part.options, seed=seed)) if isinstance(part, Dif) else part
-        for part in method.parts
-    )
-    return replace(method, parts=parts)
+    return replace(method, parts=tuple(part.seeded(seed) for part in method.parts))
 
 
 def percent(values):

@@ -26,12 +26,30 @@ from fp.cli.options import (
 from fp.cli.recording import invocation_of
 from fp.cli.suggesting import complete_denoisers
 from fp.cli.telling import tell_table
+from fp.fingerprint.estimators import registry as estimators
+from fp.fingerprint.estimators.recipes import DEFAULT, JOINED, SECOND_LOOK
 
 if TYPE_CHECKING:
     from fp.denoisers.cache import ResidualCache
     from fp.fingerprint.model.calibration import NullControl
     from fp.fingerprint.model.fingerprint import Fingerprint
     from fp.fingerprint.model.ladder import Augmentation
+
+
+class MethodChoice(click.Choice[str]):
+    """The methods that are there when it is asked; other packages may bring some along."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Names of all methods; nothing of them is imported."""
+        return tuple(sorted([*JOINED, *estimators.names()]))
+
+    @choices.setter
+    def choices(self, _: object) -> None:
+        """Ignore what is set: the registry knows."""
 
 
 def _denoiser(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -87,10 +105,8 @@ class ExtractCommand:
     name: str | None = option("--name", help="Name of the generator [default: name of its folder].")
     method: str = option(
         "--method",
-        type=click.Choice(
-            ["auto", "cyclic", "dif", "fourier", "lattice", "mean", "spectrum", "tile"]
-        ),
-        default="auto",
+        type=MethodChoice(),
+        default=DEFAULT,
         show_default=True,
         help="auto joins lattice (tile and cyclic: they speak of the generator) and spectrum (it "
         "sees processing); dif takes minutes; mean and fourier are baselines.",
@@ -278,11 +294,9 @@ def _augmentation(augment: str | None) -> Augmentation | None:
 
 
 def _parameters(given: ExtractCommand) -> dict[str, object]:
-    from fp.fingerprint.learning.method import JOINED
-
     if given.with_dif and given.method not in JOINED:
         raise click.UsageError(f"--with-dif belongs to --method {' or '.join(sorted(JOINED))}.")
-    if given.method != "dif" and not given.with_dif:
+    if given.method != SECOND_LOOK and not given.with_dif:
         if given.steps is not None or given.reference:
             raise click.UsageError(
                 "--steps and --reference belong to --method dif and to --with-dif."
@@ -292,7 +306,8 @@ def _parameters(given: ExtractCommand) -> dict[str, object]:
     chosen: dict[str, object] = {"seed": given.seed, "mode": mode}
     if given.steps is not None:
         chosen["steps"] = given.steps
-    return {"parts": [*JOINED[given.method][0], ("dif", chosen)]} if given.with_dif else chosen
+    joined = [*JOINED[given.method][0], (SECOND_LOOK, chosen)] if given.with_dif else []
+    return {"parts": joined} if given.with_dif else chosen
 
 
 def _kept(cache: ResidualCache | None) -> str:

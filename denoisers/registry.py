@@ -10,6 +10,10 @@ from typing import Any
 from fp.denoisers.mean_residual import MeanResidual
 from fp.denoisers.residual import Denoiser, DenoiserIdentity, Residual
 from fp.system.errors import DenoiserError
+from fp.system.plugins import maker_of, plugins, summary_of
+
+GROUP = "fp.denoisers"
+"""Entry points of this group are denoisers: names of classes, or of functions that make one."""
 
 WEIGHTS = Path(__file__).parent / "weights"
 DEFAULT = "wavelet"
@@ -93,14 +97,26 @@ def register(name: str, make: Callable[..., Denoiser], summary: str) -> None:
     DenoiserError
         If the name is taken.
     """
-    if name in _REGISTRY:
+    if name in names():
         raise DenoiserError(f"A denoiser named {name!r} exists already; choose another name.")
     _REGISTRY[name] = Entry(make, summary)
 
 
+def names() -> list[str]:
+    """Return the names of all denoisers, sorted; nothing is loaded for it."""
+    return sorted({**plugins(GROUP), **_REGISTRY})
+
+
 def available() -> dict[str, str]:
     """Return the names of all denoisers with one line on each."""
-    return {name: entry.summary for name, entry in sorted(_REGISTRY.items())}
+    return {name: _entry(name).summary for name in names()}
+
+
+def _entry(name: str) -> Entry:
+    if name in _REGISTRY:
+        return _REGISTRY[name]
+    found = plugins(GROUP)[name]
+    return Entry(maker_of(found), summary_of(found))
 
 
 def check_name(name: str) -> None:
@@ -111,13 +127,13 @@ def check_name(name: str) -> None:
     DenoiserError
         If the name is unknown.
     """
-    if name not in _REGISTRY:
-        raise DenoiserError(f"Unknown denoiser {name!r}; there are {', '.join(available())}.")
+    if name not in names():
+        raise DenoiserError(f"Unknown denoiser {name!r}; there are {', '.join(names())}.")
 
 
 def is_trained(name: str) -> bool:
     """Return whether a denoiser has weights."""
-    return _REGISTRY[name].trained
+    return _entry(name).trained
 
 
 def get(name: str = DEFAULT, **parameters: Any) -> Residual:
@@ -142,7 +158,7 @@ def get(name: str = DEFAULT, **parameters: Any) -> Residual:
         If the name or a parameter is unknown.
     """
     check_name(name)
-    entry = _REGISTRY[name]
+    entry = _entry(name)
     try:
         denoiser = entry.make(**parameters)
     except TypeError as error:
@@ -181,6 +197,6 @@ def arguments_of(identity: DenoiserIdentity) -> dict[str, Any]:
         if isinstance(value, list):  # JSON knows no tuples
             parameters[name] = tuple(value)
     check_name(identity.name)
-    if _REGISTRY[identity.name].trained:
+    if _entry(identity.name).trained:
         parameters["precision"] = identity.precision
     return parameters

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fp.fingerprint.estimators.dif import Dif
-from fp.fingerprint.estimators.protocol import Course, Estimator
+from fp.fingerprint.estimators.protocol import Course
 from fp.fingerprint.learning import method as learning
 from fp.fingerprint.learning.crossfit import HeldOut
 from fp.fingerprint.learning.method import Learned, Recipe
@@ -90,19 +89,11 @@ class FpMethod:
     ) -> FpLearned:
         """Learn, and score images that the patterns have not seen."""
         names = self.recipe.reads
-        seeded = replace(
-            self.recipe, parts=tuple(_seeded(part, seed) for part in self.recipe.parts)
-        )
+        seeded = replace(self.recipe, parts=tuple(part.seeded(seed) for part in self.recipe.parts))
         learned = seeded.learn(
             dict(zip(names, stacks, strict=True)), labels, groups, folds, seed, course
         )
         return FpLearned(learned, names)
-
-
-def _seeded(part: Estimator, seed: int) -> Estimator:
-    if isinstance(part, Dif):
-        return replace(part, options=replace(part.options, seed=seed))
-    return part
 
 
 def recipe(method: str, parameters: Mapping[str, Any] | None = None) -> FpMethod:

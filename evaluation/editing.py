@@ -163,19 +163,19 @@ class _View:
                 strict=True,
             )
         )
+        fitted = [part.fitted for part in self._learned.learned.parts]
         found = learn_windows(
             self._method.recipe,
             bench.dataset.crop,
             stacks,
             Labelled(labels, groups, bench.folds, cell.seed),
+            fitted,
             (self.residual(self.part(int(number))) for number in known),
             np.arange(known.size),
         )
-        patterns = [
-            (self._method.recipe.parts[n].name, self._learned.learned.parts[n].fitted.pattern)
-            for n in found.parts
-        ]
-        self._weights = Weights.of(patterns)
+        self._weights = Weights(
+            tuple((self._method.recipe.parts[n], fitted[n]) for n in found.parts)
+        )
         size = found.of()
         assert size is not None
         return size
@@ -197,7 +197,7 @@ def editable(method: FpMethod, bench: Bench) -> bool:
         Whether it has a part that speaks of the generator, and the images are large enough.
     """
     try:
-        usable(method.recipe.parts, bench.dataset.crop, method.name)
+        usable(method.recipe, bench.dataset.crop)
     except UsageError:
         return False
     return True

@@ -25,6 +25,8 @@ from fp.system.errors import InputError, UsageError
 BASELINES = ("dct", "gram", "cnn", "cnn-augmented")
 """Baselines that look at pixels, by name."""
 
+_OPTIMISED = ("cnn", "cnn-augmented")
+
 Sees = Literal["residual", "pixels", "scores"]
 """What a method starts from."""
 
@@ -84,6 +86,13 @@ class Choice:
             return "pixels"
         return "residual" if self.name in known() else "scores"
 
+    @property
+    def is_dear(self) -> bool:
+        """Whether it is optimised, which takes minutes."""
+        if self.name in known():
+            return not recipe(self.name, json.loads(self.parameters)).recipe.is_closed_form
+        return self.name in _OPTIMISED
+
     def make(self) -> Method:
         """Make the method; once a process."""
         return _made(self.name, self.parameters)
@@ -98,7 +107,7 @@ class Choice:
 
 def known() -> tuple[str, ...]:
     """Return the names of fp's own methods."""
-    return tuple(learning.available())
+    return tuple(learning.names())
 
 
 @lru_cache(maxsize=32)
@@ -113,7 +122,7 @@ def _made(name: str, parameters: str) -> Method:
             from fp.evaluation.baselines.gram import GramMatrices
 
             return GramMatrices(**given)
-        if name in ("cnn", "cnn-augmented"):
+        if name in _OPTIMISED:
             from fp.evaluation.baselines.cnn import SmallCnn
 
             return SmallCnn(augmented=name == "cnn-augmented", **given)

@@ -274,8 +274,7 @@ def _died(item: tuple[Cell, Path]) -> None:
 
 def _slow_first(item: tuple[Cell, Path]) -> tuple[int, str]:
     cell, path = item
-    slow = {"dif": 0, "cnn": 1, "cnn-augmented": 1}
-    return slow.get(cell.method.name, 2), path.name
+    return 0 if cell.method.is_dear else 1, path.name
 
 
 def _read(path: Path) -> Found:

@@ -18,7 +18,7 @@ class Described:
     condition : str
         Text of a `fp.images.degradations.Degradation`.
     accuracy : float
-        Balanced accuracy of the sign of the held-out scores, in [0, 1].
+        Balanced accuracy of the held-out scores, in [0, 1].
     auc : float
         Area under their ROC curve.
     p : float
@@ -58,7 +58,10 @@ def describe(fingerprint: Fingerprint) -> list[Described]:
     found = []
     for index, expert in enumerate(fingerprint.conditions.experts):
         real, generated = expert.real, expert.generated
-        accuracy = ((generated > 0).mean() + (real <= 0).mean()) / 2
+        # A joined score is 0 where both classes are equally likely; another one half-way.
+        joins = fingerprint.joined is not None
+        between = 0.0 if joins else float(real.mean() + generated.mean()) / 2
+        accuracy = ((generated > between).mean() + (real <= between).mean()) / 2
         above = (generated[:, None] > real).mean() + (generated[:, None] == real).mean() / 2
         p = permutation_p(view(fingerprint, index, False).calibration)
         found.append(Described(expert.condition, float(accuracy), float(above), p, p > LEVEL))

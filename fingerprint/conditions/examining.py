@@ -16,8 +16,8 @@ from fp.fingerprint.conditions.pooling import pool
 from fp.fingerprint.decision.decision import Rule
 from fp.fingerprint.decision.judge import Features
 from fp.fingerprint.decision.rows import Attribution
+from fp.fingerprint.estimators.recipes import OF_GATE
 from fp.fingerprint.model.conditions import Conditions, Placement
-from fp.fingerprint.model.gate import READS
 from fp.system.arrays import Pixels
 
 Corrected = Callable[[float, float], float]
@@ -261,7 +261,7 @@ def _plausible_evidence(row: Attribution) -> float:
 
 
 def _read(account: Account, conditions: Conditions) -> Reading:
-    found = conditions.read(account.features.named(READS), account.factor)
+    found = conditions.read(account.features.named(OF_GATE), account.factor)
     return Reading(account, replace(found, p=0.0) if account.chained else found)
 
 

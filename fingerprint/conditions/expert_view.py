@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fp.fingerprint.model.fingerprint import Fingerprint
+    from fp.fingerprint.model.joined import Joined
 
 
 def view(fingerprint: Fingerprint, index: int, searched: bool) -> Fingerprint:
@@ -28,17 +29,21 @@ def view(fingerprint: Fingerprint, index: int, searched: bool) -> Fingerprint:
     """
     assert fingerprint.conditions is not None
     expert = fingerprint.conditions.experts[index]
-    joined, real, generated = expert.joined, expert.real, expert.generated
+    joined: Joined | None = expert.joined
+    real, generated = expert.real, expert.generated
     pattern, offset = expert.pattern, expert.offset
     if searched:
         found = expert.searched
         real, generated = found.real, found.generated
         pattern, offset = found.pattern, found.offset
         joined = replace(
-            joined,
+            expert.joined,
             specific_real=found.specific_real,
             specific_generated=found.specific_generated,
         )
+    if fingerprint.joined is None:  # one estimator, which stands alone here too
+        (part,) = expert.joined.parts
+        pattern, offset, joined = part.pattern, part.offset, None
     return replace(
         fingerprint,
         pattern=pattern,

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fp.fingerprint.conditions import crossed, gate
-from fp.fingerprint.conditions.crossed import Crossed, Moved, Stacks
+from fp.fingerprint.conditions.crossed import ALONE, Crossed, Moved, Stacks
 from fp.fingerprint.conditions.pixel_parts import with_pixels
 from fp.fingerprint.conditions.worst import Worst
 from fp.fingerprint.estimators.folds import Labelled
+from fp.fingerprint.estimators.recipes import OF_GATE
 from fp.fingerprint.learning import typicality
 from fp.fingerprint.learning.fusion import newton
 from fp.fingerprint.learning.method import Recipe
 from fp.fingerprint.model.conditions import Conditions, Expert, Searched
-from fp.fingerprint.model.gate import READS
 from fp.fingerprint.model.joined import Joined, Part
 from fp.fingerprint.model.ladder import Augmentation, alike, ends, log_prior, reach, strengths
-from fp.fingerprint.model.typicality import VIEWS
+from fp.fingerprint.model.typicality import SCORES
 from fp.system.arrays import Array, Doubles, Flags, Indices
 
 
@@ -37,9 +37,10 @@ def learn(
     Parameters
     ----------
     method : Recipe
-        The method of the fingerprint; the experts have parts more, see `with_pixels`.
+        The method of the fingerprint; the experts may have parts more, see `with_pixels`.
     stacks : sequence of mapping of str to ndarray, shape (N, ...)
-        Features of the same images in each condition of the augmentation, by name.
+        Features of the same images in each condition of the augmentation, by name, with what the
+        gate reads.
     known : Labelled
         What is known of the images; all versions of a group lie in one fold.
     keys : sequence of str
@@ -68,27 +69,34 @@ def learn(
     """
     recipe = with_pixels(method)
     rungs, prior = augmentation.conditions, log_prior(augmentation.conditions)
-    labels, groups, dealt = known.labels, known.groups, known.deal()
+    labels, groups = known.labels, known.groups
+    # What is learned once only calibrates with the quarter that it has not seen.
+    dealt = (known if recipe.is_closed_form else replace(known, folds=4)).deal()
+    kept = np.arange(labels.size) if recipe.is_closed_form else np.flatnonzero(dealt == 0)
     taught = gate.learn(
-        [stack[READS] for stack in stacks],
+        [stack[OF_GATE] for stack in stacks],
         dealt,
         ends(rungs),
         prior,
-        [stack[READS] for stack in others],
+        [stack[OF_GATE] for stack in others],
         np.flatnonzero(~labels),
     )
     row = np.cumsum(~labels) - 1
-    first, second = np.stack(taught.sent), np.stack(taught.likeliest)
+    first, second = np.stack(taught.sent)[:, kept], np.stack(taught.likeliest)[:, kept]
     assert taught.gate.temperature is not None
     shares = np.exp(np.array(prior) / taught.gate.temperature)
-    strength = np.stack([strengths(rung, rungs, keys) for rung in rungs])
+    strength = np.stack(
+        [strengths(rung, rungs, [keys[n] for n in kept.tolist()]) for rung in rungs]
+    )
+    shown = replace(known, labels=labels[kept], groups=groups[kept])
     experts = []
     for k, condition in enumerate(rungs):
         own = {name: np.asarray(stacks[k][name]) for name in recipe.reads}
         learned = crossed.learn(recipe, own, labels, groups, dealt)
         come = Sent.to(k, first, second, shares, np.random.default_rng([known.seed, k]))
+        of_all = replace(come, image=kept[come.image])
         versions = {
-            name: come.taken(
+            name: of_all.taken(
                 [stack[name] for stack in stacks], [stack[name] for stack in others], row
             )
             for name in recipe.reads
@@ -98,8 +106,11 @@ def learn(
             if alike(condition, rungs[rung]):
                 inside = come.condition == rung
                 own_strength[inside] = strength[rung, come.image[inside]]
-        worst = Worst(come.image, labels, own_strength, reach(condition, rungs))
-        experts.append(expert_of(condition, recipe, learned, own, versions, come, worst, dealt))
+        worst = Worst(come.image, labels[kept], own_strength, reach(condition, rungs))
+        learned = replace(learned, held=learned.held[kept])
+        views = {name: rows[kept] for name, rows in recipe.views(own).items()}
+        again = shown.deal()
+        experts.append(expert_of(condition, recipe, learned, views, versions, come, worst, again))
         if progress is not None:
             progress(k + 1, len(rungs))
     # Of fewer than 1 / level - 1 images, what is farther than all of them lies outside.
@@ -198,7 +209,7 @@ def expert_of(
     condition: str,
     recipe: Recipe,
     learned: Crossed,
-    own: Stacks,
+    views: Mapping[str, Doubles],
     versions: Stacks,
     come: Sent,
     worst: Worst,
@@ -214,8 +225,8 @@ def expert_of(
         Its method.
     learned : Crossed
         What it learned.
-    own : mapping of str to ndarray, shape (N, ...)
-        Features of the images in its condition.
+    views : mapping of str to ndarray of float64, shape (N, p)
+        What is typical of the images in its condition is learned from these.
     versions : mapping of str to ndarray, shape (M, ...)
         Features of all that comes to it.
     come : Sent
@@ -231,12 +242,11 @@ def expert_of(
         The expert.
     """
     labels = worst.labels
-    all_scores = learned.score(versions, dealt[come.image])
+    folds = dealt[come.image] if recipe.is_closed_form else np.zeros_like(come.image)
+    by_part = learned.score_parts(versions, folds)
+    all_scores = learned.join(by_part, folds)
     scores = all_scores[come.drawn]
-    views, measured = (
-        {name: rows[place] for name, rows in stacks.items() if name in VIEWS}
-        for stacks, place in ((own, np.s_[:]), (versions, come.drawn))
-    )
+    measured = recipe.views({name: rows[come.drawn] for name, rows in versions.items()})
     parts = tuple(
         Part(
             estimator.name,
@@ -253,7 +263,12 @@ def expert_of(
         float(learned.fusion.offsets[1]),
         scores[~labels, 1],
         scores[labels, 1],
-        typicality.learn(views, labels, dealt, measured),
+        typicality.learn(
+            views or {SCORES: learned.held},
+            labels,
+            dealt,
+            measured or {SCORES: by_part[come.drawn]},
+        ),
     )
     return Expert(
         condition,
@@ -262,7 +277,7 @@ def expert_of(
         scores[~labels, 0],
         scores[labels, 0],
         joined,
-        _search(learned, crossed.moved(learned, versions, dealt[come.image]), come, worst, dealt),
+        _search(learned, crossed.moved(learned, versions, folds), come, worst, dealt),
         worst.tested(all_scores[:, 0]),
     )
 
@@ -271,6 +286,11 @@ def _search(learned: Crossed, found: Moved, come: Sent, worst: Worst, dealt: Ind
     """Weigh the parts that are searched against those that do not move, and hold that out too."""
     labels = worst.labels
     columns = np.column_stack([found.still, found.moving])
+    if len(learned.parts) == 1:  # nothing to weigh
+        alone = columns.sum(axis=1)
+        own = alone[come.drawn]
+        halves = own[~labels], own[labels]
+        return Searched(ALONE.weights[None], 0.0, *halves, *halves, worst.tested(alone))
     drawn, folds = columns[come.drawn], dealt[come.image]
     scores = np.empty(len(columns))
     for fold in np.unique(dealt):
@@ -278,7 +298,7 @@ def _search(learned: Crossed, found: Moved, come: Sent, worst: Worst, dealt: Ind
         weights, offset = _rising(drawn[inside], labels[inside])
         scores[folds == fold] = columns[folds == fold] @ weights - offset
     weights, offset = _rising(drawn, labels)
-    moving = np.array([part.period > 1 for part in learned.parts])
+    moving = np.array([part.estimator.moves for part in learned.parts])
     joint = learned.fusion.weights.copy()
     joint[0] *= np.where(moving, weights[1], weights[0])
     own, specific = scores[come.drawn], found.specific[come.drawn]

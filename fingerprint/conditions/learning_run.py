@@ -17,6 +17,7 @@ from fp.fingerprint.conditions.learning import learn
 from fp.fingerprint.conditions.pixel_parts import with_pixels
 from fp.fingerprint.decision.judge import Features
 from fp.fingerprint.estimators.folds import Labelled
+from fp.fingerprint.estimators.recipes import OF_GATE
 from fp.fingerprint.learning.method import Recipe
 from fp.fingerprint.model.conditions import Conditions
 from fp.fingerprint.model.ladder import Augmentation, elsewhere, rescales, version
@@ -93,8 +94,9 @@ def learn_versions(
 
 
 def features_of(part: Pixels, residual: Residual, recipe: Recipe) -> dict[str, Array]:
-    """Give the features of an examined part that a method reads, by name, in float32."""
-    found = Features(residual(part), part).of(recipe)
+    """Return the features that a method and the gate read of a part, by name, in float32."""
+    seen = Features(residual(part), part)
+    found = seen.of(recipe) | {OF_GATE: seen.named(OF_GATE)}
     return {name: stack[0].astype(np.float32) for name, stack in found.items()}
 
 

@@ -12,12 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from fp.fingerprint.conditions.crossed import best_phase, correlate_phases, rows_of
+from fp.fingerprint.conditions.crossed import best_phase
 from fp.fingerprint.decision.judge import Features, Judge
-from fp.fingerprint.estimators.cyclic import Cyclic
-from fp.fingerprint.estimators.tile import Tile, template
-from fp.fingerprint.learning.scoring import score
-from fp.system.arrays import Array, Doubles
+from fp.fingerprint.learning.scoring import fitted_of, score
+from fp.system.arrays import Array, Doubles, Indices
 
 AGREES = 0.95
 """Weight of the phases that agree with a grid that does not begin at the first pixel: such an image
@@ -98,8 +96,7 @@ def looks(
         return [Look(known, features.of(known.recipe))]
     judge = judges(True)
     stacks = features.of(judge.recipe)
-    best = find_phase(judge, stacks)
-    y, x = best.row, best.column
+    (y, x), period = find_phase(judge, stacks)
     # The covariances of typicality have a period of two, and need not agree with the score.
     near = tuple(rolled(judge, stacks, y + dy, x + dx) for dy, dx in ((0, 1), (1, 0), (1, 1)))
     at_best = rolled(judge, stacks, y, x)
@@ -107,7 +104,7 @@ def looks(
         return [Look(judge, at_best, near, f"{y},{x}")]
     top, left = grid
     weight = AGREES if any(grid) else AGREES_AT_ORIGIN
-    told = f"{(y + top) % best.period},{(x + left) % best.period}"
+    told = f"{(y + top) % period[0]},{(x + left) % period[1]}"
     return [
         Look(known, features.of(known.recipe), (), f"{BY_GRID} {top},{left}", weight),
         Look(judge, at_best, near, told, 1 - weight),
@@ -170,25 +167,8 @@ def mean_ratio(log10_lr: Sequence[Any], found: Sequence[Look]) -> Doubles:
     return np.asarray(largest + np.log10(np.sum(10.0 ** (weighted - largest), axis=0)))
 
 
-@dataclass(frozen=True)
-class Phase:
-    """Where a lattice begins.
-
-    Parameters
-    ----------
-    row, column : int
-        First pixel of a period.
-    period : int
-        Its length in pixels.
-    """
-
-    row: int
-    column: int
-    period: int
-
-
-def find_phase(judge: Judge, stacks: Stacks) -> Phase:
-    """Find the phase of the lattice at which the joined score of one image is largest.
+def find_phase(judge: Judge, stacks: Stacks) -> tuple[Indices, Indices]:
+    """Find the phase of the lattice at which the score of one image is largest.
 
     Parameters
     ----------
@@ -199,31 +179,25 @@ def find_phase(judge: Judge, stacks: Stacks) -> Phase:
 
     Returns
     -------
-    Phase
-        The phase.
+    ndarray of int, shape (2,)
+        Row and column of the first pixel of a period.
+    ndarray of int, shape (2,)
+        Rows and columns of the period.
     """
-    joined = judge.fingerprint.joined
-    assert joined is not None
-    planes: list[Doubles] = []
-    moving = []
-    for place, (estimator, part) in enumerate(zip(judge.recipe.parts, joined.parts, strict=True)):
-        if not isinstance(estimator, Tile | Cyclic):
-            continue
-        rows = rows_of(estimator, stacks, part.pattern.shape[-1])
-        norm, weights = 1.0, part.pattern.astype(np.float64)
-        if isinstance(estimator, Tile):
-            made = template(part.pattern)
-            norm, weights = made.norm, made.weights.reshape(part.pattern.shape)
-        planes.append(correlate_phases(rows, weights) / norm - part.offset)
-        moving.append(place)
-    y, x = best_phase(planes, judge.fingerprint.pattern[0][:, moving]).phase[0]
-    return Phase(int(y), int(x), max(plane.shape[-1] for plane in planes))
+    fingerprint = judge.fingerprint
+    weights = np.ones((2, 1)) if fingerprint.joined is None else fingerprint.pattern[0]
+    moving = [place for place, part in enumerate(judge.recipe.parts) if part.moves]
+    if not moving:
+        return np.zeros(2, np.intp), np.ones(2, np.intp)
+    planes, fitted = [], fitted_of(fingerprint)
+    for place in moving:
+        part, found = judge.recipe.parts[place], fitted[place]
+        planes.append(part.score_at_phases(stacks[part.reads], found.pattern, found.offset))
+    period = np.max([plane.shape[1:] for plane in planes], axis=0)
+    return best_phase(planes, weights[:, moving]).phase[0], period
 
 
 def rolled(judge: Judge, stacks: Stacks, y: int, x: int) -> Stacks:
-    """Give the features as if the lattice began at pixel (y, x)."""
-    moves = {part.reads for part in judge.recipe.parts if isinstance(part, Tile | Cyclic)}
-    return {
-        name: np.roll(stack, (-y, -x), axis=(-2, -1)) if name in moves else stack
-        for name, stack in stacks.items()
-    }
+    """Return the features as if the lattice began at pixel (y, x)."""
+    moved = {part.reads: part.roll(stacks[part.reads], y, x) for part in judge.recipe.parts}
+    return {**stacks, **moved}

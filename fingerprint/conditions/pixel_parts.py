@@ -1,45 +1,41 @@
-"""Parts of experts that look at pixels."""
+"""The method of experts: that of the fingerprint, with parts that look at pixels where it joins."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from fp.fingerprint.estimators import registry as estimators
+from fp.fingerprint.estimators.recipes import OF_EXPERTS
 from fp.fingerprint.learning.method import Recipe
 from fp.system.errors import UsageError
 
-PIXEL_PARTS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("cosine", {}),
-    ("blocks", {}),
-    ("cooccurrence", {"scale": 2}),
-    ("cooccurrence", {"scale": 4}),
-    ("highpass", {}),
-)
-"""Parts that every expert of a joined method has beside those of its method."""
-
 
 def with_pixels(method: Recipe) -> Recipe:
-    """Give the method of the experts: the method with the parts that look at pixels.
+    """Return the method of the experts.
 
     Parameters
     ----------
     method : Recipe
-        A method that joins closed forms.
+        The method of the fingerprint.
 
     Returns
     -------
     Recipe
-        The same with `PIXEL_PARTS` behind.
+        A method that joins closed forms with `OF_EXPERTS` behind; one estimator as it is.
 
     Raises
     ------
     UsageError
-        If it joins nothing, or has a part that is learned once only.
+        If it joins a part that is learned once only, or says nothing of the generator.
     """
-    if not method.joins or not method.is_closed_form:
+    if not method.specific.any():
+        raise UsageError(
+            f"--augment needs a part that speaks of the generator; {method.name} has none."
+        )
+    if not method.joins:
+        return method
+    if not method.is_closed_form:
         raise UsageError(
             "--augment goes with --method auto or lattice without dif; the experts join closed "
             "forms."
         )
-    added = tuple(estimators.get(name, **chosen) for name, chosen in PIXEL_PARTS)
+    added = tuple(estimators.get(name, **chosen) for name, chosen in OF_EXPERTS)
     return Recipe(method.name, (*method.parts, *added))

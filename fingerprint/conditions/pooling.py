@@ -25,7 +25,7 @@ class Pooled:
     ----------
     log10_lr, log10_lr_specific : float
         log10 likelihood ratios of h2 against h1, of all evidence and of the generator's alone; each
-        expert's within its empirical bounds.
+        expert's within its empirical bounds. None for the second where nothing is joined.
     log10_lr_low, log10_lr_high : float
         95 % interval of the first without bounds, by resampling the calibration's source images.
     at_bound : bool
@@ -33,7 +33,7 @@ class Pooled:
     """
 
     log10_lr: float
-    log10_lr_specific: float
+    log10_lr_specific: float | None
     log10_lr_low: float
     log10_lr_high: float
     at_bound: bool
@@ -63,7 +63,7 @@ def pool(found: Sequence[Sequence[Look]], shares: Sequence[float]) -> Pooled:
     low, high = np.quantile(together("resampled"), [0.025, 0.975])
     return Pooled(
         ratio,
-        float(together("specific")),
+        float(together("specific")) if voices[0].joins else None,
         float(low),
         float(high),
         stands_at_bound(ratio, float(together("lower")), float(together("upper"))),
@@ -110,6 +110,7 @@ def pooled(log10_lr: Sequence[Any], shares: Sequence[float]) -> Doubles:
 class _Voice:
     """What one expert says at all phases of an image."""
 
+    joins: bool
     ratio: Doubles
     specific: Doubles
     lower: Doubles
@@ -122,15 +123,18 @@ class _Voice:
         for look in found:
             judge = look.judge
             scored = score(judge.fingerprint, look.stacks, judge.recipe)
-            assert judge.specific_ratio is not None and scored.specific is not None
             value = float(scored.score[0])
+            specific = judge.ratio(value)
+            if judge.specific_ratio is not None and scored.specific is not None:
+                specific = judge.specific_ratio(float(scored.specific[0]))
             said.append(
                 (
                     judge.ratio(value),
-                    judge.specific_ratio(float(scored.specific[0])),
+                    specific,
                     judge.ratio.lower,
                     judge.ratio.upper,
                     judge.resampled.ratios(value),
                 )
             )
-        return cls(*(mean_ratio(each, found) for each in zip(*said, strict=True)))
+        means = [mean_ratio(each, found) for each in zip(*said, strict=True)]
+        return cls(found[0].judge.specific_ratio is not None, *means)

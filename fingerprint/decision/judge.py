@@ -11,7 +11,7 @@ from fp.fingerprint.decision.decision import Rule, decide, p_real
 from fp.fingerprint.decision.likelihood import LikelihoodRatio, Resampled
 from fp.fingerprint.decision.rows import Attribution
 from fp.fingerprint.estimators import registry as estimators
-from fp.fingerprint.estimators.protocol import Estimator, SeesPixels
+from fp.fingerprint.estimators.protocol import Estimator
 from fp.fingerprint.learning.method import Recipe
 from fp.fingerprint.learning.scoring import recipe_of, score
 from fp.fingerprint.learning.strength import is_weak
@@ -51,9 +51,7 @@ class Features:
         return self._found[estimator.reads]
 
     def _make(self, part: Estimator) -> Array:
-        if isinstance(part, SeesPixels) and self._image is not None:
-            return part.pixel_features(self._image)
-        return part.features(self._residual)
+        return part.read(self._residual, self._image)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Banks of many tile fingerprints: what decides is in memory as columns, the rest in the file.
+"""Banks of many fingerprints of one estimator: what decides is in memory, the rest in the file.
 
 All fingerprints are read once and checked. Then an image is folded once, multiplied with the
 weights of all of them, and placed among their calibration scores; only those that rank first are
@@ -29,8 +29,7 @@ from fp.fingerprint.detection.detection import (
     reasons_of,
     unscored,
 )
-from fp.fingerprint.estimators.tile import refold, template
-from fp.fingerprint.learning.method import recipe
+from fp.fingerprint.learning.method import Recipe, recipe
 from fp.fingerprint.learning.strength import is_weak
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.lazy import LazyBank
@@ -40,12 +39,11 @@ from fp.system.errors import ImageError
 from fp.system.paths import display_path
 
 SMALLEST = 65
-"""Fingerprints of method ``tile`` from which a bank is a large one."""
+"""Fingerprints of one method from which a bank is a large one."""
 
 LISTED = 10
 """Rows of a large bank in ``attributions.csv``, an image."""
 
-_METHOD = recipe("tile")
 _OVERHEAD = 1024  # bytes of a fingerprint's name, place in the file and numbers
 
 
@@ -54,6 +52,7 @@ class _Group:
     """The fingerprints of one period that ask for the same residual, as one matrix."""
 
     asks: Preparation
+    method: Recipe
     period: int
     members: Indices
     weights: Doubles
@@ -61,13 +60,14 @@ class _Group:
     offsets: Doubles
 
     def score(self, features: Features) -> Doubles:
-        """Score an image by all of them, with the bits of `Tile.score`."""
-        row = refold(features.of(_METHOD)["tile"], self.period).ravel()
+        """Score an image by all of them, with the bits of the estimator's own score."""
+        (part,) = self.method.parts
+        row = part.refold(features.of(self.method)[part.reads], self.period).ravel()
         return np.asarray(np.vecdot(self.weights, row)) / self.norms - self.offsets
 
 
 class LargeBank:
-    """A bank of many tile fingerprints, ready for images.
+    """A bank of many fingerprints of one estimator that large banks are made of, ready for images.
 
     Parameters
     ----------
@@ -87,7 +87,8 @@ class LargeBank:
     def __init__(self, path: Path, memory: int) -> None:
         self._judges: dict[int, Judge] = {}
         self._lazy = LazyBank(path, memory, lambda place: self._judges.pop(place, None))
-        columns = _Columns()
+        self._method = recipe(self._lazy.members[0].method)
+        columns = _Columns(self._method)
         for fingerprint in self._lazy:
             check_member(fingerprint)
             columns.add(fingerprint)
@@ -151,7 +152,7 @@ class LargeBank:
                 continue
             rows.append(
                 judge.attribution(
-                    shown, parts[asks].of(_METHOD), options.rule, options.fpr, self.family.p
+                    shown, parts[asks].of(self._method), options.rule, options.fpr, self.family.p
                 )
             )
         return self._finding(image, rows, judged, small, options)
@@ -193,7 +194,8 @@ class LargeBank:
 class _Columns:
     """What is kept of fingerprints that are read one by one."""
 
-    def __init__(self) -> None:
+    def __init__(self, method: Recipe) -> None:
+        self._method = method
         self.held = 0
         self.names: list[str] = []
         self.gathered = Gathering()
@@ -205,7 +207,8 @@ class _Columns:
         )
 
     def add(self, fingerprint: Fingerprint) -> None:
-        found, made = fingerprint.calibration, template(fingerprint.pattern)
+        (part,) = self._method.parts
+        found, made = fingerprint.calibration, part.template(fingerprint.pattern)
         free = likelihood.fit_without_bounds(found)
         place, period = len(self.names), fingerprint.pattern.shape[-1]
         self.names.append(fingerprint.name)
@@ -216,7 +219,7 @@ class _Columns:
             (found.mu_r, found.mu_g, free.slope, free.intercept, is_weak(fingerprint))
         )
         self._templates[Preparation.of(fingerprint), period].append(
-            (place, made.weights, made.norm, fingerprint.offset)
+            (place, made.weights.ravel(), made.norm, fingerprint.offset)
         )
         self.held += made.weights.nbytes + found.real.nbytes + found.generated.nbytes + _OVERHEAD
 
@@ -224,6 +227,7 @@ class _Columns:
         return tuple(
             _Group(
                 asks,
+                self._method,
                 period,
                 np.array([place for place, *_ in rows]),
                 np.stack([weights for _, weights, *_ in rows]),

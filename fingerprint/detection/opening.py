@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from fp.fingerprint.detection.banks import DEFAULT_MEMORY, WholeBank, needs_more
 from fp.fingerprint.detection.large_bank import SMALLEST, LargeBank
+from fp.fingerprint.estimators.registry import held_as_columns
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import bank_files, iter_bank, read_bank
 from fp.fingerprint.store.lazy import LazyBank, size_in_memory
@@ -135,7 +136,8 @@ def _is_large(bank: Path) -> bool:
         found = LazyBank(bank).members
     except FpError:  # told better by those who read all of it
         return False
-    return len(found) >= SMALLEST and all(member.method == "tile" for member in found)
+    methods = {member.method for member in found}
+    return len(found) >= SMALLEST and len(methods) == 1 and held_as_columns(*methods)
 
 
 def _unchanged(opened: _Opened, bank: Path, identity: BankIdentity) -> _Opened:

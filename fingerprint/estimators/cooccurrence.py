@@ -7,8 +7,8 @@ the moments of a spectrum. Counted in runs of quantised differences it shows; co
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,10 +128,6 @@ class Cooccurrence(OfPixels):
     def reads(self) -> str:
         """Name of its features; those of another scale are others."""
         return f"cooccurrence-{self.scale}"
-
-    def parameters(self) -> dict[str, Any]:
-        """Give all parameters; JSON types only."""
-        return asdict(self)
 
     def pixel_features(self, image_hwc: Pixels) -> Floats:
         """Give the co-occurrences; see `cooccurrences`."""

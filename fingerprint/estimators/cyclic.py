@@ -7,16 +7,29 @@ this does not ask for an additive pattern, and it outlives JPEG compression far 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, Self
 
 import numpy as np
 
 from fp.fingerprint.correlation.compiled import fold_products
-from fp.fingerprint.estimators.discriminant import linear_score
-from fp.fingerprint.estimators.protocol import Course, Fitted, Role, Scheme
+from fp.fingerprint.estimators.cells import (
+    PERIOD,
+    Cells,
+    Measure,
+    Piece,
+    Summed,
+    at_phases_of,
+    repeating,
+)
+from fp.fingerprint.estimators.compiled_cells import add_products, add_weighted_products
+from fp.fingerprint.estimators.linear import Linear
+from fp.fingerprint.estimators.protocol import Fitted
+from fp.fingerprint.model.windows import CELL
 from fp.images.compiled_box import box_mean
-from fp.system.arrays import Doubles, Flags, Floats, Indices
+from fp.system.arrays import Array, Counts, Doubles, Floats
 from fp.system.errors import UsageError
 
 LARGEST = 8
@@ -29,6 +42,8 @@ LAGS = (
 _WINDOW = 9
 _MARGIN = 8  # wider than the window's half and the longest shift, and whole periods
 _LIMIT = 4.0
+_REACH = int(np.abs(LAGS).max())
+_NEAR = 28  # planes of the first seven shifts, those of up to two pixels
 
 
 def cyclic_covariance(residual_chw: Floats) -> Floats:
@@ -56,18 +71,23 @@ def cyclic_covariance(residual_chw: Floats) -> Floats:
     D. Vazquez-Padin, C. Mosquera, F. Perez-Gonzalez, "Two-dimensional statistical test for the
     presence of almost cyclostationarity on images", ICIP 2010, doi:10.1109/ICIP.2010.5652282.
     """
-    planes = np.concatenate([residual_chw, residual_chw.mean(axis=0, keepdims=True)])
-    for plane in planes:
-        energy = box_mean(plane * plane, _WINDOW).T
-        plane /= np.sqrt(np.maximum(energy, 0) + np.float32(1e-10))
+    planes = _normalised(residual_chw)
     folded = np.empty((len(LAGS) * len(planes), LARGEST, LARGEST))
     fold_products(planes, np.array(LAGS), _MARGIN, _LIMIT, folded)
     folded -= folded.mean(axis=(1, 2), keepdims=True)
     return folded.astype(np.float32)
 
 
+def _normalised(residual_chw: Floats) -> Floats:
+    planes = np.concatenate([residual_chw, residual_chw.mean(axis=0, keepdims=True)])
+    for plane in planes:
+        energy = box_mean(plane * plane, _WINDOW).T
+        plane /= np.sqrt(np.maximum(energy, 0) + np.float32(1e-10))
+    return planes
+
+
 @dataclass(frozen=True)
-class Cyclic:
+class Cyclic(Linear):
     """Shrunk linear discriminant of cyclic covariances.
 
     Parameters
@@ -75,74 +95,113 @@ class Cyclic:
     period : int
         Phases on each side, a divisor of 8 from 2 on: 2 sees an upsampling by two alone, with far
         fewer numbers to learn.
-
-    Notes
-    -----
-    With the covariances c, weights w and the mean m_r of the reference images, the score is
-    <w, c - m_r>, scaled so that the shrunk within-class deviation is 1.
     """
 
     period: int = LARGEST
 
     name: ClassVar[str] = "cyclic"
     reads: ClassVar[str] = "cyclic"
-    role: ClassVar[Role] = "generator-specific"
-    calibration: ClassVar[Scheme] = "cross-fitted"
-    correlates: ClassVar[bool] = False
+    moves: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.period not in (2, 4, 8):
             raise UsageError(f"The period of cyclic covariances is 2, 4 or 8, not {self.period}.")
 
-    def parameters(self) -> dict[str, Any]:
-        """Give all parameters; JSON types only."""
-        return asdict(self)
+    @property
+    def side(self) -> int:
+        """Period that covariances are folded to."""
+        return self.period
 
     def features(self, residual_chw: Floats) -> Floats:
-        """Give the cyclic covariances at all phases, shape (68, 8, 8)."""
+        """Return the cyclic covariances at all phases, shape (68, 8, 8)."""
         return cyclic_covariance(residual_chw)
 
-    def settle(self, features: Floats, labels: Flags, groups: Indices) -> Cyclic:
-        """Give itself; see `Estimator.settle`."""
-        return self
+    def refold(self, features: Array, period: int) -> Floats:
+        """Return planes (N, C, 8, 8) folded to a divisor of 8, in float32."""
+        n, channels, side = features.shape[:3]
+        blocks = side // period
+        shape = (n, channels, blocks, period, blocks, period)
+        return np.asarray(features.reshape(shape).mean(axis=(2, 4)), dtype=np.float32)
 
-    def fit(
-        self,
-        features: Floats,
-        labels: Flags,
-        groups: Indices,
-        course: Course | None = None,
-    ) -> Fitted:
-        """Learn the weights; see `Estimator.fit`."""
-        found = linear_score(refold(features, self.period), labels)
-        return Fitted(found.weights, offset=found.offset)
+    def view(self, features: Array) -> Doubles | None:
+        """Return the covariances of near pixels at 2 x 2 phases."""
+        near = features[:, :_NEAR]
+        n, channels, side = near.shape[:3]
+        blocks = near.reshape(n, channels, side // 2, 2, side // 2, 2)
+        return np.asarray(blocks.mean(axis=(2, 4)).reshape(n, -1), dtype=np.float64)
 
-    def score(self, features: Floats, pattern: Floats, offset: float = 0.0) -> Doubles:
-        """Apply the weights to covariances (N, 68, 8, 8)."""
-        weights = pattern.astype(np.float64).ravel()
-        # One image at a time: the bits must not depend on how many are scored together.
-        return (
-            np.array([float(row.ravel() @ weights) for row in refold(features, pattern.shape[-1])])
-            - offset
-        )
+    @classmethod
+    def cells(cls, parts: Sequence[tuple[Self, Fitted]]) -> CyclicCells:
+        """Prepare weights for cells, where products are summed; see `Estimator.cells`."""
+        return CyclicCells(tuple(_over_pixels(fitted.pattern) for _, fitted in parts))
 
 
-def refold(planes: Floats, period: int) -> Floats:
-    """Fold planes of 8 x 8 phases to a divisor of 8.
+def _over_pixels(pattern: Floats) -> Floats:
+    repeats = LARGEST // pattern.shape[-1]
+    # The mean over all phases is subtracted from the covariances; here, from their weights.
+    weights = np.tile(pattern.astype(np.float64), (1, repeats, repeats)) / repeats**2
+    weights -= weights.mean(axis=(1, 2), keepdims=True)
+    return np.asarray(LARGEST**2 * weights, dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class CyclicCells(Cells):
+    """Weights of cyclic covariances, ready for cells: sums of weighted products of neighbours.
 
     Parameters
     ----------
-    planes : ndarray of float32, shape (N, C, 8, 8)
-        Means at each phase.
-    period : int
-        The divisor P.
-
-    Returns
-    -------
-    ndarray of float32, shape (N, C, P, P)
-        Means at the phases that remain.
+    patterns : tuple of ndarray of float32, shape (68, 8, 8)
+        Weights of mean 0 over the phases, scaled to the mean over pixels.
     """
-    n, channels, side = planes.shape[:3]
-    blocks = side // period
-    folded = planes.reshape(n, channels, blocks, period, blocks, period).mean(axis=(2, 4))
-    return np.asarray(folded, dtype=np.float32)
+
+    patterns: tuple[Floats, ...]
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """How the sums are read: as the mean product of the pixels that were counted."""
+        return tuple(Measure("mean", phases=found.shape[-1]) for found in self._repeating)
+
+    @cached_property
+    def _repeating(self) -> tuple[Floats, ...]:
+        return tuple(repeating(pattern) for pattern in self.patterns)
+
+    def sums(self, piece: Piece, searched: bool) -> Summed:
+        """Sum the weighted products; at the border of the image some have no neighbours."""
+        planes, inside = _normalised(piece.residual_chw), piece.inside(_REACH)
+        (first, last), (left, right) = piece.spans
+        core = np.array([first, last, left, right])
+        sums, count = np.zeros((len(self.patterns), *piece.shape)), np.zeros(piece.shape)
+        add_weighted_products(
+            planes,
+            np.array(LAGS),
+            np.stack(self.patterns),
+            np.stack([inside, core]),
+            CELL,
+            np.float32(_LIMIT),
+            sums,
+            count,
+        )
+        if not searched:
+            return Summed(sums, (), count)
+
+        def summed(columns: Floats) -> Floats:
+            return _sums_at_phases(planes, columns, inside, core)
+
+        return Summed(sums, at_phases_of(self._repeating, summed), count)
+
+
+def _sums_at_phases(planes: Floats, columns: Floats, inside: Counts, core: Counts) -> Floats:
+    """Sum products times weights (4352, M) at all phases, shape (M, h, w)."""
+    shape = ((core[1] - core[0]) // CELL, (core[3] - core[2]) // CELL)
+    found = np.empty((columns.shape[1], *shape), np.float32)
+    lags, limit = np.array(LAGS), np.float32(_LIMIT)
+    # A row of cells at a time: at once, a piece would take 280 MB.
+    lines = np.empty((len(lags) * len(planes), PERIOD, core[3] - core[2]), np.float32)
+    for row in range(shape[0]):
+        top = core[0] + row * CELL
+        lines[:] = 0.0
+        add_products(planes, lags, inside, top, top + CELL, core[2], limit, lines)
+        blocks = lines.reshape(len(lines), PERIOD, shape[1], 2, PERIOD).sum(axis=3)
+        folded = blocks.transpose(2, 0, 1, 3).reshape(shape[1], -1)
+        found[:, row] = (folded @ columns).T
+    return found

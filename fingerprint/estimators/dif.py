@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from fp.fingerprint.correlation.kernels import correlate
 from fp.fingerprint.estimators.dif_options import DifOptions
 from fp.fingerprint.estimators.folds import separation
-from fp.fingerprint.estimators.protocol import Course, Fitted, Role, Scheme
-from fp.system.arrays import Doubles, Flags, Floats, Indices
+from fp.fingerprint.estimators.pattern import Pattern
+from fp.fingerprint.estimators.protocol import Course, Fitted, Scheme
+from fp.system.arrays import Array, Flags, Indices
 from fp.system.workers import usable_cores
 
 
 @dataclass(frozen=True)
-class Dif:
+class Dif(Pattern):
     """Pattern of a U-Net with a deep prior that separates the classes; the score is a correlation.
 
     Parameters
@@ -38,26 +38,19 @@ class Dif:
     options: DifOptions = field(default_factory=DifOptions)
 
     name: ClassVar[str] = "dif"
-    reads: ClassVar[str] = "residual"
-    role: ClassVar[Role] = "generator-specific"
     calibration: ClassVar[Scheme] = "held-out quarter"
-    correlates: ClassVar[bool] = True
 
     def parameters(self) -> dict[str, Any]:
-        """Give all parameters; JSON types only."""
+        """Return all parameters; JSON types only."""
         return asdict(self.options)
 
-    def features(self, residual_chw: Floats) -> Floats:
-        """Give the residual itself, shape (3, H, W)."""
-        return residual_chw
-
-    def settle(self, features: Floats, labels: Flags, groups: Indices) -> Dif:
-        """Give itself; see `Estimator.settle`."""
-        return self
+    def seeded(self, seed: int) -> Dif:
+        """Return the same with another seed of the optimisation."""
+        return replace(self, options=replace(self.options, seed=seed))
 
     def fit(
         self,
-        features: Floats,
+        features: Array,
         labels: Flags,
         groups: Indices,
         course: Course | None = None,
@@ -86,6 +79,7 @@ class Dif:
         history = {"loss": np.asarray(found.history, dtype=np.float64)}
         return Fitted(np.float32(sign) * found.pattern, chosen=chosen, history=history)
 
-    def score(self, features: Floats, pattern: Floats, offset: float = 0.0) -> Doubles:
-        """Correlate residuals (N, 3, H, W) with a pattern (3, H, W); see SPEC 3.2."""
-        return correlate(features, pattern)[:, 0] - offset
+
+def with_options(**parameters: Any) -> Dif:
+    """Return the estimator with these parameters of its optimisation; see `DifOptions`."""
+    return Dif(DifOptions(**parameters))

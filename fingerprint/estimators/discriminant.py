@@ -59,6 +59,25 @@ def discriminant_coefficients(gram: Doubles, labels: Flags, dimensions: int) -> 
     return np.asarray((difference - _less_class_means(solved[:, None], labels)[:, 0]) / ridge)
 
 
+def scaled_coefficients(gram: Doubles, labels: Flags, dimensions: int) -> Doubles:
+    """Return the same of centred rows, scaled so that the within-class deviation of scores is 1.
+
+    Parameters
+    ----------
+    gram, labels, dimensions
+        As in `discriminant_coefficients`.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        Coefficients.
+    """
+    coefficients = discriminant_coefficients(gram, labels, dimensions)
+    difference = np.where(labels, 1.0 / labels.sum(), -1.0 / (~labels).sum())
+    scale = np.sqrt(max(float(coefficients @ gram @ difference), 1e-300))
+    return np.asarray(coefficients / scale)
+
+
 @dataclass(frozen=True, eq=False)
 class LinearScore:
     """A linear function of features, in within-class deviations above the reference mean.
@@ -93,10 +112,8 @@ def linear_score(features: Array, labels: Flags) -> LinearScore:
     rows = features.reshape(len(features), -1).astype(np.float64)
     centred = rows - rows.mean(axis=0)  # keeps the Gram matrix small beside its differences
     gram = centred @ centred.T
-    coefficients = discriminant_coefficients(gram, labels, rows.shape[1])
-    difference = np.where(labels, 1.0 / labels.sum(), -1.0 / (~labels).sum())
-    scale = np.sqrt(max(float(coefficients @ gram @ difference), 1e-300))
-    weights = (centred.T @ (coefficients / scale)).astype(np.float32)
+    coefficients = scaled_coefficients(gram, labels, rows.shape[1])
+    weights = (centred.T @ coefficients).astype(np.float32)
     offset = float((rows[~labels] @ weights.astype(np.float64)).mean())
     return LinearScore(weights.reshape(features.shape[1:]), offset)
 

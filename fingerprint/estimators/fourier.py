@@ -29,7 +29,12 @@ class Fourier(Mean):
 
     name: ClassVar[str] = "fourier"
     reads: ClassVar[str] = "magnitudes"
+    moves: ClassVar[bool] = False
+    in_windows: ClassVar[bool] = False  # magnitudes of a window are not those of the whole part
 
     def features(self, residual_chw: Floats) -> Floats:
-        """Give the Fourier magnitudes, shape (3, H, W // 2 + 1)."""
+        """Return the Fourier magnitudes, shape (3, H, W // 2 + 1)."""
         return np.asarray(np.abs(rfft2(residual_chw)), dtype=np.float32)
+
+    def picture(self, pattern: Floats, side: int) -> None:
+        """Return None: magnitudes are no pattern of pixels."""

@@ -8,15 +8,15 @@ counts the less the farther it goes beyond a limit.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from fp.fingerprint.estimators.cyclic import LARGEST, Cyclic
 from fp.fingerprint.estimators.pixels import TO_YCC
+from fp.fingerprint.estimators.protocol import Estimator
 from fp.images.compiled_box import box_mean
-from fp.system.arrays import Floats, Pixels
-from fp.system.errors import UsageError
+from fp.system.arrays import Array, Floats, Pixels
 
 _WINDOW = 9
 _LIMIT = 48.0
@@ -55,11 +55,14 @@ class HighPass(Cyclic):
 
     name: ClassVar[str] = "highpass"
     reads: ClassVar[str] = "highpass"
+    sees: ClassVar[Literal["residual", "pixels"]] = "pixels"
+    in_windows: ClassVar[bool] = False
 
-    def features(self, residual_chw: Floats) -> Floats:
-        """Refuse: a residual is not what this looks at."""
-        raise UsageError("A high-pass of the pixels is a part of 'fp extract --augment' alone.")
+    features = Estimator.features
 
     def pixel_features(self, image_hwc: Pixels) -> Floats:
-        """Give the folded high-pass; see `folded_highpass`."""
+        """Return the folded high-pass; see `folded_highpass`."""
         return folded_highpass(image_hwc)
+
+    def view(self, features: Array) -> None:
+        """Return None: what is typical is read from covariances of residuals."""

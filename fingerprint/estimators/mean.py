@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from fp.fingerprint.correlation.kernels import correlate
-from fp.fingerprint.estimators.protocol import Course, Fitted, Role, Scheme
-from fp.system.arrays import Doubles, Flags, Floats, Indices
+from fp.fingerprint.estimators.pattern import Pattern
+from fp.fingerprint.estimators.protocol import Course, Fitted, Role
+from fp.system.arrays import Array, Flags, Indices
 
 
 @dataclass(frozen=True)
-class Mean:
+class Mean(Pattern):
     """Mean residual of the generated images; the score is the correlation with it.
 
     Notes
@@ -28,26 +28,11 @@ class Mean:
     """
 
     name: ClassVar[str] = "mean"
-    reads: ClassVar[str] = "residual"
     role: ClassVar[Role] = "baseline"
-    calibration: ClassVar[Scheme] = "cross-fitted"
-    correlates: ClassVar[bool] = True
-
-    def parameters(self) -> dict[str, Any]:
-        """Give all parameters; JSON types only."""
-        return {}
-
-    def features(self, residual_chw: Floats) -> Floats:
-        """Give the residual itself, shape (3, H, W)."""
-        return residual_chw
-
-    def settle(self, features: Floats, labels: Flags, groups: Indices) -> Mean:
-        """Give itself; see `Estimator.settle`."""
-        return self
 
     def fit(
         self,
-        features: Floats,
+        features: Array,
         labels: Flags,
         groups: Indices,
         course: Course | None = None,
@@ -57,7 +42,3 @@ class Mean:
         for index in np.flatnonzero(labels):  # one by one: a selection would copy every image
             total += features[index]
         return Fitted((total / np.count_nonzero(labels)).astype(np.float32))
-
-    def score(self, features: Floats, pattern: Floats, offset: float = 0.0) -> Doubles:
-        """Correlate residuals (N, 3, H, W) with a pattern (3, H, W); see SPEC 3.2."""
-        return correlate(features, pattern)[:, 0] - offset

@@ -8,15 +8,15 @@ only; they are parts of the experts of `fp extract --augment`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.fft import dctn
 
-from fp.fingerprint.estimators.processing import Processing
-from fp.system.arrays import Array, Floats, Pixels
-from fp.system.errors import UsageError
+from fp.fingerprint.estimators.linear import Linear
+from fp.fingerprint.estimators.protocol import Role
+from fp.system.arrays import Floats, Pixels
 
 _CELLS = 128
 _BLOCK = 8
@@ -87,17 +87,12 @@ def block_statistics(image_hwc: Pixels) -> Floats:
     return np.concatenate(statistics).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class OfPixels(Processing):
+class OfPixels(Linear):
     """Shrunk linear discriminant of what the pixels say; a subclass says what."""
 
-    def parameters(self) -> dict[str, Any]:
-        """Give all parameters; JSON types only."""
-        return {}
-
-    def features(self, residual_chw: Floats) -> Array:
-        """Refuse: a residual is not what this looks at."""
-        raise UsageError("What pixels say is a part of 'fp extract --augment' alone.")
+    role: ClassVar[Role] = "processing"
+    sees: ClassVar[Literal["residual", "pixels"]] = "pixels"
+    in_windows: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -105,10 +100,9 @@ class Cosine(OfPixels):
     """Shrunk linear discriminant of the image's log cosine spectrum."""
 
     name: ClassVar[str] = "cosine"
-    reads: ClassVar[str] = "cosine"
 
     def pixel_features(self, image_hwc: Pixels) -> Floats:
-        """Give the log cosine spectrum; see `cosine_spectrum`."""
+        """Return the log cosine spectrum; see `cosine_spectrum`."""
         return cosine_spectrum(image_hwc)
 
 
@@ -117,8 +111,7 @@ class Blocks(OfPixels):
     """Shrunk linear discriminant of statistics of 8 x 8 cosine transforms."""
 
     name: ClassVar[str] = "blocks"
-    reads: ClassVar[str] = "blocks"
 
     def pixel_features(self, image_hwc: Pixels) -> Floats:
-        """Give the statistics; see `block_statistics`."""
+        """Return the statistics; see `block_statistics`."""
         return block_statistics(image_hwc)

@@ -1,90 +1,64 @@
-"""What an estimator is, and the estimators by name."""
+"""The estimators by name: those of fp, and those that other packages bring along."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from fp.fingerprint.estimators.protocol import Estimator
+from fp.fingerprint.estimators.recipes import JOINED
 from fp.system.errors import UsageError
+from fp.system.plugins import maker_of, plugins, summary_of
+
+if TYPE_CHECKING:
+    from fp.fingerprint.estimators.protocol import Estimator
+
+GROUP = "fp.estimators"
+"""Entry points of this group are estimators: names of classes, or of functions that make one."""
 
 
-def _mean(**parameters: Any) -> Estimator:
-    from fp.fingerprint.estimators.mean import Mean
+def _own(place: str) -> Callable[..., Estimator]:
+    """Make an estimator of this folder; its module is imported when it is asked for."""
+    module, name = place.split(":")
 
-    return Mean(**parameters)
+    def make(**parameters: Any) -> Estimator:
+        maker = getattr(import_module(f"fp.fingerprint.estimators.{module}"), name)
+        made: Estimator = maker(**parameters)
+        return made
 
-
-def _cyclic(**parameters: Any) -> Estimator:
-    from fp.fingerprint.estimators.cyclic import Cyclic
-
-    return Cyclic(**parameters)
-
-
-def _tile(**parameters: Any) -> Estimator:
-    from fp.fingerprint.estimators.tile import Tile
-
-    return Tile(**parameters)
-
-
-def _dif(**parameters: Any) -> Estimator:
-    from fp.fingerprint.estimators.dif import Dif
-    from fp.fingerprint.estimators.dif_options import DifOptions
-
-    return Dif(DifOptions(**parameters))
-
-
-def _spectrum(**parameters: Any) -> Estimator:
-    from fp.fingerprint.estimators.spectrum import Spectrum
-
-    return Spectrum(**parameters)
-
-
-def _fourier(**parameters: Any) -> Estimator:
-    from fp.fingerprint.estimators.fourier import Fourier
-
-    return Fourier(**parameters)
-
-
-def _cosine(**parameters: Any) -> Estimator:
-    from fp.fingerprint.estimators.pixels import Cosine
-
-    return Cosine(**parameters)
-
-
-def _blocks(**parameters: Any) -> Estimator:
-    from fp.fingerprint.estimators.pixels import Blocks
-
-    return Blocks(**parameters)
-
-
-def _cooccurrence(**parameters: Any) -> Estimator:
-    from fp.fingerprint.estimators.cooccurrence import Cooccurrence
-
-    return Cooccurrence(**parameters)
-
-
-def _highpass(**parameters: Any) -> Estimator:
-    from fp.fingerprint.estimators.highpass import HighPass
-
-    return HighPass(**parameters)
+    return make
 
 
 _OF_PIXELS: dict[str, Callable[..., Estimator]] = {
-    "blocks": _blocks,
-    "cooccurrence": _cooccurrence,
-    "cosine": _cosine,
-    "highpass": _highpass,
+    "blocks": _own("pixels:Blocks"),
+    "cooccurrence": _own("cooccurrence:Cooccurrence"),
+    "cosine": _own("pixels:Cosine"),
+    "highpass": _own("highpass:HighPass"),
 }
 """Parts that look at pixels: no methods by themselves, so `available` does not name them."""
 
 _REGISTRY: dict[str, tuple[Callable[..., Estimator], str]] = {
-    "cyclic": (_cyclic, "discriminant of covariances folded to the lattice; outlives JPEG"),
-    "dif": (_dif, "U-Net with a deep prior, optimised so that the correlation separates"),
-    "fourier": (_fourier, "Fourier magnitudes against their mean (Joslin, Hao 2020); baseline"),
-    "mean": (_mean, "mean residual of the generated images (Marra et al. 2018); baseline"),
-    "tile": (_tile, "discriminant of the residual folded to one period; closed form"),
-    "spectrum": (_spectrum, "discriminant of the residual's power spectrum; sees processing"),
+    "cyclic": (
+        _own("cyclic:Cyclic"),
+        "discriminant of covariances folded to the lattice; outlives JPEG",
+    ),
+    "dif": (
+        _own("dif:with_options"),
+        "U-Net with a deep prior, optimised so that the correlation separates",
+    ),
+    "fourier": (
+        _own("fourier:Fourier"),
+        "Fourier magnitudes against their mean (Joslin, Hao 2020); baseline",
+    ),
+    "mean": (
+        _own("mean:Mean"),
+        "mean residual of the generated images (Marra et al. 2018); baseline",
+    ),
+    "tile": (_own("tile:Tile"), "discriminant of the residual folded to one period; closed form"),
+    "spectrum": (
+        _own("spectrum:Spectrum"),
+        "discriminant of the residual's power spectrum; sees processing",
+    ),
 }
 
 
@@ -96,7 +70,7 @@ def register(name: str, make: Callable[..., Estimator], summary: str) -> None:
     name : str
         Its name, not yet taken.
     make : callable
-        Takes parameters as keywords and gives an object with the `Estimator` protocol.
+        Takes parameters as keywords and gives an `Estimator`.
     summary : str
         One line that says what it is.
 
@@ -105,14 +79,22 @@ def register(name: str, make: Callable[..., Estimator], summary: str) -> None:
     UsageError
         If the name is taken.
     """
-    if name in _REGISTRY:
+    if name in (*names(), *_OF_PIXELS, *JOINED):
         raise UsageError(f"An estimator named {name!r} exists already; choose another name.")
     _REGISTRY[name] = (make, summary)
 
 
+def names() -> list[str]:
+    """Return the names of all estimators that are methods, sorted; nothing is loaded for it."""
+    return sorted({**plugins(GROUP), **_REGISTRY})
+
+
 def available() -> dict[str, str]:
-    """Give the names of all estimators with one line on each."""
-    return {name: summary for name, (_, summary) in sorted(_REGISTRY.items())}
+    """Return the names of all estimators with one line on each."""
+    return {
+        name: _REGISTRY[name][1] if name in _REGISTRY else summary_of(plugins(GROUP)[name])
+        for name in names()
+    }
 
 
 def get(name: str, **parameters: Any) -> Estimator:
@@ -121,7 +103,7 @@ def get(name: str, **parameters: Any) -> Estimator:
     Parameters
     ----------
     name : str
-        A key of `available`.
+        One of `names`, or a part of experts that looks at pixels.
     **parameters
         The estimator's own parameters.
 
@@ -135,10 +117,22 @@ def get(name: str, **parameters: Any) -> Estimator:
     UsageError
         If the name or a parameter is unknown.
     """
-    makers = {**_OF_PIXELS, **{known: make for known, (make, _) in _REGISTRY.items()}}
-    if name not in makers:
-        raise UsageError(f"Unknown method {name!r}; there are {', '.join(available())}.")
+    make = _maker(name)
+    if make is None:
+        raise UsageError(f"Unknown method {name!r}; there are {', '.join(names())}.")
     try:
-        return makers[name](**parameters)
+        return make(**parameters)
     except TypeError as error:
         raise UsageError(f"Method {name!r} does not take these parameters: {error}.") from None
+
+
+def held_as_columns(name: str) -> bool:
+    """Say whether a method is an estimator of which large banks are held as columns."""
+    return name in names() and get(name).in_large_banks
+
+
+def _maker(name: str) -> Callable[..., Estimator] | None:
+    if name in _REGISTRY:
+        return _REGISTRY[name][0]
+    found = plugins(GROUP).get(name)
+    return _OF_PIXELS.get(name) if found is None else maker_of(found)

@@ -7,23 +7,36 @@ discriminant in closed form finds the fingerprint in milliseconds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from fp.fingerprint.correlation.kernels import fold, moments
-from fp.fingerprint.estimators.discriminant import discriminant_coefficients
+from fp.fingerprint.estimators.discriminant import (
+    discriminant_coefficients,
+    scaled_coefficients,
+)
 from fp.fingerprint.estimators.folds import deal, separation
-from fp.fingerprint.estimators.protocol import Course, Fitted, Role, Scheme
-from fp.system.arrays import Doubles, Flags, Floats, Indices
+from fp.fingerprint.estimators.linear import flat
+from fp.fingerprint.estimators.protocol import (
+    Course,
+    CrossFit,
+    Estimator,
+    Fitted,
+    nested_scores,
+)
+from fp.fingerprint.estimators.repeated import RepeatedCells, repeat
+from fp.fingerprint.estimators.templates import Template
+from fp.system.arrays import Array, Doubles, Flags, Floats, Indices
 from fp.system.errors import UsageError
 
 LARGEST = 32
 
 
 @dataclass(frozen=True)
-class Tile:
+class Tile(Estimator):
     """Shrunk linear discriminant of folded residuals; the score is a correlation.
 
     Parameters
@@ -53,9 +66,9 @@ class Tile:
 
     name: ClassVar[str] = "tile"
     reads: ClassVar[str] = "tile"
-    role: ClassVar[Role] = "generator-specific"
-    calibration: ClassVar[Scheme] = "cross-fitted"
     correlates: ClassVar[bool] = True
+    moves: ClassVar[bool] = True
+    in_large_banks: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "periods", tuple(self.periods))  # JSON knows lists only
@@ -65,7 +78,7 @@ class Tile:
             raise UsageError(f"Periods of a tile must divide {LARGEST}, not {self.periods}.")
 
     def parameters(self) -> dict[str, Any]:
-        """Give all parameters; JSON types only."""
+        """Return all parameters; JSON types only."""
         given = {"periods": list(self.periods), "inner_folds": self.inner_folds}
         return given | {"covariance": self.covariance}
 
@@ -77,7 +90,11 @@ class Tile:
         # A flat image has no residual: all its correlations are 0 by definition (SPEC 3.2).
         return (tile - found.mean[0]) / deviation if deviation > 0 else np.zeros_like(tile)
 
-    def settle(self, features: Doubles, labels: Flags, groups: Indices) -> Tile:
+    def refold(self, features: Array, period: int) -> Array:
+        """Return tiles (N, 3, Q, Q) folded to a divisor of their period; see `refold`."""
+        return refold(features, period)
+
+    def settle(self, features: Array, labels: Flags, groups: Indices) -> Tile:
         """Choose the period by cross-validated separation; see `Estimator.settle`."""
         if self.separations or len(set(self.periods)) == 1:
             return self
@@ -92,24 +109,25 @@ class Tile:
 
     def fit(
         self,
-        features: Doubles,
+        features: Array,
         labels: Flags,
         groups: Indices,
         course: Course | None = None,
     ) -> Fitted:
         """Learn the weights at the settled period; see `Estimator.fit`."""
         settled = self.settle(features, labels, groups)
-        period = settled.periods[0]
-        rows = refold(features, period).reshape(len(features), -1)
+        rows = refold(features, settled.periods[0]).reshape(len(features), -1)
         if self.covariance == "diagonal":
             weights = _diagonal_discriminant(rows, labels)
         else:
             weights = rows.T @ discriminant_coefficients(rows @ rows.T, labels, rows.shape[1])
-        weights -= weights.mean()
-        weights /= np.linalg.norm(weights) or 1.0
+        return settled._fitted(_of_unit_length(weights))
+
+    def _fitted(self, weights: Doubles) -> Fitted:
+        period = self.periods[0]
         chosen = {
             "period": period,
-            "separation_by_period": {str(p): float(d) for p, d in settled.separations},
+            "separation_by_period": {str(p): float(d) for p, d in self.separations},
         }
         return Fitted(weights.reshape(3, period, period).astype(np.float32), chosen=chosen)
 
@@ -129,39 +147,88 @@ class Tile:
             scores[test] = gram[np.ix_(test, train)] @ found / length
         return scores
 
-    def score(self, features: Doubles, pattern: Floats, offset: float = 0.0) -> Doubles:
+    def score(self, features: Array, pattern: Floats, offset: float = 0.0) -> Doubles:
         """Correlate images, given as folded residuals, with the weights repeated over them."""
         found = template(pattern)
         rows = refold(features, pattern.shape[-1]).reshape(len(features), -1)
         # Inner products one by one: the bits must not depend on how many are scored together.
-        return np.asarray(np.vecdot(rows, found.weights)) / found.norm - offset
+        return np.asarray(np.vecdot(rows, found.weights.ravel())) / found.norm - offset
 
+    def template(self, pattern: Floats) -> Template:
+        """Return the template of weights; see `template`."""
+        return template(pattern)
 
-@dataclass(frozen=True, eq=False)
-class Template:
-    """What folded residuals are multiplied with.
+    def score_at_phases(self, features: Array, pattern: Floats, offset: float = 0.0) -> Doubles:
+        """Correlate images with the weights at all phases; see `Estimator.score_at_phases`."""
+        rows = refold(features, pattern.shape[-1])
+        return template(pattern).score_at_phases(rows) - offset
 
-    Parameters
-    ----------
-    weights : ndarray of float64, shape (3 P P,)
-        Weights of zero mean.
-    norm : float
-        What the inner product is divided by: sqrt(3) P |w|; 1.0 where that is 0.
-    """
+    @property
+    def shares_shuffles(self) -> bool:
+        """Whether it is the shrunk discriminant, whose shuffles share their work."""
+        return self.covariance == "shrunk"
 
-    weights: Doubles
-    norm: float
+    def shuffled(self, features: Array) -> list[Doubles]:
+        """Return the tiles at each candidate period; see `Estimator.shuffled`."""
+        if not self.shares_shuffles:
+            return []
+        tiles = np.asarray(features, np.float64)
+        return [flat(refold(tiles, period)) for period in sorted(set(self.periods))]
+
+    def cross(
+        self,
+        features: Array,
+        labels: Flags,
+        groups: Indices,
+        folds: Indices,
+        nested: bool = True,
+    ) -> CrossFit:
+        """Learn all folds at one period, from one Gram matrix; see `Estimator.cross`."""
+        settled = self.settle(features, labels, groups)
+        period = settled.periods[0]
+        rows = flat(refold(features, period))
+        centred = rows - rows.mean(axis=0)  # keeps the Gram matrix small beside its differences
+        gram = centred @ centred.T
+        norm = period * float(np.sqrt(3.0))  # the weights have norm 1
+
+        def weights(mask: Flags) -> Doubles:
+            taught, inside = labels[mask], gram[np.ix_(mask, mask)]
+            if self.covariance == "diagonal":
+                tiles = rows[mask].reshape(-1, 3, period, period)
+                found = settled.fit(tiles, taught, np.arange(taught.size))
+                return found.pattern.astype(np.float64).ravel()
+            coefficients = scaled_coefficients(inside, taught, rows.shape[1])
+            return _of_unit_length(rows[mask].T @ coefficients)
+
+        def without(mask: Flags) -> Template:
+            return Template(weights(mask).reshape(3, period, period), norm)
+
+        return CrossFit(
+            settled,
+            settled._fitted(weights(np.ones(labels.size, bool))),
+            tuple(without(folds != fold) for fold in range(int(folds.max()) + 1)),
+            nested_scores(folds, lambda mask: rows @ weights(mask) / norm) if nested else None,
+        )
+
+    @classmethod
+    def cells(cls, parts: Sequence[tuple[Self, Fitted]]) -> RepeatedCells:
+        """Prepare weights for cells; see `Estimator.cells`."""
+        return RepeatedCells.of(tuple(fitted.pattern for _, fitted in parts))
+
+    def picture(self, pattern: Floats, side: int) -> Floats | None:
+        """Return the tile repeated."""
+        return repeat(pattern, side)
 
 
 def template(pattern: Floats) -> Template:
-    """Make the template of weights (3, P, P)."""
-    weights = pattern.astype(np.float64).ravel()
-    weights -= weights.mean()
-    norm = float(np.linalg.norm(weights)) * pattern.shape[-1] * np.sqrt(3.0)
+    """Return the template of weights (3, P, P): of zero mean, with the norm sqrt(3) P |w|."""
+    weights = pattern.astype(np.float64)
+    weights -= weights.ravel().mean()
+    norm = float(np.linalg.norm(weights.ravel())) * pattern.shape[-1] * np.sqrt(3.0)
     return Template(weights, float(norm) or 1.0)
 
 
-def refold(tiles: Doubles, period: int) -> Doubles:
+def refold(tiles: Array, period: int) -> Doubles:
     """Fold tiles to a smaller period.
 
     Parameters
@@ -186,3 +253,8 @@ def _diagonal_discriminant(rows: Doubles, labels: Flags) -> Doubles:
     variance = (rows[labels].var(axis=0) + rows[~labels].var(axis=0)) / 2
     ridge = 0.1 * variance.mean()
     return np.asarray((means[0] - means[1]) / np.maximum(variance + ridge, 1e-300))
+
+
+def _of_unit_length(weights: Doubles) -> Doubles:
+    centred = weights - weights.mean()
+    return np.asarray(centred / (np.linalg.norm(centred) or 1.0))

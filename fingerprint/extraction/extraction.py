@@ -31,6 +31,7 @@ from fp.fingerprint.conditions.learning_run import Taught, learn_versions
 from fp.fingerprint.conditions.pixel_parts import with_pixels
 from fp.fingerprint.estimators.folds import FEWEST_SOURCES, Labelled, group, separation
 from fp.fingerprint.estimators.protocol import Course
+from fp.fingerprint.estimators.recipes import DEFAULT
 from fp.fingerprint.extraction.one_pass import Take, audit_of, stacked
 from fp.fingerprint.extraction.specificity import describe as describe_specificity
 from fp.fingerprint.extraction.specificity import foreign_claims
@@ -40,11 +41,12 @@ from fp.fingerprint.learning.assembly import assemble
 from fp.fingerprint.learning.crossfit import null_control
 from fp.fingerprint.learning.method import Learned, Recipe
 from fp.fingerprint.learning.permutation import Nulls, permutation_control
+from fp.fingerprint.learning.scoring import fitted_of
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.ladder import Augmentation
 from fp.fingerprint.model.windows import Windows
 from fp.fingerprint.store.record import check_name
-from fp.fingerprint.windows.learning import learn_windows, usable
+from fp.fingerprint.windows import learning as windowed
 from fp.images.crop import SIDE, Anchor, CropRule
 from fp.images.loading import Limits, display_path
 from fp.system.arrays import Array, Flags, Indices
@@ -101,7 +103,7 @@ class ExtractOptions:
         `fp.fingerprint.conditions`; the fingerprint itself is the same with and without.
     """
 
-    method: str = learning.DEFAULT
+    method: str = DEFAULT
     method_parameters: dict[str, Any] = field(default_factory=dict)
     denoiser: str = registry.DEFAULT
     denoiser_parameters: dict[str, Any] = field(default_factory=dict)
@@ -195,9 +197,10 @@ def extract(
     check_name(name)
     method = learning.recipe(options.method, options.method_parameters)
     reduction = _reduction(generated, real, options)
-    method = _fitting(method, reduction.crop)
+    # Of a joined method, what does not fit into the examined part is left out.
+    method = method.fitting(min(reduction.crop.height, reduction.crop.width))
     if options.windows:  # what cannot have any is told before the work is done
-        usable(method.parts, reduction.crop, method.name)
+        windowed.usable(method, reduction.crop)
     if options.augment is not None:
         with_pixels(method)  # refuses what no expert can join, before images are read
     reduction = prepare((generated, real), reduction, options.match)
@@ -272,8 +275,15 @@ def _windows(
     seen = residuals([sample.images[n] for n in chosen], sample.reduction, store)
     told = _stage("windows", progress)
     with threadpool_limits(1, user_api="blas"):
-        return learn_windows(
-            method, sample.reduction.crop, stacks, sample.known, seen, chosen, told
+        return windowed.learn_windows(
+            method,
+            sample.reduction.crop,
+            stacks,
+            sample.known,
+            fitted_of(fingerprint),
+            seen,
+            chosen,
+            told,
         )
 
 
@@ -318,13 +328,6 @@ def _require_enough(folder: Path, population: Population) -> None:
             f"{display_path(folder)} holds {sources} usable source images{skipped}; "
             f"a fingerprint needs at least {FEWEST_SOURCES}, better 128, in each class."
         )
-
-
-def _fitting(method: Recipe, crop: CropRule) -> Recipe:
-    """Leave out of a joined method what does not fit into the examined part."""
-    if not method.joins or min(crop.height, crop.width) >= learning.SMALLEST_SPECTRUM:
-        return method
-    return replace(method, parts=tuple(p for p in method.parts if p.name != "spectrum"))
 
 
 def _features(

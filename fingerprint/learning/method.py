@@ -15,32 +15,17 @@ import numpy as np
 from fp.fingerprint.estimators import registry as estimators
 from fp.fingerprint.estimators.folds import deal
 from fp.fingerprint.estimators.protocol import Course, Estimator, Fitted
+from fp.fingerprint.estimators.recipes import JOINED
 from fp.fingerprint.learning import typicality
 from fp.fingerprint.learning.crossfit import HeldOut, learn_and_hold_out
 from fp.fingerprint.learning.fusion import Fusion, fuse, hold_out
-from fp.fingerprint.model.typicality import VIEWS, Distances, Typicality
+from fp.fingerprint.model.typicality import SCORES, Distances, Typicality
 from fp.system.arrays import Array, Doubles, Flags, Floats, Indices
 from fp.system.errors import UsageError
 from fp.system.workers import side_by_side
 
 Stacks = Mapping[str, Array]
 """Features of images by name; rows are images."""
-
-LATTICE: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("tile", {}),
-    ("tile", {"covariance": "diagonal"}),
-    ("cyclic", {"period": 8}),
-    ("cyclic", {"period": 2}),
-)
-JOINED = {
-    "lattice": (LATTICE, "tile and cyclic joined: all closed forms that speak of the generator"),
-    "auto": ((*LATTICE, ("spectrum", {})), "lattice and spectrum joined; the default"),
-}
-"""Methods that join parts, with what they are."""
-
-DEFAULT = "auto"
-
-SMALLEST_SPECTRUM = 64
 
 
 @dataclass(frozen=True)
@@ -64,6 +49,12 @@ class Recipe:
         return self.name in JOINED
 
     @property
+    def specific(self) -> Flags:
+        """Which parts speak of the generator; a baseline does, where it stands alone."""
+        known = ("generator-specific",) if self.joins else ("generator-specific", "baseline")
+        return np.array([part.role in known for part in self.parts])
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """Names of the features that its parts read, each once."""
         return tuple(dict.fromkeys(part.reads for part in self.parts))
@@ -82,6 +73,18 @@ class Recipe:
         """Reduce a residual (3, H, W) to the features that its parts read, by name."""
         readers = {part.reads: part for part in self.parts}
         return {name: readers[name].features(residual_chw) for name in self.reads}
+
+    def views(self, stacks: Stacks) -> dict[str, Doubles]:
+        """Return what tells what is typical of a generator, by the names of the features."""
+        readers = {part.reads: part for part in self.parts}
+        found = {name: readers[name].view(stacks[name]) for name in self.reads}
+        return {name: rows for name, rows in found.items() if rows is not None}
+
+    def fitting(self, side: int) -> Recipe:
+        """Return the method without the parts that a square of this side is too small for."""
+        if not self.joins:
+            return self
+        return replace(self, parts=tuple(p for p in self.parts if p.smallest <= side))
 
     def learn(
         self,
@@ -131,15 +134,13 @@ class Recipe:
         for other in held[1:]:
             index = np.intersect1d(index, other.index)
         parts = np.column_stack([h.scores[np.searchsorted(h.index, index)] for h in held])
-        specific = np.array([part.role == "generator-specific" for part in self.parts])
+        specific = self.specific
         taught, grouped = labels[index], groups[index]
         fusion = fuse(parts, specific, taught, grouped)
         scores = hold_out(parts, specific, taught, grouped, seed)
         scheme = f"{held[-1].scheme}, then joined by weights from the other folds"
-        views = {name: stacks[name][index] for name in VIEWS if name in stacks}
-        typical = typicality.learn(
-            views | {"scores": parts}, taught, deal(grouped, taught, folds, seed)
-        )
+        views = self.views({name: stacks[name][index] for name in self.reads}) | {SCORES: parts}
+        typical = typicality.learn(views, taught, deal(grouped, taught, folds, seed))
         whole = HeldOut(scores[:, 0], index, held[0].fitted, scheme)
         return Learned(
             self,
@@ -248,7 +249,7 @@ def score(
     joined = fusion.apply(parts)
     distances = None
     if typical is not None:
-        distances = typical.measure({**stacks, "scores": parts})
+        distances = typical.measure({**recipe.views(stacks), SCORES: parts})
     return Scored(joined[:, 0], parts, joined[:, 1], distances)
 
 
@@ -275,17 +276,21 @@ def recipe(method: str, parameters: Mapping[str, Any] | None = None) -> Recipe:
     """
     given = dict(parameters or {})
     if method not in JOINED:
-        if method not in estimators.available():
-            names = ", ".join(sorted([*JOINED, *estimators.available()]))
-            raise UsageError(f"Unknown method {method!r}; there are {names}.")
+        if method not in names():
+            raise UsageError(f"Unknown method {method!r}; there are {', '.join(names())}.")
         return Recipe(method, (estimators.get(method, **given),))
     listed = given.pop("parts", JOINED[method][0])
     if given:
         raise UsageError(f"Method {method!r} does not take {', '.join(sorted(given))}.")
-    parts = tuple(estimators.get(name, **chosen) for name, chosen in listed)
-    if not any(part.role == "generator-specific" for part in parts):
+    made = Recipe(method, tuple(estimators.get(name, **chosen) for name, chosen in listed))
+    if not made.specific.any():
         raise UsageError(f"Method {method!r} needs a part that speaks of the generator.")
-    return Recipe(method, parts)
+    return made
+
+
+def names() -> list[str]:
+    """Return the names of all methods, sorted."""
+    return sorted([*JOINED, *estimators.names()])
 
 
 def available() -> dict[str, str]:

@@ -9,15 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fp.fingerprint.estimators.cyclic import Cyclic
-from fp.fingerprint.estimators.cyclic import refold as refold_cyclic
 from fp.fingerprint.estimators.folds import deal, separation, shuffle_labels
 from fp.fingerprint.estimators.protocol import Estimator
-from fp.fingerprint.estimators.spectrum import Spectrum
-from fp.fingerprint.estimators.tile import Tile
-from fp.fingerprint.estimators.tile import refold as refold_tile
 from fp.fingerprint.learning.method import Recipe, Stacks
 from fp.fingerprint.model.calibration import NullControl
 from fp.system.arrays import Doubles, Flags, Indices
@@ -45,7 +39,7 @@ class Nulls:
 
 def covers(recipe: Recipe) -> bool:
     """Say whether a method has parts that this control knows how to shuffle."""
-    return any(_is_shrunk(part) for part in recipe.parts)
+    return any(part.shares_shuffles for part in recipe.parts)
 
 
 def permutation_control(
@@ -95,7 +89,7 @@ def permutation_control(
         for fold in np.unique(dealt):
             inside = dealt == fold
             columns[inside, index] = shuffle_labels(labels[inside], groups[inside], rng)
-    parts = [part for part in recipe.parts if _is_shrunk(part)]
+    parts = [part for part in recipe.parts if part.shares_shuffles]
 
     def standardised(part: Estimator) -> Doubles:
         return _standardised(part, stacks, columns, dealt)
@@ -108,11 +102,6 @@ def permutation_control(
     return Nulls(whole, _control(sum(scores[part] for part in specific), columns, seed))
 
 
-def _is_shrunk(part: Estimator) -> bool:
-    shrunk = isinstance(part, Tile) and part.covariance == "shrunk"
-    return shrunk or isinstance(part, Cyclic | Spectrum)
-
-
 def _control(scores: Doubles | int, columns: Flags, seed: int) -> NullControl:
     assert not isinstance(scores, int)
     found = [separation(s, y) for s, y in zip(scores.T, columns.T, strict=True)]
@@ -123,7 +112,7 @@ def _standardised(part: Estimator, stacks: Stacks, columns: Flags, dealt: Indice
     """Give held-out scores (N, L) in their pooled within-class deviations."""
     best: Doubles | None = None
     largest = np.full(columns.shape[1], -np.inf)
-    for rows in _candidates(part, stacks[part.reads]):
+    for rows in part.shuffled(stacks[part.reads]):
         scores = held_out_scores(rows, columns, dealt)
         found = np.array([separation(s, y) for s, y in zip(scores.T, columns.T, strict=True)])
         spread = [_spread(s, y) for s, y in zip(scores.T, columns.T, strict=True)]
@@ -132,16 +121,6 @@ def _standardised(part: Estimator, stacks: Stacks, columns: Flags, dealt: Indice
         largest = np.maximum(largest, found)
     assert best is not None
     return best
-
-
-def _candidates(part: Estimator, stack: NDArray[np.generic]) -> list[Doubles]:
-    if isinstance(part, Tile):
-        found = [refold_tile(np.asarray(stack, np.float64), p) for p in sorted(set(part.periods))]
-    elif isinstance(part, Cyclic):
-        found = [refold_cyclic(np.asarray(stack, np.float32), part.period).astype(np.float64)]
-    else:
-        found = [np.asarray(stack, np.float64)]
-    return [rows.reshape(len(rows), -1) for rows in found]
 
 
 def _spread(scores: Doubles, labels: Flags) -> float:

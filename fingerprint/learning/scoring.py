@@ -11,6 +11,7 @@ from fp.fingerprint.learning import method as learning
 from fp.fingerprint.learning.fusion import Fusion
 from fp.fingerprint.learning.method import Recipe, Scored, Stacks
 from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.fingerprint.model.typicality import SCORES
 from fp.system.errors import UsageError
 
 
@@ -33,7 +34,9 @@ def recipe_of(fingerprint: Fingerprint) -> Recipe:
         If this fp does not know the method or a parameter, or the parts are not the method's.
     """
     made = learning.recipe(fingerprint.method, _parameters(fingerprint))
-    if made.joins != (fingerprint.joined is not None):
+    joined = fingerprint.joined
+    views = set() if joined is None else set(joined.typicality.views) - {SCORES, *made.reads}
+    if made.joins != (joined is not None) or views:
         raise UsageError(
             f"Fingerprint {fingerprint.name!r} of method {fingerprint.method!r} does not have the "
             "parts of that method; extract it again."
@@ -46,6 +49,13 @@ def _parameters(fingerprint: Fingerprint) -> dict[str, Any]:
         return dict(fingerprint.parameters.get("method", {}))
     parts = fingerprint.joined.parts
     return {"parts": [[part.method, part.parameters.get("method", {})] for part in parts]}
+
+
+def fitted_of(fingerprint: Fingerprint) -> list[Fitted]:
+    """Return what the estimators of a fingerprint have learned, one or several."""
+    if fingerprint.joined is None:
+        return [Fitted(fingerprint.pattern, fingerprint.offset)]
+    return [Fitted(part.pattern, part.offset) for part in fingerprint.joined.parts]
 
 
 def score(fingerprint: Fingerprint, stacks: Stacks, recipe: Recipe) -> Scored:
@@ -65,10 +75,8 @@ def score(fingerprint: Fingerprint, stacks: Stacks, recipe: Recipe) -> Scored:
     Scored
         Scores of M images.
     """
-    joined = fingerprint.joined
+    joined, fitted = fingerprint.joined, fitted_of(fingerprint)
     if joined is None:
-        fitted = [Fitted(fingerprint.pattern, fingerprint.offset)]
         return learning.score(recipe, fitted, None, None, stacks)
     fusion = Fusion(fingerprint.pattern[0], np.array([fingerprint.offset, joined.specific_offset]))
-    fitted = [Fitted(part.pattern, part.offset) for part in joined.parts]
     return learning.score(recipe, fitted, fusion, joined.typicality, stacks)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from fp.fingerprint.estimators import registry as estimators
+from fp.fingerprint.estimators.recipes import SECOND_LOOK
 from fp.fingerprint.learning.method import Recipe
 from fp.fingerprint.learning.strength import is_weak, permutation_p
 from fp.fingerprint.model.fingerprint import Fingerprint
@@ -54,7 +55,7 @@ def with_dif(recipe: Recipe, parameters: Mapping[str, Any]) -> Recipe:
     Recipe
         The same method with one part more.
     """
-    return replace(recipe, parts=(*recipe.parts, estimators.get("dif", **parameters)))
+    return replace(recipe, parts=(*recipe.parts, estimators.get(SECOND_LOOK, **parameters)))
 
 
 def choose(first: Fingerprint, second: Fingerprint) -> Fingerprint:

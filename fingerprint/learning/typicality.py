@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from fp.fingerprint.estimators.discriminant import ledoit_wolf_shrinkage
-from fp.fingerprint.model.typicality import VIEWS, Typicality, View, tested
-from fp.system.arrays import Array, Doubles, Flags, Indices
+from fp.fingerprint.model.typicality import Typicality, View, tested
+from fp.system.arrays import Doubles, Flags, Indices
 
 _RANK = 64
 
@@ -44,22 +44,22 @@ def _view(rows: Doubles, labels: Flags) -> View:
 
 
 def learn(
-    stacks: Mapping[str, Array],
+    views: Mapping[str, Doubles],
     labels: Flags,
     folds: Indices,
-    versions: Mapping[str, Array] | None = None,
+    versions: Mapping[str, Doubles] | None = None,
 ) -> Typicality:
     """Learn what is ordinary for a generator.
 
     Parameters
     ----------
-    stacks : mapping of str to ndarray, shape (N, ...)
-        Features of both classes by the names of `VIEWS`.
+    views : mapping of str to ndarray of float64, shape (N, p)
+        Numbers of the images of both classes in each view, by its name.
     labels : ndarray of bool, shape (N,)
         True for the generator's images.
     folds : ndarray of int, shape (N,)
         Fold of each image; its distance comes from views that had not seen its fold.
-    versions : mapping of str to ndarray, shape (N, ...), optional
+    versions : mapping of str to ndarray of float64, shape (N, p), optional
         The same images as they are measured, where that is not as they are learned.
 
     Returns
@@ -67,10 +67,9 @@ def learn(
     Typicality
         Views of all images, and the held-out statistics of the generator's.
     """
-    views, held = {}, {}
-    for name in stacks:
-        rows = VIEWS[name](stacks[name])
-        measured = rows if versions is None else VIEWS[name](versions[name])
+    learned, held = {}, {}
+    for name, rows in views.items():
+        measured = rows if versions is None else versions[name]
         distances = np.empty(labels.size)
         for fold in np.unique(folds):
             inside, outside = folds != fold, folds == fold
@@ -78,6 +77,6 @@ def learn(
         own = distances[labels]
         centre, spread = float(own.mean()), float(own.std()) or 1.0
         found = _view(rows, labels)
-        views[name] = View(found.mean, found.basis, found.variance, found.floor, centre, spread)
+        learned[name] = View(found.mean, found.basis, found.variance, found.floor, centre, spread)
         held[name] = (own - centre) / spread
-    return Typicality(views, np.sum([held[name] for name in tested(views)], axis=0))
+    return Typicality(learned, np.sum([held[name] for name in tested(learned)], axis=0))

@@ -10,9 +10,6 @@ from scipy.special import softmax
 from fp.fingerprint.model.ladder import End
 from fp.system.arrays import Array, Doubles, Flags, Floats, Indices
 
-READS = "blocks"
-"""Features that the gate reads: they do not move with the place of a crop."""
-
 
 @dataclass(frozen=True, eq=False)
 class Measured:

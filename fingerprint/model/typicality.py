@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from fp.system.arrays import Array, Doubles, Floats
+from fp.system.arrays import Doubles, Floats
 
 LEVEL = 0.04
 """Share of the generator's own images that may count as untypical."""
 
 
-_NEAR = 28  # planes of the first seven shifts, those of up to two pixels
-
-
-def _cyclic(stack: Array) -> Doubles:
-    stack = stack[:, :_NEAR]
-    n, channels, side = stack.shape[:3]
-    blocks = stack.reshape(n, channels, side // 2, 2, side // 2, 2)
-    return np.asarray(blocks.mean(axis=(2, 4)).reshape(n, -1), dtype=np.float64)
-
-
-def _spectrum(stack: Array) -> Doubles:
-    n, channels, height, width = stack.shape
-    blocks = stack.reshape(n, channels, height // 4, 4, width // 3, 3)
-    return np.asarray(blocks.mean(axis=(3, 5)).reshape(n, -1), dtype=np.float64)
-
-
-def _scores(stack: Array) -> Doubles:
-    return np.asarray(stack, dtype=np.float64)
-
-
-VIEWS: Mapping[str, Callable[[Array], Doubles]] = {
-    "cyclic": _cyclic,
-    "spectrum": _spectrum,
-    "scores": _scores,
-}
-"""How features become a view: covariances of near pixels at 2 x 2 phases, spectral bins of 4 x 3,
-and the scores of the parts. Few numbers each, so that a covariance can be learned."""
-
-
-TESTED = ("cyclic", "spectrum")
-"""Views whose distances are summed for the test, or all views where neither is there: of those
-tried, these told foreign generators apart best (docs/decisions.md)."""
+SCORES = "scores"
+"""Name of the view that is made of the scores of the parts; all others are of their features."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +83,7 @@ class Typicality:
     Parameters
     ----------
     views : mapping of str to View
-        Views by the name of the features that they read.
+        Views by the name of the features that they read; `SCORES` for those of the parts' scores.
     calibration : ndarray of float64, shape (n_g,)
         Held-out statistic of each of the generator's images.
     """
@@ -121,9 +91,9 @@ class Typicality:
     views: Mapping[str, View]
     calibration: Doubles
 
-    def measure(self, stacks: Mapping[str, Array]) -> Distances:
-        """Measure images by their features, by name."""
-        found = {name: v.distance(VIEWS[name](stacks[name])) for name, v in self.views.items()}
+    def measure(self, rows: Mapping[str, Doubles]) -> Distances:
+        """Measure images by the numbers (N, p) of each view, by name."""
+        found = {name: view.distance(rows[name]) for name, view in self.views.items()}
         standard = [
             (found[name] - self.views[name].centre) / self.views[name].spread
             for name in tested(self.views)
@@ -137,5 +107,14 @@ class Typicality:
 
 
 def tested(views: Mapping[str, View]) -> list[str]:
-    """Give the names of the views that typicality is tested in."""
-    return [name for name in TESTED if name in views] or list(views)
+    """Return the names of the views whose distances are summed for the test.
+
+    Those of features, or the scores where there are no others: of all that was tried, these told
+    foreign generators apart best (docs/decisions.md).
+    """
+    return [name for name in views if name != SCORES] or list(views)
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return names of views in the order in which they are summed: the scores last."""
+    return sorted(names, key=lambda name: (name == SCORES, name))

@@ -18,6 +18,7 @@ from fp.fingerprint.decision.decision import Answer, Rule, p_generated, p_real, 
 from fp.fingerprint.decision.family import Family, Gathering
 from fp.fingerprint.decision.judge import Judge
 from fp.fingerprint.decision.likelihood import LikelihoodRatio, Resampled
+from fp.fingerprint.learning.scoring import fitted_of, recipe_of
 from fp.fingerprint.model.calibration import Calibration
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.typicality import LEVEL
@@ -238,10 +239,8 @@ def weights_of(fingerprint: Fingerprint) -> Weights:
     """Give the patterns that a fingerprint's windows are scored by."""
     windows = fingerprint.windows
     assert windows is not None
-    if fingerprint.joined is None:
-        return Weights.of([(fingerprint.method, fingerprint.pattern)])
-    parts = [fingerprint.joined.parts[number] for number in windows.parts]
-    return Weights.of([(part.method, part.pattern) for part in parts])
+    each = list(zip(recipe_of(fingerprint).parts, fitted_of(fingerprint), strict=True))
+    return Weights(tuple(each[number] for number in windows.parts))
 
 
 def window_judge_of(judge: Judge, size: int | None = None) -> WindowJudge | None:

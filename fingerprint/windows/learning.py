@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from fp.fingerprint.estimators.folds import Labelled
-from fp.fingerprint.estimators.protocol import Estimator
+from fp.fingerprint.estimators.protocol import Fitted
+from fp.fingerprint.estimators.recipes import DEFAULT
 from fp.fingerprint.learning.fusion import Fusion, fuse
 from fp.fingerprint.learning.method import Recipe
 from fp.fingerprint.model.windows import Windows, WindowSize
 from fp.fingerprint.windows.calibration import fit_dependence, sizes_within
-from fp.fingerprint.windows.fields import READ, Fields, Weights, fields_of_residual
+from fp.fingerprint.windows.fields import Fields, Weights, fields_of_residual
 from fp.fingerprint.windows.search_learning import learn_search
 from fp.images.crop import CropRule
 from fp.system.arrays import Array, Doubles, Flags, Floats, Indices
@@ -24,17 +25,15 @@ Tally = Callable[[int, int], None]
 SMALLEST_CROP = 64
 
 
-def usable(parts: Sequence[Estimator], crop: CropRule, method: str) -> tuple[int, ...]:
-    """Give the numbers of the parts that windows can be scored by.
+def usable(method: Recipe, crop: CropRule) -> tuple[int, ...]:
+    """Return the numbers of the parts that windows can be scored by.
 
     Parameters
     ----------
-    parts : sequence of Estimator
-        Parts of the method.
+    method : Recipe
+        The method.
     crop : CropRule
         The examined part.
-    method : str
-        Name of the method.
 
     Returns
     -------
@@ -46,10 +45,11 @@ def usable(parts: Sequence[Estimator], crop: CropRule, method: str) -> tuple[int
     UsageError
         If none of them speaks of the generator, or the crop is too small.
     """
-    found = tuple(number for number, part in enumerate(parts) if part.name in READ)
-    if not any(parts[number].role == "generator-specific" for number in found):
+    found = tuple(number for number, part in enumerate(method.parts) if part.in_windows)
+    if not method.specific[list(found)].any():
         raise UsageError(
-            f"Windows cannot be scored by method {method!r}; use auto, lattice, tile or cyclic."
+            f"Windows cannot be scored by method {method.name!r}: nothing of it both speaks of the "
+            f"generator and can be read of a part of an image; use {DEFAULT}."
         )
     if not sizes_within(crop.height, crop.width):
         raise UsageError(
@@ -64,6 +64,7 @@ def learn_windows(
     crop: CropRule,
     stacks: Mapping[str, Array],
     known: Labelled,
+    fitted: Sequence[Fitted],
     residuals: Iterable[Floats],
     chosen: Indices,
     progress: Tally | None = None,
@@ -80,6 +81,8 @@ def learn_windows(
         Features of all images, by name.
     known : Labelled
         What is known of the images, with the folds of the cross-fitted scores.
+    fitted : sequence of Fitted
+        What the parts have learned of them; that of dear ones calibrates too.
     residuals : iterable of ndarray of float32, shape (3, H, W)
         Residuals of the chosen images, in their order.
     chosen : ndarray of int, shape (M,)
@@ -97,27 +100,27 @@ def learn_windows(
     The sums of all images at all phases are held until all are read: for each part 256 bytes a cell
     of 16 x 16 pixels at most, 150 KB for an image of 256 x 256 and `auto`.
     """
-    numbers = usable(method.parts, crop, method.name)
+    numbers = usable(method, crop)
     labels, groups, dealt = known.labels, known.groups, known.deal()
     parts = [method.parts[number] for number in numbers]
     used = [part.settle(stacks[part.reads], labels, groups) for part in parts]
     by_fold = {}
     for fold in np.unique(dealt[chosen]):
         inside = dealt != fold
-        fitted = [
-            (
-                part.name,
-                part.fit(stacks[part.reads][inside], labels[inside], groups[inside]).pattern,
+        by_fold[fold] = Weights(
+            tuple(
+                (part, part.fit(stacks[part.reads][inside], labels[inside], groups[inside]))
+                if part.calibration == "cross-fitted"
+                else (part, fitted[number])  # learned once, without all that calibrates
+                for number, part in zip(numbers, used, strict=True)
             )
-            for part in used
-        ]
-        by_fold[fold] = Weights.of(fitted)
+        )
     fields = []
     for done, (number, residual) in enumerate(zip(chosen, residuals, strict=True), start=1):
         fields.append(fields_of_residual(residual, by_fold[dealt[number]], searched=True))
         if progress is not None:
             progress(done, chosen.size)
-    specific = np.array([part.role == "generator-specific" for part in used])
+    specific = method.specific[list(numbers)]
     shown = replace(known, labels=labels[chosen], groups=groups[chosen])
     sizes = tuple(
         _calibrated(size, fields, specific, shown) for size in sizes_within(crop.height, crop.width)

@@ -225,18 +225,15 @@ class Reading:
 
     def _read(self, alike: Sequence[Fingerprint], searched: bool) -> Iterator[Fields]:
         each = [weights_of(f) for f in alike]
-        together = Weights(
-            tuple(kind for w in each for kind in w.kinds),
-            tuple(pattern for w in each for pattern in w.patterns),
-        )
+        together = Weights(tuple(part for weights in each for part in weights.parts))
         pixels = Degradation(alike[0].preparation).apply(self.image.rgb_hwc)
         residual = self.residual_for(alike[0].denoiser)
         found = fields_of(pixels, residual, together, searched=searched)
         start = 0
         for weights in each:
-            end = start + len(weights.kinds)
+            end = start + len(weights.parts)
             # Sums at all phases are those of one fingerprint.
-            yield replace(found, kinds=weights.kinds, sums=found.sums[start:end])
+            yield replace(found, measures=weights.measures, sums=found.sums[start:end])
             start = end
 
 

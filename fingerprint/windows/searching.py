@@ -13,9 +13,9 @@ from functools import reduce
 
 import numpy as np
 
+from fp.fingerprint.estimators.cells import PERIOD
 from fp.fingerprint.model.windows import CELL, Search
-from fp.fingerprint.windows.fields import MOVING, Fields
-from fp.fingerprint.windows.phases import PERIOD
+from fp.fingerprint.windows.fields import Fields
 from fp.system.arrays import Doubles, Flags, Floats, Indices
 
 OWN = 0.5
@@ -102,9 +102,9 @@ def read(fields: Fields, size: int, step: int) -> Readings:
     """
     cells, every = size // CELL, step // CELL
     divisors, moved = fields.divisors(size, step), {}
-    numbers = [number for number, kind in enumerate(fields.kinds) if kind in MOVING]
+    numbers = [number for number, measure in enumerate(fields.measures) if measure.phases]
     for number, sums in zip(numbers, fields.moved, strict=True):
-        below = divisors[fields.kinds[number]]
+        below = divisors[fields.measures[number].kind]
         share = np.divide(1.0, below, out=np.zeros_like(below), where=below > 0)
         moved[number] = _boxes_of_planes(sums, cells, every) * share.astype(np.float32)
     return Readings(fields.scores(size, step), moved)

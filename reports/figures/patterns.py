@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from fp.fingerprint.correlation.lattice import power_spectrum
+from fp.fingerprint.estimators import registry as estimators
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.reports.figures.style import SEQUENTIAL, frameless
 from fp.system.arrays import Floats
@@ -118,21 +119,17 @@ def pattern_of(fingerprint: Fingerprint, side: int = DETAIL) -> Floats | None:
     fingerprint : Fingerprint
         The fingerprint.
     side : int
-        Side that a tile is repeated to, in pixels.
+        Side that a pattern that repeats is drawn to at least, in pixels.
 
     Returns
     -------
     ndarray of float32, shape (C, H, W), or None
-        Of a method that joins parts the first tile, repeated; None where nothing of the method is
-        a pattern of pixels.
+        Of a method that joins parts the first that is one; None where nothing of the method is a
+        pattern of pixels.
     """
     parts = [(fingerprint.method, fingerprint.pattern)]
     if fingerprint.joined is not None:
         parts = [(part.method, part.pattern) for part in fingerprint.joined.parts]
-    for method, pattern in parts:
-        if method in ("mean", "dif"):
-            return pattern
-        if method == "tile":
-            times = -(-side // pattern.shape[-1])
-            return np.tile(pattern, (1, times, times))
-    return None
+    known = estimators.names()  # a file may be of a package that is not here
+    drawn = (estimators.get(m).picture(p, side) for m, p in parts if m in known)
+    return next((found for found in drawn if found is not None), None)

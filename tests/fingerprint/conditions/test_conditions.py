@@ -32,6 +32,7 @@ from fp.fingerprint.detection.banks import examine
 from fp.fingerprint.detection.detection import DetectOptions, residual_for
 from fp.fingerprint.estimators.folds import Labelled, deal
 from fp.fingerprint.estimators.pixels import block_statistics
+from fp.fingerprint.estimators.templates import correlate_phases
 from fp.fingerprint.extraction.extraction import ExtractOptions, extract
 from fp.fingerprint.learning.fusion import newton
 from fp.fingerprint.learning.method import recipe
@@ -536,7 +537,7 @@ def test_experts_are_tested_in_the_worst_case(fingerprint):
 def test_phases_are_inner_products_with_rolled_features():
     rng = np.random.default_rng(3)
     rows, weights = rng.normal(size=(2, 3, 8, 8)), rng.normal(size=(3, 8, 8))
-    found = crossed.correlate_phases(rows, weights)
+    found = correlate_phases(rows, weights)
     for y, x in ((0, 0), (1, 5), (7, 3)):
         rolled = np.roll(rows, (-y, -x), axis=(2, 3))
         np.testing.assert_allclose(found[:, y, x], (rolled * weights).sum(axis=(1, 2, 3)))
@@ -818,12 +819,15 @@ def test_an_impossible_ladder_is_refused(given, told):
         Augmentation(given)
 
 
-def test_augmenting_goes_with_joined_closed_forms_alone():
+def test_augmenting_goes_with_closed_forms_or_one_estimator():
     assert Augmentation().conditions == LADDER and LADDER[0] == "none"
     names = [part.name for part in with_pixels(recipe("auto")).parts]
     assert names[-5:] == ["cosine", "blocks", "cooccurrence", "cooccurrence", "highpass"]
     with pytest.raises(UsageError, match="--method auto or lattice"):
-        with_pixels(recipe("tile"))
+        with_pixels(recipe("auto", {"parts": [["tile", {}], ["dif", {}]]}))
+    with pytest.raises(UsageError, match="speaks of the generator; spectrum has none"):
+        with_pixels(recipe("spectrum"))
+    assert with_pixels(recipe("tile")) == recipe("tile")
     with pytest.raises(UsageError, match="leave out --match or --augment"):
         ExtractOptions(match="jpeg:75", augment=Augmentation(CONDITIONS))
 
@@ -971,8 +975,7 @@ def test_the_search_is_heard_beside_the_grid(fingerprint, place, weight):
     # From the image's first pixel: the part begins at the grid.
     at_best = phases.find_phase(search.judge, account.features.of(search.judge.recipe))
     told = tuple(int(part) for part in search.phase.split(","))
-    period = at_best.period
-    assert told == ((at_best.row + -y % 8) % period, (at_best.column + -x % 8) % period)
+    assert told == tuple((at_best[0] + (-y % 8, -x % 8)) % at_best[1])
     (known,) = phases.looks(account.features, judges, False, None)
     assert known.phase is None and known.free == grid.free
 

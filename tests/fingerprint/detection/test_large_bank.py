@@ -212,7 +212,7 @@ def test_what_cannot_be_used_is_refused_when_the_bank_is_opened(make, tmp_path):
 def test_scores_have_the_bits_of_an_inner_product(folded):
     weights = np.random.default_rng(1).standard_normal((3, 32, 32)).astype(np.float32)
     made = template(weights)
-    expected = [tile.ravel() @ made.weights / made.norm for tile in folded]
+    expected = [tile.ravel() @ made.weights.ravel() / made.norm for tile in folded]
     assert Tile().score(np.stack(folded), weights).tolist() == expected
 
 

@@ -161,7 +161,7 @@ def test_unknown_methods_and_parts_are_refused():
 def views(rng, n, shift=0.0):
     planes = rng.normal(size=(n, 68, 8, 8)).astype(np.float32)
     planes[:, :28, ::2] += np.float32(shift)
-    return {"cyclic": planes, "scores": rng.normal(size=(n, 3))}
+    return {"cyclic": Cyclic().view(planes), "scores": rng.normal(size=(n, 3))}
 
 
 def test_typicality_holds_its_level_and_finds_what_lies_elsewhere():

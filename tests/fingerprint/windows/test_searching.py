@@ -11,13 +11,15 @@ from fp.denoisers import registry
 from fp.fingerprint.decision.judge import Judge
 from fp.fingerprint.detection.banks import examine
 from fp.fingerprint.detection.detection import DetectOptions
+from fp.fingerprint.estimators import registry as estimators
+from fp.fingerprint.estimators.cells import repeating
+from fp.fingerprint.estimators.protocol import Fitted
 from fp.fingerprint.extraction.extraction import ExtractOptions, extract
 from fp.fingerprint.model.windows import CELL, Search, Windows
 from fp.fingerprint.windows import searching
 from fp.fingerprint.windows.combining import weights_of, window_judge_of
-from fp.fingerprint.windows.fields import MOVING, Weights, fields_of, fields_of_residual
+from fp.fingerprint.windows.fields import Weights, fields_of, fields_of_residual
 from fp.fingerprint.windows.maps import calibrated_level, draw_map
-from fp.fingerprint.windows.phases import repeating
 from fp.fingerprint.windows.searching import Readings, mixed, read, search_image
 from fp.images.loading import load_image
 
@@ -33,14 +35,18 @@ SHAPES = (
 
 
 def weights(rng, shapes=SHAPES):
-    return Weights.of([(kind, rng.normal(size=shape).astype(np.float32)) for kind, shape in shapes])
+    patterns = [(kind, rng.normal(size=shape).astype(np.float32)) for kind, shape in shapes]
+    return Weights(tuple((estimators.get(kind), Fitted(found)) for kind, found in patterns))
 
 
 def rolled(given, y, x):
     """Give the weights of a lattice that begins at pixel (y, x)."""
-    each = zip(given.kinds, given.patterns, strict=True)
-    moved = [np.roll(p, (y, x), (-2, -1)) if kind in MOVING else p for kind, p in each]
-    return Weights(given.kinds, tuple(moved))
+    return Weights(
+        tuple(
+            (part, Fitted(np.roll(found.pattern, (y, x), (-2, -1))) if part.moves else found)
+            for part, found in given.parts
+        )
+    )
 
 
 # Sums
@@ -120,7 +126,7 @@ def test_the_scores_at_the_best_phase_give_its_log_odds():
 
 def search_of(given, real=None):
     scores = np.zeros((2, 3, 3)) if real is None else real
-    ones = np.ones((2, len(given.kinds)), np.float32)
+    ones = np.ones((2, len(given.parts)), np.float32)
     return Search(ones, np.zeros(2), np.array([[1.0, 0.0]] * 2), scores, scores + 1)
 
 

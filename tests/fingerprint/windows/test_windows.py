@@ -16,7 +16,9 @@ from fp.denoisers.parts import residual_of_part
 from fp.fingerprint.decision.judge import Judge
 from fp.fingerprint.detection.banks import WholeBank, check_bank, examine
 from fp.fingerprint.detection.detection import DetectOptions
+from fp.fingerprint.estimators import registry as estimators
 from fp.fingerprint.estimators.cyclic import cyclic_covariance
+from fp.fingerprint.estimators.protocol import Fitted
 from fp.fingerprint.estimators.spectrum import log_power_spectrum
 from fp.fingerprint.estimators.tile import Tile
 from fp.fingerprint.extraction.extraction import ExtractOptions, extract
@@ -42,7 +44,12 @@ STRONG = Generator(3, strength=0.02)
 
 def weights(rng, kinds=("tile", "cyclic", "spectrum")):
     shapes = {"tile": (3, 8, 8), "cyclic": (68, 8, 8), "spectrum": (3, 64, 33)}
-    return Weights.of([(k, rng.normal(size=shapes[k]).astype(np.float32)) for k in kinds])
+    return weigh([(k, rng.normal(size=shapes[k]).astype(np.float32)) for k in kinds])
+
+
+def weigh(parts):
+    """Give patterns of named estimators to windows."""
+    return Weights(tuple((estimators.get(k), Fitted(pattern)) for k, pattern in parts))
 
 
 # Sums over cells
@@ -78,7 +85,7 @@ def test_a_window_of_the_whole_residual_scores_as_the_estimators_do():
     tile, cyclic, spectrum = (
         rng.normal(size=shape).astype(np.float32) for shape in ((3, 8, 8), (68, 8, 8), (3, 64, 33))
     )
-    found = Weights.of([("tile", tile), ("cyclic", cyclic), ("spectrum", spectrum)])
+    found = weigh([("tile", tile), ("cyclic", cyclic), ("spectrum", spectrum)])
     scores = fields_of_residual(residual, found).scores(64)[:, 0, 0]
     method = Tile(periods=(8,))
     assert scores[0] == pytest.approx(
@@ -490,7 +497,9 @@ def test_a_map_needs_windows(lab):
     assert refused.code == 2 and "--shard" in refused.err
 
 
-@pytest.mark.parametrize(("method", "size"), [("mean", (64, 64)), ("tile", (32, 32))])
+@pytest.mark.parametrize(
+    ("method", "size"), [("fourier", (64, 64)), ("spectrum", (64, 64)), ("tile", (32, 32))]
+)
 def test_windows_that_cannot_be_are_refused_before_the_work(lab, method, size):
     root, _, _ = lab
     options = ExtractOptions(method=method, windows=True, size=size)

@@ -1,4 +1,4 @@
-"""The loop behind the cyclic evidence of windows: weighted products of neighbours, cell by cell."""
+"""The loops behind the cyclic evidence of windows: weighted products of neighbours by cell."""
 
 from __future__ import annotations
 
