@@ -155,10 +155,12 @@ def finding(
 
     Parameters
     ----------
-    code, severity, measure, value
+    code, severity
         As in `Finding`.
     words : str
         What follows the label.
+    measure, value
+        As in `Finding`.
     **more
         Other fields; the advice is that of the code unless another is given.
     """

@@ -151,6 +151,14 @@ class Group:
         return any(member.there(keys, below(prefix, member.key)) for member in inside)
 
 
+def _numbered(field: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    return ((f"{number:03d}", one) for number, one in enumerate(field))
+
+
+def _in_order(members: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(members.values())
+
+
 @dataclass(frozen=True)
 class Series:
     """Groups of one kind beside each other.
@@ -185,10 +193,8 @@ class Series:
     named: str = ""
     most: int = 0
     label: str = ""
-    entries: Callable[[Any], Iterable[tuple[str, Any]]] = lambda field: (
-        (f"{number:03d}", one) for number, one in enumerate(field)
-    )
-    join: Callable[[dict[str, Any]], Any] = lambda members: tuple(members.values())
+    entries: Callable[[Any], Iterable[tuple[str, Any]]] = _numbered
+    join: Callable[[dict[str, Any]], Any] = _in_order
 
     def found(self, keys: Iterable[str], prefix: str) -> list[str]:
         """Return the names of those that keys speak of, sorted."""
