@@ -28,8 +28,10 @@ def public(module: ModuleType) -> Iterator[tuple[str, object]]:
         if inspect.isclass(thing):
             for inner, member in vars(thing).items():
                 kinds = property | classmethod | staticmethod
+                # A field whose default is a function is told of with the fields.
+                is_field = inner in vars(thing).get("__annotations__", {})
                 if not inner.startswith("_") and (
-                    inspect.isfunction(member) or isinstance(member, kinds)
+                    (inspect.isfunction(member) and not is_field) or isinstance(member, kinds)
                 ):
                     yield f"{module.__name__}.{name}.{inner}", member
 

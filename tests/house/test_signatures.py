@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parent.parent
+PROJECT = Path(__file__).parents[2]
 MOST_PARAMETERS = 8
 MOST_RESULTS = 2
 ALIASES = "system/arrays.py"

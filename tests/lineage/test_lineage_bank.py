@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from family_tree import draw, lattices
 from synthetic import save
-from test_lineage import OPTIONS, draw, lattices
 
 from fp.denoisers.cache import ResidualCache
 from fp.fingerprint import Bank
@@ -21,6 +21,7 @@ from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import write_bank
 from fp.images.crop import CropRule
 from fp.lineage.analysis import Lineage, analyse
+from fp.lineage.options import LineageOptions
 from fp.lineage.session import Session, open_session
 from fp.system.errors import InputError, UsageError
 
@@ -36,6 +37,8 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 BY_PROCESSING = ("spectrum", "fourier")
 FOLDERS = ("root a", "child a", "lone")
+
+OPTIONS = LineageOptions(denoiser="wavelet", samples=40)
 
 
 def write(folder: Path, name: str | None, sources: range) -> Path:

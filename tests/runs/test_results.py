@@ -16,7 +16,8 @@ import pytest
 from commands import csv_rows, fp, json_rows, laboratory, state, tables
 from synthetic import ODD_NAMES, photograph, save
 
-from fp.fingerprint.detection.detection import DetectOptions, Finding
+from fp.fingerprint.decision.rows import Finding
+from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.opening import bank_identity, open_bank
 from fp.fingerprint.store.bank import write_bank
 from fp.images.loading import display_path

@@ -26,7 +26,7 @@ from fp.fingerprint.windows.searching import read
 from fp.system import plugins
 from fp.system.errors import DenoiserError, UsageError
 
-PROJECT = Path(__file__).parent.parent
+PROJECT = Path(__file__).parents[3]
 CONDITIONS = "none,jpeg:75"
 
 

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from dataclasses import MISSING, fields, is_dataclass, replace
+from pathlib import Path
 
+import golden_bank
 import h5py
 import numpy as np
 import pytest
@@ -35,6 +37,8 @@ from fp.system.errors import (
     OutputError,
     UsageError,
 )
+
+KIT = Path(golden_bank.__file__).parent
 
 
 def same(one, two):
@@ -480,7 +484,7 @@ def test_two_processes_that_add_lose_nothing(tmp_path):
     script.write_text(
         "import os, sys\n"
         "from pathlib import Path\n"
-        f"sys.path.insert(0, {str(GOLDEN.parent.parent)!r})\n"
+        f"sys.path.insert(0, {str(KIT)!r})\n"
         "from golden_bank import small\n"
         "from fp.fingerprint.store.bank import add_to_bank\n"
         "child = os.fork()\n"
@@ -509,7 +513,7 @@ write_bank(Path(sys.argv[1]), (small(str(k)) for k in itertools.count()), overwr
 def test_a_killed_writer_leaves_no_half_written_bank(bank, tmp_path):
     (tmp_path / "script.py").write_text(_WRITES_FOR_EVER)
     before = bank.read_bytes()
-    command = [sys.executable, tmp_path / "script.py", bank, GOLDEN.parent.parent]
+    command = [sys.executable, tmp_path / "script.py", bank, KIT]
     with subprocess.Popen(command) as writer:
         deadline = time.monotonic() + 60
         left: list = []
@@ -546,7 +550,7 @@ def test_a_disk_that_is_full_is_told_in_a_sentence(bank, tmp_path):
     (tmp_path / "script.py").write_text(_FULL_DISK)
     before = bank.read_bytes()
     done = subprocess.run(
-        [sys.executable, tmp_path / "script.py", bank, GOLDEN.parent.parent],
+        [sys.executable, tmp_path / "script.py", bank, KIT],
         capture_output=True,
         text=True,
         check=True,
