@@ -123,7 +123,7 @@ class LargeBank:
         Returns
         -------
         Finding
-            The row of the image, as `fp.fingerprint.detection.detection.examine` gives it, and its
+            The row of the image, as `fp.fingerprint.detection.banks.examine` gives it, and its
             first ten rows of fingerprints.
         """
         shown = display_path(image.path)
