@@ -163,15 +163,16 @@ class _View:
                 strict=True,
             )
         )
-        fitted = [part.fitted for part in self._learned.learned.parts]
+        learned = self._learned.learned
+        fitted, held = [part.fitted for part in learned.parts], learned.held.index
         found = learn_windows(
             self._method.recipe,
             bench.dataset.crop,
             stacks,
             Labelled(labels, groups, bench.folds, cell.seed),
             fitted,
-            (self.residual(self.part(int(number))) for number in known),
-            np.arange(known.size),
+            (self.residual(self.part(int(number))) for number in known[held]),
+            held,  # what is learned once has seen the others
         )
         self._weights = Weights(
             tuple((self._method.recipe.parts[n], fitted[n]) for n in found.parts)

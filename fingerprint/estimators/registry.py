@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
+from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
 
 from fp.fingerprint.estimators.recipes import JOINED
@@ -19,14 +19,7 @@ GROUP = "fp.estimators"
 
 def _own(place: str) -> Callable[..., Estimator]:
     """Make an estimator of this folder; its module is imported when it is asked for."""
-    module, name = place.split(":")
-
-    def make(**parameters: Any) -> Estimator:
-        maker = getattr(import_module(f"fp.fingerprint.estimators.{module}"), name)
-        made: Estimator = maker(**parameters)
-        return made
-
-    return make
+    return maker_of(EntryPoint("", f"fp.fingerprint.estimators.{place}", GROUP))
 
 
 _OF_PIXELS: dict[str, Callable[..., Estimator]] = {
@@ -134,5 +127,7 @@ def held_as_columns(name: str) -> bool:
 def _maker(name: str) -> Callable[..., Estimator] | None:
     if name in _REGISTRY:
         return _REGISTRY[name][0]
+    if name in _OF_PIXELS:
+        return _OF_PIXELS[name]
     found = plugins(GROUP).get(name)
-    return _OF_PIXELS.get(name) if found is None else maker_of(found)
+    return None if found is None else maker_of(found)

@@ -149,19 +149,22 @@ class Tile(Estimator):
 
     def score(self, features: Array, pattern: Floats, offset: float = 0.0) -> Doubles:
         """Correlate images, given as folded residuals, with the weights repeated over them."""
-        found = template(pattern)
+        found = self.template(pattern)
         rows = refold(features, pattern.shape[-1]).reshape(len(features), -1)
         # Inner products one by one: the bits must not depend on how many are scored together.
         return np.asarray(np.vecdot(rows, found.weights.ravel())) / found.norm - offset
 
     def template(self, pattern: Floats) -> Template:
-        """Return the template of weights; see `template`."""
-        return template(pattern)
+        """Return the template of weights (3, P, P): of zero mean, with the norm sqrt(3) P |w|."""
+        weights = pattern.astype(np.float64)
+        weights -= weights.ravel().mean()
+        norm = float(np.linalg.norm(weights.ravel())) * pattern.shape[-1] * np.sqrt(3.0)
+        return Template(weights, float(norm) or 1.0)
 
     def score_at_phases(self, features: Array, pattern: Floats, offset: float = 0.0) -> Doubles:
         """Correlate images with the weights at all phases; see `Estimator.score_at_phases`."""
         rows = refold(features, pattern.shape[-1])
-        return template(pattern).score_at_phases(rows) - offset
+        return self.template(pattern).score_at_phases(rows) - offset
 
     @property
     def shares_shuffles(self) -> bool:
@@ -218,14 +221,6 @@ class Tile(Estimator):
     def picture(self, pattern: Floats, side: int) -> Floats | None:
         """Return the tile repeated."""
         return repeat(pattern, side)
-
-
-def template(pattern: Floats) -> Template:
-    """Return the template of weights (3, P, P): of zero mean, with the norm sqrt(3) P |w|."""
-    weights = pattern.astype(np.float64)
-    weights -= weights.ravel().mean()
-    norm = float(np.linalg.norm(weights.ravel())) * pattern.shape[-1] * np.sqrt(3.0)
-    return Template(weights, float(norm) or 1.0)
 
 
 def refold(tiles: Array, period: int) -> Doubles:

@@ -21,7 +21,7 @@ from fp.fingerprint.detection.banks import WholeBank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.large_bank import LISTED, LargeBank
 from fp.fingerprint.detection.opening import StoredBank, open_for_examination
-from fp.fingerprint.estimators.tile import Tile, template
+from fp.fingerprint.estimators.tile import Tile
 from fp.fingerprint.model.calibration import Calibration, NullControl
 from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.fingerprint.store.lazy import LazyBank
@@ -212,7 +212,7 @@ def test_what_cannot_be_used_is_refused_when_the_bank_is_opened(make, tmp_path):
 
 def test_scores_have_the_bits_of_an_inner_product(folded):
     weights = np.random.default_rng(1).standard_normal((3, 32, 32)).astype(np.float32)
-    made = template(weights)
+    made = Tile().template(weights)
     expected = [tile.ravel() @ made.weights.ravel() / made.norm for tile in folded]
     assert Tile().score(np.stack(folded), weights).tolist() == expected
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from commands import EPOCH, environment, fp, json_rows
 from scipy.ndimage import gaussian_filter
-from synthetic import Generator, write_generated, write_photographs
+from synthetic import Generator, save, write_generated, write_photographs
 
 from fp.denoisers import registry as denoisers
+from fp.fingerprint.detection.detection import DetectOptions, examine
 from fp.fingerprint.estimators import registry as estimators
 from fp.fingerprint.estimators.protocol import Estimator, Fitted
 from fp.fingerprint.estimators.recipes import JOINED
@@ -23,6 +24,7 @@ from fp.fingerprint.model.ladder import Augmentation
 from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.fingerprint.windows.fields import Weights, fields_of_residual
 from fp.fingerprint.windows.searching import read
+from fp.images.loading import load_image
 from fp.system import plugins
 from fp.system.errors import DenoiserError, UsageError
 
@@ -272,6 +274,14 @@ def test_every_estimator_goes_through_the_same_doors(lab, tmp_path, method, more
     found = decisions(lab, tmp_path / "g.h5", tmp_path / "d")
     assert "supports_generator" not in found["photographs"]
     assert "supports_generator" in found["made"] or method != "tile"
+    # A crop is read at every phase, where anything moves.
+    (fingerprint,) = read_bank(tmp_path / "g.h5")
+    save(Generator(strength=0.03).draw(3000, 128)[5:101, 3:99], tmp_path / "crop.png")
+    seen = examine(load_image(tmp_path / "crop.png"), [fingerprint], DetectOptions(fpr=0.2))
+    assert seen.detection.phase is not None and seen.detection.log10_lr is not None
+    assert seen.detection.specific is None and (
+        seen.detection.phase == "0,0" or method != "fourier"
+    )
 
 
 @pytest.mark.parametrize("method", ["mean", "tile"])
