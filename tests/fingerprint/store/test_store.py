@@ -16,6 +16,7 @@ from golden_bank import GOLDEN, as_they_come, calibration, full, full_1_0, small
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from project import KIT
 
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.model.calibration import Calibration, NullControl
@@ -472,7 +473,7 @@ def test_two_processes_that_add_lose_nothing(tmp_path):
     script.write_text(
         "import os, sys\n"
         "from pathlib import Path\n"
-        f"sys.path.insert(0, {str(GOLDEN.parent.parent)!r})\n"
+        f"sys.path.insert(0, {str(KIT)!r})\n"
         "from golden_bank import small\n"
         "from fp.fingerprint.store.bank import add_to_bank\n"
         "child = os.fork()\n"
@@ -501,7 +502,7 @@ write_bank(Path(sys.argv[1]), (small(str(k)) for k in itertools.count()), overwr
 def test_a_killed_writer_leaves_no_half_written_bank(bank, tmp_path):
     (tmp_path / "script.py").write_text(_WRITES_FOR_EVER)
     before = bank.read_bytes()
-    command = [sys.executable, tmp_path / "script.py", bank, GOLDEN.parent.parent]
+    command = [sys.executable, tmp_path / "script.py", bank, KIT]
     with subprocess.Popen(command) as writer:
         deadline = time.monotonic() + 60
         left: list = []
@@ -538,7 +539,7 @@ def test_a_disk_that_is_full_is_told_in_a_sentence(bank, tmp_path):
     (tmp_path / "script.py").write_text(_FULL_DISK)
     before = bank.read_bytes()
     done = subprocess.run(
-        [sys.executable, tmp_path / "script.py", bank, GOLDEN.parent.parent],
+        [sys.executable, tmp_path / "script.py", bank, KIT],
         capture_output=True,
         text=True,
         check=True,
