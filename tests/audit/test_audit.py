@@ -434,6 +434,7 @@ def test_small_folders_do_not_cry_wolf(clean, tmp_path, size):
         assert severities(found)["few_images"] == "note"
 
 
+@pytest.mark.slow
 def test_neither_names_nor_order_nor_jobs_change_what_is_found(clean, tmp_path):
     for k, path in enumerate(sorted((clean / "a").iterdir(), reverse=True)):
         (tmp_path / "x").mkdir(exist_ok=True)

@@ -133,6 +133,7 @@ def test_a_bank_gives_each_image_to_one_of_its_generators(lab, tmp_path):
         assert float(first["p_real"]) == row["p_real"]
 
 
+@pytest.mark.slow
 def test_a_folder_of_fingerprints_is_the_bank_of_them_all(lab, tmp_path):
     folder = tmp_path / "bank"
     folder.mkdir()
@@ -584,6 +585,7 @@ def test_killed_at_any_moment_it_goes_on_and_ends_the_same(lab, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_false_discovery_rate_over_the_folder(lab, tmp_path):
     plain, corrected = tmp_path / "plain", tmp_path / "corrected"
     assert fp("detect", lab.single, lab.unknown, "-o", plain).code == 0
@@ -607,6 +609,7 @@ def test_false_discovery_rate_over_the_folder(lab, tmp_path):
     assert outcome.code == 2 and "false-discovery rate of 1.5" in outcome.sentence
 
 
+@pytest.mark.slow
 def test_a_weak_fingerprint_says_so_in_every_answer(lab, tmp_path):
     """Two halves of the same photographs: there is no generator to find."""
     folders = [tmp_path / "a", tmp_path / "b"]
@@ -622,6 +625,7 @@ def test_a_weak_fingerprint_says_so_in_every_answer(lab, tmp_path):
     assert all("weak_fingerprint" in row["reasons"] for row in json_rows(tmp_path / "o"))
 
 
+@pytest.mark.slow
 def test_claims_on_other_generators_are_counted_and_stored(lab, tmp_path):
     bank = tmp_path / "g.h5"
     outcome = fp(

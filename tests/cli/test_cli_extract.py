@@ -86,6 +86,7 @@ def test_two_folders_give_a_fingerprint_and_its_manifest(lab, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_the_same_bytes_whatever_the_jobs_the_order_and_the_cache(lab, tmp_path, monkeypatch):
     copies = tmp_path / "copies"
     for name, given in (("made0", lab.made(0)), ("real", lab.real)):

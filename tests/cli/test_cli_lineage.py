@@ -90,6 +90,7 @@ def test_everything_is_written_and_the_manifest_vouches_for_it(done):
     assert "came first" not in outcome.out
 
 
+@pytest.mark.slow
 def test_the_same_bytes_whatever_the_jobs_and_the_order(planted, done, tmp_path, monkeypatch):
     monkeypatch.setattr("fp.system.workers.FEWEST_FOR_WORKERS", 2)
     for name in ("generated", "real"):

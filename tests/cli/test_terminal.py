@@ -65,6 +65,7 @@ def test_a_terminal_gets_a_bar_with_its_rate_and_a_table(lab, tmp_path):
     assert COLOUR.search(shown)
 
 
+@pytest.mark.slow
 def test_no_colour_where_none_is_wanted(lab, tmp_path):
     shown = on_terminal("detect", lab.single, lab.unknown, "-o", tmp_path / "case", NO_COLOR="1")
     assert "24/24" in shown

@@ -162,6 +162,7 @@ def test_words_claim_nothing_that_the_images_cannot_carry(demo):
 # Again, and in the way
 
 
+@pytest.mark.slow
 def test_overwriting_gives_the_same_and_leaves_other_files_alone(demo, tmp_path, monkeypatch):
     before, _ = demo
     folder = tmp_path / "again"

@@ -103,6 +103,7 @@ def test_modules_stay_readable():
     assert not long, f"modules to divide: {long}"
 
 
+@pytest.mark.slow
 def test_the_fast_tests_enter_every_room():
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", "not slow"]
     found = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)

@@ -356,6 +356,7 @@ def test_without_scripts_the_first_rows_are_there(browser, tmp_path):
         assert not found.page.locator(".tools").first.is_visible()
 
 
+@pytest.mark.slow
 def test_ten_thousand_rows_are_all_there_and_a_hundred_at_a_time(browser, tmp_path):
     path = write_report(synthetic_run(tmp_path, 10_000, pictures=20))
     assert path.stat().st_size < 15 * 2**20

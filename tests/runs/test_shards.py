@@ -38,7 +38,13 @@ def whole(lab, folder, *options):
     return folder
 
 
-@pytest.mark.parametrize("options", [(), ("--fdr", "0.2")], ids=["plain", "with fdr"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param((), id="plain"),
+        pytest.param(("--fdr", "0.2"), id="with fdr", marks=pytest.mark.slow),
+    ],
+)
 def test_merged_shards_are_the_bytes_of_one_run(lab, tmp_path, options):
     one = whole(lab, tmp_path / "one", *options)
     parts = shards(lab, tmp_path, 3, *options)
@@ -56,6 +62,7 @@ def test_merged_shards_are_the_bytes_of_one_run(lab, tmp_path, options):
     assert fp("verify", tmp_path / "merged", "--jobs", "1").code == 5
 
 
+@pytest.mark.slow
 def test_more_shards_than_files_and_files_that_are_none(lab, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()

@@ -18,6 +18,7 @@ from golden_bank import GOLDEN, as_they_come, calibration, full, full_1_0, small
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from project import KIT
 
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.model.calibration import Calibration, NullControl
