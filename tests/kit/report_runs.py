@@ -9,6 +9,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,12 @@ def fingerprint(name: str, seed: int, n: int = 128) -> Fingerprint:
     )
 
 
+judge_of = lru_cache(Judge)
+
+
 def attribution(path: str, member: Fingerprint, score: float) -> Attribution:
     """Judge a score."""
-    answer = decide(score, member.calibration, "conformal", 0.05)
+    answer, ratio = decide(score, member.calibration, "conformal", 0.05), judge_of(member).ratio
     return Attribution(
         path=path,
         fingerprint=member.name,
@@ -76,8 +80,8 @@ def attribution(path: str, member: Fingerprint, score: float) -> Attribution:
         p_bank=answer.p_real,
         p_typical=None,
         distance=None,
-        log10_lr=Judge(member).ratio(score),
-        at_bound=Judge(member).ratio.at_bound(score),
+        log10_lr=ratio(score),
+        at_bound=ratio.at_bound(score),
         specific=None,
         log10_lr_specific=None,
         decision=answer.decision,

@@ -49,7 +49,7 @@ def test_one_fingerprint_stands_alone():
 def test_shared_references_are_ranked_by_their_largest_evidence():
     members = bank(np.random.default_rng(1), 30, 4)
     family = calibrated(members)
-    ratios = np.array([[Judge(m).ratio.free(s) for s in m.calibration.real] for m in members])
+    ratios = np.array([Judge(m).ratio.free_many(m.calibration.real) for m in members])
     np.testing.assert_allclose(family.largest, np.sort(ratios.max(axis=0)))
     for value in (-9.0, float(family.largest[3]), 0.0, 9.0):
         expected = (1 + np.count_nonzero(ratios.max(axis=0) >= value)) / 31
@@ -83,17 +83,18 @@ def test_claims_on_reference_images_keep_to_the_rate_over_the_bank(shared):
             member(f"g{k}", scores[k, :n], rng.normal(3, 1, n), 0 if shared else 1000 * k)
             for k in range(size)
         )
-        family = calibrated(members)
+        judges = [Judge(one) for one in members]
+        family = family_of(judges)
         p = np.array(
             [
                 [
                     family.p(
                         (1 + np.count_nonzero(scores[k, :n] >= s)) / (n + 1),
-                        Judge(m).ratio.free(float(s)),
+                        judge.ratio.free(float(s)),
                     )
                     for s in scores[k, n:]
                 ]
-                for k, m in enumerate(members)
+                for k, judge in enumerate(judges)
             ]
         )
         claims.append(np.mean(p.min(axis=0) <= 0.1))
