@@ -14,10 +14,21 @@ from fp.fingerprint.decision.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS
 from fp.fingerprint.model.typicality import LEVEL
 
 
-def test_the_denoiser_in_twenty_lines_is_a_denoiser():
+def twenty_lines(number):
     text = (PROJECT / "CONTRIBUTING.md").read_text("utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    code = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[number]
     assert len([line for line in code.splitlines() if line.strip()]) <= 20
+    return code
+
+
+def check_runs(code):
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stderr
+
+
+def test_the_denoiser_in_twenty_lines_is_a_denoiser():
     check = """
 import numpy as np
 residual = registry.get("gaussian", sigma=2.0)
@@ -28,10 +39,21 @@ smooth = gaussian_filter(image[..., 1] / np.float32(255), 2.0)
 assert np.allclose(found[1], image[..., 1] / 255 - smooth, atol=1e-5)
 assert residual.identity.parameters == {"sigma": 2.0}
 """
-    found = subprocess.run(
-        [sys.executable, "-c", code + check], capture_output=True, text=True, check=False
-    )
-    assert found.returncode == 0, found.stderr
+    check_runs(twenty_lines(0) + check)
+
+
+def test_the_estimator_in_twenty_lines_is_an_estimator():
+    check = """
+rng = np.random.default_rng(0)
+residuals, labels = rng.normal(size=(20, 3, 64, 64)), np.arange(20) < 10
+residuals[labels] += 0.2 * np.tile(rng.normal(size=(3, 8, 8)), (1, 8, 8))
+own = Folded()
+features = np.stack([own.features(each) for each in residuals])
+fitted = own.fit(features, labels, np.arange(20))
+scores = own.score(features, fitted.pattern)
+assert fitted.pattern.shape == (3, 8, 8) and scores[labels].min() > scores[~labels].max()
+"""
+    check_runs(twenty_lines(1) + check)
 
 
 def test_every_command_of_the_readme_exists_with_its_options():

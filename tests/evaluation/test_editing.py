@@ -12,7 +12,7 @@ from fp.evaluation.editing import SHAPES, region
 from fp.system.errors import UsageError
 
 CONFIGURATION = """
-methods = ["tile", "mean"]
+methods = ["tile", "fourier"]
 sizes = [16]
 seeds = 1
 nulls = 1
@@ -44,7 +44,7 @@ def test_edited_images_are_measured(tmp_path):
     )  # fmt: skip
     assert found.code == 0, found.err
     rows = list(csv.DictReader((output / "results.csv").read_text().splitlines()))
-    assert {row["method"] for row in rows} == {"tile"}  # mean has no windows
+    assert {row["method"] for row in rows} == {"tile"}  # fourier has no windows
     own = {
         (row["condition"], row["metric"]): float(row["value"])
         for row in rows
@@ -55,7 +55,7 @@ def test_edited_images_are_measured(tmp_path):
     assert own[much, "still called generated"] <= own[little, "still called generated"]
     for way in ("photograph in generated", "generated in photograph"):
         assert own[much, f"map auc, {way}"] > 0.85
-    assert "mean has no windows here" in (output / "results.json").read_text()
+    assert "fourier has no windows here" in (output / "results.json").read_text()
 
 
 @pytest.mark.parametrize("shares", ["[[0.5, 0.2]]", "[[0.1]]", "[[0.0, 1.0]]"])

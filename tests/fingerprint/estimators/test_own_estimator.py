@@ -80,8 +80,8 @@ def registered(tmp_path_factory):
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     root = tmp_path_factory.mktemp("own")
-    write_photographs(root / "real", 32)
-    write_generated(root / "made", 32, Generator(strength=0.03))
+    write_photographs(root / "real", 40)
+    write_generated(root / "made", 40, Generator(strength=0.03))
     write_photographs(root / "unknown" / "photographs", 6, first=1000)
     write_generated(root / "unknown" / "made", 6, Generator(strength=0.03), first=1000)
     return root
@@ -158,7 +158,7 @@ def test_it_works_joined(lab, tmp_path):
         augment=Augmentation(tuple(CONDITIONS.split(","))),
     )
     found = extract(lab / "made", lab / "real", "G", options).fingerprint
-    assert found.joined.parts[-1].method == "own" and found.joined.parts[-1].real.size == 32
+    assert found.joined.parts[-1].method == "own" and found.joined.parts[-1].real.size == 40
     assert len(found.windows.parts) == len(parts)
     assert found.null.observed > found.null.shuffled.max()
     for expert in found.conditions.experts:
@@ -266,7 +266,7 @@ def test_every_estimator_goes_through_the_same_doors(lab, tmp_path, method, more
     found, _ = extracted(lab, tmp_path / "g.h5", *options)
     assert (found.windows is None) == (method == "fourier")
     calibrating = found.calibration.real.size
-    assert calibrating == (8 if method == "dif" else 32)
+    assert calibrating == (10 if method == "dif" else 40)
     for expert in found.conditions.experts:
         assert expert.real.size == expert.searched.real.size == calibrating
         (part,) = expert.joined.parts
