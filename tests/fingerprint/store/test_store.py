@@ -8,9 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import MISSING, fields, is_dataclass, replace
-from pathlib import Path
 
-import golden_bank
 import h5py
 import numpy as np
 import pytest
@@ -38,8 +36,6 @@ from fp.system.errors import (
     OutputError,
     UsageError,
 )
-
-KIT = Path(golden_bank.__file__).parent
 
 
 def same(one, two):
