@@ -14,7 +14,8 @@ from scipy.ndimage import gaussian_filter
 from synthetic import Generator, save, write_generated, write_photographs
 
 from fp.denoisers import registry as denoisers
-from fp.fingerprint.detection.detection import DetectOptions, examine
+from fp.fingerprint.detection.banks import examine
+from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.estimators import registry as estimators
 from fp.fingerprint.estimators.protocol import Estimator, Fitted
 from fp.fingerprint.estimators.recipes import JOINED
