@@ -120,13 +120,7 @@ def _entry(name: str) -> Entry:
 
 
 def check_name(name: str) -> None:
-    """Refuse the name of a denoiser that does not exist.
-
-    Raises
-    ------
-    DenoiserError
-        If the name is unknown.
-    """
+    """Refuse the name of a denoiser that does not exist, by a `DenoiserError`."""
     if name not in names():
         raise DenoiserError(f"Unknown denoiser {name!r}; there are {', '.join(names())}.")
 
@@ -177,15 +171,8 @@ def mean_residual_path(name: str) -> Path:
 def restore(identity: DenoiserIdentity) -> Residual:
     """Make the denoiser that an identity describes, as far as it exists here.
 
-    Returns
-    -------
-    Residual
-        To be compared with ``identity`` by the caller: weights or versions may differ.
-
-    Raises
-    ------
-    DenoiserError
-        If the name is unknown or a parameter is.
+    To be compared with the identity by the caller: weights or versions may differ. `DenoiserError`
+    if the name or a parameter is unknown.
     """
     return get(identity.name, **arguments_of(identity))
 

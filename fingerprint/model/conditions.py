@@ -68,6 +68,8 @@ class Searched:
 class Expert:
     """A fingerprint of the same generator in one condition.
 
+    A `ValueError` refuses numbers of scores that do not fit, and unknown conditions.
+
     Parameters
     ----------
     condition : str
@@ -85,11 +87,6 @@ class Expert:
         The same for images whose phase is unknown.
     tested : Tested, optional
         What p-values come from; none in older files.
-
-    Raises
-    ------
-    ValueError
-        If a number of scores does not fit the others, or the condition is unknown.
     """
 
     condition: str
@@ -148,6 +145,8 @@ class Placement:
 class Conditions:
     """All experts of a fingerprint with the gate that sends to them.
 
+    A `ValueError` refuses a gate that knows another number of conditions.
+
     Parameters
     ----------
     experts : tuple of Expert
@@ -156,11 +155,6 @@ class Conditions:
         Which condition an image is in.
     outside : float
         Conformal p of the distance up to which an image lies outside the calibrated range.
-
-    Raises
-    ------
-    ValueError
-        If the gate knows another number of conditions.
     """
 
     experts: tuple[Expert, ...]
@@ -188,19 +182,10 @@ class Conditions:
         return expert.searched.tested if searched else expert.tested
 
     def read(self, stack: Floats, factor: float = 1.0) -> Placement:
-        """Say which expert an image comes to, and how ordinary it is there.
+        """Return which expert an image comes to, and how ordinary it is there.
 
-        Parameters
-        ----------
-        stack : ndarray of float32, shape (1, ...)
-            Its features that the gate reads.
-        factor : float
-            Factor by which it was resampled, where it was brought back from that.
-
-        Returns
-        -------
-        Placement
-            What the gate says.
+        `stack` holds the features that the gate reads, float32 (1, ...); `factor` is the one by
+        which the image was resampled, where it was brought back from that.
         """
         measured = self.gate.measure(stack, possible(self.names, factor))
         expert = int(measured.nearest[0])

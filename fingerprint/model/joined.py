@@ -46,6 +46,8 @@ class Part:
 class Joined:
     """What a fingerprint of several parts has beside its joined score.
 
+    A `ValueError` refuses numbers of scores that do not fit each other.
+
     Parameters
     ----------
     parts : tuple of Part
@@ -59,11 +61,6 @@ class Joined:
         What is ordinary for the generator.
     specific_null : NullControl, optional
         The shuffled-label control of the generator's evidence alone.
-
-    Raises
-    ------
-    ValueError
-        If a number of scores does not fit the others.
     """
 
     parts: tuple[Part, ...]

@@ -43,10 +43,8 @@ class View:
     spread: float = 1.0
 
     def distance(self, rows: Doubles) -> Doubles:
-        """Give the squared distance of rows (N, p) from the mean, in shrunk deviations.
+        """Return the squared distance of rows (N, p) from the mean, in shrunk deviations.
 
-        Notes
-        -----
         D^2 = sum_i (v_i z)^2 / l_i + (|z|^2 - sum_i (v_i z)^2) / floor with z = x - mean, the
         Mahalanobis distance under the shrunk covariance.
         """

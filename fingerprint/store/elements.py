@@ -40,19 +40,10 @@ _LITTLE_ENDIAN = {"float32": "<f4", "float64": "<f8", "int64": "<i8"}
 
 
 def put(group: h5py.Group, elements: Mapping[str, Value]) -> None:
-    """Write elements in the order of their keys, so that equal content gives equal bytes.
+    """Write elements into a new group in the order of their keys: equal content gives equal bytes.
 
-    Parameters
-    ----------
-    group : h5py.Group
-        A new group of a file that is open for writing.
-    elements : mapping of str to Value
-        What to write.
-
-    Raises
-    ------
-    OutputError
-        If a value is larger than readers accept, or a string has a NUL or lone surrogates.
+    `OutputError` if a value is larger than readers accept, or a string has a NUL or lone
+    surrogates.
     """
     for key in sorted(elements):
         value = elements[key]
@@ -77,17 +68,9 @@ def put(group: h5py.Group, elements: Mapping[str, Value]) -> None:
 
 
 def content_sha256(elements: Mapping[str, Value]) -> str:
-    """Hash what elements say, whatever their storage; the recipe is in `docs/format.md`.
+    """Hash what elements (all of a group but the hash itself) say, whatever their storage.
 
-    Parameters
-    ----------
-    elements : mapping of str to Value
-        All elements of a group but the hash itself.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
+    64 hexadecimal digits; the recipe is in `docs/format.md`.
     """
     listing = {}
     for key, value in elements.items():

@@ -228,28 +228,10 @@ def dump(group: Group, owner: Any, prefix: str = "") -> Iterator[tuple[str, Valu
 
 
 def load(group: Group, elements: Elements, prefix: str = "", **given: Any) -> Any:
-    """Return the data class that elements of the right types hold.
+    """Return the data class that elements of the right types hold; some fields may be given.
 
-    Parameters
-    ----------
-    group : Group
-        Its lines.
-    elements : mapping of str to Value
-        Elements of a fingerprint's group.
-    prefix : str
-        Key of the group in it.
-    **given
-        Fields that are known.
-
-    Returns
-    -------
-    object
-        What `Group.make` makes.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If a value is not what the format allows.
+    `elements` are those of a fingerprint's group, `prefix` the key of the group in it. `ValueError`
+    or `TypeError` if a value is not what the format allows.
     """
     for member in group.members:
         given |= load_member(member, elements, prefix)
