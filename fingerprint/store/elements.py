@@ -36,7 +36,8 @@ MAX_TEXT_BYTES = 2**20
 MAX_ITEM_BYTES = 4096
 """Longest string of a list."""
 
-_LITTLE_ENDIAN = {"float32": "<f4", "float64": "<f8", "int64": "<i8"}
+STORED = {"float32": "<f4", "float64": "<f8", "int64": "<i8"}
+"""How numbers lie in a file, by the names of their types."""
 
 
 def put(group: h5py.Group, elements: Mapping[str, Value]) -> None:
@@ -75,7 +76,7 @@ def content_sha256(elements: Mapping[str, Value]) -> str:
     listing = {}
     for key, value in elements.items():
         if isinstance(value, np.ndarray):
-            stored = np.ascontiguousarray(value, _LITTLE_ENDIAN[value.dtype.name])
+            stored = np.ascontiguousarray(value, STORED[value.dtype.name])
             listing[key] = [value.dtype.name, list(value.shape), _sha256(stored.tobytes())]
         else:
             strings = (value,) if isinstance(value, str) else value

@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from fp.fingerprint.store.elements import Value
+from fp.fingerprint.store.elements import STORED, Value
 
 Elements = Mapping[str, Value]
 
-_STORED = {"float32": "<f4", "float64": "<f8", "int64": "<i8"}
 _LINE = re.compile(r"(\w+)(?:\[(\d)\])? (.+)")
 
 
@@ -76,7 +75,7 @@ class Element:
         made = made if self.stored is None else self.stored(made)
         if self.kind == "string":
             return tuple(made) if self.rank else str(made)
-        return np.asarray(made, _STORED[self.kind], order="C")
+        return np.asarray(made, STORED[self.kind], order="C")
 
     def load(self, elements: Elements, key: str) -> Any:
         """Return the value of an element of the right type; `ValueError` where it is not finite."""
