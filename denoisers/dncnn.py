@@ -27,7 +27,7 @@ PRECISIONS = {"float32": torch.float32, "bfloat16-inner": torch.bfloat16}
 
 
 def best_precision(device: torch.device) -> str:
-    """Give "bfloat16-inner" where the processor multiplies bfloat16 in hardware, else "float32"."""
+    """Return "bfloat16-inner" where the processor multiplies it in hardware, else "float32"."""
     if device.type == "cuda":
         return "bfloat16-inner" if torch.cuda.is_bf16_supported(False) else "float32"
     # torch's own question to the processor has no public name yet; without it float32 is safe.

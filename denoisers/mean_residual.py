@@ -31,7 +31,6 @@ PERIOD = 16
 
 MAP_SIDE = 2 * BORDER + PERIOD
 
-
 _TENSOR = "mean_residual"
 _LEAST_SIDE = 128
 _DEPTHS = (0, 1, 2, 4, 8, 16)  # distances from a border at which a new zone begins
@@ -185,7 +184,7 @@ def _agreed(part: Doubles, zone: Indices) -> Doubles:
 
 
 def _zones() -> Indices:
-    """Give each row of the map the number of its zone: bands along each border, and the middle."""
+    """Return the zone of each row of the map by number: bands along each border, and the middle."""
     depth = np.searchsorted(_DEPTHS, np.arange(BORDER), side="right") - 1
     middle = np.full(PERIOD, len(_DEPTHS))
     return np.concatenate([depth, middle, (2 * len(_DEPTHS) - depth)[::-1]]).astype(np.intp)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fp.fingerprint.model.gate import Gate
+from fp.fingerprint.model.joined import Joined
 from fp.fingerprint.model.ladder import ends, possible
 from fp.images.degradations import Degradation
 from fp.system.arrays import Doubles, Floats
-
-if TYPE_CHECKING:
-    from fp.fingerprint.model.joined import Joined
 
 LEAST = 0.05
 """Share of the largest probability below which no expert is heard."""
@@ -177,7 +174,7 @@ class Conditions:
         return tuple(expert.condition for expert in self.experts)
 
     def tested(self, index: int, searched: bool) -> Tested | None:
-        """Give what the p-values of an expert come from, for a phase that is searched or known."""
+        """Return what the p-values of an expert come from, for a searched phase or a known one."""
         expert = self.experts[index]
         return expert.searched.tested if searched else expert.tested
 

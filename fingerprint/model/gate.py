@@ -112,7 +112,7 @@ class Gate:
         return _probabilities(misfits, self.temperature)
 
     def p(self, condition: int, distance: float) -> float:
-        """Give the conformal p-value: small where an image is unlike all of a condition."""
+        """Return the conformal p-value: small where an image is unlike all of a condition."""
         held = self.calibration[condition]
         beyond = held.size - int(np.searchsorted(held, distance))
         return float((1 + beyond) / (1 + held.size))
@@ -132,7 +132,7 @@ class Gate:
         return np.array([float((each - mean) @ direction) for each in z])
 
     def p_beyond(self, number: int, along: float) -> float:
-        """Give the conformal p-value: small where an image is beyond all of an end's own."""
+        """Return the conformal p-value: small where an image is beyond all of an end's own."""
         held = self.beyond[number]
         farther = held.size - int(np.searchsorted(held, along))
         return float((1 + farther) / (1 + held.size))

@@ -111,7 +111,7 @@ ELSEWHERE = tuple(
 
 
 def rescales(conditions: Sequence[str]) -> bool:
-    """Say whether a ladder knows of resizing: one that does not is for images nobody resized."""
+    """Return whether a ladder knows of resizing: one that does not is for images nobody resized."""
     return any(kind == "resize" for text in conditions for kind, _ in Degradation(text).steps())
 
 
@@ -130,7 +130,7 @@ def elsewhere(key: str) -> list[str]:
 
 
 def varies(condition: str) -> bool:
-    """Say whether a rung is learned from strengths around it as well; see `version`."""
+    """Return whether a rung is learned from strengths around it as well; see `version`."""
     return _varying(condition) is not None
 
 
@@ -183,7 +183,7 @@ def reach(condition: str, conditions: Sequence[str]) -> tuple[float, float] | No
 
 
 def _qualities(condition: str, conditions: Sequence[str], place: int) -> tuple[float, float]:
-    """Give the qualities that the coding at a place of a chain stands for."""
+    """Return the qualities that the coding at a place of a chain stands for."""
     steps = list(Degradation(condition).steps())
     coding, quality = steps[place]
     others = [list(Degradation(other).steps()) for other in conditions]
@@ -198,7 +198,7 @@ def _less(steps: list[tuple[str, float]], place: int) -> list[tuple[str, float]]
 
 
 def _halves(rungs: set[float], rung: float, alone: float) -> tuple[float, float]:
-    """Give half of the way to the next rung below and above; beyond an end as far as before it."""
+    """Return half the way to the next rung below and above; beyond an end as far as before it."""
     ordered = sorted(rungs)
     halves = np.diff(ordered) / 2 if len(ordered) > 1 else np.array([alone])
     at = ordered.index(rung)
@@ -212,7 +212,7 @@ def strengths(condition: str, conditions: Sequence[str], keys: Sequence[str]) ->
 
 
 def alike(condition: str, other: str) -> bool:
-    """Say whether two rungs differ in a strength that varies, and in nothing else."""
+    """Return whether two rungs differ in a strength that varies, and in nothing else."""
     one, two = _varying(condition), _varying(other)
     return one is not None and two is not None and one.around == two.around
 
@@ -230,7 +230,7 @@ class _Varying:
         return bool(self.around[0] or self.around[2])
 
     def at(self, strength: float) -> str:
-        """Give the condition at another strength."""
+        """Return the condition at another strength."""
         before, kind, behind = self.around
         return f"{before}{kind}:{strength:.4g}{behind}"
 
@@ -250,7 +250,7 @@ def _varying(condition: str) -> _Varying | None:
 
 
 def _only_step(condition: str) -> tuple[str, float] | None:
-    """Give kind and number of a condition that is one step; None for none and for chains."""
+    """Return kind and number of a condition that is one step; None for none and for chains."""
     steps = Degradation(condition).steps()
     return steps[0] if len(steps) == 1 else None
 
@@ -286,5 +286,5 @@ class Augmentation:
             raise UsageError(f"A level of {self.outside} is not possible; use 0 < level < 0.5.")
 
     def parameters(self) -> dict[str, Any]:
-        """Give all parameters; JSON types only."""
+        """Return all parameters; JSON types only."""
         return asdict(self) | {"conditions": list(self.conditions)}

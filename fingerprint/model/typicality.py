@@ -12,7 +12,6 @@ from fp.system.arrays import Doubles, Floats
 LEVEL = 0.04
 """Share of the generator's own images that may count as untypical."""
 
-
 SCORES = "scores"
 """Name of the view that is made of the scores of the parts; all others are of their features."""
 
@@ -99,7 +98,7 @@ class Typicality:
         return Distances(np.sum(list(found.values()), axis=0), np.sum(standard, axis=0))
 
     def p(self, statistic: float) -> float:
-        """Give the conformal p-value: small where an image is unlike the generator's own."""
+        """Return the conformal p-value: small where an image is unlike the generator's own."""
         count = int(np.count_nonzero(self.calibration >= statistic))
         return (1 + count) / (1 + self.calibration.size)
 

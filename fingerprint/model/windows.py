@@ -15,7 +15,6 @@ CELL = 16
 SIZES = (32, 64, 128)
 """Sides of windows in pixels that may be calibrated: multiples of every period of a lattice."""
 
-
 USUAL = 64
 """The size that is used unless another is asked for: the smallest with a periodogram."""
 
@@ -49,7 +48,7 @@ class Dependence:
             raise ValueError(f"a correlation cannot exceed 1: {values}")
 
     def at(self, distance: Doubles) -> Doubles:
-        """Give the correlation at a distance in window sides; 1 at 0."""
+        """Return the correlation at a distance in window sides; 1 at 0."""
         found = self.floor + self.near * np.exp((1 - distance) / self.reach)
         return np.where(distance > 0, found, 1.0)
 
@@ -166,7 +165,7 @@ class Windows:
                 raise ValueError(f"windows of {each.size} pixels have weights of other parts")
 
     def of(self, size: int | None = None) -> WindowSize | None:
-        """Give the calibration of a size, None where there is none; by default the usual size."""
+        """Return the calibration of a size, None where there is none; by default the usual size."""
         if size is None:
             usual = [each for each in self.sizes if each.size <= USUAL]
             return usual[-1] if usual else self.sizes[0]
@@ -174,7 +173,7 @@ class Windows:
 
 
 def windows_across(length: int, size: int, step: int) -> int:
-    """Give how many windows fit along a side of an image, counted in whole cells."""
+    """Return how many windows fit along a side of an image, counted in whole cells."""
     usable = length // CELL * CELL
     return (usable - size) // step + 1 if usable >= size else 0
 

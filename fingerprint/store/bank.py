@@ -133,12 +133,12 @@ def fingerprint_groups(names: Iterable[str], place: Place) -> list[str]:
 
 
 def group_name(index: int) -> str:
-    """Give the name of the group of a file's fingerprint number `index`, from 0."""
+    """Return the name of the group of a file's fingerprint number `index`, from 0."""
     return f"{index:06d}"
 
 
 def bank_uuid(hashes: Iterable[str]) -> str:
-    """Give the identity of a file from the content hashes of its fingerprints, in their order."""
+    """Return the identity of a file from the content hashes of its fingerprints, in their order."""
     return str(uuid.uuid5(_NAMESPACE, json.dumps(list(hashes), separators=(",", ":"))))
 
 

@@ -38,7 +38,7 @@ class Place:
     key: str = ""
 
     def at(self, key: str) -> Place:
-        """Give the place of an element of this group."""
+        """Return the place of an element of this group."""
         separator = "/" if self.key and key and not key.startswith("@") else ""
         return Place(self.file, f"{self.key}{separator}{key}")
 

@@ -141,7 +141,7 @@ class Group:
         return self.name or self.key
 
     def there(self, keys: Iterable[str], prefix: str) -> bool:
-        """Say whether keys name anything of the group."""
+        """Return whether keys name anything of the group."""
         if self.key:
             attributes = any(isinstance(one, Element) and not one.rank for one in self.members)
             starts = (f"{prefix}/", f"{prefix}@") if attributes else f"{prefix}/"

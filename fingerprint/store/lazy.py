@@ -67,7 +67,7 @@ class LazyBank(Sequence[Fingerprint]):
         self._bytes = 0
 
     def __len__(self) -> int:
-        """Give the number of fingerprints."""
+        """Return the number of fingerprints."""
         return len(self.members)
 
     @overload
@@ -112,7 +112,7 @@ class LazyBank(Sequence[Fingerprint]):
 
 
 def size_in_memory(fingerprint: Fingerprint) -> int:
-    """Give the bytes of a fingerprint's arrays and of its lists of hashes."""
+    """Return the bytes of a fingerprint's arrays and of its lists of hashes."""
     held = fingerprint.calibration
     arrays: list[Array] = [
         fingerprint.pattern,

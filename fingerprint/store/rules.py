@@ -163,7 +163,7 @@ def _faults_together(fields: dict[str, Any], elements: Elements) -> Iterator[Tol
 
 
 def is_time(text: str) -> bool:
-    """Say whether a text is a time as the format writes it, or empty for an unknown one."""
+    """Return whether a text is a time as the format writes it, or empty for an unknown one."""
     if not text:
         return True
     if not _TIME.fullmatch(text):
