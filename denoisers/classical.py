@@ -21,12 +21,7 @@ class Median:
     Parameters
     ----------
     size : int
-        Side of the square window in pixels, odd.
-
-    Raises
-    ------
-    DenoiserError
-        If the side is not odd and positive.
+        Side of the square window in pixels, odd and positive, or a `DenoiserError`.
     """
 
     size: int = 3
@@ -51,21 +46,16 @@ class Median:
 class NonLocalMeans:
     """Image less its non-local means (Buades et al. 2005, the fast variant of Darbon et al. 2008).
 
+    A `DenoiserError` refuses parameters out of their range.
+
     Parameters
     ----------
     sigma : float
         Standard deviation of the noise, in units of the full range [0, 1].
     strength : float
         Cut-off of the patch distance, in multiples of ``sigma``.
-    patch : int
-        Side of a patch in pixels, odd.
-    distance : int
-        Largest displacement of a patch in pixels.
-
-    Raises
-    ------
-    DenoiserError
-        If a parameter is out of its range.
+    patch, distance : int
+        Side of a patch, odd, and largest displacement of one, in pixels.
     """
 
     sigma: float = 3 / 255

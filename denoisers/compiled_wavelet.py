@@ -78,25 +78,11 @@ def noise_of_channel(
     windows: Counts,
     variance: np.float32,
 ) -> Floats:
-    """Transform a channel, shrink its details and transform them back.
+    """Return the noise of a channel: transformed, its details shrunk, and transformed back.
 
-    Parameters
-    ----------
-    channel : ndarray of float32, shape (H, W)
-        One channel of an image, C-contiguous.
-    decompose, rebuild : ndarray of float32, shape (2, F)
-        Low-pass and high-pass filter of the transform and of its inverse.
-    levels : int
-        Depth of the transform.
-    windows : ndarray of int64, shape (K,)
-        Sides of the box windows.
-    variance : float32
-        Variance of the noise.
-
-    Returns
-    -------
-    ndarray of float32, shape (H, W)
-        The noise.
+    `channel` is float32 (H, W) and C-contiguous; `decompose` and `rebuild` are the low-pass and
+    high-pass filter of the transform and of its inverse, float32 (2, F); `windows` the sides of the
+    box windows, int64 (K,); `variance` that of the noise.
     """
     bands = [channel]
     approximation = channel

@@ -27,7 +27,7 @@ PRECISIONS = {"float32": torch.float32, "bfloat16-inner": torch.bfloat16}
 
 
 def best_precision(device: torch.device) -> str:
-    """Give "bfloat16-inner" where the processor multiplies bfloat16 in hardware, else "float32"."""
+    """Return "bfloat16-inner" where the processor multiplies it in hardware, else "float32"."""
     if device.type == "cuda":
         return "bfloat16-inner" if torch.cuda.is_bf16_supported(False) else "float32"
     # torch's own question to the processor has no public name yet; without it float32 is safe.
@@ -38,17 +38,7 @@ def best_precision(device: torch.device) -> str:
 def folded(block: Block) -> tuple[Tensor, Tensor]:
     """Return kernel and bias of the one convolution that equals a block without its ReLU.
 
-    Parameters
-    ----------
-    block : Block
-        Convolution and batch norm, as trained.
-
-    Returns
-    -------
-    kernel : Tensor, shape (width, width, 3, 3), float32
-        w gamma / sqrt(v + e).
-    bias : Tensor, shape (width,), float32
-        beta - m gamma / sqrt(v + e).
+    w gamma / sqrt(v + e), float32 (width, width, 3, 3), and beta - m gamma / sqrt(v + e), (width,).
     """
     norm = block.norm
     assert norm.running_mean is not None and norm.running_var is not None
@@ -62,26 +52,12 @@ class DnCNN:
     """A DnCNN denoiser.
 
     One call uses as many threads as torch is set to; the fastest use of several cores is one
-    process a core, each with one thread.
-
-    Parameters
-    ----------
-    name : str
-        Name in the registry and of the weights.
-    precision : str, optional
-        A key of `PRECISIONS`; by default `best_precision`. It is part of the identity: to use a
-        fingerprint on another machine, force the precision it was extracted with.
-    device : str
-        "cpu", "auto" (a GPU where there is one) or any device that torch knows.
-    folder : Path
-        Folder of the weights.
-
-    Raises
-    ------
-    DenoiserError
-        If the weights are missing or the precision or device is unknown.
-    IntegrityError
-        If the weights are not those of their checksum.
+    process a core, each with one thread. The name is that in the registry and of the weights in the
+    folder. `precision` is a key of `PRECISIONS`, by default `best_precision`, and part of the
+    identity: to use a fingerprint on another machine, force the precision it was extracted with.
+    `device` is "cpu", "auto" (a GPU where there is one) or any that torch knows. `DenoiserError` if
+    the weights are missing or precision or device unknown, `IntegrityError` if the weights are not
+    those of their checksum.
     """
 
     VERSION: ClassVar[int] = 1
@@ -142,22 +118,9 @@ class DnCNN:
 
     @torch.inference_mode()
     def noise(self, image_chw: Floats) -> Floats:
-        """Estimate the noise of an image.
+        """Return the noise of an image in [0, 1], float32 (3, H, W) with any H and W from 1.
 
-        Parameters
-        ----------
-        image_chw : ndarray of float32, shape (3, H, W)
-            Image in [0, 1]; any H and W from 1.
-
-        Returns
-        -------
-        ndarray of float32, shape (3, H, W)
-            The noise, in the same unit.
-
-        Raises
-        ------
-        DenoiserError
-            If the array has another shape.
+        Of the same shape and unit; a `DenoiserError` refuses other shapes.
         """
         if image_chw.ndim != 3 or image_chw.shape[0] != 3 or image_chw.size == 0:
             raise DenoiserError(
@@ -172,17 +135,9 @@ class DnCNN:
 
     @torch.inference_mode()
     def inner_features(self, image_chw: Floats) -> list[Floats]:
-        """Return what each layer but the last passes on.
+        """Return the features of an image in [0, 1], float32 (3, H, W), after each layer's ReLU.
 
-        Parameters
-        ----------
-        image_chw : ndarray of float32, shape (3, H, W)
-            Image in [0, 1].
-
-        Returns
-        -------
-        list of ndarray of float32, shape (width, H, W)
-            Features after the ReLU of each layer, in order.
+        Of all layers but the last, in order, each of shape (width, H, W).
         """
         image = torch.from_numpy(np.array(image_chw, dtype=np.float32)).to(self._device)[None]
         with _plain_float32(self._device):

@@ -19,10 +19,8 @@ class Architecture:
 
     Parameters
     ----------
-    depth : int
-        Number of convolutions, at least 3.
-    width : int
-        Channels between them.
+    depth, width : int
+        Number of convolutions, at least 3, and channels between them.
     """
 
     depth: int
@@ -39,13 +37,7 @@ ARCHITECTURES = {"dncnn": Architecture(17, 64), "dncnn-small": Architecture(7, 3
 
 
 class Block(nn.Module):
-    """Convolution without bias, batch norm, ReLU.
-
-    Parameters
-    ----------
-    width : int
-        Channels in and out.
-    """
+    """Convolution without bias, batch norm, ReLU; as many channels in as out."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -66,16 +58,8 @@ class TrainableDnCNN(nn.Module):
     """The network with its batch norm, float32 at both ends.
 
     Input of the blocks is non-negative, so kernels near the identity carry it through any depth;
-    with random kernels seventeen layers stall at the start.
-
-    Parameters
-    ----------
-    architecture : Architecture
-        Its shape.
-    generator : torch.Generator, optional
-        Source of the initial weights.
-    inner_dtype : torch.dtype
-        Arithmetic of the blocks: float32 or bfloat16 (autocast, weights stay float32).
+    with random kernels seventeen layers stall at the start. Initial weights are drawn from the
+    generator; the blocks compute in float32 or bfloat16 (autocast, weights stay float32).
     """
 
     def __init__(
@@ -123,13 +107,9 @@ class TrainableDnCNN(nn.Module):
     def deepen(self, depth: int, image: Tensor) -> None:
         """Insert blocks that change nothing yet, spread evenly (Net2Net, arXiv 1511.05641).
 
-        Parameters
-        ----------
-        depth : int
-            Number of convolutions afterwards, not smaller than now.
-        image : Tensor, shape (N, 3, H, W)
-            A training batch; the statistics that its features have at the new places are what
-            makes batch norm the identity there.
+        Up to a depth, in convolutions, that is not smaller than now. The image is a training batch,
+        (N, 3, H, W): the statistics of its features at the new places make batch norm the identity
+        there.
         """
         old = self.inner()
         self.architecture = Architecture(depth, self.architecture.width)

@@ -54,23 +54,10 @@ class Weights:
 
 
 def load_weights(name: str, folder: Path = SHIPPED) -> Weights:
-    """Load weights and verify their checksum.
+    """Load ``<name>.safetensors`` and ``<name>.json`` of a folder and verify the checksum.
 
-    Parameters
-    ----------
-    name : str
-        Name of the denoiser; the files are ``<name>.safetensors`` and ``<name>.json``.
-    folder : Path
-        Folder of the two files.
-
-    Raises
-    ------
-    DenoiserError
-        If there are no such files.
-    IntegrityError
-        If the tensors are not those of the checksum.
-    FormatError
-        If the files are of another format.
+    `DenoiserError` if there are no such files, `IntegrityError` if the tensors are not those of the
+    checksum, `FormatError` if the files are of another format.
     """
     described, path = folder / f"{name}.json", folder / f"{name}.safetensors"
     try:
@@ -105,18 +92,9 @@ def load_weights(name: str, folder: Path = SHIPPED) -> Weights:
 def save_weights(
     network: TrainableDnCNN, name: str, folder: Path, provenance: dict[str, Any]
 ) -> Path:
-    """Write the weights of a trained network with their checksum.
+    """Write ``<name>.safetensors`` and, with checksum, ``<name>.json``; return the first.
 
-    Parameters
-    ----------
-    network : TrainableDnCNN
-        The network.
-    name : str
-        Name of the denoiser.
-    folder : Path
-        Where ``<name>.safetensors`` and ``<name>.json`` go; created if need be.
-    provenance : dict
-        How the weights were made; JSON types only.
+    The folder is made if need be; the provenance says how the weights were made, in JSON types.
     """
     folder.mkdir(parents=True, exist_ok=True)
     # Counters of batches serve training only.

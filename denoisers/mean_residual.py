@@ -31,28 +31,17 @@ PERIOD = 16
 
 MAP_SIDE = 2 * BORDER + PERIOD
 
-
 _TENSOR = "mean_residual"
 _LEAST_SIDE = 128
 _DEPTHS = (0, 1, 2, 4, 8, 16)  # distances from a border at which a new zone begins
 
 
 def map_index(length: int) -> Indices:
-    """Give, for each row (or column) of an image, the row of the map that serves it.
+    """Return, for each row (or column) of an image, the row of the map that serves it, in [0, 80).
 
-    Row y is served by row y of the map while it is nearer than 32 to the first row and no nearer
-    to the last; by the row at the same distance from the map's end while it is nearer than 32 to
-    the last; and by row 32 + (y - 32) mod 16 in between.
-
-    Parameters
-    ----------
-    length : int
-        Number of rows of the image, at least 1.
-
-    Returns
-    -------
-    ndarray of intp, shape (length,)
-        Values in [0, 80).
+    Row y is served by row y of the map while it is nearer than 32 to the first row and no nearer to
+    the last; by the row at the same distance from the map's end while it is nearer than 32 to the
+    last; and by row 32 + (y - 32) mod 16 in between.
     """
     from_start = np.arange(length)
     from_end = from_start[::-1]
@@ -68,12 +57,7 @@ class MeanResidual:
     Parameters
     ----------
     map_chw : ndarray of float32, shape (3, 80, 80)
-        The map, in the unit of the image range [0, 1].
-
-    Raises
-    ------
-    DenoiserError
-        If it has another shape or dtype, or values that are not finite.
+        The map, in the unit of the image range [0, 1]; finite, or a `DenoiserError`.
     """
 
     map_chw: Floats
@@ -94,17 +78,9 @@ class MeanResidual:
         return hashlib.sha256(np.ascontiguousarray(self.map_chw, "<f4").tobytes()).hexdigest()
 
     def at_size(self, height: int, width: int) -> Floats:
-        """Bring the map to the size of an image.
+        """Return what to subtract from the noise of an image, float32 (3, height, width).
 
-        Parameters
-        ----------
-        height, width : int
-            Size of the image in pixels.
-
-        Returns
-        -------
-        ndarray of float32, shape (3, height, width)
-            What to subtract from the noise; shared between calls and read-only.
+        It is shared between calls and read-only.
         """
         return _expanded(self, height, width)
 
@@ -136,26 +112,11 @@ def estimate(
     seed: int = 0,
     crops_per_photograph: int = 2,
 ) -> MeanResidual:
-    """Average a denoiser's noise over random crops of photographs.
+    """Average a denoiser's noise, float32 (3, H, W) in [0, 1], over random crops of photographs.
 
-    Parameters
-    ----------
-    noise_of : callable
-        Noise of an image, shape (3, H, W) to the same shape, float32 in [0, 1].
-    photographs_hwc : iterable of ndarray of uint8, shape (H, W, 3)
-        Two or more photographs of at least 128 pixels a side.
-    seed : int
-        Seed of the offsets.
-    crops_per_photograph : int
-        Crops of each photograph, at offsets and of sizes drawn at random.
+    Offsets and sizes of the crops are drawn at random. `DenoiserError` if there are fewer than two
+    photographs, uint8 (H, W, 3), or one has less than 128 pixels a side.
 
-    Raises
-    ------
-    DenoiserError
-        If there are fewer than two photographs, or one is too small.
-
-    Notes
-    -----
     The mean over all crops is modelled as a level, an effect of the row, an effect of the column
     and a tile of 16 x 16 that repeats: 417 numbers a channel, each the mean of many pixels, where a
     pixel of the map by itself is mostly chance. With a and b the same part from every other
@@ -223,7 +184,7 @@ def _agreed(part: Doubles, zone: Indices) -> Doubles:
 
 
 def _zones() -> Indices:
-    """Give each row of the map the number of its zone: bands along each border, and the middle."""
+    """Return the zone of each row of the map by number: bands along each border, and the middle."""
     depth = np.searchsorted(_DEPTHS, np.arange(BORDER), side="right") - 1
     middle = np.full(PERIOD, len(_DEPTHS))
     return np.concatenate([depth, middle, (2 * len(_DEPTHS) - depth)[::-1]]).astype(np.intp)

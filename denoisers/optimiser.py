@@ -41,19 +41,10 @@ class Rates:
 
 
 def orthogonalised(matrix: Tensor, iterations: int = 5) -> Tensor:
-    """Bring all singular values of a matrix near one and keep its singular vectors.
+    """Return a matrix (M, N), float32, with all singular values brought near one, vectors kept.
 
-    Parameters
-    ----------
-    matrix : Tensor, shape (M, N), float32
-        Any matrix; fastest with M <= N.
-    iterations : int
-        Steps of the quintic Newton-Schulz iteration x <- a x + b x^3 + c x^5 on singular values.
-
-    Returns
-    -------
-    Tensor, shape (M, N), float32
-        Singular values between about 0.7 and 1.2, unless they were tiny.
+    By steps of the quintic Newton-Schulz iteration x <- a x + b x^3 + c x^5 on singular values,
+    fastest with M <= N. They end between about 0.7 and 1.2, unless they were tiny.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     x: Tensor = matrix / (matrix.norm() + 1e-7)
@@ -66,12 +57,7 @@ def orthogonalised(matrix: Tensor, iterations: int = 5) -> Tensor:
 class Optimiser:
     """Steps for named parameters, with state that can be saved as named tensors.
 
-    Parameters
-    ----------
-    rates : Rates
-        The constants.
-    orthogonal_names : frozenset of str
-        Parameters that take orthogonal steps; all others follow Adam.
+    Those of `orthogonal_names` take orthogonal steps; all others follow Adam.
     """
 
     def __init__(self, rates: Rates, orthogonal_names: frozenset[str]) -> None:
@@ -81,15 +67,7 @@ class Optimiser:
 
     @torch.no_grad()
     def step(self, parameters: dict[str, Tensor], share: float) -> None:
-        """Move every parameter that has a gradient.
-
-        Parameters
-        ----------
-        parameters : dict of Tensor
-            Parameters by name, with gradients.
-        share : float
-            Factor on both rates, from the schedule, in [0, 1].
-        """
+        """Move every parameter that has a gradient; `share` in [0, 1] is a factor on both rates."""
         gradients = {n: p.grad for n, p in parameters.items() if p.grad is not None}
         norm = torch.stack([g.norm() for g in gradients.values()]).norm()
         shorten = (self.rates.clip / (norm + 1e-12)).clamp(max=1.0)

@@ -30,21 +30,10 @@ def residual_of_part(
     rows: tuple[int, int],
     columns: tuple[int, int],
 ) -> Floats:
-    """Compute the residual of a part of an image.
+    """Return the residual of a part of an image, float32 (3, rows, columns).
 
-    Parameters
-    ----------
-    residual : Residual
-        What makes residuals.
-    image_hwc : ndarray of uint8, shape (H, W, 3)
-        The whole image.
-    rows, columns : tuple of int
-        First row and the row behind the last, first column and the column behind the last.
-
-    Returns
-    -------
-    ndarray of float32, shape (3, rows, columns)
-        ``residual(image_hwc)`` there, up to the rounding of running sums.
+    ``residual(image_hwc)`` there, up to the rounding of running sums. The image is the whole one;
+    `rows` and `columns` are the first of the part and the one behind the last.
     """
     reach = reach_of(residual)
     wide = []

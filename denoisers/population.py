@@ -42,10 +42,8 @@ class Skipped:
     ----------
     path : Path
         The file.
-    reason : str
-        Key of `fp.images.loading.REASONS`.
-    message : str
-        One sentence.
+    reason, message : str
+        Key of `fp.images.loading.REASONS`, and one sentence.
     """
 
     path: Path
@@ -66,14 +64,9 @@ class Examined:
     ----------
     path : Path
         The file.
-    sha256 : str
-        Hash of its bytes.
-    source : str
-        What it was drawn or taken from; see `sources_of`.
-    size : str
-        ``"WIDTHxHEIGHT"`` in pixels.
-    format : str
-        Format by content.
+    sha256, source, size, format : str
+        Hash of its bytes, what it was drawn or taken from (see `sources_of`), ``"WIDTHxHEIGHT"`` in
+        pixels, and format by content.
     converted : tuple of str
         What was done to reach 8-bit RGB.
     """
@@ -96,10 +89,8 @@ class Seen:
         The whole image.
     stored : Container
         How it is stored.
-    part : ndarray of uint8, shape (height, width, 3)
-        The examined part.
-    residual : ndarray of float32, shape (3, height, width)
-        Its residual.
+    part, residual : ndarray of uint8 (height, width, 3) and of float32 (3, height, width)
+        The examined part, and its residual.
     """
 
     image: LoadedImage
@@ -137,25 +128,11 @@ class Reduction:
     preparation: str = "none"
 
     def part(self, image_hwc: Pixels) -> Pixels:
-        """Return what the residual is taken of: the image cropped, then prepared.
+        """Return what the residual is taken of: an image (H, W, 3), uint8, cropped, then prepared.
 
         Cropped first: a crop starts at a multiple of 64 in either direction, so the grid of a
-        re-encoded crop has the phase that the grid of the re-encoded image would have.
-
-        Parameters
-        ----------
-        image_hwc : ndarray of uint8, shape (H, W, 3)
-            The image.
-
-        Returns
-        -------
-        ndarray of uint8, shape (height, width, 3)
-            The examined part.
-
-        Raises
-        ------
-        ImageError
-            With reason ``too_small``.
+        re-encoded crop has the phase that the grid of the re-encoded image would have. `ImageError`
+        with reason ``too_small``.
         """
         return Degradation(self.preparation).apply(self.crop.apply(image_hwc))
 
@@ -192,13 +169,7 @@ class Population:
 def residual_store(cache: ResidualCache | None, dear: bool = True) -> Iterator[ResidualCache]:
     """Lend the user's cache of residuals, or one that lasts as long as the block.
 
-    Parameters
-    ----------
-    cache : ResidualCache or None
-        The user's cache.
-    dear : bool
-        Whether a residual costs more than to write and to delete it; else the block's own cache
-        keeps nothing.
+    That one keeps nothing where residuals are not dear: cost no more than to write and delete them.
     """
     if cache is not None:
         yield cache
@@ -208,13 +179,7 @@ def residual_store(cache: ResidualCache | None, dear: bool = True) -> Iterator[R
 
 
 def require_folders(generated: Path, real: Path) -> None:
-    """Refuse two classes that are no folders or share files.
-
-    Raises
-    ------
-    InputError
-        If one is a file, or one lies inside the other.
-    """
+    """Refuse two classes of which one is a file or lies inside the other, by an `InputError`."""
     for folder in (generated, real):
         with contextlib.suppress(OSError):  # such as a name too long: no folder is found there
             if folder.is_file():
@@ -230,24 +195,8 @@ def require_folders(generated: Path, real: Path) -> None:
 def most_common_crop(folder: Path, limits: Limits, anchor: str = "top-left") -> CropRule:
     """Return the largest crop within the most common size of a folder's images.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the generator's images.
-    limits : Limits
-        Sizes beyond which a file is refused.
-    anchor : {"top-left", "centre"}
-        Place of the crop.
-
-    Returns
-    -------
-    CropRule
-        The rule; of equally common sizes the smaller one decides.
-
-    Raises
-    ------
-    InputError
-        If no file of the folder is an image of at least 32 x 32 pixels.
+    Of equally common sizes the smaller one decides. `InputError` if no file is an image of at least
+    32 x 32 pixels within the limits.
     """
     sizes: Counter[tuple[int, int]] = Counter()
     for path in find_images([folder]):
@@ -284,27 +233,10 @@ def survey_all(
     progress: Progress | None = None,
     look: Look | None = None,
 ) -> list[Population]:
-    """Examine every file of some folders and see to it that its residual is in the store.
+    """Return what was examined of some folders, a class each; residuals are in the store then.
 
-    Parameters
-    ----------
-    folders : sequence of Path
-        A folder of each class, searched recursively.
-    reduction : Reduction
-        How files become residuals.
-    store : ResidualCache
-        Where residuals are kept.
-    jobs : int
-        Number of processes.
-    progress : callable, optional
-        Called after every image.
-    look : callable, optional
-        What else is taken of each image while it is in memory.
-
-    Returns
-    -------
-    list of Population
-        One a folder: images in the order of their hashes, and what was skipped.
+    Folders are searched recursively. `look` is what else is taken of each image while it is in
+    memory.
     """
     found = [find_images([folder]) for folder in folders]
     items = [(folder, path) for folder, paths in zip(folders, found, strict=True) for path in paths]
@@ -364,17 +296,9 @@ class _Examine:
 def residuals(
     images: Sequence[Examined], reduction: Reduction, store: ResidualCache
 ) -> Iterator[Floats]:
-    """Yield the residual of each image, from the store or computed again.
+    """Yield the residual of each image, float32 (3, H, W), from the store or computed again.
 
-    Yields
-    ------
-    ndarray of float32, shape (3, H, W)
-        The residual.
-
-    Raises
-    ------
-    InputError
-        If a file changed since it was examined, or is gone.
+    `InputError` if a file changed since it was examined, or is gone.
     """
     for image in images:
         try:

@@ -24,27 +24,10 @@ def produce(
 ) -> Iterator[Path]:
     """Train a denoiser, where there is something to train, and estimate its mean residual.
 
-    Parameters
-    ----------
-    name : str
-        Name in the registry.
-    photographs : Path
-        Folder of clean photographs of at least 128 pixels a side.
-    work : Path
-        Folder of checkpoints; a training that was interrupted goes on from it.
-    output : Path
-        Folder for the files.
-    seed : int
-        Seed of the training and of the crops.
-    progress : callable, optional
-        Called with a stage, the number done and the total.
-
-    Raises
-    ------
-    InputError
-        If there is no photograph.
-    DenoiserError
-        If the name is unknown.
+    Yield the files made in `output`. Photographs are clean, of at least 128 pixels a side; a
+    training that was interrupted goes on from the checkpoints of the folder `work`; the seed is
+    that of training and crops. `InputError` if there is no photograph, `DenoiserError` if the name
+    is unknown.
     """
     registry.check_name(name)
     paths = find_images([photographs])

@@ -23,10 +23,9 @@ class Psnr:
     ----------
     sigma : float
         Standard deviation of the noise, in grey levels of 255.
-    mean : float
-        Mean PSNR over the images in dB.
-    low, high : float
-        95 % interval of the mean (Student's t over images); the mean itself for a single image.
+    mean, low, high : float
+        Mean PSNR over the images in dB, and its 95 % interval (Student's t over images); the mean
+        itself for a single image.
     n : int
         Number of images.
     """
@@ -41,10 +40,7 @@ class Psnr:
 def psnr(estimate: Floats, truth: Floats) -> float:
     """Return the peak signal-to-noise ratio, -10 log10 of the mean squared error, in dB.
 
-    Parameters
-    ----------
-    estimate, truth : ndarray of float32, one shape
-        Images, or their noise, in units of the full range.
+    Of images, or of their noise, of one shape, in units of the full range.
     """
     error = np.mean(np.square(estimate - truth, dtype=np.float64))
     return float(-10 * np.log10(error)) if error > 0 else float("inf")
@@ -56,28 +52,11 @@ def evaluate(
     sigmas: Sequence[float] = (5.0, 10.0, 15.0),
     seed: int = 0,
 ) -> list[Psnr]:
-    """Measure PSNR on all images of a folder, whole.
+    """Return the PSNR on all images of a folder, whole, at noise of each sigma in grey levels.
 
     Noise is Gaussian, seeded by the seed, the strength and the image's place in the sorted folder,
-    and neither clipped nor rounded; nor is the denoised image.
-
-    Parameters
-    ----------
-    denoiser : Denoiser
-        The denoiser.
-    folder : Path
-        Folder of clean photographs.
-    sigmas : sequence of float
-        Standard deviations of the noise, in grey levels of 255.
-    seed : int
-        Seed of the noise.
-
-    Raises
-    ------
-    InputError
-        If there is no image.
-    ImageError
-        If one cannot be read.
+    and neither clipped nor rounded; nor is the denoised image. `InputError` if there is no image,
+    `ImageError` if one cannot be read.
     """
     paths = find_images([folder])
     if not paths:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -40,43 +41,23 @@ class Entry:
     trained: bool = False
 
 
-# Modules are imported where they are made, so that a wavelet run never loads torch.
-def _wavelet(**parameters: Any) -> Denoiser:
-    from fp.denoisers.wavelet import Wavelet
-
-    return Wavelet(**parameters)
-
-
-def _median(**parameters: Any) -> Denoiser:
-    from fp.denoisers.classical import Median
-
-    return Median(**parameters)
-
-
-def _nlm(**parameters: Any) -> Denoiser:
-    from fp.denoisers.classical import NonLocalMeans
-
-    return NonLocalMeans(**parameters)
-
-
-def _dncnn(**parameters: Any) -> Denoiser:
-    from fp.denoisers.dncnn import DnCNN
-
-    return DnCNN("dncnn", **parameters)
-
-
-def _dncnn_small(**parameters: Any) -> Denoiser:
-    from fp.denoisers.dncnn import DnCNN
-
-    return DnCNN("dncnn-small", **parameters)
+# Modules are imported where they are asked for, so that a wavelet run never loads torch.
+def _own(place: str, *given: str) -> Callable[..., Denoiser]:
+    return maker_of(EntryPoint("", f"fp.denoisers.{place}", GROUP), *given)
 
 
 _REGISTRY: dict[str, Entry] = {
-    "dncnn": Entry(_dncnn, "17 convolutions of 64 channels, trained on photographs", True),
-    "dncnn-small": Entry(_dncnn_small, "the same at a tenth of the work", True),
-    "wavelet": Entry(_wavelet, "db4 wavelets with Mihcak-Wiener shrinkage; no torch"),
-    "median": Entry(_median, "image less its 3x3 median"),
-    "nlm": Entry(_nlm, "image less its non-local means"),
+    "dncnn": Entry(
+        _own("dncnn:DnCNN", "dncnn"), "17 convolutions of 64 channels, trained on photographs", True
+    ),
+    "dncnn-small": Entry(
+        _own("dncnn:DnCNN", "dncnn-small"), "the same at a tenth of the work", True
+    ),
+    "wavelet": Entry(
+        _own("wavelet:Wavelet"), "db4 wavelets with Mihcak-Wiener shrinkage; no torch"
+    ),
+    "median": Entry(_own("classical:Median"), "image less its 3x3 median"),
+    "nlm": Entry(_own("classical:NonLocalMeans"), "image less its non-local means"),
 }
 
 
@@ -120,13 +101,7 @@ def _entry(name: str) -> Entry:
 
 
 def check_name(name: str) -> None:
-    """Refuse the name of a denoiser that does not exist.
-
-    Raises
-    ------
-    DenoiserError
-        If the name is unknown.
-    """
+    """Refuse the name of a denoiser that does not exist, by a `DenoiserError`."""
     if name not in names():
         raise DenoiserError(f"Unknown denoiser {name!r}; there are {', '.join(names())}.")
 
@@ -177,15 +152,8 @@ def mean_residual_path(name: str) -> Path:
 def restore(identity: DenoiserIdentity) -> Residual:
     """Make the denoiser that an identity describes, as far as it exists here.
 
-    Returns
-    -------
-    Residual
-        To be compared with ``identity`` by the caller: weights or versions may differ.
-
-    Raises
-    ------
-    DenoiserError
-        If the name is unknown or a parameter is.
+    To be compared with the identity by the caller: weights or versions may differ. `DenoiserError`
+    if the name or a parameter is unknown.
     """
     return get(identity.name, **arguments_of(identity))
 

@@ -42,12 +42,8 @@ class Progress:
 
     Parameters
     ----------
-    step : int
-        Steps done.
-    steps : int
-        Steps in all.
-    depth : int
-        Convolutions of the network now.
+    step, steps, depth : int
+        Steps done and in all, and convolutions of the network now.
     loss : float
         Mean loss a patch since the last report: half the sum of squared errors.
     seconds : float
@@ -62,26 +58,9 @@ class Progress:
 
 
 def read_photographs(folder: Path, patch: int) -> list[Pixels]:
-    """Load all photographs of a folder that hold at least one patch.
+    """Load all photographs of a folder that hold at least one patch, in the order of their paths.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of images.
-    patch : int
-        Side of a patch in pixels.
-
-    Returns
-    -------
-    list of ndarray of uint8, shape (H, W, 3)
-        Photographs, in the order of their paths.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    ImageError
-        If one cannot be read.
+    Each uint8 (H, W, 3). `InputError` if there is none, `ImageError` if one cannot be read.
     """
     images = [load_image(path).rgb_hwc for path in find_images([folder])]
     images = [image for image in images if min(image.shape[:2]) >= patch]
@@ -93,21 +72,10 @@ def read_photographs(folder: Path, patch: int) -> list[Pixels]:
 def draw_batch(
     photographs: Photographs, options: TrainingOptions, step: int
 ) -> tuple[Tensor, Tensor]:
-    """Draw the noisy patches of one step and their noise, from the seed and the step alone.
+    """Return the noisy patches of one step and their noise, from the seed and the step alone.
 
-    Parameters
-    ----------
-    photographs : sequence of ndarray of uint8, shape (H, W, 3)
-        Clean photographs.
-    options : TrainingOptions
-        Options.
-    step : int
-        Number of the step.
-
-    Returns
-    -------
-    noisy, noise : Tensor, shape (batch, 3, patch, patch), float32
-        Photographs in [0, 1] with noise added, neither clipped nor rounded; and the noise.
+    Each float32 (batch, 3, patch, patch): photographs in [0, 1] with noise added, neither clipped
+    nor rounded; and the noise.
     """
     rng = np.random.default_rng([options.seed, step])
     side = options.patch
@@ -225,41 +193,14 @@ def train(
     checkpoint_seconds: float = 120.0,
     report_steps: int = 100,
 ) -> TrainableDnCNN:
-    """Train a DnCNN, or go on with a training that was interrupted.
+    """Return a trained DnCNN, set to evaluation; an interrupted training goes on.
 
     Minimises sum over the batch of ||f(y + n) - n||^2 / (2 batch) (arXiv 1608.03981, equation 1).
-
-    Parameters
-    ----------
-    options : TrainingOptions
-        What to train and how.
-    photographs : Path
-        Folder of clean photographs.
-    work_dir : Path
-        Folder of the checkpoint, `CHECKPOINT`; where there is one already, the
-        training goes on from it.
-    progress : callable, optional
-        Called every `report_steps` steps.
-    checkpoint_seconds : float
-        Time between two checkpoints; one is written at the end in any case.
-    report_steps : int
-        Steps between two calls of `progress`.
-
-    Returns
-    -------
-    TrainableDnCNN
-        The trained network, set to evaluation.
-
-    Raises
-    ------
-    UsageError
-        If the checkpoint was begun with other options.
-    IntegrityError
-        If it was begun with other photographs.
-    FormatError
-        If it is no checkpoint.
-    InputError
-        If the folder holds no large enough photograph.
+    Goes on from the `CHECKPOINT` of the working folder where there is one; one is written every
+    `checkpoint_seconds`, and at the end in any case. `progress` is called every `report_steps`
+    steps. `UsageError` if the checkpoint was begun with other options, `IntegrityError` if with
+    other photographs, `FormatError` if it is no checkpoint, `InputError` if no photograph is large
+    enough.
     """
     images = read_photographs(photographs, options.patch)
     digest = hashlib.sha256()
@@ -289,18 +230,8 @@ def train(
 def export(work_dir: Path, folder: Path) -> Path:
     """Write the weights of a training, finished or not, in the form in which they ship.
 
-    Returns
-    -------
-    Path
-        The file of tensors; its description beside it holds the options, the steps done and the
-        hash of the photographs.
-
-    Raises
-    ------
-    InputError
-        If there is no checkpoint.
-    FormatError
-        If it is no checkpoint.
+    Return the file of tensors; its description beside it holds the options, the steps done and the
+    hash of the photographs. `InputError` if there is no checkpoint, `FormatError` if it is none.
     """
     path = work_dir / CHECKPOINT
     if not path.is_file():

@@ -27,18 +27,14 @@ class TrainingOptions:
     growth : tuple of (int, int)
         Pairs (step, depth) at which the network is deepened; the first at step 0. Empty: the full
         depth from the start.
-    batch : int
-        Patches a step.
-    patch : int
-        Side of a patch in pixels.
+    batch, patch : int
+        Patches a step, and their side in pixels.
     sigma : tuple of float
         Bounds of the noise's standard deviation, uniform for each patch, in grey levels of 255.
     rates : Rates
         Constants of the optimiser.
-    warmup : int
-        Steps over which the rates rise from zero.
-    decay : int
-        Last steps, over which the rates fall to zero.
+    warmup, decay : int
+        First steps, over which the rates rise from zero, and last ones, over which they fall to it.
     bends : tuple of (int, float)
         Points (step, share of the full rates) through which the fall goes; empty: straight.
     kept_statistics : int

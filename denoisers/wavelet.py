@@ -16,7 +16,7 @@ from fp.system.errors import DenoiserError
 
 @dataclass(frozen=True)
 class Wavelet:
-    """Wavelet denoiser after Mihcak et al.
+    """Wavelet denoiser after Mihcak et al.; a `DenoiserError` refuses parameters out of range.
 
     Parameters
     ----------
@@ -28,11 +28,6 @@ class Wavelet:
         Depth of the decomposition.
     windows : tuple of int
         Sides of the box windows, in coefficients, odd.
-
-    Raises
-    ------
-    DenoiserError
-        If a parameter is out of its range.
 
     Notes
     -----
@@ -81,18 +76,7 @@ class Wavelet:
         return int(-(-far // max(64, step)) * max(64, step))
 
     def noise(self, image_chw: Floats) -> Floats:
-        """Estimate the noise of an image.
-
-        Parameters
-        ----------
-        image_chw : ndarray of float32, shape (3, H, W)
-            Image in [0, 1].
-
-        Returns
-        -------
-        ndarray of float32, shape (3, H, W)
-            The noise, in the same unit.
-        """
+        """Return the noise of an image in [0, 1], float32 (3, H, W), of the same shape and unit."""
         filters = pywt.Wavelet(self.wavelet).filter_bank
         low, high, low_back, high_back = (np.array(taps, np.float32) for taps in filters)
         decompose, rebuild = np.stack([low, high]), np.stack([low_back, high_back])

@@ -87,10 +87,9 @@ class Claim:
     ----------
     source : {"C2PA", "XMP", "PNG", "EXIF", "JPEG"}
         Where it stands.
-    name : str
-        Name of the field.
-    text : str
-        Its content on one line of printable characters, cut at `MOST_CHARACTERS`.
+    name, text : str
+        Name of the field, and its content on one line of printable characters, cut at
+        `MOST_CHARACTERS`.
     """
 
     source: str
@@ -104,23 +103,12 @@ class Claim:
 
 
 def read_claims(content: bytes) -> tuple[Claim, ...]:
-    """Take down what an image file claims about its origin.
+    """Return at most `MOST_CLAIMS` claims of a whole file about its origin, those of C2PA first.
 
-    Parameters
-    ----------
-    content : bytes
-        A whole file: JPEG, PNG, WebP or TIFF; others claim nothing.
-
-    Returns
-    -------
-    tuple of Claim
-        At most `MOST_CLAIMS`, those of C2PA first; damaged metadata claim nothing.
-
-    Notes
-    -----
-    Read are EXIF (`EXIF_TAGS` of the first directory and its EXIF directory), XMP (`XMP_NAMES` in
-    the main packet), PNG text (`PNG_KEYS`), JPEG comments, and whether there is a C2PA manifest
-    store, whose content is read where the package ``c2pa-python`` is installed.
+    Read are JPEG, PNG, WebP and TIFF: EXIF (`EXIF_TAGS` of the first directory and its EXIF
+    directory), XMP (`XMP_NAMES` in the main packet), PNG text (`PNG_KEYS`), JPEG comments, and
+    whether there is a C2PA manifest store, whose content is read where the package ``c2pa-python``
+    is installed. Others, and damaged metadata, claim nothing.
     """
     blocks = metadata_blocks.read(content)
     found: dict[Claim, None] = {}
@@ -150,16 +138,8 @@ def _all(content: bytes, blocks: Blocks) -> Iterator[Claim]:
 def one_line(text: bytes | str) -> str:
     """Return a text of unknown origin as one short line of printable characters.
 
-    Parameters
-    ----------
-    text : bytes or str
-        The text; bytes that are not UTF-8 are read as Latin-1.
-
-    Returns
-    -------
-    str
-        Without line breaks, control characters and marks that turn the direction of text; where it
-        was cut it says so.
+    Bytes that are not UTF-8 are read as Latin-1. Without line breaks, control characters and marks
+    that turn the direction of text; where it was cut it says so.
     """
     told = _decoded(text[:_MOST_TEXT]) if isinstance(text, bytes) else text
     words = " ".join(told.replace("\0", " ").split())

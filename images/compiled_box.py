@@ -53,18 +53,8 @@ def _line_mean(plane: Floats, size: int) -> Floats:
 
 @compiled
 def box_mean(plane: Floats, size: int) -> Floats:
-    """Average each pixel's window, mirrored at the edges.
+    """Return the mean of each pixel's window, mirrored at the edges: a plane (H, W) to (W, H).
 
-    Parameters
-    ----------
-    plane : ndarray of float32, shape (H, W)
-        Values, C-contiguous.
-    size : int
-        Odd side of the window.
-
-    Returns
-    -------
-    ndarray of float32, shape (W, H)
-        The means, transposed.
+    The plane is float32 and C-contiguous, the side of the window odd, the result transposed.
     """
     return _line_mean(transposed(_line_mean(plane, size)), size)

@@ -12,16 +12,10 @@ from fp.system.jit import compiled
 def count_vanishing(luminance: Floats, basis: Floats, rows: Counts, counts: Counts) -> None:
     """Count the block coefficients below one half in magnitude, for all places of a block.
 
-    Parameters
-    ----------
-    luminance : ndarray of float32, shape (H, W)
-        At least 8 x 8 values, C-contiguous.
-    basis : ndarray of float32, shape (8, 8)
-        Cosine k at place n in ``basis[k, n]``; even cosines are symmetric, odd ones antisymmetric.
-    rows : ndarray of int, shape (R,)
-        Vertical frequencies that are looked at; of the horizontal ones, all are.
-    counts : ndarray of int, shape (8, 8)
-        Receives the sum over all blocks that begin at each row and column modulo 8.
+    `luminance`, float32 (H, W), has at least 8 x 8 values and is C-contiguous; ``basis[k, n]``,
+    float32 (8, 8), is cosine k at place n: even ones are symmetric, odd ones antisymmetric. `rows`
+    are the vertical frequencies that are looked at; of the horizontal ones, all are. `counts`, int
+    (8, 8), receives the sum over all blocks that begin at each row and column modulo 8.
     """
     height, width = luminance.shape
     places = width - 7

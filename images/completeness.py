@@ -38,20 +38,7 @@ _ROWS = 256  # compared at once
 
 
 def missing_before_decoding(image: Image.Image, content: bytes) -> str | None:
-    """Say from a file's structure which part of the picture it cannot hold.
-
-    Parameters
-    ----------
-    image : Image
-        Opened and not yet loaded.
-    content : bytes
-        The file.
-
-    Returns
-    -------
-    str or None
-        What is missing, in words; None where nothing is.
-    """
+    """Return in words which part of an opened, not yet loaded image its file lacks; else None."""
     tiles = getattr(image, "tile", None) or []
     if image.format == "PNG" and tiles and tuple(tiles[0][1]) != (0, 0, *image.size):
         return "its first frame covers only a part of the picture"
@@ -88,19 +75,9 @@ def _webp_frame_covers(content: bytes) -> bool:
 
 
 def ends_early(image: Image.Image, content: bytes) -> bool:
-    """Return whether the coded pixels end before the last one, where a decoder reports success.
+    """Return whether the coded pixels of a loaded image end before the last one, in filler.
 
-    Parameters
-    ----------
-    image : Image
-        Loaded.
-    content : bytes
-        The file.
-
-    Returns
-    -------
-    bool
-        True if the end of the picture is filler.
+    Decoders report success there.
     """
     if image.format in ("JPEG", "MPO"):
         return _jpeg_ends_early(image, content)

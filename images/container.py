@@ -57,15 +57,7 @@ class Container:
 
 
 def describe(image: Image.Image, content: bytes) -> Container:
-    """Read how an opened image is stored.
-
-    Parameters
-    ----------
-    image : Image
-        Opened and not yet loaded.
-    content : bytes
-        The file.
-    """
+    """Return how an opened and not yet loaded image is stored; the content is that of its file."""
     kind = "lossless"
     quality = subsampling = None
     tables = getattr(image, "quantization", None)
@@ -90,18 +82,11 @@ def describe(image: Image.Image, content: bytes) -> Container:
 
 
 def jpeg_quality(table: list[int]) -> int:
-    """Estimate the quality that a luminance table of JPEG was written with.
+    """Return the quality in 1 to 100 that a luminance table of JPEG was written with.
 
-    Parameters
-    ----------
-    table : list of int
-        The 64 steps in rows of vertical frequency, as Pillow gives them.
-
-    Returns
-    -------
-    int
-        The quality in 1 to 100 whose table is nearest by the mean absolute difference of
-        logarithms; of equally near ones the highest.
+    The table's 64 steps are in rows of vertical frequency, as Pillow gives them. Its quality is the
+    one whose table is nearest by the mean absolute difference of logarithms; of equally near ones
+    the highest.
     """
     found = np.log(np.maximum(np.asarray(table, dtype=np.float64), 1.0))
     distances = np.abs(_standard_tables() - found).mean(axis=1)

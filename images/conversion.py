@@ -29,17 +29,9 @@ _BAND_BYTES = 2**24  # working memory of the conversion, whatever the size of th
 
 
 def unsupported(image: Image.Image) -> str | None:
-    """Return what about an opened image has no treatment.
+    """Return what has no treatment, such as ``"pixels of type F"``; None where all has one.
 
-    Parameters
-    ----------
-    image : Image
-        Opened and not yet loaded.
-
-    Returns
-    -------
-    str or None
-        Such as ``"pixels of type F"``; None where the image can be examined.
+    The image is opened and not yet loaded.
     """
     if image.mode not in TREATMENT:
         return f"pixels of type {image.mode}"
@@ -67,17 +59,9 @@ def _unsupported_tiff(image: Image.Image) -> str | None:
 
 
 def conversions(image: Image.Image) -> list[str]:
-    """Name what is done to the pixels of an opened image on their way to 8-bit RGB.
+    """Return notes of what is done to an image's pixels on their way to 8-bit RGB.
 
-    Parameters
-    ----------
-    image : Image
-        Opened, supported and not yet loaded: loading discards how the pixels are stored.
-
-    Returns
-    -------
-    list of str
-        The notes; empty for 8-bit RGB.
+    The image is opened, supported and not yet loaded: loading discards how pixels are stored.
     """
     notes = list(TREATMENT[image.mode])
     stored = _stored_type(image)
@@ -114,20 +98,10 @@ def _stored_type(image: Image.Image) -> str:
 
 
 def as_rgb(image: Image.Image) -> Pixels:
-    """Return the pixels of a loaded image as 8-bit RGB.
+    """Return the pixels of a loaded image of a mode in `TREATMENT`: uint8, (H, W, 3), writable.
 
     Alpha is dropped and never blended; 16-bit samples give their high byte; single-channel images
     are repeated; a palette is looked up.
-
-    Parameters
-    ----------
-    image : Image
-        Loaded, of a mode in `TREATMENT`.
-
-    Returns
-    -------
-    ndarray of uint8, shape (H, W, 3)
-        The pixels, writable.
     """
     width, height = image.size
     rgb_hwc = np.empty((height, width, 3), dtype=np.uint8)

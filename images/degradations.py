@@ -113,17 +113,12 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Degradation:
-    """A chain of degradations.
+    """A chain of degradations; a `UsageError` refuses unknown kinds and numbers out of range.
 
     Parameters
     ----------
     text : str
         Such as ``"jpeg:75"`` or ``"resize:0.5+jpeg:75"``; ``"none"`` leaves images as they are.
-
-    Raises
-    ------
-    UsageError
-        If a kind is unknown or its number out of range.
 
     Examples
     --------
@@ -163,20 +158,10 @@ class Degradation:
         return steps
 
     def apply(self, image_hwc: Pixels, seed: int = 0) -> Pixels:
-        """Degrade an image.
+        """Return a degraded copy of an image, uint8 (H, W, 3), of the same size.
 
-        Parameters
-        ----------
-        image_hwc : ndarray of uint8, shape (H, W, 3)
-            The image; not changed.
-        seed : int
-            Seed of what is random (noise). Image and seed together decide it: the same noise on
-            many images would be a fingerprint of its own.
-
-        Returns
-        -------
-        ndarray of uint8, shape (H, W, 3)
-            The degraded image, of the same size.
+        Image and seed together decide what is random (noise): the same noise on many images would
+        be a fingerprint of its own.
         """
         if self.text == "none":
             return image_hwc

@@ -49,34 +49,18 @@ class Grid:
 
 
 def window_of(image_hwc: Pixels) -> Pixels:
-    """Cut the examined window out of a picture.
+    """Return a view of a picture's middle, beginning at multiples of 64.
 
-    Parameters
-    ----------
-    image_hwc : ndarray of uint8, shape (H, W, 3)
-        The picture.
-
-    Returns
-    -------
-    ndarray of uint8, shape (min(H, 256), min(W, 256), 3)
-        A view of its middle, beginning at multiples of 64.
+    Shape (H, W, 3) becomes (min(H, 256), min(W, 256), 3).
     """
     top, left = (max(0, side - WINDOW) // 128 * 64 for side in image_hwc.shape[:2])
     return image_hwc[top : top + WINDOW, left : left + WINDOW]
 
 
 def luminance_window(image_hwc: Pixels) -> Floats:
-    """Return the luminance of the examined window.
+    """Return 0.299 R + 0.587 G + 0.114 B of the examined window, as JPEG computes it.
 
-    Parameters
-    ----------
-    image_hwc : ndarray of uint8, shape (H, W, 3)
-        The picture.
-
-    Returns
-    -------
-    ndarray of float32, shape (min(H, 256), min(W, 256))
-        0.299 R + 0.587 G + 0.114 B in [0, 255], as JPEG computes it.
+    Of a picture (H, W, 3) float32 in [0, 255], shape (min(H, 256), min(W, 256)).
     """
     weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
     return window_of(image_hwc).astype(np.float32) @ weights
@@ -85,21 +69,10 @@ def luminance_window(image_hwc: Pixels) -> Floats:
 def jpeg_grid(luminance: Floats) -> Grid:
     """Look for the grid of 8 x 8 blocks that JPEG leaves in decoded pixels.
 
-    Parameters
-    ----------
-    luminance : ndarray of float32, shape (H, W)
-        In [0, 255].
-
-    Returns
-    -------
-    Grid
-        The best phase and its strength; strength 0 where the picture is smaller than 4 blocks.
-
-    Notes
-    -----
-    JPEG rounds most coefficients of a block to zero, and only blocks cut at the same places show
-    it. For each phase the share of coefficients with |c| < 1/2 is counted over all blocks, as in
-    ZERO (Nikoukhah, Anger, Colom, Morel and Grompone von Gioi, 2021, doi 10.5201/ipol.2021.390).
+    The luminance is float32 (H, W) in [0, 255]; strength 0 where it is smaller than 4 blocks. JPEG
+    rounds most coefficients of a block to zero, and only blocks cut at the same places show it. For
+    each phase the share of coefficients with |c| < 1/2 is counted over all blocks, as in ZERO
+    (Nikoukhah, Anger, Colom, Morel and Grompone von Gioi, 2021, doi 10.5201/ipol.2021.390).
     """
     height, width = luminance.shape
     if min(height, width) < 4 * BLOCK:

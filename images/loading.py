@@ -185,18 +185,7 @@ def load_image(path: Path, root: Path | None = None, limits: Limits | None = Non
 def load_with_container(
     path: Path, root: Path | None = None, limits: Limits | None = None
 ) -> tuple[LoadedImage, Container]:
-    """Read one image file, and how it is stored; the file is read once.
-
-    Parameters
-    ----------
-    path, root, limits
-        As for `load_image`, like the errors.
-
-    Returns
-    -------
-    tuple of LoadedImage and Container
-        The pixels, and what the file says of its coding.
-    """
+    """Read one image file as `load_image`, and how it is stored; the file is read once."""
     with _opened(path, root, limits or Limits()) as (image, content):
         stored = container.describe(image, content)
         return _decode(image, content, path), stored
@@ -205,30 +194,16 @@ def load_with_container(
 def load_with_claims(
     path: Path, root: Path | None = None, limits: Limits | None = None
 ) -> tuple[LoadedImage, tuple[Claim, ...]]:
-    """Read one image file, and what it claims about its origin; the file is read once.
+    """Read one image file as `load_image`, and what it claims about its origin; it is read once.
 
-    Parameters
-    ----------
-    path, root, limits
-        As for `load_image`, like the errors.
-
-    Returns
-    -------
-    tuple of LoadedImage and tuple of Claim
-        The pixels, and claims that no part of fp takes into account.
+    No part of fp takes the claims into account.
     """
     with _opened(path, root, limits or Limits()) as (image, content):
         return _decode(image, content, path), read_claims(content)
 
 
 def read_container(path: Path, root: Path | None = None, limits: Limits | None = None) -> Container:
-    """Read how an image is stored from its head, without decoding it.
-
-    Parameters
-    ----------
-    path, root, limits
-        As for `load_image`, like the errors.
-    """
+    """Read how an image is stored from its head, without decoding it; as `load_image`."""
     with _opened(path, root, limits or Limits()) as (image, content):
         return container.describe(image, content)
 
@@ -236,23 +211,7 @@ def read_container(path: Path, root: Path | None = None, limits: Limits | None =
 def image_size(
     path: Path, root: Path | None = None, limits: Limits | None = None
 ) -> tuple[int, int]:
-    """Read the size of an image from its head, without decoding it.
-
-    Parameters
-    ----------
-    path, root, limits
-        As for `load_image`.
-
-    Returns
-    -------
-    tuple of int
-        Height and width in pixels, as stored.
-
-    Raises
-    ------
-    ImageError
-        If the file cannot be examined.
-    """
+    """Read height and width as stored from an image's head, without decoding; as `load_image`."""
     with _opened(path, root, limits or Limits()) as (image, _):
         if image.format == "TIFF":  # where Pillow gives the size as turned for display
             tags = getattr(image, "tag_v2", {})

@@ -42,13 +42,7 @@ class Blocks:
 
 
 def read(content: bytes) -> Blocks:
-    """Find the metadata of a file.
-
-    Returns
-    -------
-    Blocks
-        What was found; where the container is damaged, what stood before the damage.
-    """
+    """Return the metadata of a file; of a damaged container, what stood before the damage."""
     found = Blocks()
     try:
         if content.startswith(b"\xff\xd8\xff"):

@@ -44,21 +44,11 @@ def atomic_path(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
     The temporary file ``.NAME.xxxxxxxx.tmp`` lies in the same folder. After the block it is synced
     and renamed, and the folder is synced; if the block fails, it is removed and `path` is left as
-    it was. A killed process can leave the temporary file, never a half-written `path`.
-
-    Parameters
-    ----------
-    path : Path
-        The file to write; a symbolic link is followed.
-    overwrite : bool
-        Replace an existing regular file and keep its permissions. Without it an existing file is
-        refused, at the start and again at the end if it appeared meanwhile.
-
-    Raises
-    ------
-    OutputError
-        If the file exists already, is no regular file, or cannot be written; an `OSError` of the
-        block becomes one too.
+    it was. A killed process can leave the temporary file, never a half-written `path`. A symbolic
+    link is followed. With `overwrite` an existing regular file is replaced and keeps its
+    permissions; without, it is refused, at the start and again at the end if it appeared meanwhile.
+    `OutputError` if it exists, is no regular file or cannot be written; an `OSError` of the block
+    becomes one too.
     """
     temporary: Path | None = None
     try:
@@ -92,15 +82,8 @@ def write_text_atomic(path: Path, text: str, *, overwrite: bool = False) -> None
 def locked_folder(folder: Path) -> Iterator[None]:
     """Keep out other processes that change a file of this folder by reading and rewriting it.
 
-    Parameters
-    ----------
-    folder : Path
-        The folder itself carries the lock, so that no lock file is left behind.
-
-    Raises
-    ------
-    OutputError
-        If the folder cannot be opened.
+    The folder itself carries the lock, so that no lock file is left behind; `OutputError` if it
+    cannot be opened.
     """
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -12,12 +12,8 @@ class FpError(Exception):
 class ImageError(FpError, ValueError):
     """An image that cannot be examined; the rest of its folder can.
 
-    Parameters
-    ----------
-    reason : str
-        Code from `fp.images.loading.REASONS`.
-    message : str
-        One sentence that names the file and says what is wrong with it.
+    `reason` is a code of `fp.images.loading.REASONS`, the message one sentence that names the file
+    and says what is wrong with it.
     """
 
     def __init__(self, reason: str, message: str) -> None:

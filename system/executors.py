@@ -53,33 +53,12 @@ def run_on(
     on_death: Callable[[Item], Result],
     seconds: float | None = None,
 ) -> Iterator[Result]:
-    """Apply a function to every item on an executor.
+    """Apply a function to every item on an executor, and yield the results in the items' order.
 
-    Parameters
-    ----------
-    pool : callable
-        Makes the executor.
-    task : callable
-        As for `fp.system.workers.run_in_order`, like the next two.
-    items : sequence
-        Items, such as paths; relative ones hold in this process's working folder, to which the
-        workers change.
-    on_death : callable
-        Gives the result of an item that ended its worker by itself.
-    seconds : float, optional
-        Longest time that an item may take in a worker of one thread.
-
-    Yields
-    ------
-    object
-        Result of each item, in the order of the items.
-
-    Raises
-    ------
-    UsageError
-        If the workers run another fp.
-    RuntimeError
-        If no worker can be started.
+    Function, `on_death` and `seconds` (in a worker of one thread) are as for
+    `fp.system.workers.run_in_order`. Relative paths hold in this process's working folder, to which
+    the workers change. `UsageError` if the workers run another fp, `RuntimeError` if none can be
+    started.
     """
     with _Bench(pool, task, items, on_death, seconds) as bench:
         yield from bench.results()
@@ -228,22 +207,10 @@ def _do(
 
 @contextmanager
 def dask_executor(address: str) -> Iterator[Executor]:
-    """Connect to a Dask cluster.
+    """Lend the executor of the Dask cluster whose scheduler has this address (``tcp://HOST:8786``).
 
-    Parameters
-    ----------
-    address : str
-        Address of its scheduler, such as ``tcp://10.0.0.1:8786``.
-
-    Yields
-    ------
-    concurrent.futures.Executor
-        Work goes to the cluster's workers, which need the same fp and the same paths.
-
-    Raises
-    ------
-    UsageError
-        If the package is missing or no scheduler answers.
+    Work goes to the cluster's workers, which need the same fp and the same paths; `UsageError` if
+    the package is missing or no scheduler answers.
     """
     try:
         distributed: Any = import_module("distributed")

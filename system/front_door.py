@@ -10,19 +10,9 @@ from typing import Any
 def front_door(
     package: str, homes: Mapping[str, tuple[str, ...]]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return ``__getattr__`` and ``__dir__`` of a package whose names live in other modules.
+    """Return ``__getattr__`` and ``__dir__`` (PEP 562) of a package whose names live elsewhere.
 
-    Parameters
-    ----------
-    package : str
-        Name of the package, for the message of an unknown name.
-    homes : mapping of str to tuple of str
-        Names by the module that defines them.
-
-    Returns
-    -------
-    tuple of callable
-        To be assigned to ``__getattr__`` and ``__dir__`` (PEP 562).
+    `homes` are its names by the module that defines them.
     """
     home_of = {name: module for module, names in homes.items() for name in names}
 

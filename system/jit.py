@@ -11,22 +11,11 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def compiled(function: _Function, *, parallel: bool = False, reordered: bool = False) -> _Function:
-    """Compile a function when it is first called.
+    """Compile a function of arrays and numbers when it is first called.
 
-    Parameters
-    ----------
-    function : callable
-        Of arrays and numbers.
-    parallel : bool
-        Whether its ``prange`` loops run on several threads.
-    reordered : bool
-        Whether the compiler may settle another order of its sums, once for the processor.
-
-    Returns
-    -------
-    callable
-        The same function. Without `reordered` no fast-math flag is set, so sums keep the order
-        that is written.
+    With `parallel` its ``prange`` loops run on several threads. With `reordered` the compiler may
+    settle another order of its sums, once for the processor; without, no fast-math flag is set, so
+    sums keep the order that is written.
     """
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "parallel": parallel}
     if reordered:

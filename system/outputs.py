@@ -14,12 +14,9 @@ from fp.system.paths import display_path
 
 
 def check_file(output: Path, inputs: Iterable[Path], *, overwrite: bool) -> None:
-    """Refuse an output file before the work that leads to it is done.
+    """Refuse an output file before the work that leads to it is done, by an `OutputError`.
 
-    Raises
-    ------
-    OutputError
-        If the file exists, cannot be written there, or would lie inside an input folder.
+    It exists and is not to be overwritten, lies inside an input folder, or cannot be written.
     """
     check_folder(output, inputs)
     try:
@@ -40,13 +37,7 @@ def check_file(output: Path, inputs: Iterable[Path], *, overwrite: bool) -> None
 
 
 def check_folder(output: Path, inputs: Iterable[Path]) -> None:
-    """Refuse an output that lies inside an input folder.
-
-    Raises
-    ------
-    OutputError
-        If an input contains the output, or there cannot be such a place.
-    """
+    """Refuse an output inside of an input, or where no place can be, by an `OutputError`."""
     try:
         place = output.resolve()
     except (OSError, RuntimeError) as error:  # RuntimeError: links that go round in circles

@@ -115,26 +115,10 @@ def _walk(root: Path) -> Iterator[Path]:
 
 
 def read_file(path: Path, root: Path | None, most_bytes: int) -> bytes:
-    """Read a file that somebody else provided.
+    """Return the bytes of a file that somebody else provided; what is hashed is what is decoded.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    root : Path or None
-        The input folder, out of which no link may lead; None allows every place.
-    most_bytes : int
-        Size beyond which the file is refused unread.
-
-    Returns
-    -------
-    bytes
-        The content, read once: what is hashed is what is decoded.
-
-    Raises
-    ------
-    ImageError
-        With a reason of `fp.images.loading.REASONS` that concerns the file.
+    No link may lead out of `root`, the input folder, where there is one, and a file of more than
+    `most_bytes` is refused unread. `ImageError` with a reason of `fp.images.loading.REASONS`.
     """
     shown = display_path(path)
     try:

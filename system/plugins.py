@@ -14,11 +14,11 @@ def plugins(group: str) -> Mapping[str, EntryPoint]:
     return {found.name: found for found in entry_points(group=group)}
 
 
-def maker_of(found: EntryPoint) -> Callable[..., Any]:
-    """Return a function that loads an entry point when it is called, and passes keywords on."""
+def maker_of(found: EntryPoint, *given: Any) -> Callable[..., Any]:
+    """Return a function that loads an entry point when called, and passes arguments on to it."""
 
     def make(**parameters: Any) -> Any:
-        return found.load()(**parameters)
+        return found.load()(*given, **parameters)
 
     return make
 

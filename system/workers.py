@@ -70,29 +70,13 @@ def run_in_order(
     isolated: bool = False,
     seconds: float | None = None,
 ) -> Iterator[Result]:
-    """Apply a function to every item.
+    """Apply a function to every item, and yield the results in the order of the items.
 
-    Parameters
-    ----------
-    task : callable
-        Function of one item; picklable, with whatever it needs to open inside of it. It answers
-        for every expected failure itself; what it raises ends the run.
-    items : sequence
-        Items, such as paths.
-    on_death : callable
-        Gives the result of an item that ended two workers, one after the other, or kept them longer
-        than `seconds`.
-    jobs : int
-        Number of worker processes; 1 works in this process, and so does any number for a few items.
-    isolated : bool
-        Work in another process even so, where an item may be deadly.
-    seconds : float, optional
-        Longest time that an item may take; it binds other processes and never this one.
-
-    Yields
-    ------
-    object
-        Result of each item, in the order of the items.
+    The function is picklable, with whatever it needs to open inside of it, and answers for every
+    expected failure itself; what it raises ends the run. One job works in this process, and so does
+    any number for a few items, unless they are `isolated`, where an item may be deadly. `on_death`
+    gives the result of an item that ended two workers, one after the other, or kept them longer
+    than `seconds`, which bind other processes and never this one.
     """
     if not isolated and (jobs <= 1 or len(items) < FEWEST_FOR_WORKERS):
         yield from map(task, items)
@@ -105,21 +89,10 @@ def run_in_order(
 def side_by_side(
     task: Callable[[Item], Result], items: Sequence[Item], jobs: int = 1
 ) -> list[Result]:
-    """Apply a function to every item, in threads of this process.
+    """Return the result of a function for every item in their order, by threads of this process.
 
-    Parameters
-    ----------
-    task : callable
-        Function of one item that spends its time in NumPy, which lets other threads run meanwhile.
-    items : sequence
-        A few items, too large to travel to other processes.
-    jobs : int
-        Number of threads; the results do not depend on it.
-
-    Returns
-    -------
-    list
-        Result of each item, in the order of the items.
+    The function spends its time in NumPy, which lets other threads run meanwhile; the items are few
+    and too large to travel to other processes. Results do not depend on the number of threads.
     """
     if jobs <= 1 or len(items) < 2:
         return [task(item) for item in items]

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fp.fingerprint.model.gate import Gate
+from fp.fingerprint.model.joined import Joined
 from fp.fingerprint.model.ladder import ends, possible
 from fp.images.degradations import Degradation
 from fp.system.arrays import Doubles, Floats
-
-if TYPE_CHECKING:
-    from fp.fingerprint.model.joined import Joined
 
 LEAST = 0.05
 """Share of the largest probability below which no expert is heard."""
@@ -68,6 +65,8 @@ class Searched:
 class Expert:
     """A fingerprint of the same generator in one condition.
 
+    A `ValueError` refuses numbers of scores that do not fit, and unknown conditions.
+
     Parameters
     ----------
     condition : str
@@ -85,11 +84,6 @@ class Expert:
         The same for images whose phase is unknown.
     tested : Tested, optional
         What p-values come from; none in older files.
-
-    Raises
-    ------
-    ValueError
-        If a number of scores does not fit the others, or the condition is unknown.
     """
 
     condition: str
@@ -148,6 +142,8 @@ class Placement:
 class Conditions:
     """All experts of a fingerprint with the gate that sends to them.
 
+    A `ValueError` refuses a gate that knows another number of conditions.
+
     Parameters
     ----------
     experts : tuple of Expert
@@ -156,11 +152,6 @@ class Conditions:
         Which condition an image is in.
     outside : float
         Conformal p of the distance up to which an image lies outside the calibrated range.
-
-    Raises
-    ------
-    ValueError
-        If the gate knows another number of conditions.
     """
 
     experts: tuple[Expert, ...]
@@ -183,24 +174,15 @@ class Conditions:
         return tuple(expert.condition for expert in self.experts)
 
     def tested(self, index: int, searched: bool) -> Tested | None:
-        """Give what the p-values of an expert come from, for a phase that is searched or known."""
+        """Return what the p-values of an expert come from, for a searched phase or a known one."""
         expert = self.experts[index]
         return expert.searched.tested if searched else expert.tested
 
     def read(self, stack: Floats, factor: float = 1.0) -> Placement:
-        """Say which expert an image comes to, and how ordinary it is there.
+        """Return which expert an image comes to, and how ordinary it is there.
 
-        Parameters
-        ----------
-        stack : ndarray of float32, shape (1, ...)
-            Its features that the gate reads.
-        factor : float
-            Factor by which it was resampled, where it was brought back from that.
-
-        Returns
-        -------
-        Placement
-            What the gate says.
+        `stack` holds the features that the gate reads, float32 (1, ...); `factor` is the one by
+        which the image was resampled, where it was brought back from that.
         """
         measured = self.gate.measure(stack, possible(self.names, factor))
         expert = int(measured.nearest[0])

@@ -23,7 +23,6 @@ from fp.system.arrays import Doubles, Floats
 if TYPE_CHECKING:
     from fp.fingerprint.model.conditions import Conditions
 
-
 _NAMESPACE = uuid.UUID("5f6c0e1e-2d0c-5e6b-9f53-6a3f3c0b7a11")
 
 
@@ -152,7 +151,7 @@ class Fingerprint:
         return str(uuid.uuid5(_NAMESPACE, digest.hexdigest()))
 
     def renamed(self, name: str) -> Fingerprint:
-        """Give the same fingerprint under another name."""
+        """Return the same fingerprint under another name."""
         return replace(self, name=name)
 
     if TYPE_CHECKING:  # methods of convenience: `fp.api.bank` stands above and registers them

@@ -74,23 +74,11 @@ class Gate:
     def measure(self, stack: Array, possible: Flags | None = None) -> Measured:
         """Measure images by their features (N, ...); those of one do not depend on the others.
 
-        Parameters
-        ----------
-        stack : ndarray, shape (N, ...)
-            Their features.
-        possible : ndarray of bool, shape (K,), optional
-            Conditions that they can be in, one at least; by default all.
+        `possible`, (K,), flags the conditions that they can be in, one at least; by default all.
 
-        Returns
-        -------
-        Measured
-            What is found.
-
-        Notes
-        -----
-        z = B (x - centre) / scale and e = log of the squared length across B; for each condition
-        d_k = |L_k^T ((z, e) - m_k)|^2, and the misfit is d_k - 2 log det L_k - 2 log prior_k,
-        infinite where it is not possible.
+        With z = B (x - centre) / scale and e = log of the squared length across B, for each
+        condition d_k = |L_k^T ((z, e) - m_k)|^2, and the misfit is d_k - 2 log det L_k - 2 log
+        prior_k, infinite where it is not possible.
         """
         nearest, distance, misfits, likeliest = [], [], [], []
         weight = 2 * np.log(np.abs(np.diagonal(self.roots, axis1=1, axis2=2))).sum(axis=1)
@@ -114,10 +102,8 @@ class Gate:
         )
 
     def probabilities(self, misfits: Doubles) -> Doubles:
-        """Give the probabilities of conditions from misfits, shape (N, K).
+        """Return the probabilities of conditions from misfits, shape (N, K).
 
-        Notes
-        -----
         With the temperature T, exp(-misfit_k / 2 T) over the sum of all; without one the nearest
         condition is certain.
         """
@@ -126,18 +112,16 @@ class Gate:
         return _probabilities(misfits, self.temperature)
 
     def p(self, condition: int, distance: float) -> float:
-        """Give the conformal p-value: small where an image is unlike all of a condition."""
+        """Return the conformal p-value: small where an image is unlike all of a condition."""
         held = self.calibration[condition]
         beyond = held.size - int(np.searchsorted(held, distance))
         return float((1 + beyond) / (1 + held.size))
 
     def along(self, stack: Array, end: End) -> Doubles:
-        """Say how far images (N, ...) lie beyond the end of a ladder, shape (N,).
+        """Return how far images (N, ...) lie beyond the end of a ladder, shape (N,).
 
-        Notes
-        -----
-        With the means m_k of the last rung and m_j of the one before, u = m_k - m_j and
-        y = (z, e): (y - m_k)' S_k^-1 u / sqrt(u' S_k^-1 u), whose deviation in condition k is 1.
+        With the means m_k of the last rung and m_j of the one before, u = m_k - m_j and y = (z, e):
+        (y - m_k)' S_k^-1 u / sqrt(u' S_k^-1 u), whose deviation in condition k is 1.
         """
         root = self.roots[end.last].astype(np.float64)
         mean = self.means[end.last].astype(np.float64)
@@ -148,7 +132,7 @@ class Gate:
         return np.array([float((each - mean) @ direction) for each in z])
 
     def p_beyond(self, number: int, along: float) -> float:
-        """Give the conformal p-value: small where an image is beyond all of an end's own."""
+        """Return the conformal p-value: small where an image is beyond all of an end's own."""
         held = self.beyond[number]
         farther = held.size - int(np.searchsorted(held, along))
         return float((1 + farther) / (1 + held.size))

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from fp.fingerprint.model.calibration import NullControl
 from fp.fingerprint.model.typicality import Typicality
 from fp.system.arrays import Doubles, Floats
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +43,8 @@ class Part:
 class Joined:
     """What a fingerprint of several parts has beside its joined score.
 
+    A `ValueError` refuses numbers of scores that do not fit each other.
+
     Parameters
     ----------
     parts : tuple of Part
@@ -59,11 +58,6 @@ class Joined:
         What is ordinary for the generator.
     specific_null : NullControl, optional
         The shuffled-label control of the generator's evidence alone.
-
-    Raises
-    ------
-    ValueError
-        If a number of scores does not fit the others.
     """
 
     parts: tuple[Part, ...]

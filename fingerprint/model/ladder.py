@@ -54,18 +54,7 @@ class End:
 
 
 def ends(conditions: Sequence[str]) -> tuple[End, ...]:
-    """Find where the ladders of JPEG and of WebP end among conditions.
-
-    Parameters
-    ----------
-    conditions : sequence of str
-        Texts of `Degradation`.
-
-    Returns
-    -------
-    tuple of End
-        One for each of the two that has rungs of two qualities or more.
-    """
+    """Return where those ladders of JPEG and of WebP end that have two qualities or more."""
     found = []
     for coding in ENDING:
         rungs = [
@@ -80,20 +69,10 @@ def ends(conditions: Sequence[str]) -> tuple[End, ...]:
 
 
 def log_prior(conditions: Sequence[str]) -> list[float]:
-    """Give the natural logarithm of how probable conditions are before an image is seen.
+    """Return the natural log of how probable conditions are before an image is seen.
 
-    Parameters
-    ----------
-    conditions : sequence of str
-        Texts of `Degradation`.
+    Up to a constant: `CHAIN` for those of several steps, 0 for the others.
 
-    Returns
-    -------
-    list of float
-        `CHAIN` for those of several steps, 0 for the others, up to a constant.
-
-    Notes
-    -----
     What was softened and compressed looks like what was compressed, of a smooth scene or by a
     generator that draws smoothly. With equal priors images that were only compressed are often
     taken for chains, where a generator that smooths cannot be told; without chains all photographs
@@ -103,23 +82,11 @@ def log_prior(conditions: Sequence[str]) -> list[float]:
 
 
 def possible(conditions: Sequence[str], factor: float) -> Flags:
-    """Say which conditions an image can be in that was brought back from another scale.
+    """Return which conditions, shape (K,), an image can be in that was resampled by a factor.
 
-    Parameters
-    ----------
-    conditions : sequence of str
-        Texts of `Degradation`.
-    factor : float
-        Factor by which it was resampled; 1.0 for none.
+    Those whose last step is a resize that stands for this factor (1.0 for none), if a single such
+    step does; else all.
 
-    Returns
-    -------
-    ndarray of bool, shape (K,)
-        Those whose last step is a resize that stands for this factor, if a single such step does;
-        else all.
-
-    Notes
-    -----
     Sharpness differs between pictures by more than between factors, so a gate that knows the pixels
     alone takes many a photograph for one of another factor. Its size is better evidence.
     """
@@ -144,22 +111,14 @@ ELSEWHERE = tuple(
 
 
 def rescales(conditions: Sequence[str]) -> bool:
-    """Say whether a ladder knows of resizing: one that does not is for images nobody resized."""
+    """Return whether a ladder knows of resizing: one that does not is for images nobody resized."""
     return any(kind == "resize" for text in conditions for kind, _ in Degradation(text).steps())
 
 
 def elsewhere(key: str) -> list[str]:
-    """Give what a reference image goes through so that it is at another scale than its own.
+    """Return what a reference image goes through to be at other scales, one of each `ELSEWHERE`.
 
-    Parameters
-    ----------
-    key : str
-        What chance hangs on, such as the hash of the image's file.
-
-    Returns
-    -------
-    list of str
-        Texts of `Degradation`, one for each of `ELSEWHERE`.
+    The key is what chance hangs on, such as the hash of the image's file.
     """
     found = []
     for number, ((low, high), quality) in enumerate(ELSEWHERE):
@@ -171,33 +130,19 @@ def elsewhere(key: str) -> list[str]:
 
 
 def varies(condition: str) -> bool:
-    """Say whether a rung is learned from strengths around it as well; see `version`."""
+    """Return whether a rung is learned from strengths around it as well; see `version`."""
     return _varying(condition) is not None
 
 
 def version(condition: str, conditions: Sequence[str], key: str) -> str:
-    """Give what an image goes through for a rung: the rung, or something near to it.
+    """Return what an image goes through for a rung: the rung, or something near to it.
 
-    Parameters
-    ----------
-    condition : str
-        A rung, one of the conditions.
-    conditions : sequence of str
-        Texts of `Degradation`.
-    key : str
-        What chance hangs on, such as the hash of the image's file.
+    Of blur and of bicubic resizing, for every other key (such as the hash of the image's file,
+    which chance hangs on), another strength, drawn evenly between the middles to the next rungs
+    (``none`` is the factor 1 and no blur; beyond the last rung as far as before it, but no nearer
+    to nothing than half of it). Of a chain with one such step any strength from there to nothing,
+    and for every key a quality between the middles to the next rungs. Else the rung.
 
-    Returns
-    -------
-    str
-        Of blur and of bicubic resizing, for every other key, another strength, drawn evenly between
-        the middles to the next rungs (``none`` is the factor 1 and no blur; beyond the last rung as
-        far as before it, but no nearer to nothing than half of it). Of a chain with one such step
-        any strength from there to nothing, and for every key a quality between the middles to the
-        next rungs. Else the rung.
-
-    Notes
-    -----
     An expert that has seen one strength alone reads a strength between two rungs as a difference
     between the classes, and is sure of it.
     """
@@ -218,20 +163,9 @@ def version(condition: str, conditions: Sequence[str], key: str) -> str:
 
 
 def reach(condition: str, conditions: Sequence[str]) -> tuple[float, float] | None:
-    """Give the strengths that a rung stands for.
+    """Return the strengths that a rung stands for; None where the strength has steps.
 
-    Parameters
-    ----------
-    condition : str
-        A rung, one of the conditions.
-    conditions : sequence of str
-        Texts of `Degradation`.
-
-    Returns
-    -------
-    tuple of float, or None
-        The middles to the next rungs, in chains from there to nothing, see `version`; None where
-        the strength has steps.
+    The middles to the next rungs, in chains from there to nothing, see `version`.
     """
     found = _varying(condition)
     if found is None:
@@ -249,7 +183,7 @@ def reach(condition: str, conditions: Sequence[str]) -> tuple[float, float] | No
 
 
 def _qualities(condition: str, conditions: Sequence[str], place: int) -> tuple[float, float]:
-    """Give the qualities that the coding at a place of a chain stands for."""
+    """Return the qualities that the coding at a place of a chain stands for."""
     steps = list(Degradation(condition).steps())
     coding, quality = steps[place]
     others = [list(Degradation(other).steps()) for other in conditions]
@@ -264,7 +198,7 @@ def _less(steps: list[tuple[str, float]], place: int) -> list[tuple[str, float]]
 
 
 def _halves(rungs: set[float], rung: float, alone: float) -> tuple[float, float]:
-    """Give half of the way to the next rung below and above; beyond an end as far as before it."""
+    """Return half the way to the next rung below and above; beyond an end as far as before it."""
     ordered = sorted(rungs)
     halves = np.diff(ordered) / 2 if len(ordered) > 1 else np.array([alone])
     at = ordered.index(rung)
@@ -272,26 +206,13 @@ def _halves(rungs: set[float], rung: float, alone: float) -> tuple[float, float]
 
 
 def strengths(condition: str, conditions: Sequence[str], keys: Sequence[str]) -> Doubles:
-    """Give the strength of the version of a rung that each image goes through.
-
-    Parameters
-    ----------
-    condition, conditions
-        As in `version`.
-    keys : sequence of str
-        What chance hangs on, of each image.
-
-    Returns
-    -------
-    ndarray of float64, shape (N,)
-        Strengths; NaN where the rung has none that varies.
-    """
+    """Return the strength of a rung's version for each key, float64 (N,); NaN where none varies."""
     found = [_varying(version(condition, conditions, key)) for key in keys]
     return np.array([np.nan if one is None else one.strength for one in found])
 
 
 def alike(condition: str, other: str) -> bool:
-    """Say whether two rungs differ in a strength that varies, and in nothing else."""
+    """Return whether two rungs differ in a strength that varies, and in nothing else."""
     one, two = _varying(condition), _varying(other)
     return one is not None and two is not None and one.around == two.around
 
@@ -309,7 +230,7 @@ class _Varying:
         return bool(self.around[0] or self.around[2])
 
     def at(self, strength: float) -> str:
-        """Give the condition at another strength."""
+        """Return the condition at another strength."""
         before, kind, behind = self.around
         return f"{before}{kind}:{strength:.4g}{behind}"
 
@@ -329,7 +250,7 @@ def _varying(condition: str) -> _Varying | None:
 
 
 def _only_step(condition: str) -> tuple[str, float] | None:
-    """Give kind and number of a condition that is one step; None for none and for chains."""
+    """Return kind and number of a condition that is one step; None for none and for chains."""
     steps = Degradation(condition).steps()
     return steps[0] if len(steps) == 1 else None
 
@@ -337,6 +258,9 @@ def _only_step(condition: str) -> tuple[str, float] | None:
 @dataclass(frozen=True)
 class Augmentation:
     """How a fingerprint is learned and calibrated for images as they come.
+
+    `UsageError` if there is no ``none``, a condition is unknown or named twice, or the level is
+    impossible.
 
     Parameters
     ----------
@@ -346,11 +270,6 @@ class Augmentation:
         Level of the test of the range: an image whose conformal p of the distance from the nearest
         condition is at most this lies outside. Where the images are too few for such a p-value, it
         is the smallest that they can give.
-
-    Raises
-    ------
-    UsageError
-        If there is no ``none``, a condition is unknown or named twice, or the level is impossible.
     """
 
     conditions: tuple[str, ...] = LADDER
@@ -367,5 +286,5 @@ class Augmentation:
             raise UsageError(f"A level of {self.outside} is not possible; use 0 < level < 0.5.")
 
     def parameters(self) -> dict[str, Any]:
-        """Give all parameters; JSON types only."""
+        """Return all parameters; JSON types only."""
         return asdict(self) | {"conditions": list(self.conditions)}

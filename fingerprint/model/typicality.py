@@ -12,7 +12,6 @@ from fp.system.arrays import Doubles, Floats
 LEVEL = 0.04
 """Share of the generator's own images that may count as untypical."""
 
-
 SCORES = "scores"
 """Name of the view that is made of the scores of the parts; all others are of their features."""
 
@@ -43,10 +42,8 @@ class View:
     spread: float = 1.0
 
     def distance(self, rows: Doubles) -> Doubles:
-        """Give the squared distance of rows (N, p) from the mean, in shrunk deviations.
+        """Return the squared distance of rows (N, p) from the mean, in shrunk deviations.
 
-        Notes
-        -----
         D^2 = sum_i (v_i z)^2 / l_i + (|z|^2 - sum_i (v_i z)^2) / floor with z = x - mean, the
         Mahalanobis distance under the shrunk covariance.
         """
@@ -101,7 +98,7 @@ class Typicality:
         return Distances(np.sum(list(found.values()), axis=0), np.sum(standard, axis=0))
 
     def p(self, statistic: float) -> float:
-        """Give the conformal p-value: small where an image is unlike the generator's own."""
+        """Return the conformal p-value: small where an image is unlike the generator's own."""
         count = int(np.count_nonzero(self.calibration >= statistic))
         return (1 + count) / (1 + self.calibration.size)
 

@@ -15,7 +15,6 @@ CELL = 16
 SIZES = (32, 64, 128)
 """Sides of windows in pixels that may be calibrated: multiples of every period of a lattice."""
 
-
 USUAL = 64
 """The size that is used unless another is asked for: the smallest with a periodogram."""
 
@@ -23,6 +22,9 @@ USUAL = 64
 @dataclass(frozen=True)
 class Dependence:
     """Correlation of the scores of two windows of one image.
+
+    rho(d) = floor + near exp(-(d - 1) / reach) for windows that do not overlap, at distance d >= 1
+    between their centres in window sides; floor, near >= 0 and floor + near <= 1.
 
     Parameters
     ----------
@@ -32,11 +34,6 @@ class Dependence:
         What neighbours have in common beyond that.
     reach : float
         Distance, in window sides, over which it falls to 1/e.
-
-    Notes
-    -----
-    rho(d) = floor + near exp(-(d - 1) / reach) for windows that do not overlap, at distance d >= 1
-    between their centres in window sides; floor, near >= 0 and floor + near <= 1.
     """
 
     floor: float
@@ -51,23 +48,15 @@ class Dependence:
             raise ValueError(f"a correlation cannot exceed 1: {values}")
 
     def at(self, distance: Doubles) -> Doubles:
-        """Give the correlation at a distance in window sides; 1 at 0."""
+        """Return the correlation at a distance in window sides; 1 at 0."""
         found = self.floor + self.near * np.exp((1 - distance) / self.reach)
         return np.where(distance > 0, found, 1.0)
 
     def variance_of_mean(self, rows: int, columns: int) -> float:
-        """Give the variance of the mean of windows side by side, in variances of one window.
+        """Return the variance of the mean of windows side by side, in variances of one window.
 
-        Parameters
-        ----------
-        rows, columns : int
-            Number of windows down and across.
-
-        Returns
-        -------
-        float
-            (1 + (n - 1) rho_bar) / n = 1 / n_eff, with n = rows columns and rho_bar the mean
-            correlation over all pairs of them.
+        (1 + (n - 1) rho_bar) / n = 1 / n_eff, with n = rows columns and rho_bar the mean
+        correlation over all pairs of them.
         """
         return _variance_of_mean(self, rows, columns)
 
@@ -89,7 +78,7 @@ ALIKE = Dependence(1.0, 0.0, 1.0)
 
 @dataclass(frozen=True, eq=False)
 class WindowSize:
-    """Windows of one size.
+    """Windows of one size; a `ValueError` refuses shapes that do not fit and values not finite.
 
     Parameters
     ----------
@@ -110,11 +99,6 @@ class WindowSize:
         Dependence of windows side by side in either class.
     search : Search, optional
         The same of windows whose phase is searched, for maps; older files have none.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit each other or a value is not finite.
     """
 
     size: int
@@ -157,7 +141,7 @@ class WindowSize:
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """What a fingerprint knows of windows.
+    """What a fingerprint knows of windows; a `ValueError` refuses sizes that do not fit, or none.
 
     Parameters
     ----------
@@ -165,11 +149,6 @@ class Windows:
         Numbers of the fingerprint's parts that windows are scored by; (0,) where nothing is joined.
     sizes : tuple of WindowSize
         Calibration of each size, the smallest first.
-
-    Raises
-    ------
-    ValueError
-        If there is no size, or they do not fit each other.
     """
 
     parts: tuple[int, ...]
@@ -186,7 +165,7 @@ class Windows:
                 raise ValueError(f"windows of {each.size} pixels have weights of other parts")
 
     def of(self, size: int | None = None) -> WindowSize | None:
-        """Give the calibration of a size, None where there is none; by default the usual size."""
+        """Return the calibration of a size, None where there is none; by default the usual size."""
         if size is None:
             usual = [each for each in self.sizes if each.size <= USUAL]
             return usual[-1] if usual else self.sizes[0]
@@ -194,7 +173,7 @@ class Windows:
 
 
 def windows_across(length: int, size: int, step: int) -> int:
-    """Give how many windows fit along a side of an image, counted in whole cells."""
+    """Return how many windows fit along a side of an image, counted in whole cells."""
     usable = length // CELL * CELL
     return (usable - size) // step + 1 if usable >= size else 0
 
@@ -203,13 +182,12 @@ def windows_across(length: int, size: int, step: int) -> int:
 class Search:
     """Calibration of windows of one size whose phase is searched.
 
+    A `ValueError` refuses shapes that do not fit each other and values that are not finite.
+
     Parameters
     ----------
-    weights : ndarray of float32, shape (2, K)
-        Joins the scores of the parts at one phase: row 0 all of them, row 1 those that speak of
-        the generator alone.
-    offsets : ndarray of float64, shape (2,)
-        What is subtracted.
+    weights, offsets : ndarray of float32, shape (2, K), and of float64, shape (2,)
+        As of `WindowSize`, of the scores at one phase.
     scale : ndarray of float64, shape (2, 2)
         Of each row slope a >= 0 and offset b of the logistic regression on the mixture.
     real : ndarray of float64, shape (n, rows, columns)
@@ -218,11 +196,6 @@ class Search:
     generated : ndarray of float64, shape (n, rows, columns)
         The same of the generator's images with all phases alike: what is too low for the generator
         wherever its lattice lies is held against them.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit each other or a value is not finite.
 
     Notes
     -----

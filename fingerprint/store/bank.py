@@ -50,21 +50,9 @@ Reader = Callable[[h5py.Group, Place], tuple[Member, str]]
 def write_bank(path: Path, fingerprints: Iterable[Fingerprint], *, overwrite: bool = False) -> None:
     """Write fingerprints into one file, in their order, whole or not at all.
 
-    Parameters
-    ----------
-    path : Path
-        File to write.
-    fingerprints : iterable of Fingerprint
-        At least one; taken one by one, so that they need not be in memory together.
-    overwrite : bool
-        Replace an existing file.
-
-    Raises
-    ------
-    UsageError
-        If there is none, too many, or two have one name.
-    OutputError
-        If the file exists, cannot be written, or cannot hold a fingerprint.
+    They are taken one by one, so that they need not be in memory together. `UsageError` if there is
+    none, too many, or two have one name; `OutputError` if the file exists, cannot be written, or
+    cannot hold a fingerprint.
     """
     with (
         atomic_path(path, overwrite=overwrite) as temporary,
@@ -74,21 +62,10 @@ def write_bank(path: Path, fingerprints: Iterable[Fingerprint], *, overwrite: bo
 
 
 def add_to_bank(path: Path, fingerprints: Iterable[Fingerprint]) -> None:
-    """Add fingerprints to a file, or start it; until all is done the file stays as it was.
+    """Add fingerprints after those of a file, or start it; until all is done it stays as it was.
 
-    Parameters
-    ----------
-    path : Path
-        File to extend.
-    fingerprints : iterable of Fingerprint
-        What to add after those that are there.
-
-    Raises
-    ------
-    FormatError, IntegrityError
-        If the file is none of ours or damaged, or holds what rewriting it would lose.
-    UsageError, OutputError
-        As in `write_bank`.
+    `FormatError` or `IntegrityError` if the file is none of ours or damaged, or holds what
+    rewriting it would lose; others as in `write_bank`.
     """
     with locked_folder(path.parent):
         if not path.exists():
@@ -103,24 +80,10 @@ def add_to_bank(path: Path, fingerprints: Iterable[Fingerprint]) -> None:
 def read_bank(path: Path) -> tuple[Fingerprint, ...]:
     """Read all fingerprints of a file, or of a folder's files ``*.h5`` in the order of their names.
 
-    Parameters
-    ----------
-    path : Path
-        A file that fp wrote, or a folder of such files.
-
-    Returns
-    -------
-    tuple of Fingerprint
-        At least one; their names differ.
-
-    Raises
-    ------
-    InputError
-        If there is no such file, or two fingerprints of a folder have one name.
-    FormatError
-        If a file is not what `docs/format.md` says; the message names file and key.
-    IntegrityError
-        If a file's content contradicts its checksums, or it cannot be read to its end.
+    There is one at least, and their names differ. `InputError` if there is no such file, or two
+    fingerprints of a folder have one name; `FormatError` if a file is not what `docs/format.md`
+    says, with file and key in the message; `IntegrityError` if a file's content contradicts its
+    checksums, or it cannot be read to its end.
     """
     return tuple(iter_bank(path))
 
@@ -131,38 +94,14 @@ def iter_bank(path: Path) -> Iterator[Fingerprint]:
 
 
 def read_summaries(path: Path) -> Iterator[Summary]:
-    """Read everything but patterns and histories, one by one; hashes are not checked.
-
-    Parameters
-    ----------
-    path : Path
-        As in `read_bank`, like the errors.
-
-    Yields
-    ------
-    Summary
-        Of each fingerprint.
-    """
+    """Read all but patterns and histories, one by one, unchecked; errors as in `read_bank`."""
     return members(path, record.read_summary)
 
 
 def bank_files(path: Path) -> list[Path]:
-    """List the files that a bank consists of.
+    """Return the files of a bank: itself, or a folder's files ``*.h5``, sorted; no hidden ones.
 
-    Parameters
-    ----------
-    path : Path
-        A file, or a folder.
-
-    Returns
-    -------
-    list of Path
-        The file, or the folder's files ``*.h5``, sorted; hidden ones are passed over.
-
-    Raises
-    ------
-    InputError
-        If the folder holds none or cannot be read.
+    `InputError` if the folder holds none or cannot be read.
     """
     if not path.is_dir():
         return [path]
@@ -180,24 +119,9 @@ def bank_files(path: Path) -> list[Path]:
 
 
 def fingerprint_groups(names: Iterable[str], place: Place) -> list[str]:
-    """Pick the names of fingerprints' groups among those of the root.
+    """Pick the fingerprints' groups, ``000000``, ``000001`` and so on, among names of the root.
 
-    Parameters
-    ----------
-    names : iterable of str
-        What the root holds.
-    place : Place
-        Where the root is.
-
-    Returns
-    -------
-    list of str
-        ``000000``, ``000001`` and so on.
-
-    Raises
-    ------
-    FormatError
-        If there is none or the row has a gap.
+    `FormatError` if there is none or the row has a gap.
     """
     found = sorted(filter(_GROUP.fullmatch, names))
     if not found:
@@ -209,12 +133,12 @@ def fingerprint_groups(names: Iterable[str], place: Place) -> list[str]:
 
 
 def group_name(index: int) -> str:
-    """Give the name of the group of a file's fingerprint number `index`, from 0."""
+    """Return the name of the group of a file's fingerprint number `index`, from 0."""
     return f"{index:06d}"
 
 
 def bank_uuid(hashes: Iterable[str]) -> str:
-    """Give the identity of a file from the content hashes of its fingerprints, in their order."""
+    """Return the identity of a file from the content hashes of its fingerprints, in their order."""
     return str(uuid.uuid5(_NAMESPACE, json.dumps(list(hashes), separators=(",", ":"))))
 
 
@@ -249,19 +173,10 @@ def _fill(file: h5py.File, fingerprints: Iterable[Fingerprint], sink: Sink) -> N
 
 
 def members(path: Path, read: Reader[Member]) -> Iterator[Member]:
-    """Read what a reader takes of each fingerprint, one by one.
+    """Read what a reader takes of each fingerprint, one by one; errors as in `read_bank`.
 
-    Parameters
-    ----------
-    path : Path
-        As in `read_bank`, like the errors.
-    read : callable
-        From a fingerprint's group and its place to what is read of it and its content hash.
-
-    Yields
-    ------
-    object
-        What was read of each; their names differ.
+    The reader makes of a fingerprint's group and its place what is read, and the content hash.
+    Names of what is read differ.
     """
     seen: dict[str, Path] = {}
     for file in bank_files(path):

@@ -37,22 +37,9 @@ class Fault:
 
 
 def verify_bank(path: Path) -> list[Fault]:
-    """Check a file, or each file of a folder, against the format.
+    """Return what is wrong in a file, or each file ``*.h5`` of a folder, against the format.
 
-    Parameters
-    ----------
-    path : Path
-        A file, or a folder with files ``*.h5``.
-
-    Returns
-    -------
-    list of Fault
-        What is wrong; empty where everything conforms.
-
-    Raises
-    ------
-    InputError
-        If there is no such file, or none in the folder.
+    `InputError` if there is no such file, or none in the folder.
     """
     faults: list[Fault] = []
     named: dict[str, Path] = {}

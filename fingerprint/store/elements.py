@@ -36,23 +36,15 @@ MAX_TEXT_BYTES = 2**20
 MAX_ITEM_BYTES = 4096
 """Longest string of a list."""
 
-_LITTLE_ENDIAN = {"float32": "<f4", "float64": "<f8", "int64": "<i8"}
+STORED = {"float32": "<f4", "float64": "<f8", "int64": "<i8"}
+"""How numbers lie in a file, by the names of their types."""
 
 
 def put(group: h5py.Group, elements: Mapping[str, Value]) -> None:
-    """Write elements in the order of their keys, so that equal content gives equal bytes.
+    """Write elements into a new group in the order of their keys: equal content gives equal bytes.
 
-    Parameters
-    ----------
-    group : h5py.Group
-        A new group of a file that is open for writing.
-    elements : mapping of str to Value
-        What to write.
-
-    Raises
-    ------
-    OutputError
-        If a value is larger than readers accept, or a string has a NUL or lone surrogates.
+    `OutputError` if a value is larger than readers accept, or a string has a NUL or lone
+    surrogates.
     """
     for key in sorted(elements):
         value = elements[key]
@@ -77,22 +69,14 @@ def put(group: h5py.Group, elements: Mapping[str, Value]) -> None:
 
 
 def content_sha256(elements: Mapping[str, Value]) -> str:
-    """Hash what elements say, whatever their storage; the recipe is in `docs/format.md`.
+    """Hash what elements (all of a group but the hash itself) say, whatever their storage.
 
-    Parameters
-    ----------
-    elements : mapping of str to Value
-        All elements of a group but the hash itself.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
+    64 hexadecimal digits; the recipe is in `docs/format.md`.
     """
     listing = {}
     for key, value in elements.items():
         if isinstance(value, np.ndarray):
-            stored = np.ascontiguousarray(value, _LITTLE_ENDIAN[value.dtype.name])
+            stored = np.ascontiguousarray(value, STORED[value.dtype.name])
             listing[key] = [value.dtype.name, list(value.shape), _sha256(stored.tobytes())]
         else:
             strings = (value,) if isinstance(value, str) else value

@@ -38,7 +38,7 @@ class Place:
     key: str = ""
 
     def at(self, key: str) -> Place:
-        """Give the place of an element of this group."""
+        """Return the place of an element of this group."""
         separator = "/" if self.key and key and not key.startswith("@") else ""
         return Place(self.file, f"{self.key}{separator}{key}")
 
@@ -83,24 +83,8 @@ def _reason(error: BaseException) -> str:
 def open_for_reading(path: Path) -> Iterator[h5py.File]:
     """Open a file for reading without locking it: finished files never change.
 
-    Parameters
-    ----------
-    path : Path
-        A regular file.
-
-    Yields
-    ------
-    h5py.File
-        The open file.
-
-    Raises
-    ------
-    InputError
-        If there is no such file or it may not be read.
-    FormatError
-        If it is not HDF5.
-    IntegrityError
-        If it is HDF5 and damaged.
+    `InputError` if there is no such file or it may not be read, `FormatError` if it is not HDF5,
+    `IntegrityError` if it is HDF5 and damaged.
     """
     shown = display_path(path)
     if not path.is_file():

@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from fp.fingerprint.store.elements import Value
+from fp.fingerprint.store.elements import STORED, Value
 
 Elements = Mapping[str, Value]
 
-_STORED = {"float32": "<f4", "float64": "<f8", "int64": "<i8"}
 _LINE = re.compile(r"(\w+)(?:\[(\d)\])? (.+)")
 
 
@@ -76,7 +75,7 @@ class Element:
         made = made if self.stored is None else self.stored(made)
         if self.kind == "string":
             return tuple(made) if self.rank else str(made)
-        return np.asarray(made, _STORED[self.kind], order="C")
+        return np.asarray(made, STORED[self.kind], order="C")
 
     def load(self, elements: Elements, key: str) -> Any:
         """Return the value of an element of the right type; `ValueError` where it is not finite."""
@@ -142,7 +141,7 @@ class Group:
         return self.name or self.key
 
     def there(self, keys: Iterable[str], prefix: str) -> bool:
-        """Say whether keys name anything of the group."""
+        """Return whether keys name anything of the group."""
         if self.key:
             attributes = any(isinstance(one, Element) and not one.rank for one in self.members)
             starts = (f"{prefix}/", f"{prefix}@") if attributes else f"{prefix}/"
@@ -228,28 +227,10 @@ def dump(group: Group, owner: Any, prefix: str = "") -> Iterator[tuple[str, Valu
 
 
 def load(group: Group, elements: Elements, prefix: str = "", **given: Any) -> Any:
-    """Return the data class that elements of the right types hold.
+    """Return the data class that elements of the right types hold; some fields may be given.
 
-    Parameters
-    ----------
-    group : Group
-        Its lines.
-    elements : mapping of str to Value
-        Elements of a fingerprint's group.
-    prefix : str
-        Key of the group in it.
-    **given
-        Fields that are known.
-
-    Returns
-    -------
-    object
-        What `Group.make` makes.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If a value is not what the format allows.
+    `elements` are those of a fingerprint's group, `prefix` the key of the group in it. `ValueError`
+    or `TypeError` if a value is not what the format allows.
     """
     for member in group.members:
         given |= load_member(member, elements, prefix)

@@ -33,12 +33,9 @@ class Member:
     ----------
     file : Path
         Its file.
-    group : str
-        Its group in the file.
-    name, method : str
-        Name of the generator, and of the estimator.
-    content_sha256 : str
-        Hash of its content as the file states it.
+    group, name, method, content_sha256 : str
+        Its group in the file, name of the generator, name of the estimator, and hash of its content
+        as the file states it.
     """
 
     file: Path
@@ -51,20 +48,10 @@ class Member:
 class LazyBank(Sequence[Fingerprint]):
     """The fingerprints of a file or a folder of files, read one by one.
 
-    Parameters
-    ----------
-    path : Path
-        A file that fp wrote, or a folder of such files.
-    memory : int
-        Bytes of fingerprints that are kept; the one that is asked for is there in any case.
-    let_go : callable, optional
-        Called with the number of each fingerprint that is no longer kept.
-
-    Raises
-    ------
-    InputError, FormatError, IntegrityError
-        As `fp.fingerprint.store.bank.read_bank`, where the fault shows without reading a
-        fingerprint; the others come when that one is read.
+    `memory` is the bytes of fingerprints that are kept; the one that is asked for is there in any
+    case. `let_go` is called with the number of each that is no longer kept. Errors are those of
+    `fp.fingerprint.store.bank.read_bank` where the fault shows without reading a fingerprint; the
+    others come when that one is read.
     """
 
     def __init__(
@@ -80,7 +67,7 @@ class LazyBank(Sequence[Fingerprint]):
         self._bytes = 0
 
     def __len__(self) -> int:
-        """Give the number of fingerprints."""
+        """Return the number of fingerprints."""
         return len(self.members)
 
     @overload
@@ -125,7 +112,7 @@ class LazyBank(Sequence[Fingerprint]):
 
 
 def size_in_memory(fingerprint: Fingerprint) -> int:
-    """Give the bytes of a fingerprint's arrays and of its lists of hashes."""
+    """Return the bytes of a fingerprint's arrays and of its lists of hashes."""
     held = fingerprint.calibration
     arrays: list[Array] = [
         fingerprint.pattern,

@@ -61,17 +61,9 @@ class Summary:
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that no file can hold; meant to be called before the work is done.
+    """Refuse a name that no file can hold, by a `UsageError`; to be called before the work is done.
 
-    Parameters
-    ----------
-    name : str
-        Name of a fingerprint: 1 to 4096 bytes of UTF-8 without NUL.
-
-    Raises
-    ------
-    UsageError
-        If it is not.
+    It has 1 to 4096 bytes of UTF-8 without NUL.
     """
     try:
         raw = name.encode("utf-8")
@@ -87,22 +79,8 @@ def check_name(name: str) -> None:
 def elements_of(fingerprint: Fingerprint) -> dict[str, Value]:
     """Return the elements that a fingerprint is written as, its content hash among them.
 
-    Parameters
-    ----------
-    fingerprint : Fingerprint
-        What to write.
-
-    Returns
-    -------
-    dict of str to Value
-        Element of each key of `fp.fingerprint.store.schema.FINGERPRINT` and ``history/<name>``.
-
-    Raises
-    ------
-    UsageError
-        If the name cannot be stored.
-    OutputError
-        If another part cannot be: parameters that are not JSON, say.
+    By each key of `fp.fingerprint.store.schema.FINGERPRINT` and ``history/<name>``. `UsageError` if
+    the name cannot be stored, `OutputError` if another part: parameters that are not JSON, say.
     """
     check_name(fingerprint.name)
     try:
@@ -131,26 +109,10 @@ def write(group: h5py.Group, fingerprint: Fingerprint) -> str:
 
 
 def read(group: h5py.Group, place: Place) -> tuple[Fingerprint, str]:
-    """Read a fingerprint and check it against its hash and identity.
+    """Read a fingerprint, with its content hash, and check it against its hash and identity.
 
-    Parameters
-    ----------
-    group : h5py.Group
-        Its group.
-    place : Place
-        Where that is.
-
-    Returns
-    -------
-    tuple of Fingerprint and str
-        What was written, and its content hash.
-
-    Raises
-    ------
-    FormatError
-        If an element is missing or is not what the format says.
-    IntegrityError
-        If the content contradicts its hash or identity, or cannot be read.
+    `FormatError` if an element is missing or is not what the format says, `IntegrityError` if the
+    content contradicts its hash or identity, or cannot be read.
     """
     elements = {key: entry.load() for key, entry in _entries(group, place).items()}
     check_hash(elements, place)
@@ -163,7 +125,7 @@ def read(group: h5py.Group, place: Place) -> tuple[Fingerprint, str]:
 
 
 def read_summary(group: h5py.Group, place: Place) -> tuple[Summary, str]:
-    """Read everything but the arrays that can be large; parameters and errors as in `read`."""
+    """Read everything but the arrays that can be large; errors as in `read`."""
     entries = _entries(group, place)
     small = {each.key for each in named(SUMMARY)}
     elements = {key: entry.load() for key, entry in entries.items() if key in small}

@@ -31,28 +31,10 @@ _VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})", re.ASCII)
 def check_version(
     entries: Mapping[str, Entry], place: Place, encoding: str, version: str
 ) -> tuple[int, int]:
-    """Refuse what is of another kind or of another major version.
+    """Return major and minor version of a root or group; a larger minor one is readable.
 
-    Parameters
-    ----------
-    entries : mapping of str to Entry
-        Entries of the root or of a fingerprint's group.
-    place : Place
-        Where that is.
-    encoding : str
-        Expected ``encoding-type``.
-    version : str
-        The version that this fp writes.
-
-    Returns
-    -------
-    tuple of int
-        Major and minor version of the element; a larger minor one is readable.
-
-    Raises
-    ------
-    FormatError
-        Naming both versions, where they are the matter.
+    `FormatError` refuses another encoding than the expected one, or another major version than that
+    of the version that this fp writes, and names both.
     """
     found = {}
     for key in ("@encoding-type", "@encoding-version"):
@@ -109,20 +91,7 @@ class Contents:
 
 
 def contents(elements: Elements, group: Group = FINGERPRINT) -> Contents:
-    """Return what the elements of a fingerprint's group say.
-
-    Parameters
-    ----------
-    elements : mapping of str to Value
-        The elements.
-    group : Group
-        Which of them to look at: those of a fingerprint, or of its summary.
-
-    Returns
-    -------
-    Contents
-        Fields and faults.
-    """
+    """Return what the elements of a fingerprint's group, or of its summary's, say."""
     faults = list(_plain_faults(elements))
     fields: dict[str, Any] = {}
     for member in group.members:
@@ -194,7 +163,7 @@ def _faults_together(fields: dict[str, Any], elements: Elements) -> Iterator[Tol
 
 
 def is_time(text: str) -> bool:
-    """Say whether a text is a time as the format writes it, or empty for an unknown one."""
+    """Return whether a text is a time as the format writes it, or empty for an unknown one."""
     if not text:
         return True
     if not _TIME.fullmatch(text):

@@ -225,7 +225,7 @@ def since(key: str) -> int | None:
 
 
 def is_known(key: str, minor: int = KNOWN_MINOR) -> bool:
-    """Say whether a minor version of the format, or an earlier one, names an element."""
+    """Return whether a minor version of the format, or an earlier one, names an element."""
     first = since(key)
     return first is not None and first <= minor
 

@@ -16,13 +16,7 @@ import h5py
 
 
 class Sink:
-    """The part of Python's file interface that h5py calls, on an open file descriptor.
-
-    Parameters
-    ----------
-    descriptor : int
-        Open for reading and writing.
-    """
+    """The part of Python's file interface that h5py calls, on a descriptor of a file to fill."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -85,20 +79,8 @@ class Sink:
 def open_for_writing(path: Path) -> Iterator[tuple[h5py.File, Sink]]:
     """Open an existing file to be filled with HDF5 in the layout of `docs/format.md`.
 
-    Parameters
-    ----------
-    path : Path
-        File to overwrite.
-
-    Yields
-    ------
-    tuple of h5py.File and Sink
-        The open file, and what to `check` after each larger step.
-
-    Raises
-    ------
-    OSError
-        If the file could not be written; by `check`, or at the end.
+    The sink is to be checked after each larger step. `OSError` if the file could not be written; by
+    `check`, or at the end.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_TRUNC)
     try:

@@ -74,21 +74,9 @@ class Entry:
 
 
 def links(group: h5py.Group, place: Place, complain: Complaint = raise_it) -> list[str]:
-    """List what a group holds, without opening any of it.
+    """Return the sorted names of a group's hard links, without opening any, less others' (``x-``).
 
-    Parameters
-    ----------
-    group : h5py.Group
-        The group.
-    place : Place
-        Where it is.
-    complain : callable
-        Called for each soft or external link and each name that is not allowed.
-
-    Returns
-    -------
-    list of str
-        Sorted names of the hard links, less those that belong to others (``x-``).
+    Complaints are about each soft or external link and each name that is not allowed.
     """
     names = []
     with library_errors(place):
@@ -105,26 +93,10 @@ def links(group: h5py.Group, place: Place, complain: Complaint = raise_it) -> li
 
 
 def survey(group: h5py.Group, place: Place, complain: Complaint = raise_it) -> dict[str, Entry]:
-    """List the elements of a group and of the groups in it, and judge what they declare.
+    """Return the elements of a group and of the groups in it by key, judged by what they declare.
 
-    Parameters
-    ----------
-    group : h5py.Group
-        The group.
-    place : Place
-        Where it is.
-    complain : callable
-        Called for each element that breaks a rule; the element is then left out.
-
-    Returns
-    -------
-    dict of str to Entry
-        Entry of each key.
-
-    Raises
-    ------
-    FormatError, IntegrityError
-        By `complain`, or if the group has too many elements.
+    An element that is complained of is left out. `FormatError` or `IntegrityError` by `complain`,
+    or if the group has too many elements.
     """
     entries: dict[str, Entry] = {}
     _survey(group, place, "", 1, entries, complain)
@@ -134,7 +106,7 @@ def survey(group: h5py.Group, place: Place, complain: Complaint = raise_it) -> d
 def attributes(
     owner: h5py.Group | h5py.Dataset, place: Place, complain: Complaint = raise_it
 ) -> dict[str, Entry]:
-    """List the attributes of one object under the keys ``@NAME``; parameters as in `survey`."""
+    """Return the attributes of one object under the keys ``@NAME``, judged as in `survey`."""
     entries: dict[str, Entry] = {}
     with library_errors(place):
         names = sorted(owner.attrs)
