@@ -128,47 +128,20 @@ def correlate(residuals: AnyFloats, patterns: AnyFloats) -> Doubles:
 
 
 def moments(residuals: AnyFloats) -> Moments:
-    """Take the mean and the centred norm of each residual, as `correlate` uses them.
+    """Return the mean and the centred norm of each residual, as `correlate` uses them.
 
-    Parameters
-    ----------
-    residuals : ndarray of float32 or float64, shape (N, C, H, W) or (C, H, W)
-        Residuals; copied first unless C-contiguous, aligned and in native byte order.
-
-    Returns
-    -------
-    Moments
-        Arrays of length N (1 for a single residual), in the order of summation of `correlate`.
-
-    Raises
-    ------
-    InputError
-        If a value is NaN, infinite or too large to be squared.
-    TypeError
-        If the array is not float32 or float64.
+    Of residuals (N, C, H, W) or (C, H, W), which are copied first unless C-contiguous, aligned and
+    in native byte order. InputError if a value is NaN, infinite or too large to be squared;
+    TypeError if the array is not float32 or float64.
     """
     return _moments_of(_stack(residuals, "residuals"), "residuals")
 
 
 def complete_blocks(residuals: AnyFloats, period: int) -> AnyFloats:
-    """Cut off what lies right of and below the last complete block; a view, not a copy.
+    """Return residuals (..., H, W) without what lies behind the last complete block; a view.
 
-    Parameters
-    ----------
-    residuals : ndarray, shape (..., H, W)
-        Residuals with sides of at least `period`.
-    period : int
-        Side P of a block, in pixels.
-
-    Returns
-    -------
-    ndarray, shape (..., H // P * P, W // P * P)
-        The part that `fold` averages, from the top-left pixel on.
-
-    Raises
-    ------
-    InputError
-        If `period` is below 1 or a side is shorter than it.
+    That is (..., H // P * P, W // P * P), the part that `fold` averages, from the top-left pixel
+    on. InputError if the period P is below 1 or a side is shorter than it.
     """
     side = _period(period)
     if residuals.ndim < 2 or min(residuals.shape[-2:]) < side:
@@ -181,33 +154,17 @@ def complete_blocks(residuals: AnyFloats, period: int) -> AnyFloats:
 
 
 def fold(residuals: AnyFloats, period: int) -> Doubles:
-    """Average each channel over all complete blocks, one mean for each phase.
+    """Average each channel over all complete blocks of side P, one mean for each phase.
 
-    Parameters
-    ----------
-    residuals : ndarray of float32 or float64, shape (N, C, H, W) or (C, H, W)
-        Residuals; copied first unless C-contiguous, aligned and in native byte order.
-    period : int
-        Side P of a block, in pixels; at most H and W.
+    Of residuals (N, C, H, W) or (C, H, W), copied first unless C-contiguous, aligned and in native
+    byte order. Element (n, c, i, j) of the result (N, C, P, P) is the mean over complete blocks of
+    ``residuals[n, c, i::P, j::P]``; phase (0, 0) is the top-left pixel. What lies beyond them (see
+    `complete_blocks`) is not looked at. InputError if a side is shorter than P, or a value in a
+    complete block is NaN or infinite; TypeError if the array is not float32 or float64, or P is no
+    integer.
 
-    Returns
-    -------
-    ndarray of float64, shape (N, C, P, P)
-        Element (n, c, i, j) is the mean of ``residuals[n, c, i::P, j::P]`` over complete blocks.
-        Phase (0, 0) is the top-left pixel. Rows and columns beyond the last complete block
-        (see `complete_blocks`) are left out and not looked at.
-
-    Raises
-    ------
-    InputError
-        If a side is shorter than `period`, or a value in a complete block is NaN or infinite.
-    TypeError
-        If the array is not float32 or float64, or `period` is not an integer.
-
-    Notes
-    -----
-    Each phase is summed over the blocks of a column from top to bottom, then over the columns
-    from left to right, so the tile of an image has the same bits in any batch.
+    Each phase is summed over the blocks of a column from top to bottom, then over the columns from
+    left to right, so the tile of an image has the same bits in any batch.
     """
     stack = _stack(residuals, "residuals")
     side = _period(period)

@@ -58,24 +58,10 @@ class Calibrations:
         fpr: float,
         corrected: Callable[[Doubles, Doubles], Doubles],
     ) -> Judged:
-        """Judge one image by all fingerprints.
+        """Judge one image by all fingerprints, from its scores (K,); NaN where one has none.
 
-        Parameters
-        ----------
-        scores : ndarray of float64, shape (K,)
-            Its scores; NaN where a fingerprint has none.
-        rule : {"conformal", "nearest-mean"}
-            Rule of the decision.
-        fpr : float
-            Rate of the decision.
-        corrected : callable
-            From p_real and the log10 likelihood ratios without bounds to the p-values over the
-            bank, as `fp.fingerprint.decision.family.Family.p_many`.
-
-        Returns
-        -------
-        Judged
-            What follows.
+        `corrected` takes p_real and the log10 likelihood ratios without bounds to the p-values over
+        the bank, as `fp.fingerprint.decision.family.Family.p_many`.
         """
         p_real = (1 + self.real.sizes - self.real.below(scores)) / (1 + self.real.sizes)
         p_generated = (1 + self.generated.up_to(scores)) / (1 + self.generated.sizes)
@@ -153,18 +139,7 @@ class Judged:
         return [self.verdicts[code] for code in np.unique(self.code[self.scored])]
 
     def best(self, count: int) -> Indices:
-        """Give the first fingerprints in the order of `fp.fingerprint.detection.detection.rank`.
-
-        Parameters
-        ----------
-        count : int
-            How many.
-
-        Returns
-        -------
-        ndarray of int, shape (min(count, K),)
-            Which fingerprints, the best first.
-        """
+        """Return the first `count` in the order of `fp.fingerprint.detection.detection.rank`."""
         count = min(count, self.scored.size)
         # p-values lie in (0, 1], so the groups stay apart; only those before the cut are sorted.
         first = np.where(self.scored, np.where(self.claims, 0.0, 2.0) + self.p_real, 4.0)

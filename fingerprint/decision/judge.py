@@ -117,28 +117,11 @@ class Judge:
         corrected: Callable[[float, float], float] | None = None,
         near: Sequence[dict[str, Array]] = (),
     ) -> Attribution:
-        """Judge one image.
+        """Judge one image by its features, stacks of shape (1, ...).
 
-        Parameters
-        ----------
-        path : str
-            The image.
-        stacks : dict of str to ndarray, shape (1, ...)
-            Its features, by name.
-        rule : {"conformal", "nearest-mean"}
-            Rule of the decision.
-        fpr : float
-            Rate of the decision.
-        corrected : callable, optional
-            From p_real and the log10 likelihood ratio without bounds to the p-value over the bank
-            that the fingerprint belongs to; without it, it stands alone.
-        near : sequence of dict
-            Features of other readings of the image: it is as typical as the most typical of all.
-
-        Returns
-        -------
-        Attribution
-            The row.
+        `corrected` takes p_real and the log10 likelihood ratio without bounds to the p-value over
+        the bank that the fingerprint belongs to; without it, it stands alone. `near` holds features
+        of other readings of the image: it is as typical as the most typical of all.
         """
         found = score(self.fingerprint, stacks, self.recipe)
         value = float(found.score[0])

@@ -113,22 +113,8 @@ class WholeBank:
         return self._windows[size]
 
     def examine(self, image: LoadedImage, options: DetectOptions) -> Finding:
-        """Test one image against every fingerprint.
+        """Test one image against every fingerprint; return its row and a row of each.
 
-        Parameters
-        ----------
-        image : LoadedImage
-            The image.
-        options : DetectOptions
-            Parameters.
-
-        Returns
-        -------
-        Finding
-            The row of the image and a row for each fingerprint.
-
-        Notes
-        -----
         An image is given to a generator where p_bank <= fpr < p_generated; p_bank is corrected over
         the bank (see `fp.fingerprint.decision.family`), so that over images of the reference
         population the chance of any claim stays within fpr. It supports the reference only where
@@ -219,17 +205,7 @@ def _bank_of(members: tuple[Fingerprint, ...]) -> WholeBank:
 def check_bank(bank: Bank, options: DetectOptions) -> None:
     """Refuse options that a bank cannot support, before the first image is read.
 
-    Parameters
-    ----------
-    bank : Bank
-        The fingerprints.
-    options : DetectOptions
-        Parameters.
-
-    Raises
-    ------
-    UsageError
-        If the rate is out of reach, or windows are asked for that are not there.
+    UsageError if the rate is out of reach, or windows are asked for that are not there.
     """
     if options.rule == "conformal":
         check_rate(options.fpr, bank.family)
@@ -249,18 +225,7 @@ def check_bank(bank: Bank, options: DetectOptions) -> None:
 
 
 def check_member(fingerprint: Fingerprint) -> None:
-    """Refuse a fingerprint that cannot be used here.
-
-    Parameters
-    ----------
-    fingerprint : Fingerprint
-        The fingerprint.
-
-    Raises
-    ------
-    UsageError, DenoiserError, FormatError
-        As `WholeBank`.
-    """
+    """Refuse a fingerprint that cannot be used here, with the errors of `WholeBank`."""
     residual_for(fingerprint.denoiser)
     recipe = recipe_of(fingerprint)
     blank = np.zeros((3, fingerprint.crop.height, fingerprint.crop.width), np.float32)

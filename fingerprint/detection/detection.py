@@ -66,20 +66,7 @@ class DetectOptions:
 def residual_for(identity: DenoiserIdentity) -> Residual:
     """Make exactly the denoiser that a fingerprint was made with.
 
-    Parameters
-    ----------
-    identity : DenoiserIdentity
-        Identity that the fingerprint stores.
-
-    Returns
-    -------
-    Residual
-        Residuals that the fingerprint speaks about.
-
-    Raises
-    ------
-    DenoiserError
-        If the denoiser of that name is another one here.
+    DenoiserError if the denoiser of that name is another one here.
     """
     return _residual_for(identity.as_json())
 
@@ -178,23 +165,9 @@ def reasons_of(found: Iterable[Attribution | Verdict]) -> tuple[str, ...]:
 
 
 def over_bank(best: Attribution, voices: Voices, judge: Judge, rule: Rule) -> Detection:
-    """Join what a bank says to one row.
+    """Join the row that ranks first and what others add to the row of the image.
 
-    Parameters
-    ----------
-    best : Attribution
-        The row of the fingerprint that ranks first.
-    voices : Voices
-        What the others add.
-    judge : Judge
-        The judge of that fingerprint.
-    rule : {"conformal", "nearest-mean"}
-        Rule of the decision.
-
-    Returns
-    -------
-    Detection
-        The row, without what is known of the file.
+    The judge is that of the first; what is known of the file is not in the row.
     """
     decision, reasons = best.decision, best.reasons
     if rule == "conformal" and voices.claims and voices.nearer_elsewhere:

@@ -111,20 +111,9 @@ class LargeBank:
         return tuple(names[k] for k in np.flatnonzero(self._calibrations.weak))
 
     def examine(self, image: LoadedImage, options: DetectOptions) -> Finding:
-        """Test one image against every fingerprint.
+        """Test one image against every fingerprint; return its row and the first ten of all.
 
-        Parameters
-        ----------
-        image : LoadedImage
-            The image.
-        options : DetectOptions
-            Parameters.
-
-        Returns
-        -------
-        Finding
-            The row of the image, as `fp.fingerprint.detection.banks.examine` gives it, and its
-            first ten rows of fingerprints.
+        They are as `fp.fingerprint.detection.banks.examine` gives them.
         """
         shown = display_path(image.path)
         scores = np.full(len(self), np.nan)

@@ -89,19 +89,9 @@ def add_products(
 ) -> None:
     """Sum products of a residual with its shifted self over lines of equal phase.
 
-    Parameters
-    ----------
-    planes, lags, limit
-        As in `add_weighted_products`.
-    inside : ndarray of int64, shape (4,)
-        First row, row behind the last, first column and column behind the last of the pixels whose
-        neighbours are all there.
-    top, bottom : int
-        First row, and row behind the last, of those that are summed.
-    left : int
-        First column, a multiple of 8.
-    lines : ndarray of float32, shape (L * C, 8, W)
-        Receives the sums: row p those of the lines at phase p, column x that of pixel left + x.
+    As in `add_weighted_products`, with `inside` the first of its spans, rows from `top` to before
+    `bottom`, and columns from `left` on, a multiple of 8. `lines` (L * C, 8, W) receives the sums:
+    row p those of the lines at phase p, column x that of pixel left + x.
     """
     channels, width = planes.shape[0], lines.shape[2]
     first, last = max(inside[2], left), min(inside[3], left + width)

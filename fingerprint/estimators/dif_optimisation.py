@@ -160,24 +160,10 @@ def optimise(
 
 
 def separation_loss(correlations: Tensor, generated: Tensor, margin: float) -> Tensor:
-    """Loss of a batch, whose k-th residual is paired with the (k + B/2)-th.
+    """Return the loss of a batch, whose k-th residual is paired with the (k + B/2)-th; B is even.
 
     With D = \\|rho_i - rho_j\\| a pair of one class pays D, a pair of two pays max(0, m - D); the
-    loss is the mean over pairs, divided by m (SPEC 3.4).
-
-    Parameters
-    ----------
-    correlations : Tensor, shape (B,), float
-        rho of each residual; B is even.
-    generated : Tensor, shape (B,), bool
-        Class of each.
-    margin : float
-        m.
-
-    Returns
-    -------
-    Tensor, shape (), float
-        Loss.
+    loss is the mean over pairs, divided by the margin m (SPEC 3.4).
     """
     first, second = correlations.chunk(2)
     distance = (first - second).abs()
@@ -188,23 +174,10 @@ def separation_loss(correlations: Tensor, generated: Tensor, margin: float) -> T
 
 
 def plateau(losses: list[float], patience: int | None, ceiling: float) -> bool:
-    """Say whether the loss has stopped falling.
+    """Say whether the loss has stopped falling: never, where the patience is None.
 
-    Parameters
-    ----------
-    losses : list of float
-        Loss of each step so far.
-    patience : int, optional
-        Steps in either of the two windows that are compared, the last and the one before; with
-        None the answer is always no.
-    ceiling : float
-        Mean loss of the last window that counts as a find; a plateau above it is the one before.
-
-    Returns
-    -------
-    bool
-        True where the last window lies below the ceiling, and no lower than 95 % of the window
-        before.
+    It has where the mean of the last `patience` steps lies below the ceiling, and no lower than
+    `PLATEAU` times that of as many steps before. A plateau above the ceiling precedes a find.
     """
     if patience is None or len(losses) < 2 * patience:
         return False

@@ -224,20 +224,7 @@ class Tile(Estimator):
 
 
 def refold(tiles: Array, period: int) -> Doubles:
-    """Fold tiles to a smaller period.
-
-    Parameters
-    ----------
-    tiles : ndarray of float64, shape (N, 3, Q, Q)
-        Tiles of period Q.
-    period : int
-        A divisor P of Q.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, 3, P, P)
-        Means over the blocks of each tile.
-    """
+    """Return tiles (N, 3, Q, Q) folded to a divisor P of Q: the means over the blocks of each."""
     n, channels, side = tiles.shape[:3]
     blocks = side // period
     return np.asarray(tiles.reshape(n, channels, blocks, period, blocks, period).mean(axis=(2, 4)))

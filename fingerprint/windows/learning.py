@@ -28,22 +28,7 @@ SMALLEST_CROP = 64
 def usable(method: Recipe, crop: CropRule) -> tuple[int, ...]:
     """Return the numbers of the parts that windows can be scored by.
 
-    Parameters
-    ----------
-    method : Recipe
-        The method.
-    crop : CropRule
-        The examined part.
-
-    Returns
-    -------
-    tuple of int
-        Their numbers.
-
-    Raises
-    ------
-    UsageError
-        If none of them speaks of the generator, or the crop is too small.
+    UsageError if none of them speaks of the generator, or the crop is too small.
     """
     found = tuple(number for number, part in enumerate(method.parts) if part.in_windows)
     if not method.specific[list(found)].any():
@@ -71,32 +56,11 @@ def learn_windows(
 ) -> Windows:
     """Score windows of images by patterns that had not seen them, and join the parts.
 
-    Parameters
-    ----------
-    method : Recipe
-        The method.
-    crop : CropRule
-        The examined part.
-    stacks : mapping of str to ndarray, shape (N, ...)
-        Features of all images, by name.
-    known : Labelled
-        What is known of the images, with the folds of the cross-fitted scores.
-    fitted : sequence of Fitted
-        What the parts have learned of them; that of dear ones calibrates too.
-    residuals : iterable of ndarray of float32, shape (3, H, W)
-        Residuals of the chosen images, in their order.
-    chosen : ndarray of int, shape (M,)
-        Images that calibrate.
-    progress : callable, optional
-        Called with the number of images done and their total.
+    Return the calibration of every size of which two windows fit beside each other. `stacks` and
+    `known` are of all N images, with the folds of the cross-fitted scores; `residuals` those of the
+    M `chosen` ones, which calibrate, in their order. `fitted` is what the parts have learned of
+    all; that of dear ones calibrates too.
 
-    Returns
-    -------
-    Windows
-        Calibration of every size of which two windows fit beside each other.
-
-    Notes
-    -----
     The sums of all images at all phases are held until all are read: for each part 256 bytes a cell
     of 16 x 16 pixels at most, 150 KB for an image of 256 x 256 and `auto`.
     """

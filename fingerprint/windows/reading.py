@@ -69,18 +69,11 @@ class Reading:
     def as_a_whole(self, rows: Sequence[Attribution]) -> list[Attribution]:
         """Let all windows decide where the image is larger than a crop, or too narrow for it.
 
-        Parameters
-        ----------
-        rows : sequence of Attribution
-            What the crops say, a row for each fingerprint of the bank.
-
-        Returns
-        -------
-        list of Attribution
-            The same, or what the windows say, with the crop's answer beside. Windows decide only
-            where every fingerprint of the bank has them, so that the bank is calibrated alike, and
-            none has experts for conditions: windows are calibrated on images as the generator drew
-            them, and experts know what happened to them since.
+        Of the rows of the bank's fingerprints, return the same, or what the windows say with the
+        crop's answer beside. Windows decide only where every fingerprint of the bank has them, so
+        that the bank is calibrated alike, and none has experts for conditions: windows are
+        calibrated on images as the generator drew them, and experts know what happened to them
+        since.
         """
         if any(fingerprint.conditions is not None for fingerprint in self.bank):
             return list(rows)
@@ -143,20 +136,7 @@ class Reading:
         )
 
     def completed(self, row: Detection, best: Attribution) -> Detection:
-        """Give the row of the image with what windows add to it.
-
-        Parameters
-        ----------
-        row : Detection
-            The row over the bank.
-        best : Attribution
-            The row of the fingerprint that ranks first.
-
-        Returns
-        -------
-        Detection
-            The row.
-        """
+        """Return the row of the image with what windows add to it, by the row that ranks first."""
         fingerprint = self._named(best.fingerprint)
         area = self.image.height * self.image.width
         whole = self._answers.get(best.fingerprint)
@@ -177,17 +157,9 @@ class Reading:
     def mapped(self, best: Attribution) -> EvidenceMap | None:
         """Draw the map of the fingerprint that ranks first; None where it has no windows here.
 
-        Parameters
-        ----------
-        best : Attribution
-            Its row.
-
-        Returns
-        -------
-        EvidenceMap or None
-            The map; the best of K fingerprints has one K-th of the rate. Nothing is flagged where
-            the fingerprint's experts find the image otherwise than the generator drew it: windows
-            are not calibrated for that.
+        The best of K fingerprints has one K-th of the rate. Nothing is flagged where the
+        fingerprint's experts find the image otherwise than the generator drew it: windows are not
+        calibrated for that.
         """
         judge = self.windows.by_name.get(best.fingerprint)
         if judge is None or best.score is None:
