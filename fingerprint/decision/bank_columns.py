@@ -67,14 +67,18 @@ class Calibrations:
         p_generated = (1 + self.generated.up_to(scores)) / (1 + self.generated.sizes)
         p_bank = corrected(p_real, self.slope * scores + self.intercept)
         span = self.mu_g - self.mu_r
-        sides = (
-            span > 0,
-            np.abs(scores - self.mu_g) < np.abs(scores - self.mu_r),
-            p_bank <= fpr,
-            p_generated <= fpr,
-            self.weak,
+        sides = {
+            "separates": span > 0,
+            "generated_nearer": np.abs(scores - self.mu_g) < np.abs(scores - self.mu_r),
+            "against_h1": p_bank <= fpr,
+            "against_h2": p_generated <= fpr,
+            "weak": self.weak,
+        }
+        code = sum(side.astype(np.intp) << bit for bit, side in enumerate(sides.values()))
+        verdicts = tuple(
+            verdict(rule, **{name: bool(code >> bit & 1) for bit, name in enumerate(sides)})
+            for code in range(1 << len(sides))
         )
-        code = sum(side.astype(np.intp) << bit for bit, side in enumerate(sides))
         place = (scores - self.mu_r) / np.abs(np.where(span == 0, 1.0, span))
         return Judged(
             scored=~np.isnan(scores),
@@ -82,21 +86,9 @@ class Calibrations:
             p_generated=p_generated,
             place=place,
             code=np.asarray(code),
-            verdicts=tuple(_verdict(rule, code) for code in range(1 << len(sides))),
+            verdicts=verdicts,
             alphabetical=self.alphabetical,
         )
-
-
-def _verdict(rule: Rule, code: int) -> Verdict:
-    separates, nearer, against_h1, against_h2, weak = (bool(code >> bit & 1) for bit in range(5))
-    return verdict(
-        rule,
-        separates=separates,
-        generated_nearer=nearer,
-        against_h1=against_h1,
-        against_h2=against_h2,
-        weak=weak,
-    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,20 +38,16 @@ class Features:
 
     def of(self, recipe: Recipe) -> dict[str, Array]:
         """Give the features that a method reads, as stacks of one image, by name."""
-        for part in recipe.parts:
-            if part.reads not in self._found:
-                self._found[part.reads] = self._make(part)[None]
-        return {part.reads: self._found[part.reads] for part in recipe.parts}
+        return {part.reads: self._of(part) for part in recipe.parts}
 
     def named(self, part: str) -> Array:
         """Give the features of a part that takes no parameters, as a stack of one image."""
-        estimator = estimators.get(part)
-        if estimator.reads not in self._found:
-            self._found[estimator.reads] = self._make(estimator)[None]
-        return self._found[estimator.reads]
+        return self._of(estimators.get(part))
 
-    def _make(self, part: Estimator) -> Array:
-        return part.read(self._residual, self._image)
+    def _of(self, part: Estimator) -> Array:
+        if part.reads not in self._found:
+            self._found[part.reads] = part.read(self._residual, self._image)[None]
+        return self._found[part.reads]
 
 
 @dataclass(frozen=True, eq=False)

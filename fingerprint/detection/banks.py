@@ -121,6 +121,7 @@ class WholeBank:
         every fingerprint says so.
         """
         shown = display_path(image.path)
+        ruled = options.rule, options.fpr, self.family.p
         parts: dict[Preparation, Features] = {}
         rows: list[Attribution] = []
         too_small: ImageError | None = None
@@ -129,7 +130,8 @@ class WholeBank:
             key = Preparation.of(fingerprint)
             try:
                 if fingerprint.conditions is not None:
-                    rows.append(self._as_it_comes(image, judges, options))
+                    residual = residual_for(fingerprint.denoiser)
+                    rows.append(attribution(shown, image.rgb_hwc, judges, residual, *ruled))
                     continue
                 if key not in parts:
                     parts[key] = key.features(image)
@@ -138,9 +140,7 @@ class WholeBank:
                 rows.append(unscored(shown, fingerprint, error.reason))
                 continue
             stacks = parts[key].of(judges.whole.recipe)
-            rows.append(
-                judges.whole.attribution(shown, stacks, options.rule, options.fpr, self.family.p)
-            )
+            rows.append(judges.whole.attribution(shown, stacks, *ruled))
         reading = Reading(image, self.members, self.windows(options.window), options, residual_for)
         rows = reading.as_a_whole(rows)
         if all(row.score is None for row in rows):
@@ -157,19 +157,6 @@ class WholeBank:
             generated, reference = share(drawn.generated), share(drawn.reference)
             row = replace(row, map_generated=generated, map_reference=reference)
         return Finding(row, tuple(rows), drawn)
-
-    def _as_it_comes(
-        self, image: LoadedImage, judges: Judges, options: DetectOptions
-    ) -> Attribution:
-        return attribution(
-            display_path(image.path),
-            image.rgb_hwc,
-            judges,
-            residual_for(judges.fingerprint.denoiser),
-            options.rule,
-            options.fpr,
-            self.family.p,
-        )
 
     def members_of(self, names: Collection[str] | None) -> Iterator[Fingerprint]:
         """Give the fingerprints of these names, or all of them, in their order."""

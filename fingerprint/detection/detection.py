@@ -150,12 +150,16 @@ class Voices:
 
 def voices_of(rows: Sequence[Attribution]) -> Voices:
     """Return what the rows of a bank's fingerprints, the best first, add to the first."""
-    scored = [row for row in rows if row.score is not None]
+    best, scored = rows[0], [row for row in rows if row.score is not None]
+    nearer = best.distance is not None and any(
+        row.method == best.method and row.distance is not None and row.distance < best.distance
+        for row in scored
+    )
     dissent = [row for row in rows if row.decision != "supports_reference"]
     return Voices(
         claims=sum(row.decision == "supports_generator" for row in scored),
         dissent=reasons_of(dissent) if dissent and len(rows) > 1 else None,
-        nearer_elsewhere=_nearer_elsewhere(rows[0], scored),
+        nearer_elsewhere=nearer,
     )
 
 
@@ -181,14 +185,6 @@ def over_bank(best: Attribution, voices: Voices, judge: Judge, rule: Rule) -> De
         low, high = judge.resampled.interval(best.score)
     told = {"log10_lr_low": low, "log10_lr_high": high, "reasons": reasons}
     return Detection(status="examined", decision=decision, **best.evidence() | told)
-
-
-def _nearer_elsewhere(best: Attribution, scored: Sequence[Attribution]) -> bool:
-    """Say whether an image lies nearer to a generator whose fingerprint does not claim it."""
-    return best.distance is not None and any(
-        row.method == best.method and row.distance is not None and row.distance < best.distance
-        for row in scored
-    )
 
 
 def unscored(path: str, fingerprint: Fingerprint, reason: str) -> Attribution:

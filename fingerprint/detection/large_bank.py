@@ -128,7 +128,8 @@ class LargeBank:
             if group.asks in parts:
                 scores[group.members] = group.score(parts[group.asks])
         if not parts:
-            last = small[self._asks(len(self) - 1)]
+            place = len(self) - 1
+            last = small[next(group.asks for group in self._groups if place in group.members)]
             return not_examined(shown, ImageError(last.reason, f"{shown}: {last}"), image)
         judged = self._calibrations.judge(scores, options.rule, options.fpr, self.family.p_many)
         rows = []
@@ -175,9 +176,6 @@ class LargeBank:
         """Return the judge of a fingerprint; it goes when its fingerprint does."""
         found = self._lazy[place]
         return self._judges.setdefault(place, Judge(found))
-
-    def _asks(self, place: int) -> Preparation:
-        return next(group.asks for group in self._groups if place in group.members)
 
 
 class _Columns:

@@ -7,12 +7,10 @@ shuffled labels reuse it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from fp.system.arrays import Array, Doubles, Flags, Floats
+from fp.system.arrays import Doubles, Flags
 
 
 def discriminant_coefficients(gram: Doubles, labels: Flags, dimensions: int) -> Doubles:
@@ -54,33 +52,6 @@ def scaled_coefficients(gram: Doubles, labels: Flags, dimensions: int) -> Double
     difference = np.where(labels, 1.0 / labels.sum(), -1.0 / (~labels).sum())
     scale = np.sqrt(max(float(coefficients @ gram @ difference), 1e-300))
     return np.asarray(coefficients / scale)
-
-
-@dataclass(frozen=True, eq=False)
-class LinearScore:
-    """A linear function of features, in within-class deviations above the reference mean.
-
-    Parameters
-    ----------
-    weights : ndarray of float32
-        Of the features' shape.
-    offset : float
-        Mean of <weights, features> over the reference images.
-    """
-
-    weights: Floats
-    offset: float
-
-
-def linear_score(features: Array, labels: Flags) -> LinearScore:
-    """Learn the discriminant of features (n, ...); its shrunk within-class deviation is 1."""
-    rows = features.reshape(len(features), -1).astype(np.float64)
-    centred = rows - rows.mean(axis=0)  # keeps the Gram matrix small beside its differences
-    gram = centred @ centred.T
-    coefficients = scaled_coefficients(gram, labels, rows.shape[1])
-    weights = (centred.T @ coefficients).astype(np.float32)
-    offset = float((rows[~labels] @ weights.astype(np.float64)).mean())
-    return LinearScore(weights.reshape(features.shape[1:]), offset)
 
 
 def ledoit_wolf_shrinkage(centred_gram: Doubles, dimensions: int) -> float:

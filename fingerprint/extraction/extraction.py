@@ -216,8 +216,8 @@ def extract(
         if options.dif is not None and second_look.is_due(fingerprint, method):
             joined = learn(second_look.with_dif(method, {"seed": options.seed, **options.dif}))
             fingerprint = second_look.choose(fingerprint, joined)
+        sample = Taught(images, known, reduction)
         if options.windows:
-            sample = Taught(images, known, reduction)
             found = _windows(fingerprint, sample, method, stacks, store, progress)
             fingerprint = replace(fingerprint, windows=found)
         audited = audit_of(populations, reduction.preparation) if options.audit else None
@@ -225,7 +225,6 @@ def extract(
             audit = {**fingerprint.parameters, "audit": audited.summary()}
             fingerprint = replace(fingerprint, parameters=audit)
         if options.augment is not None:
-            sample = Taught(images, known, reduction)
             fingerprint = _with_conditions(fingerprint, sample, method, options, jobs, progress)
         foreign = foreign_claims(fingerprint, options.background, reduction, store, jobs, progress)
     described = {"specificity": describe_specificity(fingerprint, foreign)}

@@ -228,11 +228,15 @@ def _add(fields: Fields, weights: Weights, piece: Piece, searched: bool) -> None
 
 def window_odds(windows: WindowSize, fields: Fields, step: int) -> Doubles:
     """Return the log odds of an image's windows, shape (2, rows, columns); row 0 all parts."""
-    parts = fields.scores(windows.size, step)
+    return weighed(windows.weights, windows.offsets, fields.scores(windows.size, step))
+
+
+def weighed(weights: Floats, offsets: Doubles, parts: Doubles) -> Doubles:
+    """Return the log odds (2, ...) of scores of the parts (K, ...), by either row of weights."""
     found = np.zeros((2, *parts.shape[1:]))
     # Part by part: the bits must not depend on how many windows there are.
     for row in range(2):
-        for weight, values in zip(windows.weights[row].astype(np.float64), parts, strict=True):
+        for weight, values in zip(weights[row].astype(np.float64), parts, strict=True):
             found[row] += weight * values
-        found[row] -= windows.offsets[row]
+        found[row] -= offsets[row]
     return found

@@ -14,7 +14,7 @@ from fp.fingerprint.learning.fusion import Fusion, fuse
 from fp.fingerprint.learning.method import Recipe
 from fp.fingerprint.model.windows import Windows, WindowSize
 from fp.fingerprint.windows.calibration import fit_dependence, sizes_within
-from fp.fingerprint.windows.fields import Fields, Weights, fields_of_residual
+from fp.fingerprint.windows.fields import Fields, Weights, fields_of_residual, weighed
 from fp.fingerprint.windows.search_learning import learn_search
 from fp.images.crop import CropRule
 from fp.system.arrays import Array, Doubles, Flags, Floats, Indices
@@ -108,7 +108,8 @@ def _calibrated(
     for fold in np.unique(dealt):
         inside, outside = dealt != fold, dealt == fold
         found = _fused(scores[inside], own, specific, labels[inside], groups[inside])
-        odds[outside] = _applied(found, scores[outside])
+        held = weighed(found.weights, found.offsets, scores[outside].swapaxes(0, 1))
+        odds[outside] = held.swapaxes(0, 1)
         starts[int(fold)] = found
     whole = _fused(scores, own, specific, labels, groups)
     alone = odds[:, :, ::2, ::2]
@@ -143,13 +144,3 @@ def _fused(
     weights = np.zeros((2, own.size), np.float32)
     weights[:, own] = found.weights
     return Fusion(weights, found.offsets)
-
-
-def _applied(fusion: Fusion, scores: Doubles) -> Doubles:
-    weights = fusion.weights.astype(np.float64)
-    found = np.zeros((len(scores), 2, *scores.shape[2:]))
-    for row in range(2):
-        for part in range(scores.shape[1]):
-            found[:, row] += weights[row, part] * scores[:, part]
-        found[:, row] -= fusion.offsets[row]
-    return found
