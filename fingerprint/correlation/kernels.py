@@ -72,26 +72,11 @@ class Moments:
 
 
 def correlate(residuals: AnyFloats, patterns: AnyFloats) -> Doubles:
-    """Correlate every residual with every pattern.
+    """Return rho, in [-1, 1], of every residual with every pattern, shape (N, K).
 
-    Parameters
-    ----------
-    residuals : ndarray of float32 or float64, shape (N, C, H, W) or (C, H, W)
-        Residuals in any unit; rho does not depend on their scale or offset.
-    patterns : ndarray of float32 or float64, shape (K, C, H, W) or (C, H, W)
-        Patterns of the residuals' (C, H, W).
-
-    Returns
-    -------
-    ndarray of float64, shape (N, K)
-        rho, in [-1, 1]; always two axes, also for a single residual or pattern.
-
-    Raises
-    ------
-    InputError
-        If the shapes do not match or a value is NaN, infinite or too large to be squared.
-    TypeError
-        If an array is not float32 or float64.
+    Both are float32 or float64, of the same (C, H, W), with or without an axis before; in any unit,
+    as rho does not depend on scale or offset. InputError if the shapes do not match or a value is
+    NaN, infinite or too large to be squared; TypeError if an array is not float32 or float64.
 
     Notes
     -----
@@ -101,8 +86,8 @@ def correlate(residuals: AnyFloats, patterns: AnyFloats) -> Doubles:
 
     Means are subtracted before anything is multiplied, so a large offset costs no digits. rho is
     0.0 by definition where the residual or the pattern is constant (or its norm below 1e-150).
-    ``correlate(a, b)`` has the bits of ``correlate(b, a).T``. Arrays are read in place, except
-    that those which are not C-contiguous, aligned and in native byte order are copied first.
+    ``correlate(a, b)`` has the bits of ``correlate(b, a).T``. Arrays are read in place, except that
+    those which are not C-contiguous, aligned and in native byte order are copied first.
 
     Examples
     --------

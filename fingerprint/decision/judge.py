@@ -21,14 +21,9 @@ from fp.system.arrays import Array, Floats, Pixels
 
 
 class Features:
-    """Features of one residual, each computed when it is first asked for.
+    """Features of one residual (3, H, W), each computed when it is first asked for.
 
-    Parameters
-    ----------
-    residual_chw : ndarray of float32, shape (3, H, W)
-        The residual.
-    image_hwc : ndarray of uint8, shape (H, W, 3), optional
-        What it was made of, for methods with parts that look at pixels.
+    The image (H, W, 3) that it was made of serves methods with parts that look at pixels.
     """
 
     def __init__(self, residual_chw: Floats, image_hwc: Pixels | None = None) -> None:

@@ -69,19 +69,10 @@ class _Group:
 class LargeBank:
     """A bank of many fingerprints of one estimator that large banks are made of, ready for images.
 
-    Parameters
-    ----------
-    path : Path
-        A file that fp wrote, or a folder of such files.
-    memory : int
-        Bytes that the bank may hold.
-
-    Raises
-    ------
-    UsageError
-        If the columns alone take more.
-    InputError, FormatError, IntegrityError, DenoiserError
-        As `fp.fingerprint.store.bank.read_bank`, and if a fingerprint cannot be used here.
+    It lies in a file that fp wrote, or a folder of such files, and may hold `memory` bytes:
+    UsageError if the columns alone take more. InputError, FormatError, IntegrityError and
+    DenoiserError as `fp.fingerprint.store.bank.read_bank`, and if a fingerprint cannot be used
+    here.
     """
 
     def __init__(self, path: Path, memory: int) -> None:

@@ -84,33 +84,12 @@ def optimise(
 ) -> DifResult:
     """Find the pattern whose correlation separates two classes of residuals.
 
-    Parameters
-    ----------
-    residuals : ndarray, shape (N, 3, H, W), floating
-        Residuals of one size; H and W are multiples of 16. May be a memory map; is not modified.
-    labels : ndarray, shape (N,), bool
-        True for generated; both classes present.
-    options : DifOptions, optional
-        Parameters; the method's own by default.
-    progress : callable, optional
-        Called after each step with the steps done, the steps at most, and the loss.
-    checkpoint : Path, optional
-        File to resume from where it exists, and to save to. A resumed run takes the same steps as
-        an undisturbed one, in reference mode to the bit.
-
-    Returns
-    -------
-    DifResult
-        Pattern and history.
-
-    Raises
-    ------
-    InputError
-        Residuals or labels that do not fit, or a checkpoint of another extraction.
-    FormatError
-        A file in the checkpoint's place that is none.
-    OutputError
-        A checkpoint that cannot be written.
+    Residuals (N, 3, H, W) of one size, H and W multiples of 16, may be a memory map and are not
+    modified; labels are True for generated, and both classes present. A checkpoint is resumed from
+    where it exists, and saved to; a resumed run takes the same steps as an undisturbed one, in
+    reference mode to the bit. InputError if residuals or labels do not fit, or the checkpoint is of
+    another extraction; FormatError if the file in its place is none; OutputError if it cannot be
+    written.
 
     Notes
     -----
