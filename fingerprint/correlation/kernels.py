@@ -72,26 +72,11 @@ class Moments:
 
 
 def correlate(residuals: AnyFloats, patterns: AnyFloats) -> Doubles:
-    """Correlate every residual with every pattern.
+    """Return rho, in [-1, 1], of every residual with every pattern, shape (N, K).
 
-    Parameters
-    ----------
-    residuals : ndarray of float32 or float64, shape (N, C, H, W) or (C, H, W)
-        Residuals in any unit; rho does not depend on their scale or offset.
-    patterns : ndarray of float32 or float64, shape (K, C, H, W) or (C, H, W)
-        Patterns of the residuals' (C, H, W).
-
-    Returns
-    -------
-    ndarray of float64, shape (N, K)
-        rho, in [-1, 1]; always two axes, also for a single residual or pattern.
-
-    Raises
-    ------
-    InputError
-        If the shapes do not match or a value is NaN, infinite or too large to be squared.
-    TypeError
-        If an array is not float32 or float64.
+    Both are float32 or float64, of the same (C, H, W), with or without an axis before; in any unit,
+    as rho does not depend on scale or offset. InputError if the shapes do not match or a value is
+    NaN, infinite or too large to be squared; TypeError if an array is not float32 or float64.
 
     Notes
     -----
@@ -101,8 +86,8 @@ def correlate(residuals: AnyFloats, patterns: AnyFloats) -> Doubles:
 
     Means are subtracted before anything is multiplied, so a large offset costs no digits. rho is
     0.0 by definition where the residual or the pattern is constant (or its norm below 1e-150).
-    ``correlate(a, b)`` has the bits of ``correlate(b, a).T``. Arrays are read in place, except
-    that those which are not C-contiguous, aligned and in native byte order are copied first.
+    ``correlate(a, b)`` has the bits of ``correlate(b, a).T``. Arrays are read in place, except that
+    those which are not C-contiguous, aligned and in native byte order are copied first.
 
     Examples
     --------
@@ -128,47 +113,20 @@ def correlate(residuals: AnyFloats, patterns: AnyFloats) -> Doubles:
 
 
 def moments(residuals: AnyFloats) -> Moments:
-    """Take the mean and the centred norm of each residual, as `correlate` uses them.
+    """Return the mean and the centred norm of each residual, as `correlate` uses them.
 
-    Parameters
-    ----------
-    residuals : ndarray of float32 or float64, shape (N, C, H, W) or (C, H, W)
-        Residuals; copied first unless C-contiguous, aligned and in native byte order.
-
-    Returns
-    -------
-    Moments
-        Arrays of length N (1 for a single residual), in the order of summation of `correlate`.
-
-    Raises
-    ------
-    InputError
-        If a value is NaN, infinite or too large to be squared.
-    TypeError
-        If the array is not float32 or float64.
+    Of residuals (N, C, H, W) or (C, H, W), which are copied first unless C-contiguous, aligned and
+    in native byte order. InputError if a value is NaN, infinite or too large to be squared;
+    TypeError if the array is not float32 or float64.
     """
     return _moments_of(_stack(residuals, "residuals"), "residuals")
 
 
 def complete_blocks(residuals: AnyFloats, period: int) -> AnyFloats:
-    """Cut off what lies right of and below the last complete block; a view, not a copy.
+    """Return residuals (..., H, W) without what lies behind the last complete block; a view.
 
-    Parameters
-    ----------
-    residuals : ndarray, shape (..., H, W)
-        Residuals with sides of at least `period`.
-    period : int
-        Side P of a block, in pixels.
-
-    Returns
-    -------
-    ndarray, shape (..., H // P * P, W // P * P)
-        The part that `fold` averages, from the top-left pixel on.
-
-    Raises
-    ------
-    InputError
-        If `period` is below 1 or a side is shorter than it.
+    That is (..., H // P * P, W // P * P), the part that `fold` averages, from the top-left pixel
+    on. InputError if the period P is below 1 or a side is shorter than it.
     """
     side = _period(period)
     if residuals.ndim < 2 or min(residuals.shape[-2:]) < side:
@@ -181,33 +139,17 @@ def complete_blocks(residuals: AnyFloats, period: int) -> AnyFloats:
 
 
 def fold(residuals: AnyFloats, period: int) -> Doubles:
-    """Average each channel over all complete blocks, one mean for each phase.
+    """Average each channel over all complete blocks of side P, one mean for each phase.
 
-    Parameters
-    ----------
-    residuals : ndarray of float32 or float64, shape (N, C, H, W) or (C, H, W)
-        Residuals; copied first unless C-contiguous, aligned and in native byte order.
-    period : int
-        Side P of a block, in pixels; at most H and W.
+    Of residuals (N, C, H, W) or (C, H, W), copied first unless C-contiguous, aligned and in native
+    byte order. Element (n, c, i, j) of the result (N, C, P, P) is the mean over complete blocks of
+    ``residuals[n, c, i::P, j::P]``; phase (0, 0) is the top-left pixel. What lies beyond them (see
+    `complete_blocks`) is not looked at. InputError if a side is shorter than P, or a value in a
+    complete block is NaN or infinite; TypeError if the array is not float32 or float64, or P is no
+    integer.
 
-    Returns
-    -------
-    ndarray of float64, shape (N, C, P, P)
-        Element (n, c, i, j) is the mean of ``residuals[n, c, i::P, j::P]`` over complete blocks.
-        Phase (0, 0) is the top-left pixel. Rows and columns beyond the last complete block
-        (see `complete_blocks`) are left out and not looked at.
-
-    Raises
-    ------
-    InputError
-        If a side is shorter than `period`, or a value in a complete block is NaN or infinite.
-    TypeError
-        If the array is not float32 or float64, or `period` is not an integer.
-
-    Notes
-    -----
-    Each phase is summed over the blocks of a column from top to bottom, then over the columns
-    from left to right, so the tile of an image has the same bits in any batch.
+    Each phase is summed over the blocks of a column from top to bottom, then over the columns from
+    left to right, so the tile of an image has the same bits in any batch.
     """
     stack = _stack(residuals, "residuals")
     side = _period(period)
@@ -222,93 +164,6 @@ def fold(residuals: AnyFloats, period: int) -> Doubles:
     finite: Flags = np.logical_and.reduce(np.isfinite(tiles), axis=(1, 2, 3))
     _require(finite, "residuals")
     return tiles
-
-
-def tile_correlation(
-    tiles: Doubles,
-    means: Doubles,
-    norms: Doubles,
-    n_blocks: int,
-    weights: AnyFloats,
-) -> Doubles:
-    """Correlate residuals with repeated weights, from their folds alone.
-
-    Parameters
-    ----------
-    tiles : ndarray of float64, shape (N, C, P, P) or (C, P, P)
-        Folds of the residuals, from `fold`.
-    means, norms : ndarray of float64, shape (N,)
-        Moments of the residuals over their complete blocks:
-        ``moments(complete_blocks(residuals, P))``.
-    n_blocks : int
-        Number B of complete blocks in each residual, (H // P) (W // P).
-    weights : ndarray of float32 or float64, shape (K, C, P, P) or (C, P, P)
-        Weights of one period.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, K)
-        What `correlate` gives for the complete blocks and ``np.tile(weights, (1, H//P, W//P))``,
-        up to rounding; 0.0 where the residual or the weights are constant.
-
-    Raises
-    ------
-    InputError
-        If the shapes do not match, a value is not finite, `n_blocks` is below 1, or the moments
-        are not those of the folded residuals.
-    TypeError
-        If an array is not float32 or float64, or `n_blocks` is not an integer.
-
-    Notes
-    -----
-    Let T repeat the weights w over the B blocks of the residual R, and t be the fold of R. Then
-    mean T = mean w, ``|T - mean T| = sqrt(B) |w - mean w|``, and since the sum of R over all
-    blocks at one phase is B t, the inner product is B sum (t - mean R) (w - mean w). Hence::
-
-        rho(R, T) = sqrt(B) sum (t - mean t) (w - mean w) / (|R - mean R| |w - mean w|)
-
-    with mean t = mean R. That equality, and sqrt(B) |t - mean t| <= |R - mean R|, which holds
-    because t repeated is a projection of R, are checked: they fail when the moments were taken
-    over another crop.
-    """
-    blocks = operator.index(n_blocks)
-    if blocks < 1:
-        raise InputError(f"The number of blocks is {blocks}, but a fold takes at least 1.")
-    left = _stack(tiles, "tiles")
-    right = _stack(weights, "weights")
-    if left.shape[1:] != right.shape[1:]:
-        raise InputError(
-            f"Tiles of shape (C, P, P) = {left.shape[1:]} cannot be correlated with weights of "
-            f"shape {right.shape[1:]}: fold with the period of the weights."
-        )
-    mean = np.asarray(means, dtype=np.float64)
-    norm = np.asarray(norms, dtype=np.float64)
-    if mean.shape != (len(left),) or norm.shape != (len(left),):
-        raise InputError(
-            f"{len(left)} tiles came with means of shape {mean.shape} and norms of shape "
-            f"{norm.shape}: give one of each for every tile."
-        )
-    of_right = _moments_of(right, "weights")
-    of_left, sums = _measure(left, "tiles", right, of_right.mean)
-    _require_moments_of_tiles(of_left, mean, norm, blocks, int(np.prod(left.shape[1:])))
-    return _ratio(np.sqrt(blocks) * sums, norm, of_right.norm)
-
-
-def _require_moments_of_tiles(
-    of_tiles: Moments, mean: Doubles, norm: Doubles, blocks: int, tile_size: int
-) -> None:
-    root = np.sqrt(blocks * tile_size)
-    # Folding rounds in float64, but stored tiles may have been through float32.
-    slack = 1e-6 * norm + 1e-6 * np.abs(of_tiles.mean) * root
-    fits = np.abs(mean - of_tiles.mean) * root <= slack
-    fits &= np.sqrt(blocks) * of_tiles.norm <= norm + slack
-    fits &= norm < _LARGEST_NORM
-    if not fits.all():
-        index = int(np.argmin(fits))
-        raise InputError(
-            f"Mean {mean[index]:g} and norm {norm[index]:g} of residual {index} do not belong to "
-            "its tile: take the moments over the complete blocks of the same residual."
-        )
 
 
 def _stack(array: AnyFloats, name: str) -> AnyFloats:

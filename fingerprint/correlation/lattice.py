@@ -15,22 +15,10 @@ from fp.system.errors import InputError
 
 
 def average(residuals: Iterable[Floats]) -> Floats:
-    """Average residuals, each of them standardised first.
+    """Return the mean of residuals (3, H, W), each of them standardised first.
 
-    Parameters
-    ----------
-    residuals : iterable of ndarray of float32, shape (3, H, W)
-        At least one; a picture full of detail has no more to say than a smooth one.
-
-    Returns
-    -------
-    ndarray of float32, shape (3, H, W)
-        Their mean.
-
-    Raises
-    ------
-    InputError
-        If there is no residual.
+    A picture full of detail has no more to say than a smooth one. InputError if there is no
+    residual.
     """
     total, count = np.zeros(()), 0
     for residual in residuals:
@@ -44,27 +32,12 @@ def average(residuals: Iterable[Floats]) -> Floats:
 
 
 def power_spectrum(pattern_chw: Floats, side: int | None = None) -> Doubles:
-    """Give the power spectrum of a pattern, its mean over the channels.
+    """Return the power spectrum of a pattern (C, H, W), shape (side, side), by default (H, W).
 
-    Parameters
-    ----------
-    pattern_chw : ndarray of float32, shape (C, H, W)
-        The pattern; each channel's own mean is left out.
-    side : int, optional
-        Average over blocks of this side, from the top left, which is coarser and less noisy; by
-        default the pattern is one block. What is left over at the right and the bottom is not used.
-
-    Returns
-    -------
-    ndarray of float64, shape (side, side) or (H, W)
-        Mean of |DFT|^2 over channels and blocks, frequency 0 in the middle at (rows // 2,
-        columns // 2). No window: sides that are multiples of a period have its lattice on single
-        points.
-
-    Raises
-    ------
-    InputError
-        If the pattern is smaller than a block.
+    It is the mean of |DFT|^2 over channels, each less its own mean, and over blocks of this side
+    from the top left, which is coarser and less noisy; what is left over is not used. Frequency 0
+    is in the middle at (rows // 2, columns // 2). No window: sides that are multiples of a period
+    have its lattice on single points. InputError if the pattern is smaller than a block.
     """
     values = pattern_chw.astype(np.float64)
     channels, height, width = values.shape
@@ -81,25 +54,11 @@ def power_spectrum(pattern_chw: Floats, side: int | None = None) -> Doubles:
 
 
 def lattice_share(pattern_chw: Floats, period: int) -> float:
-    """Give the share of a pattern's energy that repeats every P pixels.
+    """Return the share of a pattern's energy that repeats every P pixels, down and across.
 
-    Parameters
-    ----------
-    pattern_chw : ndarray of float32, shape (C, H, W)
-        The pattern; sides are multiples of the period.
-    period : int
-        The period P in pixels, down and across.
-
-    Returns
-    -------
-    float
-        Energy at frequencies (k / P, l / P) over all energy, frequency 0 left out of both. It is 1
-        for a pattern that repeats exactly, and (P^2 - 1) / (H W - 1) on average for white noise.
-
-    Raises
-    ------
-    InputError
-        If a side is no multiple of the period.
+    It is the energy at frequencies (k / P, l / P) over all energy, frequency 0 left out of both: 1
+    for a pattern that repeats exactly, and (P^2 - 1) / (H W - 1) on average for white noise.
+    InputError if a side is no multiple of the period.
     """
     height, width = pattern_chw.shape[1:]
     if period < 1 or height % period or width % period:

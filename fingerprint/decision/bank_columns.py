@@ -58,37 +58,27 @@ class Calibrations:
         fpr: float,
         corrected: Callable[[Doubles, Doubles], Doubles],
     ) -> Judged:
-        """Judge one image by all fingerprints.
+        """Judge one image by all fingerprints, from its scores (K,); NaN where one has none.
 
-        Parameters
-        ----------
-        scores : ndarray of float64, shape (K,)
-            Its scores; NaN where a fingerprint has none.
-        rule : {"conformal", "nearest-mean"}
-            Rule of the decision.
-        fpr : float
-            Rate of the decision.
-        corrected : callable
-            From p_real and the log10 likelihood ratios without bounds to the p-values over the
-            bank, as `fp.fingerprint.decision.family.Family.p_many`.
-
-        Returns
-        -------
-        Judged
-            What follows.
+        `corrected` takes p_real and the log10 likelihood ratios without bounds to the p-values over
+        the bank, as `fp.fingerprint.decision.family.Family.p_many`.
         """
         p_real = (1 + self.real.sizes - self.real.below(scores)) / (1 + self.real.sizes)
         p_generated = (1 + self.generated.up_to(scores)) / (1 + self.generated.sizes)
         p_bank = corrected(p_real, self.slope * scores + self.intercept)
         span = self.mu_g - self.mu_r
-        sides = (
-            span > 0,
-            np.abs(scores - self.mu_g) < np.abs(scores - self.mu_r),
-            p_bank <= fpr,
-            p_generated <= fpr,
-            self.weak,
+        sides = {
+            "separates": span > 0,
+            "generated_nearer": np.abs(scores - self.mu_g) < np.abs(scores - self.mu_r),
+            "against_h1": p_bank <= fpr,
+            "against_h2": p_generated <= fpr,
+            "weak": self.weak,
+        }
+        code = sum(side.astype(np.intp) << bit for bit, side in enumerate(sides.values()))
+        verdicts = tuple(
+            verdict(rule, **{name: bool(code >> bit & 1) for bit, name in enumerate(sides)})
+            for code in range(1 << len(sides))
         )
-        code = sum(side.astype(np.intp) << bit for bit, side in enumerate(sides))
         place = (scores - self.mu_r) / np.abs(np.where(span == 0, 1.0, span))
         return Judged(
             scored=~np.isnan(scores),
@@ -96,21 +86,9 @@ class Calibrations:
             p_generated=p_generated,
             place=place,
             code=np.asarray(code),
-            verdicts=tuple(_verdict(rule, code) for code in range(1 << len(sides))),
+            verdicts=verdicts,
             alphabetical=self.alphabetical,
         )
-
-
-def _verdict(rule: Rule, code: int) -> Verdict:
-    separates, nearer, against_h1, against_h2, weak = (bool(code >> bit & 1) for bit in range(5))
-    return verdict(
-        rule,
-        separates=separates,
-        generated_nearer=nearer,
-        against_h1=against_h1,
-        against_h2=against_h2,
-        weak=weak,
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,18 +131,7 @@ class Judged:
         return [self.verdicts[code] for code in np.unique(self.code[self.scored])]
 
     def best(self, count: int) -> Indices:
-        """Give the first fingerprints in the order of `fp.fingerprint.detection.detection.rank`.
-
-        Parameters
-        ----------
-        count : int
-            How many.
-
-        Returns
-        -------
-        ndarray of int, shape (min(count, K),)
-            Which fingerprints, the best first.
-        """
+        """Return the first `count` in the order of `fp.fingerprint.detection.detection.rank`."""
         count = min(count, self.scored.size)
         # p-values lie in (0, 1], so the groups stay apart; only those before the cut are sorted.
         first = np.where(self.scored, np.where(self.claims, 0.0, 2.0) + self.p_real, 4.0)

@@ -81,38 +81,12 @@ class Answer:
 
 
 def p_real(score: float, calibration: Calibration) -> float:
-    """Give the conformal p-value under h1.
-
-    Parameters
-    ----------
-    score : float
-        Score of an image.
-    calibration : Calibration
-        Held-out scores.
-
-    Returns
-    -------
-    float
-        (1 + number of reference scores >= score) / (n_r + 1), in [1 / (n_r + 1), 1].
-    """
+    """Return the conformal p-value under h1: (1 + reference scores >= score) / (n_r + 1)."""
     return (1 + int(np.count_nonzero(calibration.real >= score))) / (1 + calibration.real.size)
 
 
 def p_generated(score: float, calibration: Calibration) -> float:
-    """Give the conformal p-value under h2.
-
-    Parameters
-    ----------
-    score : float
-        Score of an image.
-    calibration : Calibration
-        Held-out scores.
-
-    Returns
-    -------
-    float
-        (1 + number of generated scores <= score) / (n_g + 1), in [1 / (n_g + 1), 1].
-    """
+    """Return the conformal p-value under h2: (1 + generated scores <= score) / (n_g + 1)."""
     generated = calibration.generated
     return (1 + int(np.count_nonzero(generated <= score))) / (1 + generated.size)
 
@@ -187,25 +161,9 @@ def verdict(
 ) -> Verdict:
     """Judge a score by the sides on which it lies, so that a bank needs few judgements.
 
-    Parameters
-    ----------
-    rule : {"conformal", "nearest-mean"}
-        Rule of the decision; see `decide`.
-    separates : bool
-        Whether mu_g > mu_r.
-    generated_nearer : bool
-        Whether the score is nearer to mu_g.
-    against_h1, against_h2 : bool
-        Whether the p-value under h1 (over the bank) and under h2 is at most the rate.
-    weak : bool
-        Whether the fingerprint is weak.
-    typical : bool
-        Whether the image is like the generator's own, as far as that is known.
-
-    Returns
-    -------
-    Verdict
-        Decision and reasons.
+    By the rule of `decide`. It lies against h1 (over the bank) or h2 where the p-value is at most
+    the rate; a fingerprint separates where mu_g > mu_r. Typical is an image that is like the
+    generator's own, as far as that is known.
     """
     decision: Decision
     reasons: tuple[str, ...] = ()

@@ -39,36 +39,16 @@ class Family:
     largest: Doubles | None
 
     def p(self, p_real: float, free_log10_lr: float) -> float:
-        """Give the p-value under h1 of one fingerprint's evidence, corrected over the bank.
+        """Return the p-value under h1 of one fingerprint's evidence, corrected over the bank.
 
-        Parameters
-        ----------
-        p_real : float
-            Conformal p-value by that fingerprint alone.
-        free_log10_lr : float
-            Its log10 likelihood ratio without bounds.
-
-        Returns
-        -------
-        float
-            (1 + shared reference images whose largest evidence is as large) / (n + 1), or
-            min(1, K p_real); p_real itself for a single fingerprint.
+        (1 + shared reference images whose largest evidence is as large as the log10 likelihood
+        ratio without bounds) / (n + 1), or min(1, K p_real); p_real itself for a single
+        fingerprint.
         """
         return float(self.p_many(np.array([p_real]), np.array([free_log10_lr]))[0])
 
     def p_many(self, p_real: Doubles, free_log10_lr: Doubles) -> Doubles:
-        """Give what `p` gives, of many fingerprints at once.
-
-        Parameters
-        ----------
-        p_real, free_log10_lr : ndarray of float64, shape (K,)
-            As for `p`, of each fingerprint.
-
-        Returns
-        -------
-        ndarray of float64, shape (K,)
-            The corrected p-values.
-        """
+        """Return what `p` gives, of many fingerprints at once, shape (K,)."""
         if self.members == 1:
             return p_real
         if self.largest is None:
@@ -83,18 +63,10 @@ class Family:
         return share if self.largest is not None else min(1.0, self.members * share)
 
     def certified(self, fpr: float) -> float | None:
-        """Give the rate of false claims that the calibration certifies with 95 % confidence.
+        """Return the rate of false claims that the calibration certifies with 95 % confidence.
 
-        Parameters
-        ----------
-        fpr : float
-            Rate of the rule.
-
-        Returns
-        -------
-        float or None
-            Clopper-Pearson's bound; with Bonferroni the sum over the bank, as if each fingerprint
-            had as few reference images as the poorest; None where nothing can be claimed.
+        Clopper-Pearson's bound; with Bonferroni the sum over the bank, as if each fingerprint had
+        as few reference images as the poorest; None where nothing can be claimed.
         """
         if self.smallest_p > fpr:
             return None
@@ -104,18 +76,10 @@ class Family:
 
 
 def family_of(judges: Sequence[Judge]) -> Family:
-    """Calibrate a bank as a whole.
+    """Calibrate a bank as a whole, by the judges of its fingerprints, at least one.
 
-    Parameters
-    ----------
-    judges : sequence of Judge
-        Those of its fingerprints, at least one.
-
-    Returns
-    -------
-    Family
-        By the reference images that all fingerprints were calibrated with, where these are at least
-        half of each one's; by Bonferroni otherwise, and where one has experts for conditions.
+    By the reference images that all fingerprints were calibrated with, where these are at least
+    half of each one's; by Bonferroni otherwise, and where one has experts for conditions.
     """
     bank = [judge.fingerprint for judge in judges]
     if any(fingerprint.conditions is not None for fingerprint in bank):
@@ -137,15 +101,7 @@ class Gathering:
         self._largest: dict[str, float] = {}
 
     def add(self, calibration: Calibration, ratio: LikelihoodRatio) -> None:
-        """Take a fingerprint in.
-
-        Parameters
-        ----------
-        calibration : Calibration
-            Its held-out scores.
-        ratio : LikelihoodRatio
-            Its likelihood ratio, of which `free` is asked.
-        """
+        """Take in the held-out scores of a fingerprint, and its ratio, of which `free` is asked."""
         first = self._members == 0
         self._members += 1
         self._fewest = min(self._fewest or calibration.real.size, calibration.real.size)
@@ -169,19 +125,9 @@ class Gathering:
 
 
 def check_rate(fpr: float, family: Family) -> None:
-    """Refuse a false-positive rate that a bank's reference images cannot support.
+    """Refuse a false-positive rate in (0, 0.5] that a bank's reference images cannot support.
 
-    Parameters
-    ----------
-    fpr : float
-        Wished rate, in (0, 0.5].
-    family : Family
-        Null distribution of the bank.
-
-    Raises
-    ------
-    UsageError
-        With the arithmetic, if no p-value of the bank can reach the rate.
+    UsageError, with the arithmetic, if no p-value of the bank can reach the rate.
     """
     if not 0 < fpr <= 0.5:
         raise UsageError(f"A false-positive rate of {fpr} is not possible; use 0 < rate <= 0.5.")

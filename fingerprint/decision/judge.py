@@ -21,14 +21,9 @@ from fp.system.arrays import Array, Floats, Pixels
 
 
 class Features:
-    """Features of one residual, each computed when it is first asked for.
+    """Features of one residual (3, H, W), each computed when it is first asked for.
 
-    Parameters
-    ----------
-    residual_chw : ndarray of float32, shape (3, H, W)
-        The residual.
-    image_hwc : ndarray of uint8, shape (H, W, 3), optional
-        What it was made of, for methods with parts that look at pixels.
+    The image (H, W, 3) that it was made of serves methods with parts that look at pixels.
     """
 
     def __init__(self, residual_chw: Floats, image_hwc: Pixels | None = None) -> None:
@@ -38,20 +33,16 @@ class Features:
 
     def of(self, recipe: Recipe) -> dict[str, Array]:
         """Give the features that a method reads, as stacks of one image, by name."""
-        for part in recipe.parts:
-            if part.reads not in self._found:
-                self._found[part.reads] = self._make(part)[None]
-        return {part.reads: self._found[part.reads] for part in recipe.parts}
+        return {part.reads: self._of(part) for part in recipe.parts}
 
     def named(self, part: str) -> Array:
         """Give the features of a part that takes no parameters, as a stack of one image."""
-        estimator = estimators.get(part)
-        if estimator.reads not in self._found:
-            self._found[estimator.reads] = self._make(estimator)[None]
-        return self._found[estimator.reads]
+        return self._of(estimators.get(part))
 
-    def _make(self, part: Estimator) -> Array:
-        return part.read(self._residual, self._image)
+    def _of(self, part: Estimator) -> Array:
+        if part.reads not in self._found:
+            self._found[part.reads] = part.read(self._residual, self._image)[None]
+        return self._found[part.reads]
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,28 +108,11 @@ class Judge:
         corrected: Callable[[float, float], float] | None = None,
         near: Sequence[dict[str, Array]] = (),
     ) -> Attribution:
-        """Judge one image.
+        """Judge one image by its features, stacks of shape (1, ...).
 
-        Parameters
-        ----------
-        path : str
-            The image.
-        stacks : dict of str to ndarray, shape (1, ...)
-            Its features, by name.
-        rule : {"conformal", "nearest-mean"}
-            Rule of the decision.
-        fpr : float
-            Rate of the decision.
-        corrected : callable, optional
-            From p_real and the log10 likelihood ratio without bounds to the p-value over the bank
-            that the fingerprint belongs to; without it, it stands alone.
-        near : sequence of dict
-            Features of other readings of the image: it is as typical as the most typical of all.
-
-        Returns
-        -------
-        Attribution
-            The row.
+        `corrected` takes p_real and the log10 likelihood ratio without bounds to the p-value over
+        the bank that the fingerprint belongs to; without it, it stands alone. `near` holds features
+        of other readings of the image: it is as typical as the most typical of all.
         """
         found = score(self.fingerprint, stacks, self.recipe)
         value = float(found.score[0])

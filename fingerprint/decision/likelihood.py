@@ -68,18 +68,9 @@ def stands_at_bound(log10_lr: float, lower: float, upper: float) -> bool:
 
 
 def fit(calibration: Calibration) -> LikelihoodRatio:
-    """Fit the likelihood ratio of a fingerprint to its held-out scores.
+    """Fit the likelihood ratio of a fingerprint to all its held-out scores.
 
-    Parameters
-    ----------
-    calibration : Calibration
-        Held-out scores.
-
-    Returns
-    -------
-    LikelihoodRatio
-        Fitted on all scores; its bounds come from ratios that were fitted without the score they
-        belong to (up to ten folds).
+    Its bounds come from ratios that were fitted without the score they belong to (up to ten folds).
     """
     scores = np.concatenate([calibration.real, calibration.generated])
     labels = np.arange(scores.size) >= calibration.real.size
@@ -102,18 +93,7 @@ def fit(calibration: Calibration) -> LikelihoodRatio:
 
 
 def fit_without_bounds(calibration: Calibration) -> LikelihoodRatio:
-    """Fit the same ratio in a tenth of the time, for those who only ask for `free`.
-
-    Parameters
-    ----------
-    calibration : Calibration
-        Held-out scores.
-
-    Returns
-    -------
-    LikelihoodRatio
-        With infinite bounds.
-    """
+    """Fit the same without bounds, in a tenth of the time, for those who only ask for `free`."""
     scores = np.concatenate([calibration.real, calibration.generated])
     labels = np.arange(scores.size) >= calibration.real.size
     return LikelihoodRatio(*_logistic(scores, labels), -np.inf, np.inf)
@@ -184,20 +164,7 @@ class Resampled:
 
 
 def resample(calibration: Calibration, seed: int = 0) -> Resampled:
-    """Fit the likelihood ratio to calibrations resampled by source image.
-
-    Parameters
-    ----------
-    calibration : Calibration
-        Held-out scores with their sources.
-    seed : int
-        Seed of the resampling.
-
-    Returns
-    -------
-    Resampled
-        The ratios of 200 bootstrap samples.
-    """
+    """Fit the likelihood ratio to 200 bootstrap samples of the calibration's source images."""
     scores = np.concatenate([calibration.real, calibration.generated])
     labels = np.arange(scores.size) >= calibration.real.size
     rng = np.random.default_rng(seed)
@@ -218,20 +185,8 @@ def _resampled_counts(sources: Sequence[str], rng: np.random.Generator) -> Doubl
 
 
 def empirical_bounds(real: Doubles, generated: Doubles) -> tuple[float, float]:
-    """Give the range in which log10 likelihood ratios are useful (ELUB).
+    """Return the range in which log10 likelihood ratios are useful (ELUB): lower <= 0 <= upper.
 
-    Parameters
-    ----------
-    real, generated : ndarray of float64, shape (n_r,) and (n_g,)
-        log10 likelihood ratios of reference images and of the generator's.
-
-    Returns
-    -------
-    tuple of float
-        Lower and upper bound, lower <= 0 <= upper.
-
-    Notes
-    -----
     One misleading ratio is added to each class, as large as one likes. Deciding by LR > t at prior
     odds 1 / t costs less than never looking at the evidence where the share of h2 ratios above t is
     at least t times the share of h1 ratios above t. The upper bound is the first t >= 1 at which
@@ -255,27 +210,13 @@ def _upper_bound(against: Doubles, supporting: Doubles) -> float:
 
 
 def certified_rate(rate: float, n: int, confidence: float = 0.95) -> float:
-    """Give the false-positive rate that one calibration set certifies at a conformal threshold.
+    """Return the false-positive rate that n reference images certify at a conformal threshold.
 
-    Parameters
-    ----------
-    rate : float
-        Rate of the conformal rule.
-    n : int
-        Number of reference images.
-    confidence : float
-        One-sided confidence.
-
-    Returns
-    -------
-    float
-        Upper bound of the chance that a new reference image reaches the threshold.
-
-    Notes
-    -----
-    The rule claims where p <= rate, that is beyond the j-th largest reference score with
-    j = floor(rate (n + 1)). The chance of exceeding it is distributed as Beta(j, n + 1 - j) over
-    calibration sets; the bound is its quantile, Clopper-Pearson's for j - 1 exceedances.
+    It is the upper bound, with this one-sided confidence, of the chance that a new reference image
+    reaches the threshold. The rule claims where p <= rate, that is beyond the j-th largest
+    reference score with j = floor(rate (n + 1)). The chance of exceeding it is distributed as
+    Beta(j, n + 1 - j) over calibration sets; the bound is its quantile, Clopper-Pearson's for j - 1
+    exceedances.
     """
     exceedances = int(np.floor(rate * (n + 1) + 1e-9))
     if exceedances < 1:

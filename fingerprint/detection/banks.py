@@ -113,28 +113,15 @@ class WholeBank:
         return self._windows[size]
 
     def examine(self, image: LoadedImage, options: DetectOptions) -> Finding:
-        """Test one image against every fingerprint.
+        """Test one image against every fingerprint; return its row and a row of each.
 
-        Parameters
-        ----------
-        image : LoadedImage
-            The image.
-        options : DetectOptions
-            Parameters.
-
-        Returns
-        -------
-        Finding
-            The row of the image and a row for each fingerprint.
-
-        Notes
-        -----
         An image is given to a generator where p_bank <= fpr < p_generated; p_bank is corrected over
         the bank (see `fp.fingerprint.decision.family`), so that over images of the reference
         population the chance of any claim stays within fpr. It supports the reference only where
         every fingerprint says so.
         """
         shown = display_path(image.path)
+        ruled = options.rule, options.fpr, self.family.p
         parts: dict[Preparation, Features] = {}
         rows: list[Attribution] = []
         too_small: ImageError | None = None
@@ -143,7 +130,8 @@ class WholeBank:
             key = Preparation.of(fingerprint)
             try:
                 if fingerprint.conditions is not None:
-                    rows.append(self._as_it_comes(image, judges, options))
+                    residual = residual_for(fingerprint.denoiser)
+                    rows.append(attribution(shown, image.rgb_hwc, judges, residual, *ruled))
                     continue
                 if key not in parts:
                     parts[key] = key.features(image)
@@ -152,9 +140,7 @@ class WholeBank:
                 rows.append(unscored(shown, fingerprint, error.reason))
                 continue
             stacks = parts[key].of(judges.whole.recipe)
-            rows.append(
-                judges.whole.attribution(shown, stacks, options.rule, options.fpr, self.family.p)
-            )
+            rows.append(judges.whole.attribution(shown, stacks, *ruled))
         reading = Reading(image, self.members, self.windows(options.window), options, residual_for)
         rows = reading.as_a_whole(rows)
         if all(row.score is None for row in rows):
@@ -171,19 +157,6 @@ class WholeBank:
             generated, reference = share(drawn.generated), share(drawn.reference)
             row = replace(row, map_generated=generated, map_reference=reference)
         return Finding(row, tuple(rows), drawn)
-
-    def _as_it_comes(
-        self, image: LoadedImage, judges: Judges, options: DetectOptions
-    ) -> Attribution:
-        return attribution(
-            display_path(image.path),
-            image.rgb_hwc,
-            judges,
-            residual_for(judges.fingerprint.denoiser),
-            options.rule,
-            options.fpr,
-            self.family.p,
-        )
 
     def members_of(self, names: Collection[str] | None) -> Iterator[Fingerprint]:
         """Give the fingerprints of these names, or all of them, in their order."""
@@ -219,17 +192,7 @@ def _bank_of(members: tuple[Fingerprint, ...]) -> WholeBank:
 def check_bank(bank: Bank, options: DetectOptions) -> None:
     """Refuse options that a bank cannot support, before the first image is read.
 
-    Parameters
-    ----------
-    bank : Bank
-        The fingerprints.
-    options : DetectOptions
-        Parameters.
-
-    Raises
-    ------
-    UsageError
-        If the rate is out of reach, or windows are asked for that are not there.
+    UsageError if the rate is out of reach, or windows are asked for that are not there.
     """
     if options.rule == "conformal":
         check_rate(options.fpr, bank.family)
@@ -249,18 +212,7 @@ def check_bank(bank: Bank, options: DetectOptions) -> None:
 
 
 def check_member(fingerprint: Fingerprint) -> None:
-    """Refuse a fingerprint that cannot be used here.
-
-    Parameters
-    ----------
-    fingerprint : Fingerprint
-        The fingerprint.
-
-    Raises
-    ------
-    UsageError, DenoiserError, FormatError
-        As `WholeBank`.
-    """
+    """Refuse a fingerprint that cannot be used here, with the errors of `WholeBank`."""
     residual_for(fingerprint.denoiser)
     recipe = recipe_of(fingerprint)
     blank = np.zeros((3, fingerprint.crop.height, fingerprint.crop.width), np.float32)

@@ -66,20 +66,7 @@ class DetectOptions:
 def residual_for(identity: DenoiserIdentity) -> Residual:
     """Make exactly the denoiser that a fingerprint was made with.
 
-    Parameters
-    ----------
-    identity : DenoiserIdentity
-        Identity that the fingerprint stores.
-
-    Returns
-    -------
-    Residual
-        Residuals that the fingerprint speaks about.
-
-    Raises
-    ------
-    DenoiserError
-        If the denoiser of that name is another one here.
+    DenoiserError if the denoiser of that name is another one here.
     """
     return _residual_for(identity.as_json())
 
@@ -163,12 +150,16 @@ class Voices:
 
 def voices_of(rows: Sequence[Attribution]) -> Voices:
     """Return what the rows of a bank's fingerprints, the best first, add to the first."""
-    scored = [row for row in rows if row.score is not None]
+    best, scored = rows[0], [row for row in rows if row.score is not None]
+    nearer = best.distance is not None and any(
+        row.method == best.method and row.distance is not None and row.distance < best.distance
+        for row in scored
+    )
     dissent = [row for row in rows if row.decision != "supports_reference"]
     return Voices(
         claims=sum(row.decision == "supports_generator" for row in scored),
         dissent=reasons_of(dissent) if dissent and len(rows) > 1 else None,
-        nearer_elsewhere=_nearer_elsewhere(rows[0], scored),
+        nearer_elsewhere=nearer,
     )
 
 
@@ -178,23 +169,9 @@ def reasons_of(found: Iterable[Attribution | Verdict]) -> tuple[str, ...]:
 
 
 def over_bank(best: Attribution, voices: Voices, judge: Judge, rule: Rule) -> Detection:
-    """Join what a bank says to one row.
+    """Join the row that ranks first and what others add to the row of the image.
 
-    Parameters
-    ----------
-    best : Attribution
-        The row of the fingerprint that ranks first.
-    voices : Voices
-        What the others add.
-    judge : Judge
-        The judge of that fingerprint.
-    rule : {"conformal", "nearest-mean"}
-        Rule of the decision.
-
-    Returns
-    -------
-    Detection
-        The row, without what is known of the file.
+    The judge is that of the first; what is known of the file is not in the row.
     """
     decision, reasons = best.decision, best.reasons
     if rule == "conformal" and voices.claims and voices.nearer_elsewhere:
@@ -208,14 +185,6 @@ def over_bank(best: Attribution, voices: Voices, judge: Judge, rule: Rule) -> De
         low, high = judge.resampled.interval(best.score)
     told = {"log10_lr_low": low, "log10_lr_high": high, "reasons": reasons}
     return Detection(status="examined", decision=decision, **best.evidence() | told)
-
-
-def _nearer_elsewhere(best: Attribution, scored: Sequence[Attribution]) -> bool:
-    """Say whether an image lies nearer to a generator whose fingerprint does not claim it."""
-    return best.distance is not None and any(
-        row.method == best.method and row.distance is not None and row.distance < best.distance
-        for row in scored
-    )
 
 
 def unscored(path: str, fingerprint: Fingerprint, reason: str) -> Attribution:

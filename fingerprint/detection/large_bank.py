@@ -69,19 +69,10 @@ class _Group:
 class LargeBank:
     """A bank of many fingerprints of one estimator that large banks are made of, ready for images.
 
-    Parameters
-    ----------
-    path : Path
-        A file that fp wrote, or a folder of such files.
-    memory : int
-        Bytes that the bank may hold.
-
-    Raises
-    ------
-    UsageError
-        If the columns alone take more.
-    InputError, FormatError, IntegrityError, DenoiserError
-        As `fp.fingerprint.store.bank.read_bank`, and if a fingerprint cannot be used here.
+    It lies in a file that fp wrote, or a folder of such files, and may hold `memory` bytes:
+    UsageError if the columns alone take more. InputError, FormatError, IntegrityError and
+    DenoiserError as `fp.fingerprint.store.bank.read_bank`, and if a fingerprint cannot be used
+    here.
     """
 
     def __init__(self, path: Path, memory: int) -> None:
@@ -111,20 +102,9 @@ class LargeBank:
         return tuple(names[k] for k in np.flatnonzero(self._calibrations.weak))
 
     def examine(self, image: LoadedImage, options: DetectOptions) -> Finding:
-        """Test one image against every fingerprint.
+        """Test one image against every fingerprint; return its row and the first ten of all.
 
-        Parameters
-        ----------
-        image : LoadedImage
-            The image.
-        options : DetectOptions
-            Parameters.
-
-        Returns
-        -------
-        Finding
-            The row of the image, as `fp.fingerprint.detection.banks.examine` gives it, and its
-            first ten rows of fingerprints.
+        They are as `fp.fingerprint.detection.banks.examine` gives them.
         """
         shown = display_path(image.path)
         scores = np.full(len(self), np.nan)
@@ -139,7 +119,8 @@ class LargeBank:
             if group.asks in parts:
                 scores[group.members] = group.score(parts[group.asks])
         if not parts:
-            last = small[self._asks(len(self) - 1)]
+            place = len(self) - 1
+            last = small[next(group.asks for group in self._groups if place in group.members)]
             return not_examined(shown, ImageError(last.reason, f"{shown}: {last}"), image)
         judged = self._calibrations.judge(scores, options.rule, options.fpr, self.family.p_many)
         rows = []
@@ -186,9 +167,6 @@ class LargeBank:
         """Return the judge of a fingerprint; it goes when its fingerprint does."""
         found = self._lazy[place]
         return self._judges.setdefault(place, Judge(found))
-
-    def _asks(self, place: int) -> Preparation:
-        return next(group.asks for group in self._groups if place in group.members)
 
 
 class _Columns:

@@ -48,22 +48,9 @@ class StoredBank:
 
 
 def bank_identity(bank: Path) -> BankIdentity:
-    """Name every file of a bank with its hash.
+    """Return name and SHA-256 of every file of a bank or a folder of banks, as they are read.
 
-    Parameters
-    ----------
-    bank : Path
-        A bank or a folder of banks.
-
-    Returns
-    -------
-    tuple of (str, str)
-        Name and SHA-256 of each file, in the order in which they are read.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be read.
+    InputError if a file cannot be read.
     """
     try:
         return tuple((display_path(Path(file.name)), _sha256(file)) for file in bank_files(bank))
@@ -76,48 +63,16 @@ def bank_identity(bank: Path) -> BankIdentity:
 
 @lru_cache(maxsize=1)
 def open_bank(bank: Path, identity: BankIdentity) -> tuple[Fingerprint, ...]:
-    """Read a bank once in each process.
-
-    Parameters
-    ----------
-    bank : Path
-        A bank or a folder of banks.
-    identity : tuple of (str, str)
-        What `bank_identity` gave when the run began.
-
-    Returns
-    -------
-    tuple of Fingerprint
-        All its fingerprints.
-
-    Raises
-    ------
-    IntegrityError
-        If the bank is another one by now.
-    """
+    """Read a bank once in each process; IntegrityError if it is not what `bank_identity` saw."""
     return _unchanged(read_bank(bank), bank, identity)
 
 
 @lru_cache(maxsize=1)
 def open_for_examination(stored: StoredBank) -> WholeBank | LargeBank:
-    """Open a bank once in each process.
+    """Open a bank once in each process; which kind it is does not show in the rows.
 
-    Parameters
-    ----------
-    stored : StoredBank
-        The bank.
-
-    Returns
-    -------
-    WholeBank or LargeBank
-        Its fingerprints; what examines an image does not show in its row.
-
-    Raises
-    ------
-    UsageError, DenoiserError, FormatError, InputError
-        If it takes more memory, or a fingerprint cannot be used here.
-    IntegrityError
-        If it is damaged or another one by now.
+    UsageError, DenoiserError, FormatError or InputError if it takes more memory, or a fingerprint
+    cannot be used here; IntegrityError if it is damaged or another one by now.
     """
     path, identity, memory = stored.path, stored.identity, stored.memory
     if _is_large(path):

@@ -176,18 +176,11 @@ def cell_sums(plane: Floats) -> Doubles:
 
 
 def repeating(pattern: Floats) -> Floats:
-    """Return what of weights repeats every 8 pixels, at their shortest period.
+    """Return what of weights repeats every 8 pixels, at their shortest period Q <= 8, (C, Q, Q).
 
-    Parameters
-    ----------
-    pattern : ndarray of float32, shape (C, P, Q)
-        Weights; their sides divide 8, or are multiples of it.
-
-    Returns
-    -------
-    ndarray of float32, shape (C, Q, Q)
-        The same with Q <= 8; of weights with a longer period, their mean over the blocks of 8 x 8,
-        so that a sum over the image is that of the part of them that repeats.
+    The sides of the weights (C, P, Q) divide 8, or are multiples of it. Of a longer period it is
+    the mean over the blocks of 8 x 8, so that a sum over the image is that of the part that
+    repeats.
     """
     if pattern.shape[-1] > PERIOD:
         rows, columns = (side // PERIOD for side in pattern.shape[1:])
@@ -204,17 +197,9 @@ def repeating(pattern: Floats) -> Floats:
 
 
 def at_all_phases(pattern: Floats) -> Floats:
-    """Return weights at all phases as the columns of a matrix.
+    """Return weights (C, Q, Q), Q a divisor of 8, at all phases as columns, shape (64 C, Q Q).
 
-    Parameters
-    ----------
-    pattern : ndarray of float32, shape (C, Q, Q)
-        Weights; Q divides 8.
-
-    Returns
-    -------
-    ndarray of float32, shape (64 C, Q Q)
-        In column Q y + x the weights of a lattice that begins at pixel (y, x), repeated to 8 x 8.
+    In column Q y + x are those of a lattice that begins at pixel (y, x), repeated to 8 x 8.
     """
     side = pattern.shape[-1]
     repeats = PERIOD // side
@@ -229,19 +214,10 @@ def at_all_phases(pattern: Floats) -> Floats:
 def at_phases_of(
     repeated: Sequence[Floats], summed: Callable[[Floats], Floats]
 ) -> tuple[Floats, ...]:
-    """Sum several patterns at all phases by one matrix product.
+    """Sum several patterns at all phases by one matrix product: of each (C, Q, Q), (Q, Q, h, w).
 
-    Parameters
-    ----------
-    repeated : sequence of ndarray of float32, shape (C, Q, Q)
-        What `repeating` gave of each.
-    summed : callable
-        From weights (64 C, M) side by side to sums (M, h, w).
-
-    Returns
-    -------
-    tuple of ndarray of float32, shape (Q, Q, h, w)
-        The sums of each.
+    The patterns are what `repeating` gave; `summed` takes weights (64 C, M) side by side to sums
+    (M, h, w).
     """
     each = [at_all_phases(pattern) for pattern in repeated]
     ends = np.cumsum([columns.shape[1] for columns in each])[:-1]

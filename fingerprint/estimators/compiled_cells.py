@@ -21,26 +21,13 @@ def add_weighted_products(
 ) -> None:
     """Sum weighted products of a residual with its shifted self over square cells.
 
-    Parameters
-    ----------
-    planes : ndarray of float32, shape (C, H, W)
-        Normalised residual of a part of an image that begins at a multiple of 8 in either
-        direction.
-    lags : ndarray of int64, shape (L, 2)
-        Shifts (dy, dx).
-    weights : ndarray of float32, shape (K, L * C, 8, 8)
-        Weight of each product at each phase.
-    spans : ndarray of int64, shape (2, 4)
-        First row, row behind the last, first column and column behind the last: of the pixels whose
-        neighbours are all there, and of those whose cells are asked for, which begin at a cell.
-    cell : int
-        Side of a cell, a multiple of 8.
-    limit : float32
-        Products are limited to [-limit, limit].
-    sums : ndarray of float64, shape (K, rows, columns)
-        Receives the sums.
-    count : ndarray of float64, shape (rows, columns)
-        Receives the number of pixels.
+    `planes` (C, H, W) is the normalised residual of a part of an image that begins at a multiple of
+    8 in either direction, `lags` (L, 2) are shifts (dy, dx), and `weights` (K, L * C, 8, 8) those
+    of each product at each phase. `spans` (2, 4) are first row, row behind the last, first column
+    and column behind the last: of the pixels whose neighbours are all there, and of those whose
+    cells are asked for, which begin at a cell. The side of a cell is a multiple of 8; products are
+    limited to [-limit, limit]. `sums` (K, rows, columns) receives the sums and `count` (rows,
+    columns) the number of pixels.
     """
     channels = planes.shape[0]
     inside, core = spans[0], spans[1]
@@ -89,19 +76,9 @@ def add_products(
 ) -> None:
     """Sum products of a residual with its shifted self over lines of equal phase.
 
-    Parameters
-    ----------
-    planes, lags, limit
-        As in `add_weighted_products`.
-    inside : ndarray of int64, shape (4,)
-        First row, row behind the last, first column and column behind the last of the pixels whose
-        neighbours are all there.
-    top, bottom : int
-        First row, and row behind the last, of those that are summed.
-    left : int
-        First column, a multiple of 8.
-    lines : ndarray of float32, shape (L * C, 8, W)
-        Receives the sums: row p those of the lines at phase p, column x that of pixel left + x.
+    As in `add_weighted_products`, with `inside` the first of its spans, rows from `top` to before
+    `bottom`, and columns from `left` on, a multiple of 8. `lines` (L * C, 8, W) receives the sums:
+    row p those of the lines at phase p, column x that of pixel left + x.
     """
     channels, width = planes.shape[0], lines.shape[2]
     first, last = max(inside[2], left), min(inside[3], left + width)

@@ -13,18 +13,11 @@ RUN = 4
 
 @compiled
 def count_runs(differences: Integers, step: int, along: Counts, across: Counts) -> None:
-    """Count runs of four neighbours by their levels.
+    """Count runs of four neighbours in differences (H, W) by their levels.
 
-    Parameters
-    ----------
-    differences : ndarray of int32, shape (H, W)
-        Differences of pixels.
-    step : int
-        An even number to which differences are rounded, away from zero at a tie; they are limited
-        to two steps.
-    along, across : ndarray of int64, shape (625,)
-        Counts of the runs in rows and in columns, read as numbers to the base of five; they are
-        added to.
+    Differences are rounded to the even number `step`, away from zero at a tie, and limited to two
+    steps. The counts (625,) of the runs in rows and in columns, read as numbers to the base of
+    five, are added to `along` and `across`.
     """
     rows, columns = differences.shape
     near, far = step // 2, 3 * step // 2

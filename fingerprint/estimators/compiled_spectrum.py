@@ -72,18 +72,11 @@ def _transform(real: Doubles, imaginary: Doubles, cosine: Doubles, sine: Doubles
 def window_power(
     plane: AnyFloats, taper: Doubles, cosine: Doubles, sine: Doubles, power: Doubles
 ) -> None:
-    """Sum the power of all windows of a plane.
+    """Sum the power of all windows of a C-contiguous plane (H, W) of at least n x n values.
 
-    Parameters
-    ----------
-    plane : ndarray of float32, shape (H, W)
-        At least n x n values, C-contiguous.
-    taper : ndarray of float64, shape (n,)
-        Window along each axis; n is a power of two, 32 or more.
-    cosine, sine : ndarray of float64, shape (n,)
-        Of 2 pi k / n.
-    power : ndarray of float64, shape (n, n // 2 + 1)
-        Receives the sum over windows at all multiples of n // 2 of |DFT2|^2.
+    `taper` (n,) is the window along each axis, n a power of two from 32 on; `cosine` and `sine` are
+    of 2 pi k / n. `power` (n, n // 2 + 1) receives the sum over windows at all multiples of n // 2
+    of |DFT2|^2.
     """
     n = len(taper)
     half = n // 2

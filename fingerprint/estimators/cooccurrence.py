@@ -43,21 +43,11 @@ CLASSES = len(_STARTS)
 
 
 def cooccurrences(image_hwc: Pixels, scale: int) -> Floats:
-    """Count runs of quantised differences in an image reduced by a whole factor.
+    """Count runs of quantised differences in an image reduced by a whole factor f.
 
-    Parameters
-    ----------
-    image_hwc : ndarray of uint8, shape (H, W, 3)
-        The examined part.
-    scale : int
-        Factor f; the reduced image holds means of f x f pixels.
-
-    Returns
-    -------
-    ndarray of float32, shape (24, 2, 169)
-        Square roots of relative frequencies, for each of luminance and two chrominances, each of
-        four differences and each of two steps: of runs along the difference and across it, in 169
-        classes.
+    Return square roots of relative frequencies, shape (24, 2, 169): for each of luminance and two
+    chrominances, each of four differences and each of two steps, of runs along the difference and
+    across it, in 169 classes. The reduced image holds means of f x f pixels.
 
     Notes
     -----

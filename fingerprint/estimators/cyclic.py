@@ -47,18 +47,10 @@ _NEAR = 28  # planes of the first seven shifts, those of up to two pixels
 
 
 def cyclic_covariance(residual_chw: Floats) -> Floats:
-    """Fold the products of a residual with its shifted self to 8 x 8 phases.
+    """Fold the products of a residual with its shifted self to 8 x 8 phases, shape (68, 8, 8).
 
-    Parameters
-    ----------
-    residual_chw : ndarray of float32, shape (3, H, W)
-        The residual; sides are multiples of 32.
-
-    Returns
-    -------
-    ndarray of float32, shape (68, 8, 8)
-        For each of 17 shifts and each of red, green, blue and their mean, the mean product at each
-        phase, less its mean over the phases.
+    For each of 17 shifts and each of red, green, blue and their mean it is the mean product at each
+    phase, less its mean over the phases. Sides of the residual are multiples of 32.
 
     Notes
     -----

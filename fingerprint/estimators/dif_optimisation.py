@@ -84,33 +84,12 @@ def optimise(
 ) -> DifResult:
     """Find the pattern whose correlation separates two classes of residuals.
 
-    Parameters
-    ----------
-    residuals : ndarray, shape (N, 3, H, W), floating
-        Residuals of one size; H and W are multiples of 16. May be a memory map; is not modified.
-    labels : ndarray, shape (N,), bool
-        True for generated; both classes present.
-    options : DifOptions, optional
-        Parameters; the method's own by default.
-    progress : callable, optional
-        Called after each step with the steps done, the steps at most, and the loss.
-    checkpoint : Path, optional
-        File to resume from where it exists, and to save to. A resumed run takes the same steps as
-        an undisturbed one, in reference mode to the bit.
-
-    Returns
-    -------
-    DifResult
-        Pattern and history.
-
-    Raises
-    ------
-    InputError
-        Residuals or labels that do not fit, or a checkpoint of another extraction.
-    FormatError
-        A file in the checkpoint's place that is none.
-    OutputError
-        A checkpoint that cannot be written.
+    Residuals (N, 3, H, W) of one size, H and W multiples of 16, may be a memory map and are not
+    modified; labels are True for generated, and both classes present. A checkpoint is resumed from
+    where it exists, and saved to; a resumed run takes the same steps as an undisturbed one, in
+    reference mode to the bit. InputError if residuals or labels do not fit, or the checkpoint is of
+    another extraction; FormatError if the file in its place is none; OutputError if it cannot be
+    written.
 
     Notes
     -----
@@ -160,24 +139,10 @@ def optimise(
 
 
 def separation_loss(correlations: Tensor, generated: Tensor, margin: float) -> Tensor:
-    """Loss of a batch, whose k-th residual is paired with the (k + B/2)-th.
+    """Return the loss of a batch, whose k-th residual is paired with the (k + B/2)-th; B is even.
 
     With D = \\|rho_i - rho_j\\| a pair of one class pays D, a pair of two pays max(0, m - D); the
-    loss is the mean over pairs, divided by m (SPEC 3.4).
-
-    Parameters
-    ----------
-    correlations : Tensor, shape (B,), float
-        rho of each residual; B is even.
-    generated : Tensor, shape (B,), bool
-        Class of each.
-    margin : float
-        m.
-
-    Returns
-    -------
-    Tensor, shape (), float
-        Loss.
+    loss is the mean over pairs, divided by the margin m (SPEC 3.4).
     """
     first, second = correlations.chunk(2)
     distance = (first - second).abs()
@@ -188,23 +153,10 @@ def separation_loss(correlations: Tensor, generated: Tensor, margin: float) -> T
 
 
 def plateau(losses: list[float], patience: int | None, ceiling: float) -> bool:
-    """Say whether the loss has stopped falling.
+    """Say whether the loss has stopped falling: never, where the patience is None.
 
-    Parameters
-    ----------
-    losses : list of float
-        Loss of each step so far.
-    patience : int, optional
-        Steps in either of the two windows that are compared, the last and the one before; with
-        None the answer is always no.
-    ceiling : float
-        Mean loss of the last window that counts as a find; a plateau above it is the one before.
-
-    Returns
-    -------
-    bool
-        True where the last window lies below the ceiling, and no lower than 95 % of the window
-        before.
+    It has where the mean of the last `patience` steps lies below the ceiling, and no lower than
+    `PLATEAU` times that of as many steps before. A plateau above the ceiling precedes a find.
     """
     if patience is None or len(losses) < 2 * patience:
         return False

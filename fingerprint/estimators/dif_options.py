@@ -87,11 +87,5 @@ class DifOptions:
                 raise UsageError(f"{name} is {getattr(self, name)!r} but must be {rule}.")
 
     def margin_at(self, height: int, width: int) -> float:
-        """Give the margin for a pattern of this size (SPEC 3.4): 0.01 at 256x256.
-
-        Parameters
-        ----------
-        height, width : int
-            Of the pattern, in pixels.
-        """
+        """Return the margin for a pattern of this size in pixels (SPEC 3.4): 0.01 at 256x256."""
         return self.margin if self.margin is not None else 4.4 / math.sqrt(3 * height * width)

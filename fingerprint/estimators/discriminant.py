@@ -7,30 +7,17 @@ shuffled labels reuse it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from fp.system.arrays import Array, Doubles, Flags, Floats
+from fp.system.arrays import Doubles, Flags
 
 
 def discriminant_coefficients(gram: Doubles, labels: Flags, dimensions: int) -> Doubles:
-    """Give the discriminant direction as a combination of the rows of X.
+    """Return the discriminant direction w = X^T a by its coefficients a of the n rows of X.
 
-    Parameters
-    ----------
-    gram : ndarray of float64, shape (n, n)
-        Inner products of the rows of X.
-    labels : ndarray of bool, shape (n,)
-        True for the generator's images; both classes must occur.
-    dimensions : int
-        Number p of columns of X.
-
-    Returns
-    -------
-    ndarray of float64, shape (n,)
-        Coefficients a; the direction is w = X^T a.
+    `gram` (n, n) holds the inner products of the rows, `dimensions` is the number p of columns;
+    both classes must occur.
 
     Notes
     -----
@@ -60,78 +47,17 @@ def discriminant_coefficients(gram: Doubles, labels: Flags, dimensions: int) -> 
 
 
 def scaled_coefficients(gram: Doubles, labels: Flags, dimensions: int) -> Doubles:
-    """Return the same of centred rows, scaled so that the within-class deviation of scores is 1.
-
-    Parameters
-    ----------
-    gram, labels, dimensions
-        As in `discriminant_coefficients`.
-
-    Returns
-    -------
-    ndarray of float64, shape (n,)
-        Coefficients.
-    """
+    """Return the same of centred rows, scaled so that the within-class deviation of scores is 1."""
     coefficients = discriminant_coefficients(gram, labels, dimensions)
     difference = np.where(labels, 1.0 / labels.sum(), -1.0 / (~labels).sum())
     scale = np.sqrt(max(float(coefficients @ gram @ difference), 1e-300))
     return np.asarray(coefficients / scale)
 
 
-@dataclass(frozen=True, eq=False)
-class LinearScore:
-    """A linear function of features, in within-class deviations above the reference mean.
-
-    Parameters
-    ----------
-    weights : ndarray of float32
-        Of the features' shape.
-    offset : float
-        Mean of <weights, features> over the reference images.
-    """
-
-    weights: Floats
-    offset: float
-
-
-def linear_score(features: Array, labels: Flags) -> LinearScore:
-    """Learn the discriminant of features, scaled by its own deviation.
-
-    Parameters
-    ----------
-    features : ndarray, shape (n, ...)
-        Features of each image.
-    labels : ndarray of bool, shape (n,)
-        True for the generator's images.
-
-    Returns
-    -------
-    LinearScore
-        The score is <weights, x> - offset; its shrunk within-class deviation is 1.
-    """
-    rows = features.reshape(len(features), -1).astype(np.float64)
-    centred = rows - rows.mean(axis=0)  # keeps the Gram matrix small beside its differences
-    gram = centred @ centred.T
-    coefficients = scaled_coefficients(gram, labels, rows.shape[1])
-    weights = (centred.T @ coefficients).astype(np.float32)
-    offset = float((rows[~labels] @ weights.astype(np.float64)).mean())
-    return LinearScore(weights.reshape(features.shape[1:]), offset)
-
-
 def ledoit_wolf_shrinkage(centred_gram: Doubles, dimensions: int) -> float:
-    """Give Ledoit and Wolf's shrinkage from the Gram matrix of centred rows.
+    """Return Ledoit and Wolf's shrinkage, in [0, 1], from X_c X_c^T of centred rows with p columns.
 
-    Parameters
-    ----------
-    centred_gram : ndarray of float64, shape (n, n)
-        X_c X_c^T.
-    dimensions : int
-        Number p of columns of X_c.
-
-    Returns
-    -------
-    float
-        In [0, 1]; the same as `sklearn.covariance.ledoit_wolf` gives for X_c.
+    It is what `sklearn.covariance.ledoit_wolf` gives for X_c.
     """
     n = centred_gram.shape[0]
     squares = np.diagonal(centred_gram)

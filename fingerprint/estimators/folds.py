@@ -18,16 +18,8 @@ FEWEST_SOURCES = 8
 def group(sources: Sequence[str], sha256: Sequence[str]) -> Indices:
     """Number the groups that must stay together: same source, or same bytes, however chained.
 
-    Parameters
-    ----------
-    sources, sha256 : sequence of str
-        Source and hash of each image.
-
-    Returns
-    -------
-    ndarray of int, shape (N,)
-        Group of each image; numbers follow the hash of the group's smallest source name, so that
-        they do not depend on the order of the images.
+    Numbers follow the hash of the group's smallest source name, so that they do not depend on the
+    order of the images.
     """
     parent: dict[str, str] = {}
 
@@ -52,28 +44,10 @@ def group(sources: Sequence[str], sha256: Sequence[str]) -> Indices:
 
 
 def deal(groups: Indices, labels: Flags, folds: int, seed: int = 0) -> Indices:
-    """Deal groups into folds, each class spread evenly.
+    """Deal groups into folds, each class spread evenly; return the fold of each image, shape (N,).
 
-    Parameters
-    ----------
-    groups : ndarray of int, shape (N,)
-        Group of each image; a group never falls into two folds.
-    labels : ndarray of bool, shape (N,)
-        Class of each image.
-    folds : int
-        Wished number of folds; no more than the groups of the rarer class.
-    seed : int
-        Seed of the order.
-
-    Returns
-    -------
-    ndarray of int, shape (N,)
-        Fold of each image.
-
-    Raises
-    ------
-    InputError
-        If a class has fewer than two groups.
+    A group never falls into two folds; there are no more folds than groups of the rarer class.
+    InputError if a class has fewer than two groups.
     """
     fewest = min(np.unique(groups[labels]).size, np.unique(groups[~labels]).size)
     if fewest < 2:
@@ -119,19 +93,9 @@ class Labelled:
 
 
 def separation(scores: Doubles, labels: Flags) -> float:
-    """Give d', the distance of the class means in pooled standard deviations.
+    """Return d' of held-out scores: (mean_g - mean_r) / sqrt((var_g + var_r) / 2).
 
-    Parameters
-    ----------
-    scores : ndarray of float64, shape (N,)
-        Held-out scores.
-    labels : ndarray of bool, shape (N,)
-        True for the generator's images.
-
-    Returns
-    -------
-    float
-        (mean_g - mean_r) / sqrt((var_g + var_r) / 2); 0.0 where nothing varies.
+    It is 0.0 where nothing varies.
     """
     generated, real = scores[labels], scores[~labels]
     spread = float(np.sqrt((generated.var() + real.var()) / 2))
@@ -142,20 +106,6 @@ def shuffle_labels(labels: Flags, groups: Indices, rng: np.random.Generator) -> 
     """Shuffle labels as if no generator left anything behind.
 
     Whole groups of one class trade places; in a group with both classes its own labels do.
-
-    Parameters
-    ----------
-    labels : ndarray of bool, shape (N,)
-        True for the generator's images.
-    groups : ndarray of int, shape (N,)
-        Source group of each image.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    ndarray of bool, shape (N,)
-        Shuffled labels.
     """
     shuffled = labels.copy()
     _, counts = np.unique(groups, return_counts=True)

@@ -23,22 +23,12 @@ _LIMIT = 48.0
 
 
 def folded_highpass(image_hwc: Pixels) -> Floats:
-    """Fold the limited high-pass of an image to 8 x 8 phases.
+    """Fold the limited high-pass of an image to 8 x 8 phases, shape (3, 8, 8).
 
-    Parameters
-    ----------
-    image_hwc : ndarray of uint8, shape (H, W, 3)
-        The examined part; what does not fill a period at the right and at the bottom is left out.
-
-    Returns
-    -------
-    ndarray of float32, shape (3, 8, 8)
-        For luminance and the two chrominances the mean at each phase, in grey levels.
-
-    Notes
-    -----
-    With h the plane less its mean over 9 x 9 pixels, what is averaged is h / (1 + (h / T)^2) at
-    T = 48: Cauchy's influence function.
+    For luminance and the two chrominances it is the mean at each phase, in grey levels; what does
+    not fill a period at the right and at the bottom is left out. With h the plane less its mean
+    over 9 x 9 pixels, what is averaged is h / (1 + (h / T)^2) at T = 48: Cauchy's influence
+    function.
     """
     planes = np.ascontiguousarray((image_hwc.astype(np.float32) @ TO_YCC.T).transpose(2, 0, 1))
     found = np.stack([plane - box_mean(plane, _WINDOW).T for plane in planes])

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from fp.fingerprint.estimators.discriminant import linear_score, scaled_coefficients
+from fp.fingerprint.estimators.discriminant import scaled_coefficients
 from fp.fingerprint.estimators.protocol import Course, CrossFit, Estimator, Fitted, nested_scores
 from fp.fingerprint.estimators.templates import Template
 from fp.system.arrays import Array, Doubles, Flags, Floats, Indices
@@ -38,8 +38,13 @@ class Linear(Estimator):
         course: Course | None = None,
     ) -> Fitted:
         """Learn the weights; see `Estimator.fit`."""
-        found = linear_score(self.refold(features, self.side), labels)
-        return Fitted(found.weights, offset=found.offset)
+        shaped = self.refold(features, self.side)
+        rows = flat(shaped)
+        centred = rows - rows.mean(axis=0)  # keeps the Gram matrix small beside its differences
+        coefficients = scaled_coefficients(centred @ centred.T, labels, rows.shape[1])
+        weights = (centred.T @ coefficients).astype(np.float32)
+        offset = float((rows[~labels] @ weights.astype(np.float64)).mean())
+        return Fitted(weights.reshape(shaped.shape[1:]), offset)
 
     def score(self, features: Array, pattern: Floats, offset: float = 0.0) -> Doubles:
         """Apply the weights to features."""

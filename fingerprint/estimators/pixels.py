@@ -32,17 +32,9 @@ TO_YCC = np.array(
 
 
 def cosine_spectrum(image_hwc: Pixels) -> Floats:
-    """Give the logarithm of an image's cosine spectrum.
+    """Return log10 of the mean squared DCT-II coefficients of the grey image, in cells.
 
-    Parameters
-    ----------
-    image_hwc : ndarray of uint8, shape (H, W, 3)
-        The examined part.
-
-    Returns
-    -------
-    ndarray of float32, shape (1, min(128, H), min(128, W))
-        log10 of the mean squared DCT-II coefficients of the grey image, in cells.
+    The shape is (1, min(128, H), min(128, W)).
 
     References
     ----------
@@ -61,19 +53,10 @@ def cosine_spectrum(image_hwc: Pixels) -> Floats:
 
 
 def block_statistics(image_hwc: Pixels) -> Floats:
-    """Give statistics of 8 x 8 cosine transforms at all phases of the grid.
+    """Return statistics of 8 x 8 cosine transforms at all phases of the grid, shape (12, 8, 8).
 
-    Parameters
-    ----------
-    image_hwc : ndarray of uint8, shape (H, W, 3)
-        The examined part.
-
-    Returns
-    -------
-    ndarray of float32, shape (12, 8, 8)
-        For the absolute coefficients a of luminance and the two chrominances, in grey levels:
-        log10 of their mean, the mean of log10(a + 1/2), the share below 1/2, and the mean of
-        min(a, 2); four statistics of three planes.
+    For the absolute coefficients a of luminance and the two chrominances, in grey levels: log10 of
+    their mean, the mean of log10(a + 1/2), the share below 1/2, and the mean of min(a, 2).
     """
     planes = (image_hwc.astype(np.float32) @ TO_YCC.T).transpose(2, 0, 1)
     blocks = sliding_window_view(planes, (_BLOCK, _BLOCK), axis=(1, 2))[:, ::_STRIDE, ::_STRIDE]

@@ -270,11 +270,8 @@ class Estimator(ABC):
     def shuffled(self, features: Array) -> list[Doubles]:
         """Return what a shrunk discriminant learns from, for label shuffles that share its work.
 
-        Returns
-        -------
-        list of ndarray of float64, shape (N, p)
-            One entry for each candidate, of which the best is taken; none where the estimator is
-            no such discriminant.
+        Of each candidate, of which the best is taken, rows (N, p); nothing where the estimator is
+        no such discriminant.
         """
         return []
 
@@ -335,18 +332,8 @@ def _block(
 def nested_scores(folds: Indices, scores_without: Callable[[Flags], Doubles]) -> Doubles:
     """Score every image by what knows neither its own fold nor another one, for each other one.
 
-    Parameters
-    ----------
-    folds : ndarray of int, shape (N,)
-        Fold of each image, from 0.
-    scores_without : callable
-        From a mask of the images to learn from to the scores (N,) of all; those of learned ones are
-        not used.
-
-    Returns
-    -------
-    ndarray of float64, shape (F, N)
-        As in `CrossFit`.
+    `folds` (N,) are counted from 0; `scores_without` takes a mask of the images to learn from to
+    the scores (N,) of all, of which those of learned ones are not used. Return `CrossFit.nested`.
     """
     count = int(folds.max()) + 1
     found = np.full((count, folds.size), np.nan)

@@ -56,21 +56,9 @@ _REGISTRY: dict[str, tuple[Callable[..., Estimator], str]] = {
 
 
 def register(name: str, make: Callable[..., Estimator], summary: str) -> None:
-    """Add an estimator.
+    """Add an estimator by a name not yet taken, with one line that says what it is.
 
-    Parameters
-    ----------
-    name : str
-        Its name, not yet taken.
-    make : callable
-        Takes parameters as keywords and gives an `Estimator`.
-    summary : str
-        One line that says what it is.
-
-    Raises
-    ------
-    UsageError
-        If the name is taken.
+    `make` takes parameters as keywords and gives an `Estimator`. UsageError if the name is taken.
     """
     if name in (*names(), *_OF_PIXELS, *JOINED):
         raise UsageError(f"An estimator named {name!r} exists already; choose another name.")
@@ -91,24 +79,9 @@ def available() -> dict[str, str]:
 
 
 def get(name: str, **parameters: Any) -> Estimator:
-    """Make an estimator by name.
+    """Make an estimator by its own parameters; UsageError if the name or a parameter is unknown.
 
-    Parameters
-    ----------
-    name : str
-        One of `names`, or a part of experts that looks at pixels.
-    **parameters
-        The estimator's own parameters.
-
-    Returns
-    -------
-    Estimator
-        The estimator.
-
-    Raises
-    ------
-    UsageError
-        If the name or a parameter is unknown.
+    The name is one of `names`, or that of a part of experts that looks at pixels.
     """
     make = _maker(name)
     if make is None:

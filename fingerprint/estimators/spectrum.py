@@ -20,25 +20,11 @@ from fp.system.errors import InputError
 
 
 def log_power_spectrum(residual_chw: Floats, window: int = 64) -> Doubles:
-    """Average windowed periodograms of a residual (Welch), and take the logarithm.
+    """Return log10 of the mean power of a residual's windows, shape (C, window, window // 2 + 1).
 
-    Parameters
-    ----------
-    residual_chw : ndarray of float32, shape (C, H, W)
-        The residual, at least one window large.
-    window : int
-        Side of the square Hann windows in pixels; neighbours overlap by half.
-
-    Returns
-    -------
-    ndarray of float64, shape (C, window, window // 2 + 1)
-        log10 of the mean power, up to a constant: the mean over all bins is 0, so that neither the
-        strength of the residual nor its unit matters.
-
-    Raises
-    ------
-    InputError
-        If the residual is smaller than the window.
+    The windows are square with `window` pixels a side, and neighbours overlap by half (Welch). The
+    mean over all bins is 0, so that neither the strength of the residual nor its unit matters.
+    InputError if the residual (C, H, W) is smaller than a window.
 
     Notes
     -----
@@ -58,20 +44,7 @@ def log_power_spectrum(residual_chw: Floats, window: int = 64) -> Doubles:
 
 
 def power_spectrum(residual_chw: Floats, window: int = 64) -> Doubles:
-    """Average windowed periodograms; see `log_power_spectrum`.
-
-    Parameters
-    ----------
-    residual_chw : ndarray of float32, shape (C, H, W)
-        The residual, at least one window large.
-    window : int
-        Side of the square windows in pixels.
-
-    Returns
-    -------
-    ndarray of float64, shape (C, window, window // 2 + 1)
-        Mean power in each bin.
-    """
+    """Return the mean power itself, of the same shape; see `log_power_spectrum`."""
     # SciPy's periodic Hann window to the bit; importing scipy.signal for it would take a second.
     taper = 0.5 + 0.5 * np.cos(np.linspace(-np.pi, np.pi, window + 1)[:-1])
     taper /= np.linalg.norm(taper)

@@ -49,20 +49,10 @@ class Template:
 
 
 def correlate_phases(rows: Array, weights: Array) -> Doubles:
-    """Correlate folded features with weights at every phase.
+    """Correlate folded features (N, C, P, Q) with weights (C, P, Q) at every phase.
 
-    Parameters
-    ----------
-    rows : ndarray, shape (N, C, P, Q)
-        Folded features.
-    weights : ndarray, shape (C, P, Q)
-        Weights.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, P, Q)
-        At [n, y, x] the inner product with the features rolled by (-y, -x): the image read as if
-        its lattice began at pixel (y, x).
+    At [n, y, x] of the result is the inner product with the features rolled by (-y, -x): the image
+    read as if its lattice began at pixel (y, x).
     """
     spectra = np.fft.rfft2(rows.astype(np.float64))
     other = np.fft.rfft2(weights.astype(np.float64))

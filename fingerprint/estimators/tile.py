@@ -56,7 +56,9 @@ class Tile(Estimator):
     -----
     Each residual is standardised over all of (3, H, W) and folded: T[c, y, x] is its mean over all
     blocks at phase (y, x). With weights w (3, P, P) of zero mean, the score
-    sum(T w) / (sqrt(3) P |w|) equals rho between the residual and w repeated over the image.
+    sum(T w) / (sqrt(3) P |w|) equals rho between the residual and w repeated over the image: over B
+    blocks w repeated has the norm sqrt(B) |w| and the inner product B sum(T w), and the residual
+    the norm sqrt(3 B) P.
     """
 
     periods: tuple[int, ...] = (4, 8, 16, 32)
@@ -224,20 +226,7 @@ class Tile(Estimator):
 
 
 def refold(tiles: Array, period: int) -> Doubles:
-    """Fold tiles to a smaller period.
-
-    Parameters
-    ----------
-    tiles : ndarray of float64, shape (N, 3, Q, Q)
-        Tiles of period Q.
-    period : int
-        A divisor P of Q.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, 3, P, P)
-        Means over the blocks of each tile.
-    """
+    """Return tiles (N, 3, Q, Q) folded to a divisor P of Q: the means over the blocks of each."""
     n, channels, side = tiles.shape[:3]
     blocks = side // period
     return np.asarray(tiles.reshape(n, channels, blocks, period, blocks, period).mean(axis=(2, 4)))

@@ -69,18 +69,7 @@ class FingerprintUNet(nn.Module):
         self.last = nn.Conv2d(DECODER_WIDTHS[-1], 3, 1)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Draw the pattern.
-
-        Parameters
-        ----------
-        inputs : Tensor, shape (1, 16, H, W), float32
-            Noise; H and W are multiples of 16, and at least one of them is 32 or more.
-
-        Returns
-        -------
-        Tensor, shape (1, 3, H, W), float32
-            Pattern in (-1, 1).
-        """
+        """Draw a pattern (1, 3, H, W) in (-1, 1) of noise (1, 16, H, W); see `sides_fit`."""
         skips: list[Tensor] = []
         features = inputs
         for block in self.encoder:
@@ -116,20 +105,10 @@ def _keep_gradient_dense(raised: Tensor) -> None:
 
 
 def draw_network(generator: torch.Generator) -> FingerprintUNet:
-    """Build the network on the CPU with weights drawn from a generator.
+    """Build the network on the CPU in training mode, with weights drawn from a generator.
 
-    Weights and biases of a convolution are uniform in +-1/sqrt(fan-in), PyTorch's own rule;
-    batch norm starts at scale 1 and shift 0. The global random state is neither read nor moved.
-
-    Parameters
-    ----------
-    generator : torch.Generator
-        Source of the weights, on the CPU.
-
-    Returns
-    -------
-    FingerprintUNet
-        Network in training mode, float32.
+    Weights and biases of a convolution are uniform in +-1/sqrt(fan-in), PyTorch's own rule; batch
+    norm starts at scale 1 and shift 0. The global random state is neither read nor moved.
     """
     with torch.device("meta"):
         network = FingerprintUNet()
@@ -151,16 +130,8 @@ def draw_network(generator: torch.Generator) -> FingerprintUNet:
 def sides_fit(sides: Sequence[int]) -> bool:
     """Say whether the network can draw a pattern of this height and width.
 
-    Parameters
-    ----------
-    sides : sequence of int
-        Height and width in pixels.
-
-    Returns
-    -------
-    bool
-        True where both are multiples of 16 and the middle block keeps more than one pixel, of
-        which batch norm needs two.
+    It can where both are multiples of 16 and the middle block keeps more than one pixel, of which
+    batch norm needs two.
     """
     return (
         all(side > 0 and side % SIDE_MULTIPLE == 0 for side in sides)

@@ -164,34 +164,11 @@ def extract(
 ) -> Extraction:
     """Make a fingerprint from a folder of a generator's images and a folder of reference images.
 
-    Parameters
-    ----------
-    generated, real : Path
-        The two folders, searched recursively.
-    name : str
-        Name of the generator.
-    options : ExtractOptions, optional
-        Parameters.
-    cache : ResidualCache, optional
-        Where residuals are kept between runs; without one they are kept until the end of this one.
-    jobs : int
-        Number of processes; the result does not depend on it.
-    progress : callable, optional
-        Called with a stage, the number done and the total.
-    checkpoint : Path, optional
-        Where a long optimisation leaves what it resumes from.
-
-    Returns
-    -------
-    Extraction
-        The fingerprint, and the files that were not examined.
-
-    Raises
-    ------
-    InputError
-        If a class has too few images, the two folders share files, or a file changes meanwhile.
-    UsageError, DenoiserError
-        If the options name something unknown.
+    Both are searched recursively. Without a cache residuals are kept until the end of the run; a
+    checkpoint is where a long optimisation leaves what it resumes from. The result does not depend
+    on the number of processes. InputError if a class has too few images, the two folders share
+    files, or a file changes meanwhile; UsageError or DenoiserError if the options name something
+    unknown.
     """
     options = options or ExtractOptions()
     check_name(name)
@@ -239,8 +216,8 @@ def extract(
         if options.dif is not None and second_look.is_due(fingerprint, method):
             joined = learn(second_look.with_dif(method, {"seed": options.seed, **options.dif}))
             fingerprint = second_look.choose(fingerprint, joined)
+        sample = Taught(images, known, reduction)
         if options.windows:
-            sample = Taught(images, known, reduction)
             found = _windows(fingerprint, sample, method, stacks, store, progress)
             fingerprint = replace(fingerprint, windows=found)
         audited = audit_of(populations, reduction.preparation) if options.audit else None
@@ -248,7 +225,6 @@ def extract(
             audit = {**fingerprint.parameters, "audit": audited.summary()}
             fingerprint = replace(fingerprint, parameters=audit)
         if options.augment is not None:
-            sample = Taught(images, known, reduction)
             fingerprint = _with_conditions(fingerprint, sample, method, options, jobs, progress)
         foreign = foreign_claims(fingerprint, options.background, reduction, store, jobs, progress)
     described = {"specificity": describe_specificity(fingerprint, foreign)}

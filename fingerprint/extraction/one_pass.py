@@ -61,19 +61,9 @@ class Take:
 
 
 def stacked(rows: Iterable[dict[str, Array]], count: int) -> dict[str, Array]:
-    """Stack the features of images, letting go of each as it is stacked.
+    """Stack the features of images by name, shape (count, ...).
 
-    Parameters
-    ----------
-    rows : iterable of dict of str to ndarray
-        Features of each image by name; emptied, since twice as many may not fit into memory.
-    count : int
-        Number of images.
-
-    Returns
-    -------
-    dict of str to ndarray, shape (count, ...)
-        Features by name; rows are images.
+    Each row is emptied as it is stacked, since twice as many may not fit into memory.
     """
     stacks: dict[str, Array] = {}
     for index, row in enumerate(rows):
@@ -86,19 +76,9 @@ def stacked(rows: Iterable[dict[str, Array]], count: int) -> dict[str, Array]:
 
 
 def audit_of(populations: Iterable[Population], prepared: str) -> Audit:
-    """Audit two classes by what was taken of their images.
+    """Audit the generator's and the reference images by what was taken of them, see `Taken`.
 
-    Parameters
-    ----------
-    populations : iterable of Population
-        The generator's images and the reference images, every one with its `Taken`.
-    prepared : str
-        What both classes went through alike, the text of a `Degradation`.
-
-    Returns
-    -------
-    Audit
-        What was found.
+    `prepared` is what both classes went through alike, the text of a `Degradation`.
     """
     generated, real = (
         Folder(tuple(taken.properties for taken in each.taken), each.skipped)

@@ -55,30 +55,8 @@ def foreign_claims(
 ) -> tuple[Claims, ...]:
     """Count the claims of a fingerprint on folders of other generators' images.
 
-    Parameters
-    ----------
-    fingerprint : Fingerprint
-        The fingerprint.
-    folders : sequence of Path
-        Folders of images that are not the generator's; nothing is learned from them.
-    reduction : Reduction
-        How files become residuals; the fingerprint's own.
-    store : ResidualCache
-        Where residuals are kept.
-    jobs : int
-        Number of processes.
-    progress : callable, optional
-        Called after every image.
-
-    Returns
-    -------
-    tuple of Claims
-        One of each folder.
-
-    Raises
-    ------
-    InputError
-        If a folder has no image that can be examined.
+    Nothing is learned from them; the reduction is the fingerprint's own. InputError if a folder has
+    no image that can be examined.
     """
     judge = Judge(fingerprint)
     found = []
@@ -101,18 +79,10 @@ def foreign_claims(
 
 
 def own_share(fingerprint: Fingerprint) -> float:
-    """Give the share of the generator's held-out images that its fingerprint would claim.
+    """Return the share of the generator's held-out images that its fingerprint would claim.
 
-    Parameters
-    ----------
-    fingerprint : Fingerprint
-        The fingerprint.
-
-    Returns
-    -------
-    float
-        By the conformal rule at rate 0.05 and the test of typicality, each image ranked among the
-        others of its class.
+    By the conformal rule at rate 0.05 and the test of typicality, each image ranked among the
+    others of its class.
     """
     calibration = fingerprint.calibration
     generated, real = calibration.generated, calibration.real
@@ -128,20 +98,7 @@ def own_share(fingerprint: Fingerprint) -> float:
 
 
 def describe(fingerprint: Fingerprint, foreign: Sequence[Claims]) -> dict[str, Any]:
-    """Give the specificity of a fingerprint as it is stored; JSON types only.
-
-    Parameters
-    ----------
-    fingerprint : Fingerprint
-        The fingerprint.
-    foreign : sequence of Claims
-        What `foreign_claims` counted; empty where no background was given.
-
-    Returns
-    -------
-    dict
-        Rate, share of the generator's own images, and the claims on each folder.
-    """
+    """Return rate, share of own images, and claims on each folder, as stored; JSON types only."""
     return {
         "fpr": FPR,
         "own": own_share(fingerprint),

@@ -26,29 +26,10 @@ def assemble(
     learned: Learned,
     nulls: Nulls | None,
 ) -> Fingerprint:
-    """Make the fingerprint of what was learned.
+    """Make the fingerprint of what was learned from images of both classes.
 
-    Parameters
-    ----------
-    name : str
-        Name of the generator.
-    parameters : mapping
-        All parameters of the extraction with defaults resolved; JSON types only.
-    reduction : Reduction
-        How files became residuals.
-    images : sequence of Examined
-        Images of both classes.
-    labels : ndarray of bool, shape (N,)
-        True for the generator's images.
-    learned : Learned
-        Patterns, weights and held-out scores.
-    nulls : Nulls or None
-        The shuffled-label controls, where they were run.
-
-    Returns
-    -------
-    Fingerprint
-        The fingerprint.
+    `parameters` are all of the extraction with defaults resolved, of JSON types only; `nulls` the
+    shuffled-label controls, where they were run.
     """
     held, fitted = learned.held, learned.held.fitted
     fusion = learned.fusion
@@ -104,22 +85,7 @@ def _joined(learned: Learned, labels: Flags, nulls: Nulls | None) -> Joined | No
 
 
 def calibration(images: Sequence[Examined], labels: Flags, held: HeldOut) -> Calibration:
-    """Sort held-out scores by class.
-
-    Parameters
-    ----------
-    images : sequence of Examined
-        The images that were held out, of both classes.
-    labels : ndarray of bool, shape (M,)
-        True for the generator's images.
-    held : HeldOut
-        Their scores.
-
-    Returns
-    -------
-    Calibration
-        Scores, hashes and sources of both classes.
-    """
+    """Sort the held-out scores of images by class, with their hashes and sources."""
     real, generated = (
         [image for image, label in zip(images, labels, strict=True) if label == wanted]
         for wanted in (False, True)

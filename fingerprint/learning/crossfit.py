@@ -51,32 +51,8 @@ def learn_and_hold_out(
 
     A cross-fitted estimator settles on all images what its folds must share, learns once without
     each fold, to score that fold, and once from all images for the pattern. A dear one learns once,
-    from three quarters, and scores the fourth.
+    from three quarters, and scores the fourth. A source group is never on both sides.
 
-    Parameters
-    ----------
-    estimator : Estimator
-        What learns and scores.
-    features : ndarray, shape (N, ...)
-        Features of each image.
-    labels : ndarray of bool, shape (N,)
-        True for the generator's images.
-    groups : ndarray of int, shape (N,)
-        Source group of each image; a group is never on both sides.
-    folds : int
-        Number of folds of a cross-fitted estimator.
-    seed : int
-        Seed of the folds.
-    course : Course, optional
-        Progress and checkpoint of a long fit.
-
-    Returns
-    -------
-    HeldOut
-        Scores and pattern.
-
-    Notes
-    -----
     What is settled has seen the images that are scored: one choice among a few (four periods), and
     never a direction. A null control repeats it with every shuffle, so it is part of the null.
     """
@@ -108,32 +84,7 @@ def null_control(
     shuffles: int,
     seed: int,
 ) -> NullControl:
-    """Repeat the extraction with shuffled labels.
-
-    Parameters
-    ----------
-    estimator : Estimator
-        What learns and scores.
-    features : ndarray, shape (N, ...)
-        Features of each image.
-    labels : ndarray of bool, shape (N,)
-        True labels.
-    groups : ndarray of int, shape (N,)
-        Source group of each image.
-    folds : int
-        Number of folds of each extraction.
-    observed : float
-        Held-out separation with the true labels.
-    shuffles : int
-        Number of extractions with shuffled labels.
-    seed : int
-        Seed of the shuffles.
-
-    Returns
-    -------
-    NullControl
-        Separations of the shuffled extractions beside the observed one.
-    """
+    """Repeat the extraction with shuffled labels, beside the separation that was observed."""
     separations = []
     for index in range(shuffles):
         rng = np.random.default_rng([seed, index])

@@ -48,25 +48,10 @@ def fuse(
     groups: Indices,
     regress: Regress | None = None,
 ) -> Fusion:
-    """Learn the weights from held-out scores of the parts.
+    """Learn the weights from held-out scores (N, K) of the parts.
 
-    Parameters
-    ----------
-    parts : ndarray of float64, shape (N, K)
-        Held-out score of each image by each part.
-    specific : ndarray of bool, shape (K,)
-        Which parts speak of the generator; at least one.
-    labels : ndarray of bool, shape (N,)
-        True for the generator's images.
-    groups : ndarray of int, shape (N,)
-        Source group of each image.
-    regress : callable, optional
-        What fits a logistic regression; `newton` where there are hundreds to fit.
-
-    Returns
-    -------
-    Fusion
-        The weights.
+    At least one part is specific, that is, speaks of the generator. `regress` fits a logistic
+    regression; `newton` where there are hundreds to fit.
 
     Notes
     -----
@@ -95,20 +80,7 @@ def fuse(
 
 
 def hold_out(parts: Doubles, specific: Flags, labels: Flags, groups: Indices, seed: int) -> Doubles:
-    """Give the joined scores of images by weights that had not seen them.
-
-    Parameters
-    ----------
-    parts, specific, labels, groups
-        As in `fuse`.
-    seed : int
-        Seed of the folds.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, 2)
-        Joined scores: all parts, and the specific ones.
-    """
+    """Return the scores (N, 2) of `Fusion.apply` by weights that had not seen the images."""
     scores = np.empty((labels.size, 2))
     dealt = deal(groups, labels, _FOLDS, seed)
     for fold in np.unique(dealt):
@@ -133,24 +105,9 @@ def _logistic(columns: Doubles, labels: Flags) -> tuple[Doubles, float]:
 def newton(columns: Doubles, labels: Flags) -> tuple[Doubles, float]:
     """Fit the logistic regression of `fuse` by Newton's method: the same minimum, far sooner.
 
-    Parameters
-    ----------
-    columns : ndarray of float64, shape (N, K)
-        Scores.
-    labels : ndarray of bool, shape (N,)
-        True for the generator's images.
-
-    Returns
-    -------
-    ndarray of float64, shape (K,)
-        Weights w of the log odds <w, columns> - offset.
-    float
-        The offset.
-
-    Notes
-    -----
-    Minimises |v|^2 / 2 + sum_i c_i log(1 + exp(-y_i (<v, z_i> + b))) over standardised columns z,
-    with y = +-1 and class weights c that are inverse to the class sizes and N in sum.
+    Return w (K,) and the offset of the log odds <w, columns> - offset. It minimises |v|^2 / 2 +
+    sum_i c_i log(1 + exp(-y_i (<v, z_i> + b))) over standardised columns z, with y = +-1 and class
+    weights c that are inverse to the class sizes and N in sum.
     """
     centre, spread = columns.mean(axis=0), columns.std(axis=0)
     spread = np.where(spread > 0, spread, 1.0)

@@ -98,27 +98,8 @@ class Recipe:
     ) -> Learned:
         """Learn from images, and score them by what had not seen them.
 
-        Parameters
-        ----------
-        stacks : mapping of str to ndarray, shape (N, ...)
-            Features of each image, by name.
-        labels : ndarray of bool, shape (N,)
-            True for the generator's images.
-        groups : ndarray of int, shape (N,)
-            Source group of each image; a group is never on both sides.
-        folds : int
-            Number of folds of cross-fitted scores.
-        seed : int
-            Seed of the folds.
-        course : Course, optional
-            Progress and checkpoint of a long fit.
-        jobs : int
-            Number of parts that are learned at once; the result does not depend on it.
-
-        Returns
-        -------
-        Learned
-            Patterns, weights and held-out scores.
+        `stacks` holds features (N, ...) by name; a source group is never on both sides. The result
+        does not depend on the number of parts that are learned at once.
         """
 
         def hold(part: Estimator) -> HeldOut:
@@ -218,25 +199,9 @@ def score(
     typical: Typicality | None,
     stacks: Stacks,
 ) -> Scored:
-    """Score images by what was learned.
+    """Score M images, given by their features, by what the parts learned and how they are joined.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        The method.
-    fitted : sequence of Fitted
-        Pattern and offset of each part.
-    fusion : Fusion or None
-        Weights of the parts, where they are joined.
-    typical : Typicality or None
-        What is ordinary for the generator.
-    stacks : mapping of str to ndarray, shape (M, ...)
-        Features of the images, by name.
-
-    Returns
-    -------
-    Scored
-        All scores; those of an image do not depend on the others.
+    The scores of an image do not depend on the others.
     """
     parts = np.column_stack(
         [
@@ -254,25 +219,10 @@ def score(
 
 
 def recipe(method: str, parameters: Mapping[str, Any] | None = None) -> Recipe:
-    """Make a method by its name.
+    """Make a method: ``auto``, ``lattice``, or an estimator by its name.
 
-    Parameters
-    ----------
-    method : str
-        ``auto``, ``lattice``, or the name of an estimator.
-    parameters : mapping, optional
-        Parameters of the estimator; for joined methods ``parts``, a list of [name, parameters]
-        that replaces their own.
-
-    Returns
-    -------
-    Recipe
-        The method.
-
-    Raises
-    ------
-    UsageError
-        If the method or a parameter is unknown.
+    The parameters are the estimator's; of joined methods ``parts``, a list of [name, parameters]
+    that replaces their own. UsageError if the method or a parameter is unknown.
     """
     given = dict(parameters or {})
     if method not in JOINED:

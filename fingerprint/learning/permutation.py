@@ -53,33 +53,10 @@ def permutation_control(
 ) -> Nulls:
     """Compare the separation of held-out scores with that under shuffled labels.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        The method; its shrunk discriminants take part.
-    stacks : mapping of str to ndarray, shape (N, ...)
-        Features of each image, by name.
-    labels : ndarray of bool, shape (N,)
-        True for the generator's images.
-    groups : ndarray of int, shape (N,)
-        Source group of each image.
-    shuffles : int
-        Number of shuffles.
-    seed : int
-        Seed of folds and shuffles.
-    jobs : int
-        Number of parts that are scored at once; the result does not depend on it.
-
-    Returns
-    -------
-    Nulls
-        Separations d' of the sum of the parts' standardised held-out scores. The choice of the
-        period is made anew with every shuffle.
-
-    Notes
-    -----
-    Labels are shuffled inside each fold, source by source, so that every shuffle has the folds'
-    class counts and the permutation is exact.
+    The separations d' are of the sum of standardised held-out scores over the parts that are shrunk
+    discriminants. The choice of the period is made anew with every shuffle. Labels are shuffled
+    inside each fold, source by source, so that every shuffle has the folds' class counts and the
+    permutation is exact. The result does not depend on the number of parts that are scored at once.
     """
     dealt = deal(groups, labels, _FOLDS, seed)
     columns = np.empty((labels.size, shuffles + 1), dtype=bool)
@@ -129,21 +106,10 @@ def _spread(scores: Doubles, labels: Flags) -> float:
 
 
 def held_out_scores(rows: Doubles, columns: Flags, dealt: Indices) -> Doubles:
-    """Score images by discriminants that had not seen their fold, for many labellings at once.
+    """Score N images by discriminants that had not seen their fold, for L labellings at once.
 
-    Parameters
-    ----------
-    rows : ndarray of float64, shape (N, p)
-        Features.
-    columns : ndarray of bool, shape (N, L)
-        Labellings.
-    dealt : ndarray of int, shape (N,)
-        Fold of each image.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, L)
-        Projections on the unit direction of each labelling, less the training mean.
+    The scores (N, L) are projections of rows (N, p) on the unit direction of each labelling, less
+    the training mean.
 
     Notes
     -----

@@ -16,22 +16,10 @@ from fp.system.errors import UsageError
 
 
 def recipe_of(fingerprint: Fingerprint) -> Recipe:
-    """Make the method that a fingerprint was made with.
+    """Return the method that a fingerprint was made with, with the parameters that it stores.
 
-    Parameters
-    ----------
-    fingerprint : Fingerprint
-        The fingerprint.
-
-    Returns
-    -------
-    Recipe
-        With the parameters that the fingerprint stores.
-
-    Raises
-    ------
-    UsageError
-        If this fp does not know the method or a parameter, or the parts are not the method's.
+    UsageError if this fp does not know the method or a parameter, or the parts are not the
+    method's.
     """
     made = learning.recipe(fingerprint.method, _parameters(fingerprint))
     joined = fingerprint.joined
@@ -59,22 +47,7 @@ def fitted_of(fingerprint: Fingerprint) -> list[Fitted]:
 
 
 def score(fingerprint: Fingerprint, stacks: Stacks, recipe: Recipe) -> Scored:
-    """Score images by a fingerprint.
-
-    Parameters
-    ----------
-    fingerprint : Fingerprint
-        The fingerprint.
-    stacks : mapping of str to ndarray, shape (M, ...)
-        Features of the images, by name, as the fingerprint's recipe gives them.
-    recipe : Recipe
-        What `recipe_of` gave: made once, not for every image.
-
-    Returns
-    -------
-    Scored
-        Scores of M images.
-    """
+    """Score images by a fingerprint and its recipe, which is made once, not for every image."""
     joined, fitted = fingerprint.joined, fitted_of(fingerprint)
     if joined is None:
         return learning.score(recipe, fitted, None, None, stacks)

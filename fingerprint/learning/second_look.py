@@ -21,19 +21,9 @@ FEWEST = 76
 
 
 def is_due(fingerprint: Fingerprint, recipe: Recipe) -> bool:
-    """Say whether a fingerprint calls for a second look.
+    """Say whether a fingerprint of closed forms calls for a second look.
 
-    Parameters
-    ----------
-    fingerprint : Fingerprint
-        What the closed forms gave.
-    recipe : Recipe
-        Their method.
-
-    Returns
-    -------
-    bool
-        Whether it joins closed forms only, is weak, and has 76 images or more of each class.
+    It does where it joins closed forms only, is weak, and has 76 images or more of each class.
     """
     found = fingerprint.calibration
     enough = min(found.real.size, found.generated.size) >= FEWEST
@@ -41,39 +31,16 @@ def is_due(fingerprint: Fingerprint, recipe: Recipe) -> bool:
 
 
 def with_dif(recipe: Recipe, parameters: Mapping[str, Any]) -> Recipe:
-    """Join `dif` to a method.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        A method that joins parts.
-    parameters : mapping
-        Parameters of `dif` that differ from its defaults.
-
-    Returns
-    -------
-    Recipe
-        The same method with one part more.
-    """
+    """Join `dif`, with parameters that differ from its defaults, to a method that joins parts."""
     return replace(recipe, parts=(*recipe.parts, estimators.get(SECOND_LOOK, **parameters)))
 
 
 def choose(first: Fingerprint, second: Fingerprint) -> Fingerprint:
-    """Choose between the closed forms and the same with `dif`.
+    """Choose between the closed forms, which are weak, and the same with `dif`.
 
-    Parameters
-    ----------
-    first : Fingerprint
-        The closed forms, weak.
-    second : Fingerprint
-        The same with `dif`, from the same images.
-
-    Returns
-    -------
-    Fingerprint
-        The second where its held-out scores separate (permutation p at most 0.01), else the first;
-        its parameters tell what was tried. Both looks err with a chance of 1 %, so of patterns that
-        are none up to 2 % pass.
+    It is the second where its held-out scores separate (permutation p at most 0.01), else the
+    first; its parameters tell what was tried. Both looks err with a chance of 1 %, so of patterns
+    that are none up to 2 % pass.
     """
     chosen = first if is_weak(second) else second
     told = {"joined": chosen is second, "p": permutation_p(second.calibration)}

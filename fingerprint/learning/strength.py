@@ -19,17 +19,9 @@ _SHUFFLES = 999
 def is_weak(fingerprint: Fingerprint) -> bool:
     """Say whether a fingerprint separates no better than label shuffles may.
 
-    Parameters
-    ----------
-    fingerprint : Fingerprint
-        The fingerprint.
-
-    Returns
-    -------
-    bool
-        With at least 100 extractions from shuffled labels in the file: whether the separation is
-        at or below their 99th percentile. Without: whether the permutation p of the held-out
-        scores exceeds 0.01.
+    With at least 100 extractions from shuffled labels in the file: whether the separation is at or
+    below their 99th percentile. Without: whether the permutation p of the held-out scores exceeds
+    0.01.
     """
     null = fingerprint.null
     if null is not None and null.shuffled.size >= FEWEST_SHUFFLES:
@@ -43,19 +35,9 @@ def not_above(null: NullControl) -> bool:
 
 
 def permutation_p(calibration: Calibration, seed: int = 0) -> float:
-    """Give the permutation p-value of the held-out scores' difference of means.
+    """Return the permutation p-value of the held-out scores' difference of means.
 
-    Parameters
-    ----------
-    calibration : Calibration
-        Held-out scores.
-    seed : int
-        Seed of the 999 permutations.
-
-    Returns
-    -------
-    float
-        In [1 / 1000, 1].
+    It is at least 1 / 1000, with 999 permutations.
     """
     scores = np.concatenate([calibration.generated, calibration.real])
     n = calibration.generated.size

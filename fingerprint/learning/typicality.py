@@ -49,23 +49,10 @@ def learn(
     folds: Indices,
     versions: Mapping[str, Doubles] | None = None,
 ) -> Typicality:
-    """Learn what is ordinary for a generator.
+    """Learn what is ordinary for a generator, from numbers (N, p) of both classes in each view.
 
-    Parameters
-    ----------
-    views : mapping of str to ndarray of float64, shape (N, p)
-        Numbers of the images of both classes in each view, by its name.
-    labels : ndarray of bool, shape (N,)
-        True for the generator's images.
-    folds : ndarray of int, shape (N,)
-        Fold of each image; its distance comes from views that had not seen its fold.
-    versions : mapping of str to ndarray of float64, shape (N, p), optional
-        The same images as they are measured, where that is not as they are learned.
-
-    Returns
-    -------
-    Typicality
-        Views of all images, and the held-out statistics of the generator's.
+    The held-out statistics of the generator's images come from views that had not seen their fold.
+    `versions` holds the same images as they are measured, where that is not as they are learned.
     """
     learned, held = {}, {}
     for name, rows in views.items():

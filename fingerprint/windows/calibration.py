@@ -16,18 +16,10 @@ def sizes_within(height: int, width: int) -> tuple[int, ...]:
 
 
 def fit_dependence(scores: Doubles) -> Dependence:
-    """Fit the dependence of windows that do not overlap.
+    """Fit the dependence of windows side by side, from scores (n, rows, columns) of one class.
 
-    Parameters
-    ----------
-    scores : ndarray of float64, shape (n, rows, columns)
-        Scores of the windows of n images of one class, side by side.
-
-    Returns
-    -------
-    Dependence
-        By least squares over all shifts, each weighted by its number of pairs; `ALIKE` where an
-        image has one window only, or no score varies.
+    By least squares over all shifts, each weighted by its number of pairs; `ALIKE` where an image
+    has one window only, or no score varies.
     """
     from scipy.optimize import nnls  # only who learns waits for it
 

@@ -124,17 +124,9 @@ class WindowJudge:
         return rows, columns
 
     def narrowing(self, rows: int, columns: int) -> tuple[float, float]:
-        """Give the standard deviation of a mean, in that of a calibration image.
+        """Return the standard deviation of a mean, in that of a calibration image.
 
-        Parameters
-        ----------
-        rows, columns : int
-            Windows side by side.
-
-        Returns
-        -------
-        tuple of float
-            For reference images, and for the generator's.
+        For reference images, and for the generator's.
         """
         real, generated = (
             float(np.sqrt(_variance(dependence, rows, columns) / _variance(dependence, *self.grid)))
@@ -165,25 +157,10 @@ class WindowJudge:
         p_typical: float | None = None,
         corrected: Callable[[float, float], float] | None = None,
     ) -> Whole:
-        """Judge an image by all its windows.
+        """Judge an image of at least one window by all its windows.
 
-        Parameters
-        ----------
-        fields : Fields
-            Its fields, at least one window large.
-        rule : {"conformal", "nearest-mean"}
-            Rule of the decision.
-        fpr : float
-            Rate of the decision.
-        p_typical : float, optional
-            As in `fp.fingerprint.decision.decision.decide`.
-        corrected : callable, optional
-            As in `fp.fingerprint.decision.judge.Judge.attribution`.
-
-        Returns
-        -------
-        Whole
-            What the windows say.
+        `p_typical` is as in `fp.fingerprint.decision.decision.decide`, `corrected` as in
+        `fp.fingerprint.decision.judge.Judge.attribution`.
         """
         odds = window_odds(self.windows, fields, self.windows.size)
         score, specific = (float(row.mean()) for row in odds)
@@ -244,20 +221,7 @@ def weights_of(fingerprint: Fingerprint) -> Weights:
 
 
 def window_judge_of(judge: Judge, size: int | None = None) -> WindowJudge | None:
-    """Return the judge of a fingerprint's windows.
-
-    Parameters
-    ----------
-    judge : Judge
-        That of the fingerprint.
-    size : int, optional
-        Side of the windows; by default the usual one.
-
-    Returns
-    -------
-    WindowJudge or None
-        None where there are no such windows.
-    """
+    """Return the judge of a fingerprint's windows, None without any; the usual size by default."""
     held = judge.fingerprint.windows
     windows = None if held is None else held.of(size)
     return None if windows is None else WindowJudge(judge, windows)

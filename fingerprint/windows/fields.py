@@ -95,20 +95,11 @@ class Fields:
         )
 
     def scores(self, size: int, step: int = CELL) -> Doubles:
-        """Score all windows of one size by each part.
+        """Score all windows of one size by each part, shape (K, rows, columns).
 
-        Parameters
-        ----------
-        size : int
-            Side of the windows, a multiple of 16 within the image.
-        step : int
-            Distance of neighbours, a multiple of 16.
-
-        Returns
-        -------
-        ndarray of float64, shape (K, rows, columns)
-            As `Measure` says: <w, r> / (|w| |r|) over the window, 0 where the residual is; the mean
-            over its pixels; or that over all blocks inside it, 0 for windows smaller than one.
+        Size, within the image, and distance of neighbours are multiples of 16. As `Measure` says:
+        <w, r> / (|w| |r|) over the window, 0 where the residual is; the mean over its pixels; or
+        that over all blocks inside it, 0 for windows smaller than one.
         """
         cells, every = size // CELL, step // CELL
         divisors = self.divisors(size, step)
@@ -127,18 +118,9 @@ class Fields:
         return found
 
     def divisors(self, size: int, step: int) -> dict[str, Doubles]:
-        """Return what the sums of windows are divided by, for each kind of measure.
+        """Return what the sums of windows are divided by, shape (rows, columns); see `scores`.
 
-        Parameters
-        ----------
-        size, step : int
-            As in `scores`.
-
-        Returns
-        -------
-        dict of str to ndarray of float64, shape (rows, columns)
-            ``"correlation"``: |w| |r|; ``"mean"``: the number of pixels; ``"blocks"``: that of
-            cells.
+        ``"correlation"``: |w| |r|; ``"mean"``: the number of pixels; ``"blocks"``: that of cells.
         """
         cells, every = size // CELL, step // CELL
         energy, count = (
@@ -152,19 +134,9 @@ class Fields:
 
 
 def box_sums(field: Doubles, side: int) -> Doubles:
-    """Sum over all squares of cells, each by itself: no running sum carries rounding along.
+    """Sum over all squares of cells, shape (h - side + 1, w - side + 1).
 
-    Parameters
-    ----------
-    field : ndarray of float64, shape (h, w)
-        Values of cells.
-    side : int
-        Side of the squares in cells.
-
-    Returns
-    -------
-    ndarray of float64, shape (h - side + 1, w - side + 1)
-        The sums.
+    Each by itself: no running sum carries rounding along.
     """
     rows = sliding_window_view(field, side, axis=0).sum(axis=-1)
     return np.asarray(sliding_window_view(rows, side, axis=1).sum(axis=-1))
@@ -179,25 +151,10 @@ def fields_of(
 ) -> Fields:
     """Sum an image over its cells in memory that does not grow with its residual.
 
-    Parameters
-    ----------
-    image_hwc : ndarray of uint8, shape (H, W, 3)
-        The image, at least one cell large; rows and columns beyond the last whole cell are left
-        out.
-    residual : Residual
-        What makes residuals.
-    weights : Weights
-        The patterns.
-    part : int
-        Side of the parts that are worked on at once, a multiple of 64; what they give does not
-        depend on it, up to the rounding of running sums.
-    searched : bool
-        Whether the sums at other phases of the lattice are taken too.
-
-    Returns
-    -------
-    Fields
-        The sums.
+    The image has at least one cell; what lies beyond the last whole cell is left out. `part` is the
+    side of the parts that are worked on at once, a multiple of 64; what they give does not depend
+    on it, up to the rounding of running sums. Other phases of the lattice are summed where
+    searched.
     """
 
     def taken(rows: Span, columns: Span) -> Floats:
@@ -271,11 +228,15 @@ def _add(fields: Fields, weights: Weights, piece: Piece, searched: bool) -> None
 
 def window_odds(windows: WindowSize, fields: Fields, step: int) -> Doubles:
     """Return the log odds of an image's windows, shape (2, rows, columns); row 0 all parts."""
-    parts = fields.scores(windows.size, step)
+    return weighed(windows.weights, windows.offsets, fields.scores(windows.size, step))
+
+
+def weighed(weights: Floats, offsets: Doubles, parts: Doubles) -> Doubles:
+    """Return the log odds (2, ...) of scores of the parts (K, ...), by either row of weights."""
     found = np.zeros((2, *parts.shape[1:]))
     # Part by part: the bits must not depend on how many windows there are.
     for row in range(2):
-        for weight, values in zip(windows.weights[row].astype(np.float64), parts, strict=True):
+        for weight, values in zip(weights[row].astype(np.float64), parts, strict=True):
             found[row] += weight * values
-        found[row] -= windows.offsets[row]
+        found[row] -= offsets[row]
     return found

@@ -14,7 +14,7 @@ from fp.fingerprint.learning.fusion import Fusion, fuse
 from fp.fingerprint.learning.method import Recipe
 from fp.fingerprint.model.windows import Windows, WindowSize
 from fp.fingerprint.windows.calibration import fit_dependence, sizes_within
-from fp.fingerprint.windows.fields import Fields, Weights, fields_of_residual
+from fp.fingerprint.windows.fields import Fields, Weights, fields_of_residual, weighed
 from fp.fingerprint.windows.search_learning import learn_search
 from fp.images.crop import CropRule
 from fp.system.arrays import Array, Doubles, Flags, Floats, Indices
@@ -28,22 +28,7 @@ SMALLEST_CROP = 64
 def usable(method: Recipe, crop: CropRule) -> tuple[int, ...]:
     """Return the numbers of the parts that windows can be scored by.
 
-    Parameters
-    ----------
-    method : Recipe
-        The method.
-    crop : CropRule
-        The examined part.
-
-    Returns
-    -------
-    tuple of int
-        Their numbers.
-
-    Raises
-    ------
-    UsageError
-        If none of them speaks of the generator, or the crop is too small.
+    UsageError if none of them speaks of the generator, or the crop is too small.
     """
     found = tuple(number for number, part in enumerate(method.parts) if part.in_windows)
     if not method.specific[list(found)].any():
@@ -71,32 +56,11 @@ def learn_windows(
 ) -> Windows:
     """Score windows of images by patterns that had not seen them, and join the parts.
 
-    Parameters
-    ----------
-    method : Recipe
-        The method.
-    crop : CropRule
-        The examined part.
-    stacks : mapping of str to ndarray, shape (N, ...)
-        Features of all images, by name.
-    known : Labelled
-        What is known of the images, with the folds of the cross-fitted scores.
-    fitted : sequence of Fitted
-        What the parts have learned of them; that of dear ones calibrates too.
-    residuals : iterable of ndarray of float32, shape (3, H, W)
-        Residuals of the chosen images, in their order.
-    chosen : ndarray of int, shape (M,)
-        Images that calibrate.
-    progress : callable, optional
-        Called with the number of images done and their total.
+    Return the calibration of every size of which two windows fit beside each other. `stacks` and
+    `known` are of all N images, with the folds of the cross-fitted scores; `residuals` those of the
+    M `chosen` ones, which calibrate, in their order. `fitted` is what the parts have learned of
+    all; that of dear ones calibrates too.
 
-    Returns
-    -------
-    Windows
-        Calibration of every size of which two windows fit beside each other.
-
-    Notes
-    -----
     The sums of all images at all phases are held until all are read: for each part 256 bytes a cell
     of 16 x 16 pixels at most, 150 KB for an image of 256 x 256 and `auto`.
     """
@@ -144,7 +108,8 @@ def _calibrated(
     for fold in np.unique(dealt):
         inside, outside = dealt != fold, dealt == fold
         found = _fused(scores[inside], own, specific, labels[inside], groups[inside])
-        odds[outside] = _applied(found, scores[outside])
+        held = weighed(found.weights, found.offsets, scores[outside].swapaxes(0, 1))
+        odds[outside] = held.swapaxes(0, 1)
         starts[int(fold)] = found
     whole = _fused(scores, own, specific, labels, groups)
     alone = odds[:, :, ::2, ::2]
@@ -179,13 +144,3 @@ def _fused(
     weights = np.zeros((2, own.size), np.float32)
     weights[:, own] = found.weights
     return Fusion(weights, found.offsets)
-
-
-def _applied(fusion: Fusion, scores: Doubles) -> Doubles:
-    weights = fusion.weights.astype(np.float64)
-    found = np.zeros((len(scores), 2, *scores.shape[2:]))
-    for row in range(2):
-        for part in range(scores.shape[1]):
-            found[:, row] += weights[row, part] * scores[:, part]
-        found[:, row] -= fusion.offsets[row]
-    return found

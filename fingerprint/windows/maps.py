@@ -26,22 +26,10 @@ _LN10 = float(np.log(10.0))
 def draw_map(fields: Fields, windows: WindowSize, rate: float) -> EvidenceMap:
     """Draw the map of an image.
 
-    Parameters
-    ----------
-    fields : Fields
-        Its fields.
-    windows : WindowSize
-        Calibration of the windows.
-    rate : float
-        False-alarm rate: the share of untouched reference pictures in which any window is flagged
-        as too high, and of the generator's in which any is flagged as too low; and the
-        false-discovery rate over windows.
-
-    Returns
-    -------
-    EvidenceMap
-        The map; of windows that are read at all phases, where the calibration knows of that and
-        the fields hold them.
+    The rate of false alarms is the share of untouched reference pictures in which any window is
+    flagged as too high, and of the generator's in which any is flagged as too low; and the
+    false-discovery rate over windows. Windows are read at all phases where the calibration knows of
+    that and the fields hold them.
     """
     held: Null = windows
     if windows.search is not None and fields.moved:
@@ -80,19 +68,10 @@ def draw_map(fields: Fields, windows: WindowSize, rate: float) -> EvidenceMap:
 
 
 def adjusted_p(scores: Doubles, null: Doubles) -> Doubles:
-    """Give Benjamini and Hochberg's adjusted p-values of an image's windows.
+    """Return Benjamini and Hochberg's adjusted p-values of an image's windows.
 
-    Parameters
-    ----------
-    scores : ndarray of float64, any shape
-        Scores, high where they speak against the null.
-    null : ndarray of float64, shape (M,)
-        Held-out scores of windows under the null, ascending.
-
-    Returns
-    -------
-    ndarray of float64, of the same shape
-        min over k >= rank of m p_(k) / k, with p = (1 + null scores at or above) / (M + 1).
+    min over k >= rank of m p_(k) / k, with p = (1 + null scores at or above) / (M + 1). Scores are
+    high where they speak against the null; the M held-out ones under the null are ascending.
     """
     p = (1 + null.size - np.searchsorted(null, scores.ravel(), "left")) / (1 + null.size)
     order = np.argsort(p, kind="stable")
@@ -103,21 +82,10 @@ def adjusted_p(scores: Doubles, null: Doubles) -> Doubles:
 
 
 def calibrated_level(windows: Null, real: bool, rate: float) -> float:
-    """Give the level below which an adjusted p-value is flagged.
+    """Return the level below which an adjusted p-value is flagged.
 
-    Parameters
-    ----------
-    windows : WindowSize or Search
-        Calibration of the windows.
-    real : bool
-        Whether reference images are the null; the generator's otherwise.
-    rate : float
-        Share of pictures of the null in which anything may be flagged.
-
-    Returns
-    -------
-    float
-        0.0 where n pictures of the null cannot support the rate.
+    In a share `rate` of the pictures of the null, reference images or the generator's, anything may
+    be flagged; the level is 0.0 where n of them cannot support that.
 
     Notes
     -----

@@ -69,25 +69,19 @@ class Reading:
     def as_a_whole(self, rows: Sequence[Attribution]) -> list[Attribution]:
         """Let all windows decide where the image is larger than a crop, or too narrow for it.
 
-        Parameters
-        ----------
-        rows : sequence of Attribution
-            What the crops say, a row for each fingerprint of the bank.
-
-        Returns
-        -------
-        list of Attribution
-            The same, or what the windows say, with the crop's answer beside. Windows decide only
-            where every fingerprint of the bank has them, so that the bank is calibrated alike, and
-            none has experts for conditions: windows are calibrated on images as the generator drew
-            them, and experts know what happened to them since.
+        Of the rows of the bank's fingerprints, return the same, or what the windows say with the
+        crop's answer beside. Windows decide only where every fingerprint of the bank has them, so
+        that the bank is calibrated alike, and none has experts for conditions: windows are
+        calibrated on images as the generator drew them, and experts know what happened to them
+        since.
         """
         if any(fingerprint.conditions is not None for fingerprint in self.bank):
             return list(rows)
         if not self.options.whole or not self.windows.complete:
             return list(rows)
         judges = [self.windows.by_name[row.fingerprint] for row in rows]
-        if not any(map(self._larger, judges)) and all(row.score is not None for row in rows):
+        larger = any(self._count(each) > each.grid[0] * each.grid[1] for each in judges)
+        if not larger and all(row.score is not None for row in rows):
             return list(rows)
         return [
             self._whole(row, judge) if self._count(judge) else row
@@ -100,9 +94,6 @@ class Reading:
             windows_across(length, size, size) for length in (self.image.height, self.image.width)
         )
         return rows * columns
-
-    def _larger(self, judge: WindowJudge) -> bool:
-        return self._count(judge) > judge.grid[0] * judge.grid[1]
 
     def _whole(self, row: Attribution, judge: WindowJudge) -> Attribution:
         found = judge.judge(
@@ -143,21 +134,8 @@ class Reading:
         )
 
     def completed(self, row: Detection, best: Attribution) -> Detection:
-        """Give the row of the image with what windows add to it.
-
-        Parameters
-        ----------
-        row : Detection
-            The row over the bank.
-        best : Attribution
-            The row of the fingerprint that ranks first.
-
-        Returns
-        -------
-        Detection
-            The row.
-        """
-        fingerprint = self._named(best.fingerprint)
+        """Return the row of the image with what windows add to it, by the row that ranks first."""
+        fingerprint = next(f for f in self.bank if f.name == best.fingerprint)
         area = self.image.height * self.image.width
         whole = self._answers.get(best.fingerprint)
         if whole is None:
@@ -177,17 +155,9 @@ class Reading:
     def mapped(self, best: Attribution) -> EvidenceMap | None:
         """Draw the map of the fingerprint that ranks first; None where it has no windows here.
 
-        Parameters
-        ----------
-        best : Attribution
-            Its row.
-
-        Returns
-        -------
-        EvidenceMap or None
-            The map; the best of K fingerprints has one K-th of the rate. Nothing is flagged where
-            the fingerprint's experts find the image otherwise than the generator drew it: windows
-            are not calibrated for that.
+        The best of K fingerprints has one K-th of the rate. Nothing is flagged where the
+        fingerprint's experts find the image otherwise than the generator drew it: windows are not
+        calibrated for that.
         """
         judge = self.windows.by_name.get(best.fingerprint)
         if judge is None or best.score is None:
@@ -202,16 +172,10 @@ class Reading:
             return found
         return replace(found, generated=None, reference=None)
 
-    def _named(self, name: str) -> Fingerprint:
-        return next(f for f in self.bank if f.name == name)
-
-    def _fields_of(self, fingerprint: Fingerprint) -> Fields:
-        if fingerprint.name not in self._fields:
-            self._read_all(fingerprint)
-        return self._fields[fingerprint.name]
-
-    def _read_all(self, asked: Fingerprint) -> None:
-        """Read the image once for all fingerprints that see the same residual."""
+    def _fields_of(self, asked: Fingerprint) -> Fields:
+        """Return its fields; the image is read once for all that see the same residual."""
+        if asked.name in self._fields:
+            return self._fields[asked.name]
         alike = [
             f
             for f in self.bank
@@ -222,6 +186,7 @@ class Reading:
         searched = self.options.mapped and len(alike) == 1
         for fingerprint, found in zip(alike, self._read(alike, searched), strict=True):
             self._fields[fingerprint.name] = found
+        return self._fields[asked.name]
 
     def _read(self, alike: Sequence[Fingerprint], searched: bool) -> Iterator[Fields]:
         each = [weights_of(f) for f in alike]

@@ -40,29 +40,9 @@ def learn_search(
 ) -> Search:
     """Learn weights for windows of unknown phase, and calibrate them.
 
-    Parameters
-    ----------
-    size : int
-        Side of the windows in pixels.
-    fields : sequence of Fields
-        Sums of M images at all phases, by patterns that had not seen them.
-    start : Fusion
-        Weights at the lattice's own phase; parts of weight 0 have no say here either.
-    starts : mapping of int to Fusion
-        The same without the images of each fold.
-    specific : ndarray of bool, shape (K,)
-        Which parts speak of the generator.
-    labels : ndarray of bool, shape (M,)
-        True for the generator's images.
-    groups : ndarray of int, shape (M,)
-        Source group of each image.
-    dealt : ndarray of int, shape (M,)
-        Fold of each image.
-
-    Returns
-    -------
-    Search
-        The calibration; every score is by weights from the other folds.
+    `fields` are the sums of M images at all phases, by patterns that had not seen them; `start` the
+    weights at the lattice's own phase, of which parts of weight 0 have no say here either; `starts`
+    the same without the images of each fold of `dealt`. Every score is by weights from other folds.
     """
     used = (start.weights != 0).any(axis=0) | specific
     beside = together([read(each, size, size) for each in fields])

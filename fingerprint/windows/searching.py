@@ -44,17 +44,9 @@ class Readings:
     moved: dict[int, Floats]
 
     def at(self, phase: Indices) -> Doubles:
-        """Give all parts' scores at one phase each.
+        """Return the scores of all parts (K, ...) at one phase each.
 
-        Parameters
-        ----------
-        phase : ndarray of int, shape (...)
-            0 for the lattice's own, 1 + 8 y + x for the others.
-
-        Returns
-        -------
-        ndarray of float64, shape (K, ...)
-            The scores.
+        Phase 0 is the lattice's own, 1 + 8 y + x are the others.
         """
         found = self.own.copy()
         y, x = np.divmod(np.maximum(phase - 1, 0), PERIOD)
@@ -86,20 +78,7 @@ class Readings:
 
 
 def read(fields: Fields, size: int, step: int) -> Readings:
-    """Score all windows of one size by each part at all phases.
-
-    Parameters
-    ----------
-    fields : Fields
-        Sums over the cells of an image, with those at other phases.
-    size, step : int
-        Side of the windows and distance of neighbours in pixels, multiples of 16.
-
-    Returns
-    -------
-    Readings
-        The scores, of shape (rows, columns) each.
-    """
+    """Score all windows of one size by each part at all phases; the last axes are rows, columns."""
     cells, every = size // CELL, step // CELL
     divisors, moved = fields.divisors(size, step), {}
     numbers = [number for number, measure in enumerate(fields.measures) if measure.phases]
@@ -138,18 +117,7 @@ class Mixture:
 
 
 def mixed(log_odds: Iterator[Doubles]) -> Mixture:
-    """Join the log odds at all phases.
-
-    Parameters
-    ----------
-    log_odds : iterator of ndarray of float64, all of one shape
-        Those at the lattice's own phase, then at all 64.
-
-    Returns
-    -------
-    Mixture
-        What they say together.
-    """
+    """Join the log odds at the lattice's own phase, which come first, and those at all 64."""
     most = next(log_odds) + np.log(OWN)
     whole, phase = most.copy(), np.zeros(most.shape, np.intp)
     alike = np.full(most.shape, -np.inf)
@@ -191,22 +159,7 @@ class Searched:
 
 
 def search_image(search: Search, fields: Fields, size: int, step: int) -> Searched:
-    """Return what an image's windows say, and where their lattice lies.
-
-    Parameters
-    ----------
-    search : Search
-        Calibration of windows of this size.
-    fields : Fields
-        Sums over the image's cells, with those at other phases.
-    size, step : int
-        Side of the windows and distance of neighbours in pixels, multiples of 16.
-
-    Returns
-    -------
-    Searched
-        What they say.
-    """
+    """Return what an image's windows say, and where their lattice lies, by a search of one size."""
     cells, every = size // CELL, step // CELL
     rows = (fields.energy.shape[0] - cells) // every + 1
     found = []

@@ -23,7 +23,6 @@ from fp.fingerprint.correlation.kernels import (
     correlate,
     fold,
     moments,
-    tile_correlation,
 )
 
 Array = NDArray[Any]
@@ -286,38 +285,6 @@ def test_a_fold_has_the_same_bits_in_any_batch(many_threads: None) -> None:
     assert np.array_equal(fold(residuals, 8), one_by_one)
 
 
-@few
-@given(
-    st.integers(1, 9),
-    st.integers(1, 5),
-    st.integers(1, 5),
-    st.floats(-1e3, 1e3),
-    st.integers(0, 99),
-)
-def test_the_fold_knows_the_correlation_with_repeated_weights(
-    period: int, rows: int, columns: int, offset: float, seed: int
-) -> None:
-    height, width = rows * period + period // 2, columns * period + period // 3
-    residuals = noise(seed, 4, 3, height, width, dtype=np.float64) + offset
-    weights = noise(seed + 1, 2, 3, period, period, dtype=np.float64) + 0.5
-    inside = complete_blocks(residuals, period)
-    found = moments(inside)
-    rho = tile_correlation(fold(residuals, period), found.mean, found.norm, rows * columns, weights)
-    whole = correlate(inside, np.tile(weights, (1, 1, rows, columns)))
-    np.testing.assert_allclose(rho, whole, rtol=0, atol=1e-9)
-
-
-def test_a_constant_has_no_tile_correlation() -> None:
-    residuals = np.full((2, 3, 24, 24), 0.1, dtype=np.float32)
-    residuals[1] = noise(21, 3, 24, 24)
-    weights = np.stack([noise(22, 3, 8, 8), np.full((3, 8, 8), 0.7, dtype=np.float32)])
-    found = moments(residuals)
-    rho = tile_correlation(fold(residuals, 8), found.mean, found.norm, 9, weights)
-    assert rho[0].tolist() == [0.0, 0.0]
-    assert rho[1, 1] == 0.0
-    assert rho[1, 0] != 0.0
-
-
 # Errors
 
 
@@ -376,26 +343,6 @@ def test_periods_without_a_complete_block_are_refused() -> None:
         fold(image, 9)
     with pytest.raises(TypeError):
         fold(image, 4.0)  # type: ignore[arg-type]
-
-
-def test_tiles_and_moments_of_different_residuals_are_refused() -> None:
-    residuals = noise(31, 3, 3, 20, 20)
-    residuals[:, :, 16:] += 100.0
-    tiles, weights = fold(residuals, 8), noise(32, 3, 8, 8)
-    inside = moments(complete_blocks(residuals, 8))
-    whole = moments(residuals)
-    tile_correlation(tiles, inside.mean, inside.norm, 4, weights)
-    with pytest.raises(ValueError, match="residual 0 do not belong to its tile"):
-        tile_correlation(tiles, whole.mean, whole.norm, 4, weights)
-    for norm in (0.01 * inside.norm, np.full(3, np.inf), np.full(3, np.nan)):
-        with pytest.raises(ValueError, match="do not belong to its tile"):
-            tile_correlation(tiles, inside.mean, norm, 4, weights)
-    with pytest.raises(ValueError, match="number of blocks is 0"):
-        tile_correlation(tiles, inside.mean, inside.norm, 0, weights)
-    with pytest.raises(ValueError, match=r"means of shape \(2,\)"):
-        tile_correlation(tiles, inside.mean[:2], inside.norm, 4, weights)
-    with pytest.raises(ValueError, match="fold with the period of the weights"):
-        tile_correlation(tiles, inside.mean, inside.norm, 4, noise(33, 3, 4, 4))
 
 
 # Where the kernels run
