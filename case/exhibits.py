@@ -51,7 +51,7 @@ def add_exhibits(
     limits: Limits | None = None,
     isolated: bool = False,
 ) -> Added:
-    """Add files to a case, each known by its hash from now on.
+    """Add files to a case, each known by its hash from now on; equal bytes are one exhibit.
 
     Parameters
     ----------
@@ -65,11 +65,6 @@ def add_exhibits(
         Sizes beyond which a file is not decoded, and the time that this may take.
     isolated : bool
         Decode nothing in this process, so that no file can end it or keep it for ever.
-
-    Returns
-    -------
-    Added
-        What was added; files of equal bytes are one exhibit.
 
     Raises
     ------

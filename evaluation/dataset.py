@@ -144,7 +144,7 @@ def read_dataset(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Look at every file of a data set.
+    """Look at every file of a data set: ``real/``, ``generated/<name>/``, and folders of strangers.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def read_dataset(
     jobs : int
         Number of processes.
     progress : callable, optional
-        Called after every image.
+        See `fp.system.progress.Progress`.
 
     Raises
     ------

@@ -184,22 +184,11 @@ class GivenScores:
 
 
 def read_scores(name: str, path: Path) -> GivenScores:
-    """Read somebody else's scores.
+    """Read somebody else's scores from a CSV with the columns ``path`` and ``score``.
 
-    Parameters
-    ----------
-    name : str
-        Name of the method.
-    path : Path
-        CSV with the columns ``path`` (below the data set) and ``score`` (higher for generated);
-        ``condition`` and ``threshold`` may be added.
-
-    Raises
-    ------
-    InputError
-        If the table cannot be read or a score is no finite number.
-    UsageError
-        If the name is taken.
+    Paths are below the data set, scores higher for generated; ``condition`` and ``threshold`` may
+    be added. `InputError` if the table cannot be read or a score is no finite number, `UsageError`
+    if the name is taken.
     """
     if name in known() or name in BASELINES or not name:
         raise UsageError(f"A method cannot be named {name!r} here; choose another --scores NAME.")

@@ -37,15 +37,7 @@ class Picture:
 
 
 def draw(figures: Sequence[Figure], folder: Path) -> list[Path]:
-    """Draw what can be drawn of every protocol.
-
-    Parameters
-    ----------
-    figures : sequence of Figure
-        Averaged figures.
-    folder : Path
-        Folder for PNG files; made where missing.
-    """
+    """Draw all pictures as PNG into a folder, which is made where missing, and return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for picture in pictures(figures):
@@ -57,13 +49,7 @@ def draw(figures: Sequence[Figure], folder: Path) -> list[Path]:
 
 
 def pictures(figures: Sequence[Figure]) -> list[Picture]:
-    """List what can be drawn of every protocol.
-
-    Returns
-    -------
-    list of Picture
-        In the order of the protocols.
-    """
+    """List what can be drawn of every protocol, in their order."""
     found = []
     for protocol in dict.fromkeys(f.protocol for f in figures):
         own = [f for f in figures if f.protocol == protocol]

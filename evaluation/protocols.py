@@ -390,19 +390,9 @@ FAMILIES: dict[str, type[Protocol]] = {
 
 
 def make_protocol(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Protocol:
-    """Make a protocol from a table of the configuration.
+    """Make a protocol from a table of the configuration; `UsageError` if a key or value is unknown.
 
-    Parameters
-    ----------
-    given : mapping
-        The table.
-    defaults : mapping
-        What holds where it says nothing; keys that its family does not have are passed over.
-
-    Raises
-    ------
-    UsageError
-        If a key or value is unknown.
+    Defaults hold where the table says nothing; those that its family does not have are passed over.
     """
     kind = given.get("kind")
     if kind not in FAMILIES:

@@ -89,11 +89,8 @@ class Comparison:
 def with_means(rows: Sequence[Row]) -> list[Row]:
     """Add means over conditions and over generators, split by split.
 
-    Returns
-    -------
-    list of Row
-        All of them, and rows with the condition `DEGRADED` and the generator `MEAN`; a mean is
-        made only where every generator of its protocol has the figure.
+    They are rows with the condition `DEGRADED` and the generator `MEAN`; a mean is made only where
+    every generator of its protocol has the figure.
     """
     chosen = [row for row in rows if row.metric in _AVERAGED]
     degraded = [
@@ -136,18 +133,7 @@ def _by(rows: Iterable[Row], left_out: str, wanted: object) -> list[list[Row]]:
 
 
 def figures_of(rows: Sequence[Row]) -> list[Figure]:
-    """Average the splits.
-
-    Parameters
-    ----------
-    rows : sequence of Row
-        Figures of single splits, with means or without.
-
-    Returns
-    -------
-    list of Figure
-        In the order in which they first occur.
-    """
+    """Average the splits, in the order in which the figures first occur."""
     found: dict[tuple[object, ...], dict[bool, list[Row]]] = {}
     for row in rows:
         found.setdefault(_place(row), {}).setdefault(row.shuffled, []).append(row)
@@ -188,21 +174,9 @@ def _place(row: Row) -> tuple[object, ...]:
 
 
 def comparisons(rows: Sequence[Row], against: str, metric: str = "accuracy") -> list[Comparison]:
-    """Compare a method with every other on the same splits.
+    """Compare a method with every other on the same splits, where they have two seeds in common.
 
-    Parameters
-    ----------
-    rows : sequence of Row
-        Figures of single splits, with means.
-    against : str
-        Name of the method; with several denoisers, each of its series is compared.
-    metric : str
-        What is compared.
-
-    Returns
-    -------
-    list of Comparison
-        Where both methods have a figure for at least two common seeds.
+    With several denoisers, each series of the method is compared.
     """
     places: dict[tuple[object, ...], dict[tuple[str, str], dict[int, float]]] = {}
     for row in rows:

@@ -16,13 +16,7 @@ def markdown(
     left_out: Sequence[str],
     note: str,
 ) -> str:
-    """Write all tables.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
+    """Return all tables as Markdown."""
     lines = ["# Evaluation", "", note, ""]
     for protocol in dict.fromkeys(figure.protocol for figure in figures):
         own = [figure for figure in figures if figure.protocol == protocol]
@@ -114,15 +108,7 @@ def _pivot(
 
 
 def shown(figure: Figure, *, short: bool = False) -> str:
-    """Write a figure: value (interval), null, n of test images x splits.
-
-    Parameters
-    ----------
-    figure : Figure
-        The figure.
-    short : bool
-        The value alone.
-    """
+    """Return a figure as text: value (interval), null, n of test images x splits; or the value."""
     rate = figure.metric in _RATES
     scale, digits = (1, 3) if rate else (100, 1)
     value = figure.value

@@ -41,8 +41,6 @@ class GramMatrices:
     def features(self, image_hwc: Pixels) -> tuple[Array, ...]:
         """Return the upper triangles of all layers' Gram matrices, compressed by a signed root.
 
-        Notes
-        -----
         G[a, b] = mean over pixels of f_a f_b for the channels f of one layer.
         """
         image_chw = np.ascontiguousarray(image_hwc.transpose(2, 0, 1), dtype=np.float32)
