@@ -225,14 +225,3 @@ class Bench:
         return Detector(
             learned, calibration, likelihood.fit(calibration), numbers[held.index], threshold
         )
-
-    def score(
-        self,
-        detector: Detector,
-        method: Choice,
-        denoiser: str,
-        numbers: Indices,
-        conditions: Sequence[str] | str,
-    ) -> Doubles:
-        """Score images."""
-        return detector.learned.score(self.stacks(method, denoiser, numbers, conditions))

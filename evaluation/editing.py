@@ -72,13 +72,11 @@ class EditingCell(Cell):
         numbers, labels = bench.detection(generator)
         inside = split(labels, bench.groups[numbers], self.training, self.seed)
         known, taught = numbers[inside], labels[inside]
-        detector = bench.learn(
-            self.method, self.denoiser, known, taught, "none", self.seed, self.shuffled
-        )
+        detector = self.learn(bench, known, taught)
         view = _View(bench, self, detector)
         windows = view.windows(known, taught)
         photos, made = (numbers[~inside & (labels == k)] for k in (False, True))
-        real = bench.score(detector, self.method, self.denoiser, photos, "none")
+        real = self.score(bench, detector, photos)
         rows: list[Row] = []
         for low, high in self.shares:
             condition = f"{low:.0%} to {high:.0%} replaced"

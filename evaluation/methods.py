@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from fp.evaluation.adapter import recipe
-from fp.fingerprint.estimators.protocol import Course, Fitted
+from fp.fingerprint.estimators.protocol import Fitted
 from fp.fingerprint.learning import method as learning
 from fp.fingerprint.learning.crossfit import HeldOut
 from fp.images.loading import display_path
@@ -53,13 +53,7 @@ class Method(Protocol):
         """Reduce a residual (3, H, W) or an image (H, W, 3)."""
 
     def learn(
-        self,
-        stacks: tuple[Array, ...],
-        labels: Flags,
-        groups: Indices,
-        folds: int,
-        seed: int,
-        course: Course | None = None,
+        self, stacks: tuple[Array, ...], labels: Flags, groups: Indices, folds: int, seed: int
     ) -> Learned:
         """Learn from images whose features are stacked; groups are never split."""
 

@@ -19,7 +19,7 @@ from fp.evaluation.dataset import REAL
 from fp.evaluation.editing import EditingCell, editable
 from fp.evaluation.features import EDGES
 from fp.evaluation.methods import Choice
-from fp.evaluation.splits import divide
+from fp.evaluation.splits import contents, divide
 from fp.images.degradations import Degradation
 from fp.system.errors import UsageError
 
@@ -89,9 +89,14 @@ class Protocol:
         raise NotImplementedError
 
     def _runs(
-        self, conditions: Sequence[str], bench: Bench, left_out: list[str]
-    ) -> Iterator[tuple[Choice, str, int, bool]]:
-        """Yield every method, denoiser, seed and whether labels are shuffled."""
+        self,
+        generators: tuple[str, ...],
+        size: int,
+        bench: Bench,
+        left_out: list[str],
+        conditions: Sequence[str] = ("none",),
+    ) -> Iterator[Cell]:
+        """Yield what all cells have, for every method, denoiser, seed, and labels as they are."""
         for method in self.methods:
             if bench.stranger_to_scores(method, conditions):
                 told = ", ".join(conditions)
@@ -99,9 +104,8 @@ class Protocol:
                 continue
             for denoiser in self.denoisers if method.sees == "residual" else ("",):
                 for seed in range(self.seeds):
-                    yield method, denoiser, seed, False
-                    if seed < self.nulls:
-                        yield method, denoiser, seed, True
+                    for shuffled in (False, True) if seed < self.nulls else (False,):
+                        yield Cell(self.name, method, denoiser, generators, size, seed, shuffled)
 
     def _generators(self, bench: Bench) -> tuple[str, ...]:
         for name in self.generators:
@@ -141,21 +145,15 @@ class Detection(Protocol):
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
         """Yield a cell for every method, generator, size, training condition and seed."""
-        mixed = self.conditions
         for generator in self._generators(bench):
             for size in self._reached(bench, generator, left_out):
-                for run in self._runs(self.conditions, bench, left_out):
+                for run in self._runs((generator,), size, bench, left_out, self.conditions):
                     for train in self.train:
                         yield DetectionCell(
-                            self.name,
-                            run[0],
-                            run[1],
-                            (generator,),
-                            size,
-                            *run[2:],
+                            **vars(run),
                             trained_on=train,
                             conditions=self.conditions,
-                            mixed=mixed if train == MIX else (),
+                            mixed=self.conditions if train == MIX else (),
                         )
 
 
@@ -182,8 +180,6 @@ class Semantic(Protocol):
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
         """Yield a cell for every method, generator, content and seed."""
-        from fp.evaluation.splits import contents
-
         names, distinct = contents(bench, self.clusters)
         for generator in self._generators(bench):
             numbers, labels = bench.detection(generator)
@@ -193,20 +189,13 @@ class Semantic(Protocol):
                 if fewest < 8:
                     left_out.append(f"{self.name}: {content} has {fewest} images of {generator}")
                     continue
-                for method, denoiser, seed, shuffled in self._runs(
-                    self.conditions, bench, left_out
-                ):
+                size = max(self.sizes)
+                for run in self._runs((generator,), size, bench, left_out, self.conditions):
                     yield SemanticCell(
-                        self.name,
-                        method,
-                        denoiser,
-                        (generator,),
-                        max(self.sizes),
-                        seed,
-                        shuffled,
-                        self.clusters,
-                        place,
-                        self.conditions,
+                        **vars(run),
+                        clusters=self.clusters,
+                        content=place,
+                        conditions=self.conditions,
                     )
 
 
@@ -266,24 +255,19 @@ class Attribution(Protocol):
         for size in _reached(self, bench, classes, left_out):
             for scheme in self.schemes:
                 name = f"{self.name}, {scheme}" if len(self.schemes) > 1 else self.name
-                for method, denoiser, seed, shuffled in self._runs(("none",), bench, left_out):
-                    if method.sees == "scores":
-                        left_out.append(f"{self.name}: {method.name} tells no generators apart")
+                for run in self._runs(generators, size, bench, left_out):
+                    if run.method.sees == "scores":
+                        told = f"{self.name}: {run.method.name} tells no generators apart"
+                        left_out.append(told)
                         continue
                     for train, conditions in pairs:
                         yield AttributionCell(
-                            name,
-                            method,
-                            denoiser,
-                            generators,
-                            size,
-                            seed,
-                            shuffled,
-                            self.reference,
-                            scheme,
-                            train,
-                            conditions,
-                            self.conditions if train == MIX else (),
+                            **vars(run) | {"protocol": name},
+                            trained_on=train,
+                            conditions=conditions,
+                            mixed=self.conditions if train == MIX else (),
+                            reference=self.reference,
+                            scheme=scheme,
                         )
 
 
@@ -314,14 +298,12 @@ class Editing(Protocol):
         """Yield a cell for every method, generator, size and seed."""
         for generator in self._generators(bench):
             for size in self._reached(bench, generator, left_out):
-                for run in self._runs(("none",), bench, left_out):
-                    made = run[0].make() if run[0].sees == "residual" else None
+                for run in self._runs((generator,), size, bench, left_out):
+                    made = run.method.make() if run.method.sees == "residual" else None
                     if not isinstance(made, FpMethod) or not editable(made, bench):
-                        left_out.append(f"{self.name}: {run[0].name} has no windows here")
+                        left_out.append(f"{self.name}: {run.method.name} has no windows here")
                         continue
-                    yield EditingCell(
-                        self.name, run[0], run[1], (generator,), size, *run[2:], self.shares
-                    )
+                    yield EditingCell(**vars(run), shares=self.shares)
 
 
 @dataclass(frozen=True)
@@ -348,21 +330,12 @@ class BankProtocol(Protocol):
         """Yield a cell for every method, size and seed."""
         generators = self._generators(bench)
         for size in _reached(self, bench, (REAL, *generators), left_out):
-            for method, denoiser, seed, shuffled in self._runs(("none",), bench, left_out):
-                if method.sees == "scores":
-                    left_out.append(f"{self.name}: {method.name} has no fingerprints")
+            for run in self._runs(generators, size, bench, left_out):
+                if run.method.sees == "scores":
+                    left_out.append(f"{self.name}: {run.method.name} has no fingerprints")
                     continue
-                yield BankCell(
-                    self.name,
-                    method,
-                    denoiser,
-                    generators,
-                    size,
-                    seed,
-                    shuffled,
-                    self.tables,
-                    bench.dataset.strangers if "strangers" in self.tables else (),
-                )
+                strangers = bench.dataset.strangers if "strangers" in self.tables else ()
+                yield BankCell(**vars(run), tables=self.tables, strangers=strangers)
 
 
 def _reached(

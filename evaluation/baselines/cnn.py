@@ -12,7 +12,7 @@ import numpy as np
 
 from fp.evaluation.baselines.augmentations import augment
 from fp.fingerprint.estimators.folds import deal
-from fp.fingerprint.estimators.protocol import Course, Fitted
+from fp.fingerprint.estimators.protocol import Fitted
 from fp.fingerprint.learning.crossfit import HeldOut
 from fp.system.arrays import Array, Doubles, Flags, Indices, Pixels
 
@@ -77,13 +77,7 @@ class SmallCnn:
         return (np.ascontiguousarray(image_hwc),)
 
     def learn(
-        self,
-        stacks: tuple[Array, ...],
-        labels: Flags,
-        groups: Indices,
-        folds: int,
-        seed: int,
-        course: Course | None = None,
+        self, stacks: tuple[Array, ...], labels: Flags, groups: Indices, folds: int, seed: int
     ) -> CnnLearned:
         """Train on three quarters of the images and hold out the fourth."""
         import torch
