@@ -48,12 +48,9 @@ class Photograph:
 
     Parameters
     ----------
-    name : str
-        What it shows.
-    package, file : str
-        The installed package, and the path of the file inside of it.
-    credit : str
-        Who took it, and its licence.
+    name, package, file, credit : str
+        What it shows; the installed package, and the path of the file in it; who took it, and its
+        licence.
     """
 
     name: str

@@ -90,10 +90,8 @@ class Bench:
         Folds of cross-fitted scores.
     fpr : float
         Rate of the conformal decisions.
-    kin : tuple of tuple of str
-        Lines of generators that are kin.
-    siblings : tuple of tuple of str
-        Generators so close that they may be taken for each other.
+    kin, siblings : tuple of tuple of str
+        Lines of generators that are kin, and those so close that they may be taken for each other.
     """
 
     dataset: Dataset

@@ -29,16 +29,11 @@ class Row:
 
     Parameters
     ----------
-    protocol : str
-        Name of the protocol.
-    method, denoiser : str
-        What was measured; the denoiser is empty for methods that do without.
-    generator : str
-        Whose images it speaks about.
-    training : int
-        Training images of each class.
-    seed : int
-        Seed of the split.
+    protocol, method, denoiser, generator : str
+        What it belongs to; the denoiser is empty for methods that do without, and the generator is
+        the one whose images it speaks about.
+    training, seed : int
+        Training images of each class, and the seed of the split.
     trained_on, condition : str
         What happened to the training images and to the test images.
     shuffled : bool
@@ -95,10 +90,8 @@ class Cell:
         Name of the denoiser, empty for methods that do without.
     generators : tuple of str
         Generators that take part.
-    training : int
-        Training images of each class.
-    seed : int
-        Seed of everything.
+    training, seed : int
+        Training images of each class, and the seed of everything.
     shuffled : bool
         Whether to learn from shuffled labels.
     """
@@ -233,10 +226,8 @@ class SemanticCell(Cell):
 
     Parameters
     ----------
-    clusters : int
-        Number of contents where the folders say nothing.
-    content : int
-        Which of them trains.
+    clusters, content : int
+        Number of contents where the folders say nothing, and which of them trains.
     conditions : tuple of str
         Conditions of the test images.
     """

@@ -41,12 +41,9 @@ class Wanted:
 
     Parameters
     ----------
-    member : str
-        Name of the class.
-    denoiser : str
-        Name of the denoiser, `EDGES`, or empty for methods that look at pixels.
-    condition : str
-        Text of a `Degradation`.
+    member, denoiser, condition : str
+        Name of the class; name of the denoiser, `EDGES`, or empty for methods that look at pixels;
+        text of a `Degradation`.
     method : Choice
         The method.
     """
@@ -63,10 +60,8 @@ class FeatureStore:
 
     Parameters
     ----------
-    folder : Path
-        The folder.
-    cache_folder : Path
-        Folder of residuals.
+    folder, cache_folder : Path
+        The folder, and that of residuals.
     cache_limit : int
         Bytes that residuals may take.
     """

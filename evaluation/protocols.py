@@ -33,22 +33,17 @@ class Protocol:
 
     Parameters
     ----------
-    kind : str
-        What it is.
-    name : str
-        Its name in the tables; by default its kind.
+    kind, name : str
+        What it is, and its name in the tables; by default its kind.
     methods : tuple of Choice
         Methods.
-    denoisers : tuple of str
-        Denoisers, for methods that see residuals.
-    generators : tuple of str
-        Generators; all of the data set where none is named.
+    denoisers, generators : tuple of str
+        Denoisers, for methods that see residuals; generators, all of the data set where none is
+        named.
     sizes : tuple of int
         Training images of each class.
-    seeds : int
-        Number of splits.
-    nulls : int
-        How many of them are repeated with shuffled labels.
+    seeds, nulls : int
+        Number of splits, and how many of them are repeated with shuffled labels.
     """
 
     kind: str

@@ -60,13 +60,7 @@ def write_report(found: Evaluation, configuration: Configuration, output: Path) 
         output / "sources.csv",
         ("class", "path", "sha256", "source", "content"),
         (
-            {
-                "class": member.name,
-                "path": picture.name,
-                "sha256": picture.sha256,
-                "source": picture.source,
-                "content": picture.content,
-            }
+            {**vars(picture), "class": member.name, "path": picture.name}
             for member in found.dataset.members
             for picture in member.pictures
         ),

@@ -21,10 +21,9 @@ class Trial:
 
     Parameters
     ----------
-    accuracy : float
-        Balanced accuracy of the nearest-mean rule on the test images, in [0, 1].
-    auc : float
-        Area under the ROC curve on the test images, in [0, 1].
+    accuracy, auc : float
+        Balanced accuracy of the nearest-mean rule and area under the ROC curve, on the test images,
+        in [0, 1].
     null_accuracy : float or None
         Balanced accuracy, against the true labels, of a fingerprint learned from the same training
         images with shuffled labels; None where it was not asked for.

@@ -55,8 +55,7 @@ class Distribution:
     Parameters
     ----------
     reference, generated, images : str
-        Paths of the two populations and of the images of a run, which is empty where there are
-        none.
+        Paths of the two populations and of the images of a run, empty where there are none.
     ticks : tuple of (float, str)
         Places along the line with their labels.
     low, high : float

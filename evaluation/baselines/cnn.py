@@ -48,12 +48,8 @@ class SmallCnn:
     ----------
     augmented : bool
         Whether training images are changed as in Community Forensics.
-    steps : int
-        Steps of Adam.
-    batch : int
-        Images a step.
-    side : int
-        Side of the random training crops in pixels.
+    steps, batch, side : int
+        Steps of Adam, images a step, and side of the random training crops in pixels.
     """
 
     augmented: bool = False
