@@ -96,14 +96,8 @@ def _add(case: Case, items: Sequence[Item], copy: bool, limits: Limits, isolated
         try:
             content = read_file(item.path, item.root, limits.file_bytes)
         except ImageError as error:
-            new.append(
-                {
-                    "kind": "refused",
-                    "origin": origin,
-                    "reason": error.reason,
-                    "message": str(error),
-                }
-            )
+            told = {"reason": error.reason, "message": str(error)}
+            new.append({"kind": "refused", "origin": origin, **told})
             continue
         sha256 = hashlib.sha256(content).hexdigest()
         if description.file_sha256 not in (None, sha256):
@@ -125,11 +119,8 @@ def _add(case: Case, items: Sequence[Item], copy: bool, limits: Limits, isolated
                 "origin": origin,
                 "stored": stored if copy else None,
                 "bytes": len(content),
+                **vars(description),
                 "file_sha256": sha256,
-                "pixels_sha256": description.pixels_sha256,
-                "format": description.format,
-                "size": description.size,
-                "reason": description.reason,
             }
         )
     sealed = case.record(*new) if new else []

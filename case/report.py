@@ -107,7 +107,10 @@ def _run(case: Case, run: Entry) -> Iterator[str]:
 
 def _rows(case: Case, run: Entry) -> Iterator[tuple[str, Row]]:
     """Yield the rows of a run with the names of their exhibits."""
-    names = _names(case)
+    names = {
+        entry["stored"] or entry["origin"]: f"{entry['exhibit']} ({entry['name']})"
+        for entry in case.of("exhibit")
+    }
     with (case.folder / run["folder"] / "detections.jsonl").open(encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)
@@ -237,14 +240,6 @@ def _exhibits(case: Case) -> Iterator[str]:
             f"| {entry['exhibit']} | {plain(entry['name'])} | {entry['bytes']} | "
             f"`{entry['file_sha256']}` | {kept} |"
         )
-
-
-def _names(case: Case) -> dict[str, str]:
-    """Return exhibit and original name by the path in the rows of a run."""
-    return {
-        entry["stored"] or entry["origin"]: f"{entry['exhibit']} ({entry['name']})"
-        for entry in case.of("exhibit")
-    }
 
 
 def _figure(value: float | None) -> str:

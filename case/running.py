@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import chdir
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -91,7 +90,7 @@ def run_case(
         },
     )
     # From within, so that every path in the results holds wherever the case lies later.
-    with _inside(case.folder):
+    with chdir(case.folder):
         summary = detect_into(
             folder,
             copies,
@@ -114,13 +113,3 @@ def run_case(
         }
     )[0]
     return entry, summary
-
-
-@contextmanager
-def _inside(folder: Path) -> Iterator[None]:
-    here = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(here)
