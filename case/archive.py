@@ -40,21 +40,9 @@ def is_archive(path: Path) -> bool:
 
 
 def write_archive(folder: Path, output: Path, *, overwrite: bool = False) -> str:
-    """Write a case into one file; the same case gives the same bytes.
+    """Write a case, as verified, into one file and return its hash; the same case, the same bytes.
 
-    Parameters
-    ----------
-    folder : Path
-        The case, as verified.
-    output : Path
-        The archive.
-    overwrite : bool
-        Replace an existing archive.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
+    `OutputError` if it cannot be written.
     """
     sums = []
     with atomic_path(output, overwrite=overwrite) as temporary:
@@ -94,20 +82,7 @@ def _digest(path: Path) -> str:
 
 
 def verify_archive(path: Path, check: Check | None = None) -> Iterator[Difference]:
-    """Check an archive: its own hash, its list, and the case in it.
-
-    Parameters
-    ----------
-    path : Path
-        The archive.
-    check : Check, optional
-        How; see `fp.case.verification.verify_case`.
-
-    Yields
-    ------
-    Difference
-        What differs; nothing where all is as recorded.
-    """
+    """Yield what differs in an archive: its own hash, its list, and the case in it."""
     shown = display_path(path)
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _COMMENT))
@@ -127,17 +102,9 @@ def verify_archive(path: Path, check: Check | None = None) -> Iterator[Differenc
 
 @contextmanager
 def opened_archive(path: Path) -> Iterator[Path]:
-    """Unpack an archive for as long as the block lasts.
+    """Unpack an archive of unknown origin for as long as the block lasts.
 
-    Parameters
-    ----------
-    path : Path
-        The archive, of unknown origin.
-
-    Raises
-    ------
-    IntegrityError
-        If it holds what no archive of a case does.
+    `IntegrityError` if it holds what no archive of a case does.
     """
     with zipfile.ZipFile(path) as archive, TemporaryDirectory(prefix="fp-case-") as place:
         members = archive.infolist()

@@ -17,13 +17,7 @@ _MAY_BE_LOSSLESS = _LOSSLESS | {"WEBP"}
 
 
 def domain(member: Fingerprint) -> Iterator[str]:
-    """Say for what images a fingerprint speaks, and how far.
-
-    Yields
-    ------
-    str
-        A line of Markdown without its end.
-    """
+    """Yield, in lines of Markdown, for what images a fingerprint speaks, and how far."""
     found = describe(member)
     ratio = found.judge.ratio
     sizes = ", ".join(f"{plain(size)} ({n})" for size, n in list(member.native_sizes.items())[:8])
@@ -97,12 +91,9 @@ def _most(log10_lr: float) -> str:
 
 
 def outside(row: Row, member: Fingerprint) -> list[str]:
-    """Say why a ratio would speak about images that the calibration knows nothing of.
+    """Return why a ratio would speak about images that the calibration knows nothing of.
 
-    Returns
-    -------
-    list of str
-        Reasons, each the end of a sentence; empty where the image lies in the domain.
+    Each is the end of a sentence; none where the image lies in the domain.
     """
     found = [REASONS[reason] for reason in row["reasons"] if reason in WITHHELD]
     size = f"{row['width']}x{row['height']}"

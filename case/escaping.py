@@ -6,12 +6,9 @@ _MARKS = frozenset('<>&"`*_[]#|\\~')
 
 
 def plain(text: object) -> str:
-    """Give a text of unknown origin so that Markdown and HTML show it and do nothing else with it.
+    """Return a text of unknown origin so that Markdown and HTML show it and do nothing else.
 
-    Returns
-    -------
-    str
-        One line, every mark of punctuation that could mean something written as an entity.
+    It is one line; every mark of punctuation that could mean something is an entity.
     """
     words = " ".join(str(text).split())
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)

@@ -51,7 +51,7 @@ def add_exhibits(
     limits: Limits | None = None,
     isolated: bool = False,
 ) -> Added:
-    """Add files to a case, each known by its hash from now on.
+    """Add files to a case, each known by its hash from now on; equal bytes are one exhibit.
 
     Parameters
     ----------
@@ -65,11 +65,6 @@ def add_exhibits(
         Sizes beyond which a file is not decoded, and the time that this may take.
     isolated : bool
         Decode nothing in this process, so that no file can end it or keep it for ever.
-
-    Returns
-    -------
-    Added
-        What was added; files of equal bytes are one exhibit.
 
     Raises
     ------
@@ -101,14 +96,8 @@ def _add(case: Case, items: Sequence[Item], copy: bool, limits: Limits, isolated
         try:
             content = read_file(item.path, item.root, limits.file_bytes)
         except ImageError as error:
-            new.append(
-                {
-                    "kind": "refused",
-                    "origin": origin,
-                    "reason": error.reason,
-                    "message": str(error),
-                }
-            )
+            told = {"reason": error.reason, "message": str(error)}
+            new.append({"kind": "refused", "origin": origin, **told})
             continue
         sha256 = hashlib.sha256(content).hexdigest()
         if description.file_sha256 not in (None, sha256):
@@ -130,11 +119,8 @@ def _add(case: Case, items: Sequence[Item], copy: bool, limits: Limits, isolated
                 "origin": origin,
                 "stored": stored if copy else None,
                 "bytes": len(content),
+                **vars(description),
                 "file_sha256": sha256,
-                "pixels_sha256": description.pixels_sha256,
-                "format": description.format,
-                "size": description.size,
-                "reason": description.reason,
             }
         )
     sealed = case.record(*new) if new else []

@@ -56,28 +56,9 @@ class Case:
 
 
 def init_case(folder: Path, title: str, examiner: str = "", h1: str = H1, h2: str = H2) -> Entry:
-    """Begin a case.
+    """Begin a case about a title in a new or empty folder, and return its first entry.
 
-    Parameters
-    ----------
-    folder : Path
-        Made new; it may exist where it is empty.
-    title : str
-        What the case is about.
-    examiner : str
-        Who examines.
-    h1, h2 : str
-        The two propositions.
-
-    Returns
-    -------
-    dict
-        The first entry.
-
-    Raises
-    ------
-    OutputError
-        If the folder holds something or cannot be made.
+    `OutputError` if the folder holds something or cannot be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -102,19 +83,9 @@ def init_case(folder: Path, title: str, examiner: str = "", h1: str = H1, h2: st
 
 @contextmanager
 def open_case(folder: Path) -> Iterator[Case]:
-    """Open a case for one command, and keep others out of it meanwhile.
+    """Open a case with all that is in its log, for one command, and keep others out meanwhile.
 
-    Yields
-    ------
-    Case
-        The case with all that is in its log.
-
-    Raises
-    ------
-    InputError
-        If it is no case.
-    IntegrityError
-        If its chain is broken.
+    `InputError` if it is no case, `IntegrityError` if its chain is broken.
     """
     read_log(folder)
     with locked_folder(folder):
@@ -133,12 +104,7 @@ def add_note(case: Case, text: str) -> Entry:
 def add_bank(case: Case, bank: Path, identity: BankIdentity) -> Entry:
     """Copy a bank into a case, where it is not there yet.
 
-    Raises
-    ------
-    InputError
-        If the bank changes meanwhile.
-    OutputError
-        If it cannot be written.
+    `InputError` if the bank changes meanwhile, `OutputError` if it cannot be written.
     """
     hashes = [sha256 for _, sha256 in identity]
     for entry in case.of("bank"):
@@ -180,10 +146,7 @@ def _checked(text: str) -> str:
 def named_files(entries: Iterable[Entry]) -> dict[str, str]:
     """Return the hash of every file that a log names, by its path below the case.
 
-    Returns
-    -------
-    dict of str to str
-        Without the log itself, and without what the manifests of the runs name.
+    Without the log itself, and without what the manifests of the runs name.
     """
     found: dict[str, str] = {}
     for entry in entries:

@@ -25,27 +25,17 @@ _TEXT, _MAYBE = (str,), (str, NoneType)
 _MEMBERS: dict[str, dict[str, tuple[type, ...]]] = {
     "init": {"title": _TEXT, "examiner": _TEXT, "propositions": (dict,)},
     "exhibit": {
-        "exhibit": _TEXT,
-        "name": _TEXT,
-        "origin": _TEXT,
-        "stored": _MAYBE,
         "bytes": (int,),
-        "file_sha256": _TEXT,
-        "pixels_sha256": _MAYBE,
-        "format": _MAYBE,
-        "size": _MAYBE,
-        "reason": _MAYBE,
+        **dict.fromkeys(("exhibit", "name", "origin", "file_sha256"), _TEXT),
+        **dict.fromkeys(("stored", "pixels_sha256", "format", "size", "reason"), _MAYBE),
     },
     "refused": {"origin": _TEXT, "reason": _TEXT, "message": _TEXT},
     "note": {"text": _TEXT},
     "bank": {"bank": _TEXT, "origin": _TEXT, "files": (list,)},
     "run": {
-        "run": _TEXT,
-        "folder": _TEXT,
-        "bank": _TEXT,
+        **dict.fromkeys(("run", "folder", "bank", "manifest_sha256"), _TEXT),
         "exhibits": (list,),
         "options": (dict,),
-        "manifest_sha256": _TEXT,
     },
     "report": {"file": _TEXT, "file_sha256": _TEXT},
 }
@@ -58,21 +48,9 @@ def is_case(folder: Path) -> bool:
 
 
 def read_log(folder: Path) -> list[Entry]:
-    """Read the entries of a case, all of them sound.
+    """Return the entries of a case, the first one first, all of them sound.
 
-    Returns
-    -------
-    list of dict
-        The first one first.
-
-    Raises
-    ------
-    InputError
-        If there is no log.
-    FormatError
-        If it is of a version that this fp does not know.
-    IntegrityError
-        If the chain is broken.
+    Errors are those of `examine_log`, and `IntegrityError` if the chain is broken.
     """
     entries, faults = examine_log(folder)
     if faults:
@@ -84,19 +62,9 @@ def read_log(folder: Path) -> list[Entry]:
 
 
 def examine_log(folder: Path) -> tuple[list[Entry], list[str]]:
-    """Read a log, and say where its chain is broken.
+    """Return the entries of a log that can be read, and the end of a sentence for each fault in it.
 
-    Returns
-    -------
-    tuple of list
-        Entries that could be read, and the end of a sentence for each fault.
-
-    Raises
-    ------
-    InputError
-        If there is no log.
-    FormatError
-        If it is of a version that this fp does not know.
+    `InputError` if there is no log, `FormatError` if it is of a version that this fp does not know.
     """
     path = folder / LOG
     try:
@@ -142,20 +110,10 @@ def examine_log(folder: Path) -> tuple[list[Entry], list[str]]:
 
 
 def well_formed(entry: Entry, *, first: bool = False) -> bool:
-    """Return whether an entry has what fp writes into one of its kind.
+    """Return whether an entry, whoever wrote it, has what fp writes into one of its kind.
 
-    Parameters
-    ----------
-    entry : dict
-        An entry, whoever wrote it.
-    first : bool
-        Whether it is the first of its log.
-
-    Returns
-    -------
-    bool
-        Members and types are those of docs/case.md, and no path leads out of the case; kinds that
-        this fp does not know are left to a later one.
+    Members and types are those of docs/case.md, and no path leads out of the case; kinds that this
+    fp does not know are left to a later one. `first` is whether it is the first of its log.
     """
     kind = entry.get("kind")
     if not isinstance(kind, str) or not isinstance(entry.get("time_utc"), str):
@@ -183,21 +141,9 @@ def well_formed(entry: Entry, *, first: bool = False) -> bool:
 
 
 def append(folder: Path, entries: Sequence[Entry], new: Sequence[dict[str, Any]]) -> list[Entry]:
-    """Add entries to a log; all of them are there afterwards, or none.
+    """Add entries, JSON types with their `kind`, to those of `read_log`; all are there, or none.
 
-    Parameters
-    ----------
-    folder : Path
-        The case.
-    entries : sequence of dict
-        What `read_log` gave; empty for a new case.
-    new : sequence of dict
-        What is to be recorded, with its `kind`; JSON types only.
-
-    Raises
-    ------
-    OutputError
-        If the log cannot be written.
+    `OutputError` if the log cannot be written.
     """
     previous = entries[-1]["sha256"] if entries else None
     sealed = []
@@ -219,17 +165,9 @@ def _closing(count: int, last: object) -> Entry:
 
 
 def sweep(folder: Path) -> None:
-    """Remove the temporary files that a killed command left in a case.
+    """Remove what temporary files a killed command left in a case, which no other command is at.
 
-    Parameters
-    ----------
-    folder : Path
-        The case, which no other command is at.
-
-    Raises
-    ------
-    OutputError
-        If one cannot be removed.
+    `OutputError` if one cannot be removed.
     """
     for place in (folder, folder / "exhibits", *folder.glob("banks/*")):
         for path in place.glob(".*.tmp"):

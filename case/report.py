@@ -31,13 +31,7 @@ REPORT = "report.md"
 
 
 def write_report(case: Case) -> Entry:
-    """Write the report of a case as it stands, and record it.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
-    """
+    """Write the report of a case as it stands, and record it; `OutputError` if it cannot be."""
     text = "\n".join(lines(case)) + "\n"
     path = case.folder / REPORT
     write_bytes_atomic(path, text.encode("utf-8"), overwrite=True)
@@ -45,13 +39,7 @@ def write_report(case: Case) -> Entry:
 
 
 def lines(case: Case) -> Iterator[str]:
-    """Yield the report piece by piece.
-
-    Yields
-    ------
-    str
-        Lines of Markdown, the last without its end; texts of others are escaped.
-    """
+    """Yield the report as lines of Markdown, the last without its end; other texts are escaped."""
     first = case.entries[0]
     yield f"# {plain(first['title'])}\n"
     if first["examiner"]:
@@ -119,7 +107,10 @@ def _run(case: Case, run: Entry) -> Iterator[str]:
 
 def _rows(case: Case, run: Entry) -> Iterator[tuple[str, Row]]:
     """Yield the rows of a run with the names of their exhibits."""
-    names = _names(case)
+    names = {
+        entry["stored"] or entry["origin"]: f"{entry['exhibit']} ({entry['name']})"
+        for entry in case.of("exhibit")
+    }
     with (case.folder / run["folder"] / "detections.jsonl").open(encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)
@@ -249,14 +240,6 @@ def _exhibits(case: Case) -> Iterator[str]:
             f"| {entry['exhibit']} | {plain(entry['name'])} | {entry['bytes']} | "
             f"`{entry['file_sha256']}` | {kept} |"
         )
-
-
-def _names(case: Case) -> dict[str, str]:
-    """Return exhibit and original name by the path in the rows of a run."""
-    return {
-        entry["stored"] or entry["origin"]: f"{entry['exhibit']} ({entry['name']})"
-        for entry in case.of("exhibit")
-    }
 
 
 def _figure(value: float | None) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import chdir
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -30,7 +29,9 @@ def run_case(
     restart: bool = False,
     how: RunOptions | None = None,
 ) -> tuple[Row, Summary]:
-    """Test exhibits of a case against the fingerprints of a bank.
+    """Test exhibits of a case against a bank, and return the entry of the run and its counts.
+
+    A run that was interrupted goes on.
 
     Parameters
     ----------
@@ -45,18 +46,14 @@ def run_case(
     restart : bool
         Begin an interrupted run anew, such as with other options, instead of going on.
     how : RunOptions, optional
-        How it is done; whether it goes on or begins anew, and what the manifest says of the call,
-        is decided here.
-
-    Returns
-    -------
-    tuple of dict and Summary
-        The entry of the run, and its counts. A run that was interrupted goes on.
+        How it is done; whether it goes on, and what the manifest says of the call, is decided here.
 
     Raises
     ------
+    UsageError
+        If there is no such exhibit.
     InputError
-        If there is no such exhibit, or an interrupted run had another bank or other options.
+        If there is none at all, or an interrupted run had another bank or other options.
     FpError
         If the bank cannot be used with these options, or the case cannot be written.
     """
@@ -93,7 +90,7 @@ def run_case(
         },
     )
     # From within, so that every path in the results holds wherever the case lies later.
-    with _inside(case.folder):
+    with chdir(case.folder):
         summary = detect_into(
             folder,
             copies,
@@ -116,13 +113,3 @@ def run_case(
         }
     )[0]
     return entry, summary
-
-
-@contextmanager
-def _inside(folder: Path) -> Iterator[None]:
-    here = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(here)

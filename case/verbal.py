@@ -20,30 +20,16 @@ SCALE = (
 
 
 def words(log10_lr: float) -> str:
-    """Return the words of a likelihood ratio.
+    """Return the words of a likelihood ratio of either proposition over the other.
 
-    Parameters
-    ----------
-    log10_lr : float
-        log10 likelihood ratio of either proposition over the other; its sign is left out.
-
-    Returns
-    -------
-    str
-        ``"weak"`` to ``"extremely strong"``; ``"no more"`` below two.
+    ``"weak"`` to ``"extremely strong"``, and ``"no more"`` below two.
     """
     ratio = 10 ** min(abs(log10_lr), 300.0)
     return next((told for end, told in SCALE if ratio < end), "extremely strong")
 
 
 def rounded(log10_lr: float) -> str:
-    """Return the ratio of the better supported proposition over the other, in two digits.
-
-    Parameters
-    ----------
-    log10_lr : float
-        log10 likelihood ratio.
-    """
+    """Return the ratio of the better supported proposition over the other, in two digits."""
     ratio = 10 ** min(abs(log10_lr), 300.0)
     if ratio < 100:
         return f"{ratio:.2g}"
@@ -52,15 +38,7 @@ def rounded(log10_lr: float) -> str:
 
 
 def sentence(log10_lr: float, at_bound: bool) -> str:
-    """Return what a likelihood ratio says, and no more.
-
-    Parameters
-    ----------
-    log10_lr : float
-        log10 likelihood ratio of h2 over h1, within its bounds.
-    at_bound : bool
-        Whether it stands at the bound that the calibration carries.
-    """
+    """Return what the ratio of h2 over h1, within its bounds or at one, says, and no more."""
     if words(log10_lr) == "no more":
         return (
             "The findings are about as probable under h1 as under h2 (ratio "
@@ -82,12 +60,7 @@ def sentence(log10_lr: float, at_bound: bool) -> str:
 def apart(log10_lr: float, specific: float | None) -> list[str]:
     """Return where the generator's own evidence does not support what the whole ratio supports.
 
-    Parameters
-    ----------
-    log10_lr : float
-        log10 likelihood ratio of h2 over h1.
-    specific : float or None
-        That of the evidence that speaks of the generator alone, where there is any.
+    Ratios are of h2 over h1; `specific` is that of the evidence that speaks of the generator alone.
     """
     if specific is None or words(log10_lr) == "no more":
         return []

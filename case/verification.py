@@ -19,24 +19,10 @@ from fp.system.paths import display_path, path_of
 
 
 def verify_case(folder: Path, check: Check | None = None) -> Iterator[Difference]:
-    """Compare everything that a case names with what is there now.
+    """Yield what differs between everything that a case names and what is there now.
 
-    Parameters
-    ----------
-    folder : Path
-        The case.
-    check : Check, optional
-        How; without inputs, exhibits that the case has no copy of are not looked for.
-
-    Yields
-    ------
-    Difference
-        What differs; nothing where all is as recorded.
-
-    Raises
-    ------
-    InputError
-        If it is no case.
+    Without inputs, exhibits that the case has no copy of are not looked for. `InputError` if it is
+    no case.
     """
     check = check or Check()
     entries, faults = examine_log(folder)

@@ -116,7 +116,7 @@ def demonstrate(
     overwrite : bool
         Replace an earlier demonstration; what else lies in the folder is left alone.
     progress : callable, optional
-        Called with a stage, the number done and the total.
+        See `fp.system.progress.Progress`.
 
     Raises
     ------

@@ -41,21 +41,11 @@ class Panel:
 
 
 def draw_patterns(heading: str, panels: Sequence[Panel]) -> bytes:
-    """Draw patterns one below the other, each with its spectrum, as a PNG.
+    """Return a PNG of patterns one below the other, each with its spectrum, 1080 pixels wide.
 
-    Parameters
-    ----------
-    heading : str
-        Line above all of them.
-    panels : sequence of Panel
-        The rows, at least one.
-
-    Returns
-    -------
-    bytes
-        The PNG, 1080 pixels wide. The detail comes from the middle and is the mean over the
-        channels; its greys span three standard deviations to either side. The spectrum is that of
-        the whole pattern, in decibels above its average, in the same colours in every row.
+    The detail comes from the middle and is the mean over the channels; its greys span three
+    standard deviations to either side. The spectrum is that of the whole pattern, in decibels above
+    its average, in the same colours in every row.
     """
     row = _TITLE + _SIDE + _FOOT
     height = _HEAD + row * len(panels) + _LEGEND

@@ -48,12 +48,9 @@ class Photograph:
 
     Parameters
     ----------
-    name : str
-        What it shows.
-    package, file : str
-        The installed package, and the path of the file inside of it.
-    credit : str
-        Who took it, and its licence.
+    name, package, file, credit : str
+        What it shows; the installed package, and the path of the file in it; who took it, and its
+        licence.
     """
 
     name: str
@@ -119,19 +116,9 @@ class Region:
 
 
 def deal_regions(photograph: Photograph, height: int, width: int) -> Iterator[Region]:
-    """Cut a photograph of this size into regions and deal them into roles.
+    """Yield the regions of a photograph of this size in pixels, dealt into roles.
 
-    Parameters
-    ----------
-    photograph : Photograph
-        The photograph.
-    height, width : int
-        Its size in pixels.
-
-    Yields
-    ------
-    Region
-        Regions that do not touch, in an order that has nothing to do with their places.
+    They do not touch, and their order has nothing to do with their places.
     """
     corners = [
         (top, left)
@@ -158,26 +145,12 @@ def write_images(
     redraw: Callable[[Pixels], Pixels],
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Write regions as PNG, and beside them where each comes from.
+    """Write regions, at least one, as PNG, and beside them ``sources.csv``: where each comes from.
 
     Two files that cannot be examined lie among the unknown ones: a text and a truncated image.
-
-    Parameters
-    ----------
-    folder : Path
-        Gets ``real/``, ``generated/``, ``unknown/`` and ``sources.csv``; files of an earlier run
-        are replaced.
-    regions : sequence of Region
-        What to write, at least one.
-    redraw : callable
-        The generator: pixels of a region, uint8 of shape (128, 128, 3), to as many others.
-    progress : callable, optional
-        Called with the number of regions done and their total.
-
-    Raises
-    ------
-    OutputError
-        If a file cannot be written.
+    Files of an earlier run are replaced. `redraw` is the generator, from pixels of a region, uint8
+    of shape (128, 128, 3), to as many others; `progress` is called with the regions done and their
+    total. `OutputError` if a file cannot be written.
     """
     photographs = {region.photograph: _pixels(region.photograph) for region in regions}
     for done, region in enumerate(regions, start=1):

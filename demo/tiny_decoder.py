@@ -69,23 +69,7 @@ class TinyAutoencoder(nn.Module):
         return drawn
 
     def redraw(self, image_hwc: Pixels) -> Pixels:
-        """Redraw one picture.
-
-        Parameters
-        ----------
-        image_hwc : ndarray of uint8, shape (H, W, 3)
-            Sides are multiples of 8.
-
-        Returns
-        -------
-        ndarray of uint8, shape (H, W, 3)
-            The picture as the decoder draws it.
-
-        Raises
-        ------
-        InputError
-            If a side is no multiple of 8.
-        """
+        """Return a picture (H, W, 3) redrawn; `InputError` if a side is no multiple of 8."""
         height, width = image_hwc.shape[:2]
         if height % STRIDE or width % STRIDE:
             raise InputError(
@@ -100,26 +84,10 @@ class TinyAutoencoder(nn.Module):
 
 
 def load_decoder(folder: Path = SHIPPED) -> TinyAutoencoder:
-    """Load the autoencoder and verify its checksum.
+    """Return the autoencoder of a folder, ready to draw in float32, its checksum verified.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of ``tiny-decoder.safetensors`` and ``tiny-decoder.json``.
-
-    Returns
-    -------
-    TinyAutoencoder
-        Ready to draw, in float32.
-
-    Raises
-    ------
-    InputError
-        If a file is missing.
-    IntegrityError
-        If the tensors are not those of the checksum.
-    FormatError
-        If the files are of another format.
+    `InputError` if a file is missing, `IntegrityError` if the tensors are not those of the
+    checksum, `FormatError` if the files are of another format.
     """
     described, path = folder / f"{NAME}.json", folder / f"{NAME}.safetensors"
     try:
@@ -162,14 +130,7 @@ def _stated_sha256(text: str, described: Path) -> str:
 def save_decoder(network: TinyAutoencoder, folder: Path, provenance: Mapping[str, Any]) -> Path:
     """Write the weights, in half precision to keep the package small, with their checksum.
 
-    Parameters
-    ----------
-    network : TinyAutoencoder
-        The trained network.
-    folder : Path
-        Where ``tiny-decoder.safetensors`` and ``tiny-decoder.json`` go; made where missing.
-    provenance : mapping
-        How the weights were made; JSON types only.
+    The folder is made where missing; the provenance says, in JSON types, how the weights were made.
     """
     folder.mkdir(parents=True, exist_ok=True)
     content = save({name: t.half().contiguous() for name, t in network.state_dict().items()})

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from fp.fingerprint.estimators.protocol import Course
 from fp.fingerprint.learning import method as learning
 from fp.fingerprint.learning.crossfit import HeldOut
 from fp.fingerprint.learning.method import Learned, Recipe
@@ -79,21 +78,13 @@ class FpMethod:
         return tuple(found[name] for name in self.recipe.reads)
 
     def learn(
-        self,
-        stacks: tuple[Array, ...],
-        labels: Flags,
-        groups: Indices,
-        folds: int,
-        seed: int,
-        course: Course | None = None,
+        self, stacks: tuple[Array, ...], labels: Flags, groups: Indices, folds: int, seed: int
     ) -> FpLearned:
         """Learn, and score images that the patterns have not seen."""
         names = self.recipe.reads
         seeded = replace(self.recipe, parts=tuple(part.seeded(seed) for part in self.recipe.parts))
-        learned = seeded.learn(
-            dict(zip(names, stacks, strict=True)), labels, groups, folds, seed, course
-        )
-        return FpLearned(learned, names)
+        named = dict(zip(names, stacks, strict=True))
+        return FpLearned(seeded.learn(named, labels, groups, folds, seed), names)
 
 
 def recipe(method: str, parameters: Mapping[str, Any] | None = None) -> FpMethod:

@@ -80,11 +80,7 @@ class BankCell(Cell):
         for train in parts.train[1:]:
             numbers = np.concatenate([parts.train[0], train])
             labels = np.arange(numbers.size) >= parts.train[0].size
-            detectors.append(
-                bench.learn(
-                    self.method, self.denoiser, numbers, labels, "none", self.seed, self.shuffled
-                )
-            )
+            detectors.append(self.learn(bench, numbers, labels))
         bank = _Bank(self.generators, tuple(detectors), parts)
         scores = [self._seen(bench, bank, numbers) for numbers in parts.test]
         rows: list[Row] = []
@@ -169,8 +165,14 @@ class BankCell(Cell):
                 found["average precision"].append(average_precision(labels, best))
                 found["accuracy"].append(balanced_accuracy(labels, best > 0))
             for metric, values in found.items():
-                told = self._told("growing_bank", "(unseen)", metric, np.mean(values), len(values))
-                yield _with(told, f"{size} in the bank")
+                yield self.row(
+                    "(unseen)",
+                    metric,
+                    float(np.mean(values)),
+                    len(values),
+                    protocol="growing_bank",
+                    condition=f"{size} in the bank",
+                )
 
     def _stranger(
         self, bench: Bench, bank: _Bank, name: str
@@ -186,7 +188,8 @@ class BankCell(Cell):
                 ("claimed", claimed.mean()),
                 ("upper bound", upper_bound(count, n)),
             ):
-                rows.append(_with(self._told("strangers", generator, metric, value, n), name))
+                given = {"protocol": "strangers", "condition": name}
+                rows.append(self.row(generator, metric, float(value), n, **given))
             evidence = detector.evidence(scores.scores[:, place])
             for image in np.flatnonzero(claimed):
                 claims.append(
@@ -205,12 +208,6 @@ class BankCell(Cell):
 
     def _told(self, protocol: str, generator: str, metric: str, value: Any, n: int) -> Row:
         return self.row(generator, metric, float(value), n, protocol=protocol)
-
-
-def _with(row: Row, condition: str) -> Row:
-    from dataclasses import replace
-
-    return replace(row, condition=condition)
 
 
 def _attribute(bank: _Bank, seen: _Seen, members: list[int], held: Doubles, fpr: float) -> Indices:

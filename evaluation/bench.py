@@ -90,10 +90,8 @@ class Bench:
         Folds of cross-fitted scores.
     fpr : float
         Rate of the conformal decisions.
-    kin : tuple of tuple of str
-        Lines of generators that are kin.
-    siblings : tuple of tuple of str
-        Generators so close that they may be taken for each other.
+    kin, siblings : tuple of tuple of str
+        Lines of generators that are kin, and those so close that they may be taken for each other.
     """
 
     dataset: Dataset
@@ -141,24 +139,7 @@ class Bench:
     def stacks(
         self, method: Choice, denoiser: str, numbers: Indices, conditions: Sequence[str] | str
     ) -> tuple[Array, ...]:
-        """Return the features of images.
-
-        Parameters
-        ----------
-        method : Choice
-            The method.
-        denoiser : str
-            Name of the denoiser.
-        numbers : ndarray of int, shape (N,)
-            Which images.
-        conditions : str or sequence of str
-            One condition for all, or one for each.
-
-        Returns
-        -------
-        tuple of ndarray, shape (N, ...)
-            Parts of the features.
-        """
+        """Return the features of N images, (N, ...) a part, under one condition or one each."""
         each = np.full(numbers.size, conditions) if isinstance(conditions, str) else conditions
         each = np.asarray(each, dtype=object)
         if method.sees == "scores":
@@ -210,27 +191,9 @@ class Bench:
     ) -> Detector:
         """Learn from images and calibrate on the scores that were held out.
 
-        Parameters
-        ----------
-        method : Choice
-            The method.
-        denoiser : str
-            Name of the denoiser.
-        numbers : ndarray of int, shape (N,)
-            Training images.
-        labels : ndarray of bool, shape (N,)
-            True for the generator's.
-        conditions : str or sequence of str
-            Condition of all, or of each.
-        seed : int
-            Seed of folds and of the shuffle.
-        shuffled : bool
-            Whether to learn from shuffled labels: the null control.
-
-        Returns
-        -------
-        Detector
-            Calibrated method.
+        Labels are True for the generator's images; `shuffled` learns from shuffled ones, the null
+        control. Conditions are one for all images or one each; the seed is that of folds and
+        shuffle.
         """
         groups = self.groups[numbers]
         if shuffled:
@@ -260,14 +223,3 @@ class Bench:
         return Detector(
             learned, calibration, likelihood.fit(calibration), numbers[held.index], threshold
         )
-
-    def score(
-        self,
-        detector: Detector,
-        method: Choice,
-        denoiser: str,
-        numbers: Indices,
-        conditions: Sequence[str] | str,
-    ) -> Doubles:
-        """Score images."""
-        return detector.learned.score(self.stacks(method, denoiser, numbers, conditions))

@@ -29,16 +29,11 @@ class Row:
 
     Parameters
     ----------
-    protocol : str
-        Name of the protocol.
-    method, denoiser : str
-        What was measured; the denoiser is empty for methods that do without.
-    generator : str
-        Whose images it speaks about.
-    training : int
-        Training images of each class.
-    seed : int
-        Seed of the split.
+    protocol, method, denoiser, generator : str
+        What it belongs to; the denoiser is empty for methods that do without, and the generator is
+        the one whose images it speaks about.
+    training, seed : int
+        Training images of each class, and the seed of the split.
     trained_on, condition : str
         What happened to the training images and to the test images.
     shuffled : bool
@@ -95,10 +90,8 @@ class Cell:
         Name of the denoiser, empty for methods that do without.
     generators : tuple of str
         Generators that take part.
-    training : int
-        Training images of each class.
-    seed : int
-        Seed of everything.
+    training, seed : int
+        Training images of each class, and the seed of everything.
     shuffled : bool
         Whether to learn from shuffled labels.
     """
@@ -145,34 +138,40 @@ class Cell:
         )
         return replace(made, **given)
 
+    def learn(
+        self, bench: Bench, numbers: Indices, labels: Flags, conditions: str | list[str] = "none"
+    ) -> Detector:
+        """Learn from images, with shuffled labels where the cell is a null control."""
+        return bench.learn(
+            self.method, self.denoiser, numbers, labels, conditions, self.seed, self.shuffled
+        )
+
+    def score(
+        self, bench: Bench, detector: Detector, numbers: Indices, condition: str = "none"
+    ) -> Doubles:
+        """Score images."""
+        stacks = bench.stacks(self.method, self.denoiser, numbers, condition)
+        return detector.learned.score(stacks)
+
     def judged(
-        self,
-        bench: Bench,
-        detector: Detector,
-        scores: Doubles,
-        labels: Flags,
-        fpr: float,
-        **given: Any,
+        self, detector: Detector, scores: Doubles, labels: Flags, fpr: float, **given: Any
     ) -> Iterator[Row]:
         """Yield the figures of one detection."""
-        evidence = detector.evidence(scores)
+        evidence, claims = detector.evidence(scores), detector.claims(scores, fpr)
         (generator,) = self.generators
-        claims = detector.claims(scores, fpr)
-        both = labels.size
-        yield self.row(
-            generator, "accuracy", balanced_accuracy(labels, evidence > 0), both, **given
-        )
+        real, made, both = int((~labels).sum()), int(labels.sum()), labels.size
+        accuracy = balanced_accuracy(labels, evidence > 0)
+        yield self.row(generator, "accuracy", accuracy, both, **given)
         yield self.row(generator, "auc", auc(labels, scores), both, **given)
         if detector.threshold is None:
             yield self.row(generator, "cllr", cllr(evidence, labels), both, **given)
-        real, made = int((~labels).sum()), int(labels.sum())
         yield self.row(generator, "false claims", claims[~labels].mean(), real, **given)
         yield self.row(generator, "true claims", claims[labels].mean(), made, **given)
 
 
 @dataclass(frozen=True)
-class DetectionCell(Cell):
-    """One generator against photographs.
+class TrainedCell(Cell):
+    """A cell whose training images may have been changed too.
 
     Parameters
     ----------
@@ -193,32 +192,23 @@ class DetectionCell(Cell):
         taught = self.mixed if self.trained_on == MIX else (self.trained_on,)
         return tuple(dict.fromkeys((*taught, *self.conditions)))
 
+
+@dataclass(frozen=True)
+class DetectionCell(TrainedCell):
+    """One generator against photographs."""
+
     def measure(self, bench: Bench) -> Found:
         """Learn and measure under every condition."""
         numbers, labels = bench.detection(self.generators[0])
         inside = split(labels, bench.groups[numbers], self.training, self.seed)
         known, unknown = numbers[inside], numbers[~inside]
-        detector = bench.learn(
-            self.method,
-            self.denoiser,
-            known,
-            labels[inside],
-            dealt(self.trained_on, self.mixed, known.size, self.seed),
-            self.seed,
-            self.shuffled,
-        )
+        conditions = dealt(self.trained_on, self.mixed, known.size, self.seed)
+        detector = self.learn(bench, known, labels[inside], conditions)
         rows: list[Row] = []
         for condition in self.conditions:
-            scores = bench.score(detector, self.method, self.denoiser, unknown, condition)
-            rows += self.judged(
-                bench,
-                detector,
-                scores,
-                labels[~inside],
-                bench.fpr,
-                trained_on=self.trained_on,
-                condition=condition,
-            )
+            scores = self.score(bench, detector, unknown, condition)
+            given = {"trained_on": self.trained_on, "condition": condition}
+            rows += self.judged(detector, scores, labels[~inside], bench.fpr, **given)
         return Found(tuple(rows))
 
 
@@ -236,10 +226,8 @@ class SemanticCell(Cell):
 
     Parameters
     ----------
-    clusters : int
-        Number of contents where the folders say nothing.
-    content : int
-        Which of them trains.
+    clusters, content : int
+        Number of contents where the folders say nothing, and which of them trains.
     conditions : tuple of str
         Conditions of the test images.
     """
@@ -271,39 +259,27 @@ class SemanticCell(Cell):
             (content, chosen, ~inside & ~np.isin(groups, groups[chosen])),
             ("random", anyhow, ~anyhow),
         ):
-            detector = bench.learn(
-                self.method,
-                self.denoiser,
-                numbers[train],
-                labels[train],
-                "none",
-                self.seed,
-                self.shuffled,
-            )
+            detector = self.learn(bench, numbers[train], labels[train])
             for condition in self.conditions:
-                scores = bench.score(detector, self.method, self.denoiser, numbers[test], condition)
-                for row in self.judged(
-                    bench, detector, scores, labels[test], bench.fpr, condition=condition
-                ):
+                scores = self.score(bench, detector, numbers[test], condition)
+                told = self.judged(detector, scores, labels[test], bench.fpr, condition=condition)
+                for row in told:
                     # The random sets stand beside the content that they are as large as.
                     against = name if name == content else f"random, as many as {content}"
                     rows.append(replace(row, trained_on=against, training=self.training))
                     if row.metric == "accuracy":
                         found[name, condition] = rows[-1]
         for condition in self.conditions:
-            loss = found["random", condition].value - found[content, condition].value
-            n = found[content, condition].n
-            rows.append(
-                self.row(
-                    self.generators[0], "loss", loss, n, trained_on=content, condition=condition
-                )
-            )
+            own = found[content, condition]
+            loss = found["random", condition].value - own.value
+            # What else the row says, such as what it was trained on, is that of the content.
+            rows.append(replace(own, metric="loss", value=loss))
         size = self.row(self.generators[0], "training images", count, count, trained_on=content)
         return Found((*rows, size))
 
 
 @dataclass(frozen=True)
-class AttributionCell(Cell):
+class AttributionCell(TrainedCell):
     """Several generators, with photographs or without, as classes of a closed set.
 
     Parameters
@@ -312,20 +288,10 @@ class AttributionCell(Cell):
         Whether photographs are a class.
     scheme : {"reference", "rest", "pairs"}
         Against what each class is learned: photographs, everything else, or every other class.
-    trained_on, conditions, mixed
-        As in `DetectionCell`.
     """
 
     reference: bool = True
     scheme: str = "rest"
-    trained_on: str = "none"
-    conditions: tuple[str, ...] = ("none",)
-    mixed: tuple[str, ...] = ()
-
-    def needs(self) -> tuple[str, ...]:
-        """Name the conditions whose images it needs."""
-        taught = self.mixed if self.trained_on == MIX else (self.trained_on,)
-        return tuple(dict.fromkeys((*taught, *self.conditions)))
 
     def members(self) -> tuple[str, ...]:
         """Name the classes; `reference` decides whether photographs are one."""
@@ -346,8 +312,7 @@ class AttributionCell(Cell):
         for condition in self.conditions:
             evidence = np.zeros((unknown.size, len(names)))
             for first, second, detector in fitted:
-                scores = bench.score(detector, self.method, self.denoiser, unknown, condition)
-                found = detector.evidence(scores)
+                found = detector.evidence(self.score(bench, detector, unknown, condition))
                 if self.scheme == "reference":
                     stacks = bench.stacks(self.method, self.denoiser, unknown, condition)
                     found = _nearest_first(found, detector.likeness(stacks))
@@ -364,11 +329,10 @@ class AttributionCell(Cell):
 
         def learned(positive: int, against: Flags) -> Detector:
             use = against | (taught == positive)
-            told = (
-                conditions
-                if isinstance(conditions, str)
-                else [c for c, used in zip(conditions, use, strict=True) if used]
-            )
+            told = conditions
+            if not isinstance(told, str):
+                told = [c for c, used in zip(told, use, strict=True) if used]
+            # Not `self.learn`: where labels are shuffled, those of all classes were, together.
             return bench.learn(
                 self.method, self.denoiser, known[use], taught[use] == positive, told, self.seed
             )

@@ -73,19 +73,10 @@ def default_text() -> str:
 
 
 def read_configuration(text: str, given: Sequence[str] = ()) -> Configuration:
-    """Read a configuration.
+    """Read a configuration, TOML as docs/evaluation.md says it.
 
-    Parameters
-    ----------
-    text : str
-        TOML; docs/evaluation.md says what may stand in it.
-    given : sequence of str
-        Names of methods of others; they join every detection and semantic split.
-
-    Raises
-    ------
-    UsageError
-        If it is no TOML, or a key or value is unknown.
+    `given` names methods of others; they join every detection and semantic split. `UsageError` if
+    it is no TOML, or a key or value is unknown.
     """
     try:
         told = tomllib.loads(text)

@@ -35,14 +35,11 @@ class Picture:
     ----------
     path : Path
         The file.
-    name : str
-        Its path below the data set, as one line of UTF-8.
-    sha256 : str
-        Hash of its bytes.
-    source : str
-        What it was drawn or taken from; a source is never on both sides of a split.
-    content : str
-        Folder below its class, where there is one.
+    name, sha256 : str
+        Its path below the data set, as one line of UTF-8, and the hash of its bytes.
+    source, content : str
+        What it was drawn or taken from, which is never on both sides of a split; and the folder
+        below its class, where there is one.
     look : tuple of float
         Colours of an 8 x 8 thumbnail, in [0, 1].
     """
@@ -144,7 +141,7 @@ def read_dataset(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Look at every file of a data set.
+    """Look at every file of a data set: ``real/``, ``generated/<name>/``, and folders of strangers.
 
     Parameters
     ----------
@@ -163,7 +160,7 @@ def read_dataset(
     jobs : int
         Number of processes.
     progress : callable, optional
-        Called after every image.
+        See `fp.system.progress.Progress`.
 
     Raises
     ------

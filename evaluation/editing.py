@@ -34,23 +34,9 @@ _EVERY = 4  # of the pixels of a map that are ranked: a cell has sixteen a side
 
 
 def region(shape: str, share: float, size: tuple[int, int], rng: np.random.Generator) -> Flags:
-    """Draw a region.
+    """Return a random region of a picture, True inside; its share of the area lies in (0, 1).
 
-    Parameters
-    ----------
-    shape : {"rectangle", "ellipse", "blob"}
-        Its shape; a blob is the upper part of a smooth random field.
-    share : float
-        Share of the area, in (0, 1).
-    size : tuple of int
-        Height and width of the picture.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    ndarray of bool, shape `size`
-        True inside of it.
+    A blob is the upper part of a smooth random field.
     """
     height, width = size
     if shape == "blob":
@@ -86,13 +72,11 @@ class EditingCell(Cell):
         numbers, labels = bench.detection(generator)
         inside = split(labels, bench.groups[numbers], self.training, self.seed)
         known, taught = numbers[inside], labels[inside]
-        detector = bench.learn(
-            self.method, self.denoiser, known, taught, "none", self.seed, self.shuffled
-        )
+        detector = self.learn(bench, known, taught)
         view = _View(bench, self, detector)
         windows = view.windows(known, taught)
         photos, made = (numbers[~inside & (labels == k)] for k in (False, True))
-        real = bench.score(detector, self.method, self.denoiser, photos, "none")
+        real = self.score(bench, detector, photos)
         rows: list[Row] = []
         for low, high in self.shares:
             condition = f"{low:.0%} to {high:.0%} replaced"
@@ -190,13 +174,7 @@ class _View:
 
 
 def editable(method: FpMethod, bench: Bench) -> bool:
-    """Return whether a method has windows here.
-
-    Returns
-    -------
-    bool
-        Whether it has a part that speaks of the generator, and the images are large enough.
-    """
+    """Return whether a method has a part that speaks of the generator, and images large enough."""
     try:
         usable(method.recipe, bench.dataset.crop)
     except UsageError:

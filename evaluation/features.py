@@ -41,12 +41,9 @@ class Wanted:
 
     Parameters
     ----------
-    member : str
-        Name of the class.
-    denoiser : str
-        Name of the denoiser, `EDGES`, or empty for methods that look at pixels.
-    condition : str
-        Text of a `Degradation`.
+    member, denoiser, condition : str
+        Name of the class; name of the denoiser, `EDGES`, or empty for methods that look at pixels;
+        text of a `Degradation`.
     method : Choice
         The method.
     """
@@ -63,10 +60,8 @@ class FeatureStore:
 
     Parameters
     ----------
-    folder : Path
-        The folder.
-    cache_folder : Path
-        Folder of residuals.
+    folder, cache_folder : Path
+        The folder, and that of residuals.
     cache_limit : int
         Bytes that residuals may take.
     """
@@ -103,21 +98,8 @@ class FeatureStore:
     ) -> None:
         """Compute what is missing, each image once for all methods that see the same of it.
 
-        Parameters
-        ----------
-        dataset : Dataset
-            The images.
-        wanted : sequence of Wanted
-            What is needed.
-        jobs : int
-            Number of processes.
-        progress : callable, optional
-            Called after every image.
-
-        Raises
-        ------
-        InputError
-            If an image changed since it was looked at, or ended the process that examined it.
+        `InputError` if an image changed since it was looked at, or ended the process that examined
+        it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         missing: dict[tuple[str, str, str], list[Choice]] = {}
@@ -207,13 +189,7 @@ def _opened(paths: tuple[Path, ...]) -> tuple[Array, ...]:
 
 @lru_cache(maxsize=16)
 def residual_identity(denoiser: str) -> str:
-    """Return the hash of what decides a residual; empty where there is none.
-
-    Parameters
-    ----------
-    denoiser : str
-        Name of a denoiser, `EDGES`, or empty.
-    """
+    """Return the hash of what decides a residual; the name itself of `EDGES` and of no denoiser."""
     if denoiser in ("", EDGES):
         return denoiser
     return registry.get(denoiser).identity.digest

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from fp.evaluation.adapter import recipe
-from fp.fingerprint.estimators.protocol import Course, Fitted
+from fp.fingerprint.estimators.protocol import Fitted
 from fp.fingerprint.learning import method as learning
 from fp.fingerprint.learning.crossfit import HeldOut
 from fp.images.loading import display_path
@@ -53,13 +53,7 @@ class Method(Protocol):
         """Reduce a residual (3, H, W) or an image (H, W, 3)."""
 
     def learn(
-        self,
-        stacks: tuple[Array, ...],
-        labels: Flags,
-        groups: Indices,
-        folds: int,
-        seed: int,
-        course: Course | None = None,
+        self, stacks: tuple[Array, ...], labels: Flags, groups: Indices, folds: int, seed: int
     ) -> Learned:
         """Learn from images whose features are stacked; groups are never split."""
 
@@ -184,22 +178,11 @@ class GivenScores:
 
 
 def read_scores(name: str, path: Path) -> GivenScores:
-    """Read somebody else's scores.
+    """Read somebody else's scores from a CSV with the columns ``path`` and ``score``.
 
-    Parameters
-    ----------
-    name : str
-        Name of the method.
-    path : Path
-        CSV with the columns ``path`` (below the data set) and ``score`` (higher for generated);
-        ``condition`` and ``threshold`` may be added.
-
-    Raises
-    ------
-    InputError
-        If the table cannot be read or a score is no finite number.
-    UsageError
-        If the name is taken.
+    Paths are below the data set, scores higher for generated; ``condition`` and ``threshold`` may
+    be added. `InputError` if the table cannot be read or a score is no finite number, `UsageError`
+    if the name is taken.
     """
     if name in known() or name in BASELINES or not name:
         raise UsageError(f"A method cannot be named {name!r} here; choose another --scores NAME.")

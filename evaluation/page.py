@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from fp.evaluation.configuration import Configuration
 from fp.evaluation.pictures import pictures
 from fp.evaluation.running import Evaluation
 from fp.evaluation.summary import MEAN, Comparison, Figure
+from fp.evaluation.trials import Mean
 from fp.images.loading import REASONS as FILE_REASONS
 from fp.reports.drawing import in_both
 from fp.reports.page import pieces
@@ -18,22 +18,6 @@ from fp.reports.table import Column, Table, choices_of, of_dicts
 from fp.reports.text import rounded
 
 _PER_CENT = ("auc", "cllr", "average precision")  # figures that are no shares
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A picture in every theme.
-
-    Parameters
-    ----------
-    title : str
-        What it is.
-    uris : dict of str to str
-        Data URIs by theme.
-    """
-
-    title: str
-    uris: Mapping[str, str]
 
 
 def page(
@@ -45,10 +29,10 @@ def page(
 ) -> Iterator[str]:
     """Return the report of an evaluation."""
     protocols = list(dict.fromkeys(f.protocol for f in figures))
-    drawn: dict[str, list[Drawn]] = {protocol: [] for protocol in protocols}
+    drawn: dict[str, list[dict[str, Any]]] = {protocol: [] for protocol in protocols}
     for picture in pictures(figures):
-        shown = Drawn(f"{picture.protocol}: {picture.name}", in_both(picture.draw))
-        drawn[picture.protocol].append(shown)
+        title = f"{picture.protocol}: {picture.name}"
+        drawn[picture.protocol].append({"title": title, "uris": in_both(picture.draw)})
     reasons = Counter(skipped.reason for skipped in found.skipped)
     claims = [claim for claim in found.claims if not claim["shuffled"]]
     return pieces(
@@ -91,27 +75,18 @@ def _is_headline(figure: Figure) -> bool:
     )
 
 
+def _interval(name: str, mean: Mean, scale: int) -> dict[str, float | int | None]:
+    told = {name: mean.value, "low": mean.low, "high": mean.high}
+    return {key: rounded(scale * figure) for key, figure in told.items()} | {"splits": mean.n}
+
+
 def _figures(figures: Sequence[Figure]) -> Table:
-    rows: list[dict[str, Any]] = []
+    rows = []
     for f in figures:
         scale = 1 if f.metric in _PER_CENT else 100
-        rows.append(
-            {
-                "series": f.series,
-                "protocol": f.protocol,
-                "generator": f.generator,
-                "training": f.training,
-                "trained_on": f.trained_on,
-                "condition": f.condition,
-                "metric": f.metric,
-                "value": rounded(scale * f.value.value),
-                "low": rounded(scale * f.value.low),
-                "high": rounded(scale * f.value.high),
-                "null": None if f.null is None else rounded(scale * f.null.value),
-                "n": f.n,
-                "splits": f.value.n,
-            }
-        )
+        told = {"series": f.series, **_interval("value", f.value, scale)}
+        null = None if f.null is None else rounded(scale * f.null.value)
+        rows.append({**vars(f), **told, "null": null})
     shown = (
         Column("series", "method", "name"),
         Column("protocol", "protocol", "word", choices=choices_of(rows, "protocol"), wide=True),
@@ -136,19 +111,7 @@ def _figures(figures: Sequence[Figure]) -> Table:
 
 def _compared(compared: Sequence[Comparison]) -> Table:
     rows = [
-        {
-            "second": c.second,
-            "first": c.first,
-            "protocol": c.protocol,
-            "generator": c.generator,
-            "training": c.training,
-            "condition": c.condition,
-            "difference": rounded(100 * c.difference.value),
-            "low": rounded(100 * c.difference.low),
-            "high": rounded(100 * c.difference.high),
-            "outcome": c.outcome,
-            "splits": c.difference.n,
-        }
+        {**vars(c), **_interval("difference", c.difference, 100), "outcome": c.outcome}
         for c in compared
     ]
     shown = (

@@ -37,15 +37,7 @@ class Picture:
 
 
 def draw(figures: Sequence[Figure], folder: Path) -> list[Path]:
-    """Draw what can be drawn of every protocol.
-
-    Parameters
-    ----------
-    figures : sequence of Figure
-        Averaged figures.
-    folder : Path
-        Folder for PNG files; made where missing.
-    """
+    """Draw all pictures as PNG into a folder, which is made where missing, and return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for picture in pictures(figures):
@@ -57,13 +49,7 @@ def draw(figures: Sequence[Figure], folder: Path) -> list[Path]:
 
 
 def pictures(figures: Sequence[Figure]) -> list[Picture]:
-    """List what can be drawn of every protocol.
-
-    Returns
-    -------
-    list of Picture
-        In the order of the protocols.
-    """
+    """List what can be drawn of every protocol, in their order."""
     found = []
     for protocol in dict.fromkeys(f.protocol for f in figures):
         own = [f for f in figures if f.protocol == protocol]
@@ -86,7 +72,7 @@ def _of_protocol(figures: Sequence[Figure]) -> list[_Made]:
             size: Callable[[Figure], float] = lambda f: float(f.condition.split()[0])  # noqa: E731
             found.append(("accuracy", lambda: _curves(accuracy, size, "generators in the bank")))
         else:
-            found += _condition_matrices(accuracy)
+            found.append(("conditions", _by_condition(accuracy)))
     for start, rows, columns in (
         ("called ", "truth", "called"),
         ("claims ", "fingerprint", "images of"),
@@ -107,21 +93,16 @@ def _shares(figures: Sequence[Figure], labels: tuple[str, str], title: str) -> C
     )
 
 
-def _condition_matrices(figures: Sequence[Figure]) -> list[_Made]:
+def _by_condition(figures: Sequence[Figure]) -> Callable[[], Canvas]:
     generator = list(dict.fromkeys(f.generator for f in figures))[-1]  # the mean, if there is one
     own = [f for f in figures if f.generator == generator and f.condition != DEGRADED]
-    return [
-        (
-            "conditions",
-            lambda: _matrix(
-                own,
-                lambda f: f"{f.series}, {f.trained_on}" if f.trained_on != "none" else f.series,
-                lambda f: f.condition,
-                ("method, trained on", "condition of the test images"),
-                f"accuracy, {generator}",
-            ),
-        )
-    ]
+    return lambda: _matrix(
+        own,
+        lambda f: f"{f.series}, {f.trained_on}" if f.trained_on != "none" else f.series,
+        lambda f: f.condition,
+        ("method, trained on", "condition of the test images"),
+        f"accuracy, {generator}",
+    )
 
 
 def _curves(figures: Sequence[Figure], place: Callable[[Figure], float], label: str) -> Canvas:

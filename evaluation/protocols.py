@@ -19,7 +19,7 @@ from fp.evaluation.dataset import REAL
 from fp.evaluation.editing import EditingCell, editable
 from fp.evaluation.features import EDGES
 from fp.evaluation.methods import Choice
-from fp.evaluation.splits import divide
+from fp.evaluation.splits import contents, divide
 from fp.images.degradations import Degradation
 from fp.system.errors import UsageError
 
@@ -33,22 +33,17 @@ class Protocol:
 
     Parameters
     ----------
-    kind : str
-        What it is.
-    name : str
-        Its name in the tables; by default its kind.
+    kind, name : str
+        What it is, and its name in the tables; by default its kind.
     methods : tuple of Choice
         Methods.
-    denoisers : tuple of str
-        Denoisers, for methods that see residuals.
-    generators : tuple of str
-        Generators; all of the data set where none is named.
+    denoisers, generators : tuple of str
+        Denoisers, for methods that see residuals; generators, all of the data set where none is
+        named.
     sizes : tuple of int
         Training images of each class.
-    seeds : int
-        Number of splits.
-    nulls : int
-        How many of them are repeated with shuffled labels.
+    seeds, nulls : int
+        Number of splits, and how many of them are repeated with shuffled labels.
     """
 
     kind: str
@@ -89,9 +84,14 @@ class Protocol:
         raise NotImplementedError
 
     def _runs(
-        self, conditions: Sequence[str], bench: Bench, left_out: list[str]
-    ) -> Iterator[tuple[Choice, str, int, bool]]:
-        """Yield every method, denoiser, seed and whether labels are shuffled."""
+        self,
+        generators: tuple[str, ...],
+        size: int,
+        bench: Bench,
+        left_out: list[str],
+        conditions: Sequence[str] = ("none",),
+    ) -> Iterator[Cell]:
+        """Yield what all cells have, for every method, denoiser, seed, and labels as they are."""
         for method in self.methods:
             if bench.stranger_to_scores(method, conditions):
                 told = ", ".join(conditions)
@@ -99,9 +99,8 @@ class Protocol:
                 continue
             for denoiser in self.denoisers if method.sees == "residual" else ("",):
                 for seed in range(self.seeds):
-                    yield method, denoiser, seed, False
-                    if seed < self.nulls:
-                        yield method, denoiser, seed, True
+                    for shuffled in (False, True) if seed < self.nulls else (False,):
+                        yield Cell(self.name, method, denoiser, generators, size, seed, shuffled)
 
     def _generators(self, bench: Bench) -> tuple[str, ...]:
         for name in self.generators:
@@ -141,21 +140,15 @@ class Detection(Protocol):
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
         """Yield a cell for every method, generator, size, training condition and seed."""
-        mixed = self.conditions
         for generator in self._generators(bench):
             for size in self._reached(bench, generator, left_out):
-                for run in self._runs(self.conditions, bench, left_out):
+                for run in self._runs((generator,), size, bench, left_out, self.conditions):
                     for train in self.train:
                         yield DetectionCell(
-                            self.name,
-                            run[0],
-                            run[1],
-                            (generator,),
-                            size,
-                            *run[2:],
+                            **vars(run),
                             trained_on=train,
                             conditions=self.conditions,
-                            mixed=mixed if train == MIX else (),
+                            mixed=self.conditions if train == MIX else (),
                         )
 
 
@@ -182,8 +175,6 @@ class Semantic(Protocol):
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
         """Yield a cell for every method, generator, content and seed."""
-        from fp.evaluation.splits import contents
-
         names, distinct = contents(bench, self.clusters)
         for generator in self._generators(bench):
             numbers, labels = bench.detection(generator)
@@ -193,20 +184,13 @@ class Semantic(Protocol):
                 if fewest < 8:
                     left_out.append(f"{self.name}: {content} has {fewest} images of {generator}")
                     continue
-                for method, denoiser, seed, shuffled in self._runs(
-                    self.conditions, bench, left_out
-                ):
+                size = max(self.sizes)
+                for run in self._runs((generator,), size, bench, left_out, self.conditions):
                     yield SemanticCell(
-                        self.name,
-                        method,
-                        denoiser,
-                        (generator,),
-                        max(self.sizes),
-                        seed,
-                        shuffled,
-                        self.clusters,
-                        place,
-                        self.conditions,
+                        **vars(run),
+                        clusters=self.clusters,
+                        content=place,
+                        conditions=self.conditions,
                     )
 
 
@@ -266,24 +250,19 @@ class Attribution(Protocol):
         for size in _reached(self, bench, classes, left_out):
             for scheme in self.schemes:
                 name = f"{self.name}, {scheme}" if len(self.schemes) > 1 else self.name
-                for method, denoiser, seed, shuffled in self._runs(("none",), bench, left_out):
-                    if method.sees == "scores":
-                        left_out.append(f"{self.name}: {method.name} tells no generators apart")
+                for run in self._runs(generators, size, bench, left_out):
+                    if run.method.sees == "scores":
+                        told = f"{self.name}: {run.method.name} tells no generators apart"
+                        left_out.append(told)
                         continue
                     for train, conditions in pairs:
                         yield AttributionCell(
-                            name,
-                            method,
-                            denoiser,
-                            generators,
-                            size,
-                            seed,
-                            shuffled,
-                            self.reference,
-                            scheme,
-                            train,
-                            conditions,
-                            self.conditions if train == MIX else (),
+                            **vars(run) | {"protocol": name},
+                            trained_on=train,
+                            conditions=conditions,
+                            mixed=self.conditions if train == MIX else (),
+                            reference=self.reference,
+                            scheme=scheme,
                         )
 
 
@@ -314,14 +293,12 @@ class Editing(Protocol):
         """Yield a cell for every method, generator, size and seed."""
         for generator in self._generators(bench):
             for size in self._reached(bench, generator, left_out):
-                for run in self._runs(("none",), bench, left_out):
-                    made = run[0].make() if run[0].sees == "residual" else None
+                for run in self._runs((generator,), size, bench, left_out):
+                    made = run.method.make() if run.method.sees == "residual" else None
                     if not isinstance(made, FpMethod) or not editable(made, bench):
-                        left_out.append(f"{self.name}: {run[0].name} has no windows here")
+                        left_out.append(f"{self.name}: {run.method.name} has no windows here")
                         continue
-                    yield EditingCell(
-                        self.name, run[0], run[1], (generator,), size, *run[2:], self.shares
-                    )
+                    yield EditingCell(**vars(run), shares=self.shares)
 
 
 @dataclass(frozen=True)
@@ -348,21 +325,12 @@ class BankProtocol(Protocol):
         """Yield a cell for every method, size and seed."""
         generators = self._generators(bench)
         for size in _reached(self, bench, (REAL, *generators), left_out):
-            for method, denoiser, seed, shuffled in self._runs(("none",), bench, left_out):
-                if method.sees == "scores":
-                    left_out.append(f"{self.name}: {method.name} has no fingerprints")
+            for run in self._runs(generators, size, bench, left_out):
+                if run.method.sees == "scores":
+                    left_out.append(f"{self.name}: {run.method.name} has no fingerprints")
                     continue
-                yield BankCell(
-                    self.name,
-                    method,
-                    denoiser,
-                    generators,
-                    size,
-                    seed,
-                    shuffled,
-                    self.tables,
-                    bench.dataset.strangers if "strangers" in self.tables else (),
-                )
+                strangers = bench.dataset.strangers if "strangers" in self.tables else ()
+                yield BankCell(**vars(run), tables=self.tables, strangers=strangers)
 
 
 def _reached(
@@ -390,19 +358,9 @@ FAMILIES: dict[str, type[Protocol]] = {
 
 
 def make_protocol(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Protocol:
-    """Make a protocol from a table of the configuration.
+    """Make a protocol from a table of the configuration; `UsageError` if a key or value is unknown.
 
-    Parameters
-    ----------
-    given : mapping
-        The table.
-    defaults : mapping
-        What holds where it says nothing; keys that its family does not have are passed over.
-
-    Raises
-    ------
-    UsageError
-        If a key or value is unknown.
+    Defaults hold where the table says nothing; those that its family does not have are passed over.
     """
     kind = given.get("kind")
     if kind not in FAMILIES:

@@ -32,17 +32,7 @@ _CLAIM = ("method", "denoiser", "generator", "seed", "folder", "path", "log10_lr
 
 
 def write_report(found: Evaluation, configuration: Configuration, output: Path) -> list[Figure]:
-    """Write all files of an evaluation.
-
-    Parameters
-    ----------
-    found : Evaluation
-        What was found.
-    configuration : Configuration
-        What was done.
-    output : Path
-        Folder; files of an earlier report are replaced.
-    """
+    """Write all files of an evaluation into a folder; those of an earlier report are replaced."""
     rows = with_means(found.rows)
     figures = figures_of(rows)
     compared = comparisons(rows, configuration.compare)
@@ -70,13 +60,7 @@ def write_report(found: Evaluation, configuration: Configuration, output: Path) 
         output / "sources.csv",
         ("class", "path", "sha256", "source", "content"),
         (
-            {
-                "class": member.name,
-                "path": picture.name,
-                "sha256": picture.sha256,
-                "source": picture.source,
-                "content": picture.content,
-            }
+            {**vars(picture), "class": member.name, "path": picture.name}
             for member in found.dataset.members
             for picture in member.pictures
         ),

@@ -90,19 +90,8 @@ class Inputs:
 def open_output(output: Path, configuration: Configuration, *, overwrite: bool) -> None:
     """Make the output folder, or see that it belongs to this configuration.
 
-    Parameters
-    ----------
-    output : Path
-        The folder.
-    configuration : Configuration
-        What is to be done.
-    overwrite : bool
-        Whether to start afresh in a folder that an evaluation wrote.
-
-    Raises
-    ------
-    OutputError
-        If the folder holds something else, or another evaluation.
+    `overwrite` starts afresh in a folder that an evaluation wrote. `OutputError` if it holds
+    something else, or another evaluation.
     """
     copy = output / CONFIGURATION
     shown = display_path(output)
@@ -138,27 +127,10 @@ def evaluate(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Run every cell that is not there yet.
+    """Run every cell that is not there yet, in a folder that `open_output` opened.
 
-    Parameters
-    ----------
-    inputs : Inputs
-        What is read.
-    output : Path
-        Folder that `open_output` opened; cells and features are kept below it.
-    configuration : Configuration
-        What is done.
-    cache : ResidualCache, optional
-        Where residuals are kept.
-    jobs : int
-        Number of processes; results do not depend on it.
-    progress : callable, optional
-        Called with a stage, the number done and the total.
-
-    Raises
-    ------
-    FpError
-        If the data set cannot be used, or the output cannot be written.
+    Results do not depend on `jobs`. `FpError` if the data set cannot be used, or the output cannot
+    be written.
     """
     with locked_folder(output):
         bench = _bench(inputs, output, configuration, cache, jobs, progress)
@@ -220,13 +192,7 @@ def _bench(
 
 
 def key_of(cell: Cell, bench: Bench) -> str:
-    """Hash everything that decides a cell.
-
-    Returns
-    -------
-    str
-        32 hexadecimal digits.
-    """
+    """Return the hash of everything that decides a cell, 32 hexadecimal digits."""
     members = [bench.dataset.member(name) for name in cell.members()]
     groups = bench.groups[bench.numbers(cell.members())]
     together = np.unique(groups, return_inverse=True)[1].astype("<i8").tobytes()

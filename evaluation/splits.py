@@ -31,26 +31,10 @@ class Parts:
 
 
 def divide(bench: Bench, names: Sequence[str], training: int, seed: int) -> Parts:
-    """Divide classes so that no source is on both sides.
+    """Divide classes so that no source is on both sides; `UsageError` if one is too small.
 
     Sources come in random order; those up to where every class has enough images train, and each
     class takes its first of them; the sources after that test.
-
-    Parameters
-    ----------
-    bench : Bench
-        The images.
-    names : sequence of str
-        Classes.
-    training : int
-        Training images of each class.
-    seed : int
-        Seed of the order.
-
-    Raises
-    ------
-    UsageError
-        If a class is too small.
     """
     own = [bench.numbers([name]) for name in names]
     groups = [bench.groups[numbers] for numbers in own]
@@ -77,24 +61,8 @@ def divide(bench: Bench, names: Sequence[str], training: int, seed: int) -> Part
 
 
 def contents(bench: Bench, clusters: int) -> tuple[NDArray[np.object_], tuple[str, ...]]:
-    """Name the content of every image.
+    """Return the content of every image, shape (N,), and the distinct contents.
 
-    Parameters
-    ----------
-    bench : Bench
-        The images.
-    clusters : int
-        Number of clusters where the folders say nothing.
-
-    Returns
-    -------
-    names : ndarray of str, shape (N,)
-        Content of each image.
-    distinct : tuple of str
-        The contents.
-
-    Notes
-    -----
     Where every image lies in a folder of its class and at least two folders occur in every class,
     the folder is the content. Otherwise k-means over the photographs' thumbnails (8 x 8 colours)
     makes clusters, and the generators' images join the nearest.

@@ -24,24 +24,10 @@ def average_precision(labels: Flags, scores: Doubles) -> float:
 
 
 def cllr(log10_lr: Doubles, labels: Flags) -> float:
-    """Return the log-likelihood-ratio cost.
+    """Return the log-likelihood-ratio cost in bits; 0 is perfect, 1 is what ratios of 1 cost.
 
-    Parameters
-    ----------
-    log10_lr : ndarray of float64, shape (N,)
-        log10 likelihood ratios.
-    labels : ndarray of bool, shape (N,)
-        True where h2 holds.
-
-    Returns
-    -------
-    float
-        In bits; 0 is perfect, 1 is what ratios of 1 cost.
-
-    Notes
-    -----
-    Cllr = 1/2 (mean over h2 of log2(1 + 1/LR) + mean over h1 of log2(1 + LR)); Brummer, du Preez,
-    "Application-independent evaluation of speaker detection" (2006).
+    Cllr = 1/2 (mean over h2 of log2(1 + 1/LR) + mean over h1 of log2(1 + LR)), labels True where h2
+    holds; Brummer, du Preez, "Application-independent evaluation of speaker detection" (2006).
     """
     natural = log10_lr * np.log(10.0)
     under_h2 = np.logaddexp(0.0, -natural[labels]).mean()
@@ -52,18 +38,8 @@ def cllr(log10_lr: Doubles, labels: Flags) -> float:
 def cllr_min(log10_lr: Doubles, labels: Flags) -> float:
     """Return the cost that the best monotone calibration of the same ratios would leave.
 
-    Parameters
-    ----------
-    log10_lr : ndarray of float64, shape (N,)
-        log10 likelihood ratios, or any scores of the same order.
-    labels : ndarray of bool, shape (N,)
-        True where h2 holds.
-
-    Returns
-    -------
-    float
-        Cllr after calibration by pooling adjacent violators, with both classes weighed alike;
-        Cllr less this is what the calibration loses.
+    Ratios may be any scores of their order. The calibration pools adjacent violators, both classes
+    weighed alike; Cllr less this is what the given calibration loses.
     """
     # Equal scores are one score, whatever their order.
     values, place = np.unique(log10_lr, return_inverse=True)
@@ -77,19 +53,10 @@ def cllr_min(log10_lr: Doubles, labels: Flags) -> float:
 
 
 def upper_bound(count: int, n: int, confidence: float = 0.95) -> float:
-    """Return the one-sided Clopper-Pearson upper bound of a rate.
+    """Return the one-sided Clopper-Pearson upper bound of a rate, `count` events in n trials.
 
-    Parameters
-    ----------
-    count, n : int
-        Events among trials.
-    confidence : float
-        Confidence of the bound.
-
-    Returns
-    -------
-    float
-        The rate at which `count` events or fewer have a chance of 1 - confidence; 1 without trials.
+    It is the rate at which so many events or fewer have a chance of 1 - confidence; 1 without
+    trials.
     """
     if count >= n:
         return 1.0
@@ -97,16 +64,5 @@ def upper_bound(count: int, n: int, confidence: float = 0.95) -> float:
 
 
 def paired(first: Sequence[float], second: Sequence[float]) -> Mean:
-    """Compare two methods on the same images.
-
-    Parameters
-    ----------
-    first, second : sequence of float
-        Figures of both, in the order of the same splits.
-
-    Returns
-    -------
-    Mean
-        Mean of the differences first - second, with its interval by Student's t over splits.
-    """
+    """Return the mean of first - second, split by split, with its interval by Student's t."""
     return mean_of([a - b for a, b in zip(first, second, strict=True)])

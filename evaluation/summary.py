@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +20,9 @@ DEGRADED = "(degraded)"
 """Stands for the mean over all conditions but ``none``."""
 
 _AVERAGED = ("accuracy", "auc", "loss", "cllr")
+
+_SPLIT = ("protocol", "generator", "training", "trained_on", "condition")
+_PLACE = (*_SPLIT, "method", "denoiser", "metric")
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Figure:
     @property
     def series(self) -> str:
         """Method and denoiser as one name."""
-        return f"{self.method} ({self.denoiser})" if self.denoiser else self.method
+        return _series(self.method, self.denoiser)
 
 
 @dataclass(frozen=True)
@@ -89,19 +94,15 @@ class Comparison:
 def with_means(rows: Sequence[Row]) -> list[Row]:
     """Add means over conditions and over generators, split by split.
 
-    Returns
-    -------
-    list of Row
-        All of them, and rows with the condition `DEGRADED` and the generator `MEAN`; a mean is
-        made only where every generator of its protocol has the figure.
+    They are rows with the condition `DEGRADED` and the generator `MEAN`; a mean is made only where
+    every generator of its protocol has the figure.
     """
     chosen = [row for row in rows if row.metric in _AVERAGED]
     degraded = [
         replace(found[0], condition=DEGRADED, value=float(np.mean([r.value for r in found])))
-        for found in _by(chosen, "condition", _is_degraded)
+        for found in _by(filter(_is_degraded, chosen), "condition")
         if len(found) > 1
     ]
-    whole = [*rows, *degraded]
     present: dict[str, set[str]] = {}
     for row in chosen:
         present.setdefault(row.protocol, set()).add(row.generator)
@@ -112,10 +113,10 @@ def with_means(rows: Sequence[Row]) -> list[Row]:
             value=float(np.mean([r.value for r in found])),
             n=sum(r.n for r in found),
         )
-        for found in _by([*chosen, *degraded], "generator", lambda row: True)
+        for found in _by([*chosen, *degraded], "generator")
         if len(found) > 1 and len(found) == len(present[found[0].protocol])
     ]
-    return [*whole, *means]
+    return [*rows, *degraded, *means]
 
 
 def _is_degraded(row: Row) -> bool:
@@ -123,95 +124,44 @@ def _is_degraded(row: Row) -> bool:
     return row.condition != "none" and row.protocol not in ("growing_bank", "strangers")
 
 
-def _by(rows: Iterable[Row], left_out: str, wanted: object) -> list[list[Row]]:
+def _by(rows: Iterable[Row], left_out: str) -> list[list[Row]]:
     """Group rows that are equal in everything but one field, value and n."""
     groups: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
-        if callable(wanted) and wanted(row):
-            told = replace(row, value=0.0, n=0)
-            told = replace(told, condition="") if left_out == "condition" else told
-            told = replace(told, generator="") if left_out == "generator" else told
-            groups.setdefault(tuple(vars(told).values()), []).append(row)
+        told = vars(row) | {"value": 0.0, "n": 0, left_out: ""}
+        groups.setdefault(tuple(told.values()), []).append(row)
     return list(groups.values())
 
 
 def figures_of(rows: Sequence[Row]) -> list[Figure]:
-    """Average the splits.
-
-    Parameters
-    ----------
-    rows : sequence of Row
-        Figures of single splits, with means or without.
-
-    Returns
-    -------
-    list of Figure
-        In the order in which they first occur.
-    """
-    found: dict[tuple[object, ...], dict[bool, list[Row]]] = {}
+    """Average the splits, in the order in which the figures first occur."""
+    found: dict[tuple[Any, ...], dict[bool, list[Row]]] = {}
     for row in rows:
-        found.setdefault(_place(row), {}).setdefault(row.shuffled, []).append(row)
+        place = attrgetter(*_PLACE)(row)
+        found.setdefault(place, {}).setdefault(row.shuffled, []).append(row)
     made = []
-    for kinds in found.values():
+    for place, kinds in found.items():
         real, null = kinds.get(False, []), kinds.get(True, [])
         if real:
-            first = real[0]
-            made.append(
-                Figure(
-                    first.protocol,
-                    first.method,
-                    first.denoiser,
-                    first.generator,
-                    first.training,
-                    first.trained_on,
-                    first.condition,
-                    first.metric,
-                    mean_of([row.value for row in real]),
-                    mean_of([row.value for row in null]) if null else None,
-                    min(row.n for row in real),
-                )
-            )
+            value = mean_of([row.value for row in real])
+            shuffled = mean_of([row.value for row in null]) if null else None
+            told = dict(zip(_PLACE, place, strict=True))
+            made.append(Figure(**told, value=value, null=shuffled, n=min(row.n for row in real)))
     return made
 
 
-def _place(row: Row) -> tuple[object, ...]:
-    return (
-        row.protocol,
-        row.method,
-        row.denoiser,
-        row.generator,
-        row.training,
-        row.trained_on,
-        row.condition,
-        row.metric,
-    )
-
-
 def comparisons(rows: Sequence[Row], against: str, metric: str = "accuracy") -> list[Comparison]:
-    """Compare a method with every other on the same splits.
+    """Compare a method with every other on the same splits, where they have two seeds in common.
 
-    Parameters
-    ----------
-    rows : sequence of Row
-        Figures of single splits, with means.
-    against : str
-        Name of the method; with several denoisers, each of its series is compared.
-    metric : str
-        What is compared.
-
-    Returns
-    -------
-    list of Comparison
-        Where both methods have a figure for at least two common seeds.
+    With several denoisers, each series of the method is compared.
     """
-    places: dict[tuple[object, ...], dict[tuple[str, str], dict[int, float]]] = {}
+    places: dict[tuple[Any, ...], dict[tuple[str, str], dict[int, float]]] = {}
     for row in rows:
         if row.metric == metric and not row.shuffled:
-            told = (row.protocol, row.generator, row.training, row.trained_on, row.condition)
-            here = places.setdefault(told, {})
+            here = places.setdefault(attrgetter(*_SPLIT)(row), {})
             here.setdefault((row.method, row.denoiser), {})[row.seed] = row.value
     made = []
-    for (protocol, generator, training, trained_on, condition), series in places.items():
+    for place, series in places.items():
         for first in (key for key in series if key[0] == against):
             for second in (key for key in series if key[0] != against):
                 seeds = sorted(series[first].keys() & series[second].keys())
@@ -223,21 +173,11 @@ def comparisons(rows: Sequence[Row], against: str, metric: str = "accuracy") -> 
                     [series[first][seed] for seed in seeds],
                     [series[second][seed] for seed in seeds],
                 )
-                made.append(
-                    Comparison(
-                        str(protocol),
-                        str(generator),
-                        int(str(training)),
-                        str(trained_on),
-                        str(condition),
-                        metric,
-                        _series(first),
-                        _series(second),
-                        difference,
-                    )
-                )
+                told: dict[str, Any] = dict(zip(_SPLIT, place, strict=True))
+                told |= {"first": _series(*first), "second": _series(*second), "metric": metric}
+                made.append(Comparison(**told, difference=difference))
     return made
 
 
-def _series(key: tuple[str, str]) -> str:
-    return f"{key[0]} ({key[1]})" if key[1] else key[0]
+def _series(method: str, denoiser: str) -> str:
+    return f"{method} ({denoiser})" if denoiser else method

@@ -16,13 +16,7 @@ def markdown(
     left_out: Sequence[str],
     note: str,
 ) -> str:
-    """Write all tables.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
+    """Return all tables as Markdown."""
     lines = ["# Evaluation", "", note, ""]
     for protocol in dict.fromkeys(figure.protocol for figure in figures):
         own = [figure for figure in figures if figure.protocol == protocol]
@@ -67,17 +61,11 @@ def _grid(metric: str, figures: Sequence[Figure]) -> Iterator[tuple[str, list[st
 
 
 def _matrices(figures: Sequence[Figure], metrics: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    kinds = dict.fromkeys(
-        (f.series, f.training, f.trained_on, f.condition) for f in figures if f.metric in metrics
-    )
-    for series, training, trained_on, condition in kinds:
-        own = [
-            f
-            for f in figures
-            if (f.series, f.training, f.trained_on, f.condition)
-            == (series, training, trained_on, condition)
-            and f.metric in metrics
-        ]
+    kinds: dict[tuple[str, int, str, str], list[Figure]] = {}
+    for f in figures:
+        if f.metric in metrics:
+            kinds.setdefault((f.series, f.training, f.trained_on, f.condition), []).append(f)
+    for (series, training, trained_on, condition), own in kinds.items():
         title = f"{series}, {training} training images, trained on {trained_on}, test {condition}"
         head = ["truth" if metrics[0].startswith("called") else "fingerprint"]
         body = _pivot(own, head, lambda f: (f.generator,), lambda f: f.metric, short=True)
@@ -85,14 +73,8 @@ def _matrices(figures: Sequence[Figure], metrics: Sequence[str]) -> Iterator[tup
 
 
 def _keys(head: Sequence[str]) -> Callable[[Figure], tuple[str, ...]]:
-    read: dict[str, Callable[[Figure], str]] = {
-        "method": lambda f: f.series,
-        "training": lambda f: str(f.training),
-        "generator": lambda f: f.generator,
-        "trained on": lambda f: f.trained_on,
-        "condition": lambda f: f.condition,
-    }
-    return lambda figure: tuple(read[name](figure) for name in head)
+    fields = ["series" if name == "method" else name.replace(" ", "_") for name in head]
+    return lambda figure: tuple(str(getattr(figure, field)) for field in fields)
 
 
 def _pivot(
@@ -114,15 +96,7 @@ def _pivot(
 
 
 def shown(figure: Figure, *, short: bool = False) -> str:
-    """Write a figure: value (interval), null, n of test images x splits.
-
-    Parameters
-    ----------
-    figure : Figure
-        The figure.
-    short : bool
-        The value alone.
-    """
+    """Return a figure as text: value (interval), null, n of test images x splits; or the value."""
     rate = figure.metric in _RATES
     scale, digits = (1, 3) if rate else (100, 1)
     value = figure.value

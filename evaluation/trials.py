@@ -21,10 +21,9 @@ class Trial:
 
     Parameters
     ----------
-    accuracy : float
-        Balanced accuracy of the nearest-mean rule on the test images, in [0, 1].
-    auc : float
-        Area under the ROC curve on the test images, in [0, 1].
+    accuracy, auc : float
+        Balanced accuracy of the nearest-mean rule and area under the ROC curve, on the test images,
+        in [0, 1].
     null_accuracy : float or None
         Balanced accuracy, against the true labels, of a fingerprint learned from the same training
         images with shuffled labels; None where it was not asked for.
@@ -57,18 +56,7 @@ class Mean:
 
 
 def mean_of(values: Sequence[float]) -> Mean:
-    """Average a figure over splits.
-
-    Parameters
-    ----------
-    values : sequence of float
-        The figure in each split, at least one.
-
-    Returns
-    -------
-    Mean
-        Mean and interval; without extent for a single split.
-    """
+    """Average a figure over splits, at least one; a single split has an interval without extent."""
     n, mean = len(values), float(np.mean(values))
     half = 0.0
     if n > 1:
@@ -77,28 +65,9 @@ def mean_of(values: Sequence[float]) -> Mean:
 
 
 def split(labels: Flags, groups: Indices, training: int, seed: int) -> Flags:
-    """Choose training images at random, whole groups at a time.
+    """Return which images train, chosen at random and by whole groups, so many of each class.
 
-    Parameters
-    ----------
-    labels : ndarray of bool, shape (N,)
-        True for the generator's images.
-    groups : ndarray of int, shape (N,)
-        Source group of each image; a group is never on both sides.
-    training : int
-        Number of training images of each class.
-    seed : int
-        Seed of the choice.
-
-    Returns
-    -------
-    ndarray of bool, shape (N,)
-        True for training images.
-
-    Raises
-    ------
-    UsageError
-        If a class has too few images to train and test on.
+    A group is never on both sides. `UsageError` if a class has too few images to train and test on.
     """
     rng = np.random.default_rng(seed)
     chosen = np.zeros(labels.size, dtype=bool)
@@ -129,24 +98,8 @@ def trial(
 ) -> Trial:
     """Learn from one random split and score the rest of the images.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        The method.
-    stacks : mapping of str to ndarray, shape (N, ...)
-        Its features of all images, by name.
-    labels : ndarray of bool, shape (N,)
-        True for the generator's images.
-    groups : ndarray of int, shape (N,)
-        Source group of each image.
-    training : int
-        Number of training images of each class.
-    seed : int
-        Seed of split, folds and shuffle.
-    folds : int
-        Folds of the cross-fitted centres.
-    null : bool
-        Whether to repeat it with shuffled labels.
+    Stacks hold the features of all images by name, (N, ...); `training` counts images of each
+    class; the seed is that of split, folds and shuffle. `null` repeats it with shuffled labels.
     """
     inside = split(labels, groups, training, seed)
     known, unknown = np.flatnonzero(inside), np.flatnonzero(~inside)
@@ -170,16 +123,5 @@ def trial(
 
 
 def balanced_accuracy(labels: Flags, called: Flags) -> float:
-    """Return the mean of both classes' shares of right calls.
-
-    Parameters
-    ----------
-    labels, called : ndarray of bool, shape (N,)
-        Truth and call, True for generated.
-
-    Returns
-    -------
-    float
-        In [0, 1].
-    """
+    """Return the mean of both classes' shares of right calls, in [0, 1]; True is generated."""
     return float((called[labels].mean() + (~called[~labels]).mean()) / 2)

@@ -46,15 +46,7 @@ _IMAGE = (
 
 
 def page(audit: Audit, measured: Sequence[tuple[str, Folder]]) -> Iterator[str]:
-    """Return the report of an audit.
-
-    Parameters
-    ----------
-    audit : Audit
-        What was found.
-    measured : sequence of (str, Folder)
-        The measured folders with what they are: ``generated``, ``real`` or ``test``.
-    """
+    """Yield the report of an audit of folders, each with what it is: generated, real or test."""
     counts = Counter(finding.severity for finding in audit.findings)
     compared = [f for f in audit.findings if f.measure == "AUC" and f.low is not None]
     reasons = Counter(skipped.reason for skipped in audit.skipped)

@@ -44,13 +44,7 @@ def _told(finding: Finding) -> Iterator[str]:
 
 
 def warnings(audit: Audit) -> list[str]:
-    """Return what is worth a warning, a line each.
-
-    Returns
-    -------
-    list of str
-        Severity, code, sentence and advice of findings that are warnings or worse.
-    """
+    """Return findings that are warnings or worse, a line each: severity, code, sentence, advice."""
     return [
         f"audit: {f.severity} ({f.code}): {f.sentence} What to do: {f.advice}."
         for f in audit.at_least("warning")
@@ -58,13 +52,7 @@ def warnings(audit: Audit) -> list[str]:
 
 
 def check_output(folder: Path, names: Sequence[str] = FILES, *, overwrite: bool = False) -> None:
-    """Refuse an output folder that holds an earlier audit, before the work is done.
-
-    Raises
-    ------
-    OutputError
-        If it holds one and may not, or the folder cannot be made.
-    """
+    """Refuse, by an `OutputError`, a folder that holds an earlier audit or cannot be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -86,21 +74,7 @@ def write(
 ) -> None:
     """Write ``audit.json``, ``audit.csv`` and ``report.html``, each whole or not at all.
 
-    Parameters
-    ----------
-    folder : Path
-        An existing folder.
-    audit : Audit
-        What was found.
-    measured : sequence of (str, Folder)
-        The measured folders with what they are: ``generated``, ``real`` or ``test``.
-    overwrite : bool
-        Replace the files of an earlier audit.
-
-    Raises
-    ------
-    OutputError
-        If a file exists or cannot be written.
+    The folder exists. `OutputError` if a file exists or cannot be written.
     """
     content = {
         "tool_version": tool_version(),

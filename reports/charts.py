@@ -55,8 +55,7 @@ class Distribution:
     Parameters
     ----------
     reference, generated, images : str
-        Paths of the two populations and of the images of a run, which is empty where there are
-        none.
+        Paths of the two populations and of the images of a run, empty where there are none.
     ticks : tuple of (float, str)
         Places along the line with their labels.
     low, high : float
@@ -85,22 +84,10 @@ class Distribution:
 def distribution(
     name: str, calibration: Calibration, images: Sequence[int] | None = None
 ) -> Distribution:
-    """Draw held-out scores, and the images of a run among them.
+    """Draw held-out scores, and below them images of a run, counted by the calibration's `Bins`.
 
-    Parameters
-    ----------
-    name : str
-        The fingerprint.
-    calibration : Calibration
-        Its held-out scores.
-    images : sequence of int, optional
-        Number of images in each of the `Bins` of the calibration.
-
-    Returns
-    -------
-    Distribution
-        Shares of each population by bin, both on one scale, so that classes of different sizes can
-        be compared; the images below the line on a scale of their own.
+    Both populations are shares on one scale, so that classes of different sizes can be compared;
+    the images are on a scale of their own.
     """
     bins = Bins.of(calibration)
     real, generated = (bins.counts(s) / s.size for s in (calibration.real, calibration.generated))

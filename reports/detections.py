@@ -156,20 +156,7 @@ class Run:
 def leave_report(found: Run) -> list[Path]:
     """Write the report that a run is to have, or take an earlier one away.
 
-    Parameters
-    ----------
-    found : Run
-        The run, whose folder holds nothing that may not be replaced.
-
-    Returns
-    -------
-    list of Path
-        The report, where there is to be one.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written, or an earlier one cannot be removed.
+    Return the file, where there is one. `OutputError` if it cannot be written, or not removed.
     """
     if found.reporting != "none":
         return [write_report(found)]
@@ -182,18 +169,9 @@ def leave_report(found: Run) -> list[Path]:
 
 
 def write_report(found: Run) -> Path:
-    """Write ``report.html`` into the folder of a run.
+    """Write ``report.html`` into the folder of a run; `OutputError` if it cannot be written.
 
-    Returns
-    -------
-    Path
-        The file. It depends on rows, options, bank and pictures alone: the same run gives the same
-        bytes.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
+    It depends on rows, options, bank and pictures alone: the same run gives the same bytes.
     """
     path = found.folder / REPORT
     write(path, report(found), overwrite=True)
@@ -325,11 +303,8 @@ def _shown(found: Run, counted: _Counted) -> list[Shown]:
 def of_another_scale(row: Mapping[str, Any]) -> bool:
     """Return whether a score was ranked among others than the fingerprint's own held-out scores.
 
-    Returns
-    -------
-    bool
-        True where it is of windows, or of the expert for a condition: each has a scale and a
-        calibration of its own.
+    It was where it is of windows, or of the expert for a condition: each has a scale and a
+    calibration of its own.
     """
     return row.get("windows") is not None or row.get("condition") is not None
 

@@ -11,18 +11,7 @@ if TYPE_CHECKING:
 
 
 def in_both(draw: Callable[[], Figure]) -> dict[str, str]:
-    """Draw a figure for light and for dark pages.
-
-    Parameters
-    ----------
-    draw : callable
-        Draws it anew, in the colours of the moment.
-
-    Returns
-    -------
-    dict of str to str
-        The SVG of each theme as a data URI.
-    """
+    """Return a figure as SVG in data URIs by theme; `draw` makes it in the colours in force."""
     # Drawing takes a second to load, which nobody pays who wants no report.
     from fp.reports.figures.style import THEMES, as_svg, themed
 

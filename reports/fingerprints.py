@@ -55,15 +55,7 @@ class Shown:
 
 
 def shown(fingerprint: Fingerprint, images: Sequence[int] | None = None) -> Shown:
-    """Return what a report shows of a fingerprint.
-
-    Parameters
-    ----------
-    fingerprint : Fingerprint
-        The fingerprint.
-    images : sequence of int, optional
-        Images of the run by bin; see `fp.reports.charts.distribution`.
-    """
+    """Return what a report shows of a fingerprint; `images` as in `charts.distribution`."""
     found = describe(fingerprint)
     pattern, ratios = _drawn(_Keyed(fingerprint.uuid, found.judge))
     return Shown(

@@ -24,12 +24,7 @@ REPORT = "report.html"
 def pieces(template: str, **values: Any) -> Iterator[str]:
     """Yield a report piece by piece, so that its rows need not be in memory together.
 
-    Parameters
-    ----------
-    template : str
-        Name of a template.
-    **values : object
-        What it shows; texts may come from anybody and are escaped.
+    Values are what the template shows; texts may come from anybody and are escaped.
     """
     from markupsafe import Markup
 
@@ -48,13 +43,7 @@ def pieces(template: str, **values: Any) -> Iterator[str]:
 
 
 def policy(css: str, javascript: str) -> str:
-    """Give the content security policy of a page: its own style and script, pictures inside of it.
-
-    Parameters
-    ----------
-    css, javascript : str
-        The only style and the only script that may take effect.
-    """
+    """Return the content security policy of a page: its own style and script, pictures within."""
     return (
         f"default-src 'none'; img-src data:; style-src {_hash(css)}; script-src "
         f"{_hash(javascript)}; base-uri 'none'; form-action 'none'"
@@ -66,13 +55,7 @@ def _hash(content: str) -> str:
 
 
 def write(path: Path, content: Iterable[str], *, overwrite: bool = False) -> None:
-    """Write a report, whole or not at all.
-
-    Raises
-    ------
-    OutputError
-        If it exists or cannot be written.
-    """
+    """Write a report, whole or not at all; `OutputError` if it exists or cannot be written."""
     with (
         atomic_path(path, overwrite=overwrite) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,

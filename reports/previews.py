@@ -40,13 +40,7 @@ Place = Callable[[str], tuple[Path, Path | None]]
 
 
 def quotas(counts: Mapping[str, int], most: int) -> dict[str, int]:
-    """Share a number of places among decisions.
-
-    Returns
-    -------
-    dict of str to int
-        Each decision an equal share first, what is left to claims, then to what is undecided.
-    """
+    """Share places among decisions: equally first, then to claims, then to what is undecided."""
     names = [*(n for n in _FIRST if n in counts), *(n for n in counts if n not in _FIRST)]
     found = {name: min(counts[name], most // max(1, len(names))) for name in names}
     for name in names:
@@ -117,19 +111,9 @@ class Previews:
 
 
 def map_file(folder: Path, name: object) -> Path | None:
-    """Return the place of an evidence map.
+    """Return ``maps/NAME.png`` below a run, there or not, for what a row says in ``map``.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-    name : object
-        What the row of the file says in ``map``, if anything.
-
-    Returns
-    -------
-    Path or None
-        ``maps/NAME.png``, whether it is there or not; None where it is no such name.
+    None where that is no name of an evidence map.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         return None
@@ -137,19 +121,9 @@ def map_file(folder: Path, name: object) -> Path | None:
 
 
 def small(image_hwc: Pixels, side: int = SIDE) -> str:
-    """Return a small picture as a data URI.
+    """Return a picture (H, W, 3) as WebP in a data URI, its longest side `side` pixels.
 
-    Parameters
-    ----------
-    image_hwc : ndarray of uint8, shape (H, W, 3)
-        The picture.
-    side : int
-        Its longest side in pixels.
-
-    Returns
-    -------
-    str
-        WebP; the same picture gives the same text.
+    The same picture gives the same text.
     """
     picture = Image.fromarray(image_hwc)
     picture.thumbnail((side, side), Image.Resampling.BOX, reducing_gap=None)

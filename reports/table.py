@@ -25,10 +25,8 @@ class Column:
 
     Parameters
     ----------
-    name : str
-        The field that it shows.
-    label : str
-        Its heading.
+    name, label : str
+        The field that it shows, and its heading.
     kind : {"name", "text", "number", "choice", "word", "picture"}
         What it holds: the name of the row, a text, a number, one of `choices` with its mark, one of
         them as a plain word, a picture.
@@ -52,14 +50,11 @@ class Column:
 
 
 @dataclass(frozen=True)
-class _Placed:
-    field: int
-    label: str
-    kind: Kind
-    digits: int | None
-    choices: Mapping[str, str]
-    wide: bool
-    hint: str
+class _Placed(Column):
+    field: int = 0
+
+
+_HEAD = ("field", "label", "kind", "digits", "choices", "wide")
 
 
 @dataclass(frozen=True)
@@ -68,12 +63,8 @@ class Table:
 
     Parameters
     ----------
-    id : str
-        Its name in the page.
-    title : str
-        What it is, in a few words.
-    caption : str
-        What its rows and figures are.
+    id, title, caption : str
+        Its name in the page, what it is in a few words, and what its rows and figures are.
     fields : sequence of str
         Names of the values of a row.
     shown : sequence of Column
@@ -104,25 +95,12 @@ class Table:
     @property
     def columns(self) -> tuple[_Placed, ...]:
         """The columns with the places of their fields."""
-        return tuple(
-            _Placed(self.fields.index(c.name), c.label, c.kind, c.digits, c.choices, c.wide, c.hint)
-            for c in self.shown
-        )
+        return tuple(_Placed(**vars(c), field=self.fields.index(c.name)) for c in self.shown)
 
     @property
     def head(self) -> Markup:
         """What the script needs to know of the columns."""
-        columns = [
-            {
-                "field": c.field,
-                "label": c.label,
-                "kind": c.kind,
-                "digits": c.digits,
-                "choices": dict(c.choices),
-                "wide": c.wide,
-            }
-            for c in self.columns
-        ]
+        columns = [{name: getattr(c, name) for name in _HEAD} for c in self.columns]
         return as_json({"fields": list(self.fields), "columns": columns, "size": self.size})
 
     @property

@@ -17,13 +17,9 @@ _IN_SCRIPT = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
 
 
 def visible(value: Any) -> Any:
-    """Return a text with what cannot be seen written out; what is no text stays as it is.
+    """Return a text with control characters and marks of direction as ``\\uXXXX``.
 
-    Returns
-    -------
-    object
-        Of a text: control characters and marks of direction as ``\\uXXXX``. Markup is made here
-        alone and stays as it is.
+    What is no text stays as it is; Markup too, which is made here alone.
     """
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
@@ -31,18 +27,7 @@ def visible(value: Any) -> Any:
 
 
 def as_json(value: Any) -> Markup:
-    """Return a value as JSON that can stand in a script element of any page.
-
-    Parameters
-    ----------
-    value : object
-        JSON types; texts may come from anybody.
-
-    Returns
-    -------
-    Markup
-        ASCII without the characters that could end the element.
-    """
+    """Return JSON types as ASCII that can stand in a script element: no text can end it."""
     text = json.dumps(_seen(value), separators=(",", ":"), allow_nan=False)
     return Markup(text.translate(_IN_SCRIPT))
 

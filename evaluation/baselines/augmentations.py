@@ -96,19 +96,9 @@ OPERATIONS: tuple[Callable[[Image.Image, Random], Image.Image], ...] = (
 
 
 def augment(image_hwc: Pixels, rng: Random) -> Pixels:
-    """Change an image at random.
+    """Return an image (H, W, 3) of at least 32 pixels a side, changed at random, and in size too.
 
-    Parameters
-    ----------
-    image_hwc : ndarray of uint8, shape (H, W, 3)
-        At least 32 pixels each way; not changed.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    ndarray of uint8, shape (H', W', 3)
-        Zero to all operations, each at most once, in random order.
+    Zero to all operations, each at most once, in random order.
     """
     image = Image.fromarray(np.ascontiguousarray(image_hwc))
     count = int(rng.integers(0, len(OPERATIONS) + 1))

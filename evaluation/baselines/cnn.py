@@ -12,7 +12,7 @@ import numpy as np
 
 from fp.evaluation.baselines.augmentations import augment
 from fp.fingerprint.estimators.folds import deal
-from fp.fingerprint.estimators.protocol import Course, Fitted
+from fp.fingerprint.estimators.protocol import Fitted
 from fp.fingerprint.learning.crossfit import HeldOut
 from fp.system.arrays import Array, Doubles, Flags, Indices, Pixels
 
@@ -48,12 +48,8 @@ class SmallCnn:
     ----------
     augmented : bool
         Whether training images are changed as in Community Forensics.
-    steps : int
-        Steps of Adam.
-    batch : int
-        Images a step.
-    side : int
-        Side of the random training crops in pixels.
+    steps, batch, side : int
+        Steps of Adam, images a step, and side of the random training crops in pixels.
     """
 
     augmented: bool = False
@@ -77,13 +73,7 @@ class SmallCnn:
         return (np.ascontiguousarray(image_hwc),)
 
     def learn(
-        self,
-        stacks: tuple[Array, ...],
-        labels: Flags,
-        groups: Indices,
-        folds: int,
-        seed: int,
-        course: Course | None = None,
+        self, stacks: tuple[Array, ...], labels: Flags, groups: Indices, folds: int, seed: int
     ) -> CnnLearned:
         """Train on three quarters of the images and hold out the fourth."""
         import torch

@@ -12,9 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.fft import dctn
 
-from fp.evaluation.baselines.linear import LinearLearned, learn_linear
-from fp.fingerprint.estimators.protocol import Course
-from fp.system.arrays import Array, Flags, Indices, Pixels
+from fp.evaluation.baselines.linear import learn_linear
+from fp.system.arrays import Array, Pixels
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,7 @@ class CosineSpectrum:
     cells: int = 128
 
     name: ClassVar[str] = "dct"
+    learn = staticmethod(learn_linear)
 
     def parameters(self) -> dict[str, Any]:
         """Return all parameters; JSON types only."""
@@ -47,15 +47,3 @@ class CosineSpectrum:
             power = power.reshape(shape).mean(axis=1 if axis == 0 else 2)
         # A grey level squared is far above it; flat images have zeros.
         return (np.log10(power + 1e-6).astype(np.float32),)
-
-    def learn(
-        self,
-        stacks: tuple[Array, ...],
-        labels: Flags,
-        groups: Indices,
-        folds: int,
-        seed: int,
-        course: Course | None = None,
-    ) -> LinearLearned:
-        """Learn the classifier; see `learn_linear`."""
-        return learn_linear(stacks, labels, groups, folds, seed)

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from fp.evaluation.baselines.linear import LinearLearned, learn_linear
-from fp.fingerprint.estimators.protocol import Course
-from fp.system.arrays import Array, Flags, Indices, Pixels
+from fp.evaluation.baselines.linear import learn_linear
+from fp.system.arrays import Array, Pixels
 
 if TYPE_CHECKING:
     from fp.denoisers.dncnn import DnCNN
@@ -33,6 +32,7 @@ class GramMatrices:
     network: str = "dncnn-small"
 
     name: ClassVar[str] = "gram"
+    learn = staticmethod(learn_linear)
 
     def parameters(self) -> dict[str, Any]:
         """Return all parameters; JSON types only."""
@@ -41,8 +41,6 @@ class GramMatrices:
     def features(self, image_hwc: Pixels) -> tuple[Array, ...]:
         """Return the upper triangles of all layers' Gram matrices, compressed by a signed root.
 
-        Notes
-        -----
         G[a, b] = mean over pixels of f_a f_b for the channels f of one layer.
         """
         image_chw = np.ascontiguousarray(image_hwc.transpose(2, 0, 1), dtype=np.float32)
@@ -54,18 +52,6 @@ class GramMatrices:
             found.append(gram[np.triu_indices(len(gram))])
         values = np.concatenate(found)
         return ((np.sign(values) * np.sqrt(np.abs(values))).astype(np.float32),)
-
-    def learn(
-        self,
-        stacks: tuple[Array, ...],
-        labels: Flags,
-        groups: Indices,
-        folds: int,
-        seed: int,
-        course: Course | None = None,
-    ) -> LinearLearned:
-        """Learn the classifier; see `learn_linear`."""
-        return learn_linear(stacks, labels, groups, folds, seed)
 
 
 @lru_cache(maxsize=2)

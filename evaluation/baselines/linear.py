@@ -42,23 +42,8 @@ class LinearLearned:
 def learn_linear(
     stacks: tuple[Array, ...], labels: Flags, groups: Indices, folds: int, seed: int
 ) -> LinearLearned:
-    """Learn a ridge classifier.
+    """Learn a ridge classifier from numbers of each image, (N, ...), with cross-fitted scores.
 
-    Parameters
-    ----------
-    stacks : tuple of one ndarray, shape (N, ...)
-        Numbers of each image.
-    labels : ndarray of bool, shape (N,)
-        True for the generator's images.
-    groups : ndarray of int, shape (N,)
-        Source of each image.
-    folds : int
-        Folds of the cross-fitted scores.
-    seed : int
-        Seed of the folds.
-
-    Notes
-    -----
     Each number is standardised over the training images; targets are +1 and -1, both classes
     weighed alike by their mean; the penalty is chosen once, by leave-one-out error. Everything
     happens in the N x N matrix of inner products, since there are more numbers than images.

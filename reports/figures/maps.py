@@ -19,7 +19,7 @@ def draw_map(
     flagged: Flags | None = None,
     opacity: float = 0.55,
 ) -> Axes:
-    """Draw evidence over the picture that it was found in.
+    """Draw evidence over the picture that it was found in; ``axes.images[1]`` is for a colour bar.
 
     Parameters
     ----------
@@ -28,19 +28,13 @@ def draw_map(
     image_hwc : ndarray of uint8, shape (H, W, 3) or (H, W)
         The picture, drawn in grey so that all colour is evidence.
     evidence : ndarray of float, shape (h, w)
-        Evidence of a regular grid of places over the whole picture, above 0 for the generator; NaN
-        where none was computed.
+        Evidence on a regular grid over the whole picture, above 0 for the generator; NaN for none.
     limit : float, optional
         Evidence at the ends of the colours; by default the largest in absolute value.
     flagged : ndarray of bool, shape (h, w), optional
         Places to be outlined.
     opacity : float
         Of the colours over the picture, in [0, 1].
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        ``axes.images[1]`` is what a colour bar belongs to.
 
     Raises
     ------

@@ -31,19 +31,7 @@ _COLOURS = LinearSegmentedColormap.from_list("evidence", [REFERENCE, "#FFFFFF", 
 
 
 def draw_overlay(path: Path, image_hwc: Pixels, found: EvidenceMap, generator: str) -> None:
-    """Draw a map over its image.
-
-    Parameters
-    ----------
-    path : Path
-        PNG file to write.
-    image_hwc : ndarray of uint8, shape (H, W, 3)
-        The image.
-    found : EvidenceMap
-        Its map.
-    generator : str
-        Name of the generator.
-    """
+    """Draw the map of a generator's evidence over its image, uint8 (H, W, 3), into a PNG file."""
     height, width = image_hwc.shape[:2]
     rows, columns = found.log10_lr.shape
     thin = max(1, -(-max(height, width) // MOST))

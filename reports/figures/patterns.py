@@ -18,21 +18,9 @@ _BELOW, _ABOVE = -10.0, 20.0  # decibels around the average that the colours spa
 
 
 def draw_pattern(axes: Axes, pattern_chw: Floats, side: int = DETAIL) -> Axes:
-    """Draw a detail from the middle of a pattern.
+    """Draw a detail of `side` pixels from the middle of a pattern (C, H, W), mean of its channels.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Where to draw.
-    pattern_chw : ndarray of float32, shape (C, H, W)
-        The pattern; its mean over the channels is drawn.
-    side : int
-        Side of the detail in pixels; all of a pattern that is no larger.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        Greys span three standard deviations to either side of the mean.
+    Greys span three standard deviations to either side of the mean.
     """
     grey = pattern_chw.astype(np.float64).mean(axis=0)
     grey -= grey.mean()
@@ -49,22 +37,10 @@ def draw_pattern(axes: Axes, pattern_chw: Floats, side: int = DETAIL) -> Axes:
 
 
 def draw_spectrum(axes: Axes, pattern_chw: Floats, side: int | None = None) -> Axes:
-    """Draw the power spectrum of a pattern.
+    """Draw the power spectrum of a pattern (C, H, W), averaged over blocks of `side` where given.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Where to draw.
-    pattern_chw : ndarray of float32, shape (C, H, W)
-        The pattern.
-    side : int, optional
-        Average over blocks of this side; see `fp.fingerprint.correlation.lattice.power_spectrum`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        Power in decibels above the spectrum's average, the same colours in every figure;
-        ``axes.images[0]`` is what a colour bar belongs to.
+    Power is in decibels above the spectrum's average, in the same colours in every figure;
+    ``axes.images[0]`` is what a colour bar belongs to.
     """
     power = power_spectrum(pattern_chw, side)
     decibels = 10 * np.log10(np.maximum(power / (power.mean() or 1.0), 1e-9))
@@ -86,22 +62,7 @@ def draw_spectrum(axes: Axes, pattern_chw: Floats, side: int | None = None) -> A
 
 
 def draw_fingerprint(axes: Axes, fingerprint: Fingerprint, side: int = DETAIL) -> Axes:
-    """Draw a detail of what a fingerprint looks for in the pixels.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Where to draw.
-    fingerprint : Fingerprint
-        The fingerprint.
-    side : int
-        Side of the detail in pixels.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        As `draw_pattern`; a sentence where the method keeps no pattern of pixels.
-    """
+    """Draw what a fingerprint looks for in the pixels; a sentence where its method keeps none."""
     found = pattern_of(fingerprint, side)
     if found is not None:
         return draw_pattern(axes, found, side)
@@ -112,20 +73,10 @@ def draw_fingerprint(axes: Axes, fingerprint: Fingerprint, side: int = DETAIL) -
 
 
 def pattern_of(fingerprint: Fingerprint, side: int = DETAIL) -> Floats | None:
-    """Return the pattern of pixels of a fingerprint.
+    """Return the pattern of pixels (C, H, W) of a fingerprint; one that repeats fills `side`.
 
-    Parameters
-    ----------
-    fingerprint : Fingerprint
-        The fingerprint.
-    side : int
-        Side that a pattern that repeats is drawn to at least, in pixels.
-
-    Returns
-    -------
-    ndarray of float32, shape (C, H, W), or None
-        Of a method that joins parts the first that is one; None where nothing of the method is a
-        pattern of pixels.
+    Sides are in pixels. Of a method that joins parts the first that is one; None where nothing of
+    the method is.
     """
     parts = [(fingerprint.method, fingerprint.pattern)]
     if fingerprint.joined is not None:

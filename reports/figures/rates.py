@@ -17,20 +17,9 @@ def draw_error_rates(
 ) -> Axes:
     """Draw what rate of false alarms n reference images certify, against the rate asked for.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Where to draw.
-    n : int
-        Number of reference images.
-    observed : mapping of float to (int, int), optional
-        By the rate asked for: how many other reference images were claimed, of how many.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        Both axes logarithmic, in per cent; left of 1 / (n + 1) no rate can be asked for. Observed
-        shares have 95 % intervals (Clopper and Pearson); one of 0 is drawn at the lower edge.
+    Both axes are logarithmic, in per cent; left of 1 / (n + 1) no rate can be asked for. `observed`
+    says by the rate asked for how many other reference images were claimed, of how many: a share
+    with its 95 % interval (Clopper and Pearson); one of 0 is drawn at the lower edge.
     """
     lowest = 1 / (n + 1)
     rates = np.geomspace(lowest, 0.5, 60)
@@ -73,22 +62,7 @@ def draw_error_rates(
 def draw_decisions(
     axes: Axes, counts: Sequence[tuple[str, Mapping[str, int]]], decisions: Sequence[str]
 ) -> Axes:
-    """Draw the share of each decision as bars, one row a condition.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Where to draw.
-    counts : sequence of (str, mapping of str to int)
-        Name of the condition, and number of images of each decision.
-    decisions : sequence of str
-        Decisions from left to right, at most three.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        Shares in per cent; each decision has a colour and a hatching.
-    """
+    """Draw shares of at most three decisions from left to right, in per cent, a row a condition."""
     styles = ((REFERENCE, ""), ("0.85", ".."), (GENERATED, "//"))
     for row, (_, found) in enumerate(counts):
         total, left = sum(found.values()) or 1, 0.0

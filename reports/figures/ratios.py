@@ -12,20 +12,10 @@ from fp.system.arrays import Doubles
 
 
 def draw_tippett(axes: Axes, real: Doubles, generated: Doubles) -> Axes:
-    """Draw Tippett's plot: the share of images whose ratio is at least so large.
+    """Draw Tippett's plot: the share of images whose log10 likelihood ratio is at least so large.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Where to draw.
-    real, generated : ndarray of float64, shape (n_r,) and (n_g,)
-        log10 likelihood ratios of reference images and of the generator's.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        Two steps that fall from 100 to 0 per cent; where that of the reference images crosses 0 is
-        the share of them with a misleading ratio.
+    Two steps fall from 100 to 0 per cent; where that of the reference images crosses 0 is the share
+    of them with a misleading ratio.
     """
     for values, colour, style, label in (
         (real, REFERENCE, "-", f"{real.size} reference images"),
@@ -53,19 +43,9 @@ def draw_tippett(axes: Axes, real: Doubles, generated: Doubles) -> Axes:
 def draw_calibration(axes: Axes, calibration: Calibration) -> Axes:
     """Draw how a score becomes a likelihood ratio, beside what the scores say without a model.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Where to draw.
-    calibration : Calibration
-        The held-out scores.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The log10 likelihood ratio within its bounds, with the 95 % band of resampled calibrations
-        (without bounds), and the ratio that isotonic regression gives on the same scores, which
-        knows no more than that it ascends; its ends are infinite and not drawn.
+    The log10 likelihood ratio within its bounds, with the 95 % band of resampled calibrations
+    (without bounds), and the ratio that isotonic regression gives on the same scores, which knows
+    no more than that it ascends; its ends are infinite and not drawn.
     """
     from sklearn.isotonic import IsotonicRegression
 

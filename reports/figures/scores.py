@@ -16,22 +16,10 @@ from fp.system.arrays import Doubles
 def draw_scores(
     axes: Axes, calibration: Calibration, exhibits: Mapping[str, float] | None = None
 ) -> Axes:
-    """Draw the held-out scores of both populations, and the place of exhibits among them.
+    """Draw the held-out scores of both populations, and the place of exhibits, by name, among them.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Where to draw.
-    calibration : Calibration
-        The held-out scores.
-    exhibits : mapping of str to float, optional
-        Scores by the exhibit's name, drawn above the populations in this order.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        Histograms of the two populations with the same bins: filled for the reference images, an
-        outline for the generator's. Exhibits are diamonds, one above the other, with their names.
+    Histograms with the same bins: filled for the reference images, an outline for the generator's.
+    Exhibits are diamonds above them, one above the other.
     """
     named = exhibits or {}
     everything = np.concatenate([calibration.real, calibration.generated, [*named.values()]])
@@ -81,20 +69,7 @@ def draw_scores(
 
 
 def draw_null_control(axes: Axes, null: NullControl) -> Axes:
-    """Draw the separation of a fingerprint against what shuffled labels give.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Where to draw.
-    null : NullControl
-        The control.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        A histogram of the shuffles, their 99th percentile, and the observed separation.
-    """
+    """Draw the separation of a fingerprint and the 99th percentile of what shuffled labels give."""
     axes.hist(null.shuffled, bins=20, color="0.6", label=f"{null.shuffled.size} shuffles of labels")
     limit = float(np.quantile(null.shuffled, 1 - LEVEL))
     axes.axvline(limit, color=ink(), linestyle=":", label="99 % of the shuffles lie below")
@@ -108,21 +83,10 @@ def draw_null_control(axes: Axes, null: NullControl) -> Axes:
 def draw_conditions(
     axes: Axes, scores: Sequence[tuple[str, Doubles, Doubles]], calibration: Calibration
 ) -> Axes:
-    """Draw how scores move under conditions, one row each.
+    """Draw how scores move under conditions: name, reference images and generator's images a row.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Where to draw.
-    scores : sequence of (str, ndarray, ndarray)
-        Name of the condition, scores of reference images and of the generator's.
-    calibration : Calibration
-        The held-out scores that the conditions are compared with; their means are drawn as lines.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        A point for each image: circles for reference images, crosses for the generator's.
+    A point for each image: circles for reference images, crosses for the generator's. Lines are the
+    means of the held-out scores of the calibration.
     """
     for row, (_, real, generated) in enumerate(scores):
         for values, shift, colour, marker in (

@@ -42,10 +42,7 @@ _DPI = 120
 def themed(theme: Theme) -> Iterator[None]:
     """Draw for a light or a dark page, whatever the reader's own settings of matplotlib.
 
-    Parameters
-    ----------
-    theme : {"light", "dark"}
-        Which. Grounds are transparent, so that the page shows through.
+    Grounds are transparent, so that the page shows through.
     """
     ink, faint, line = _INKS[theme]
     look: Any = {
@@ -86,37 +83,13 @@ def ink() -> str:
 
 
 def new_axes(width: float, height: float) -> Axes:
-    """Make axes on a figure of their own, never pyplot's: no window, and nothing to close.
-
-    Parameters
-    ----------
-    width, height : float
-        Size of the figure in inches.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The only axes of the figure.
-    """
+    """Make axes on a figure of their own (inches), never pyplot's: no window, nothing to close."""
     axes: Axes = new_figure(width, height).add_subplot()
     return axes
 
 
 def new_figure(width: float, height: float, *, fixed: bool = False) -> Figure:
-    """Make an empty figure; as `new_axes`.
-
-    Parameters
-    ----------
-    width, height : float
-        Size in inches.
-    fixed : bool
-        Whether whoever draws says where the axes lie, which saves finding it out.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Without axes.
-    """
+    """Make an empty figure; `fixed` where who draws places the axes, which saves finding it out."""
     figure = Figure(figsize=(width, height), layout=None if fixed else "constrained")
     FigureCanvasAgg(figure)
     return figure

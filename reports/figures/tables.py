@@ -28,25 +28,9 @@ def draw_matrix(
     labels: tuple[str, str] = ("", ""),
     span: tuple[float, float] = (0.0, 100.0),
 ) -> Axes:
-    """Draw a matrix with its numbers.
+    """Draw a matrix with its numbers, rounded; a dash for NaN.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Where to draw.
-    values : ndarray of float64, shape (R, C)
-        The numbers; NaN where there is none.
-    rows, columns : sequence of str
-        Their names.
-    labels : tuple of str
-        What the rows and what the columns are.
-    span : tuple of float
-        Numbers at the two ends of the colours.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        Every cell has its number, rounded; a dash where there is none.
+    `labels` say what rows and columns are, `span` the numbers at the two ends of the colours.
     """
     low, high = span
     axes.imshow(np.nan_to_num(values, nan=low), cmap=SEQUENTIAL, vmin=low, vmax=high, aspect="auto")
@@ -89,25 +73,9 @@ def draw_intervals(
     label: str,
     highlighted: Sequence[bool] = (),
 ) -> Axes:
-    """Draw estimates with their intervals, one row each.
+    """Draw estimates with their intervals, the first on top, and levels to compare with by name.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Where to draw.
-    found : sequence of (str, Interval)
-        Name and figures of each row.
-    lines : mapping of str to float
-        Levels to compare with, by their names.
-    label : str
-        What the figures are.
-    highlighted : sequence of bool
-        Rows to be drawn in the colour of a finding; by default none.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The first row is at the top.
+    Rows that are `highlighted` have the colour of a finding.
     """
     marked = list(highlighted) or [False] * len(found)
     for row, ((_, interval), special) in enumerate(zip(found, marked, strict=True)):
@@ -162,25 +130,10 @@ def draw_curves(
     null: tuple[float, float] | None = None,
     colours: Mapping[str, int] | None = None,
 ) -> Axes:
-    """Draw series with their intervals over a doubling condition.
+    """Draw series with their intervals over a condition, on a logarithmic axis to the base of 2.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Where to draw.
-    curves : sequence of Curve
-        The series.
-    labels : tuple of str
-        What lies along and what lies up.
-    null : tuple of float, optional
-        Range that shuffled labels give, drawn as a grey band.
-    colours : mapping of str to int, optional
-        Number of each series by its name, where several axes share them.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The x axis is logarithmic to the base of 2. After seven series the dashes change.
+    `labels` say what lies along and what up; `null` is the range that shuffled labels give, a grey
+    band; `colours` numbers the series where several axes share them. After seven the dashes change.
     """
     numbers = colours or {curve.name: place for place, curve in enumerate(curves)}
     for curve in curves:

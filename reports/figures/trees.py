@@ -21,7 +21,7 @@ def draw_dendrogram(
     groups: Mapping[int, Sequence[int]],
     cut: float,
 ) -> Axes:
-    """Draw a tree with the support of its branches and the cut.
+    """Draw a tree; likeness runs from 1 at the leaves to the left, support is in per cent.
 
     Parameters
     ----------
@@ -37,11 +37,6 @@ def draw_dendrogram(
         Leaves of each group that has a colour, by the number of its colour.
     cut : float
         Likeness at which the tree is cut.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        Likeness runs from 1 at the leaves to the left; numbers are support in per cent.
     """
     owner = {leaf: number for number, leaves in groups.items() for leaf in leaves}
     members: dict[int, tuple[int, ...]] = {leaf: (leaf,) for leaf in range(len(names))}
