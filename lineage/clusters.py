@@ -77,21 +77,10 @@ class Families:
 
 
 def find_families(kinship: Doubles, resampled: Doubles, cut: float = CUT) -> Families:
-    """Cluster generators.
+    """Cluster generators by their kinship, shape (K, K), symmetric with ones in the diagonal.
 
-    Parameters
-    ----------
-    kinship : ndarray of float64, shape (K, K)
-        Symmetric, ones in the diagonal; K at least 2.
-    resampled : ndarray of float64, shape (B, K, K)
-        The same of bootstrap samples.
-    cut : float
-        Kinship at which the dendrogram is cut.
-
-    Returns
-    -------
-    Families
-        Dendrogram and clusters with their support.
+    K is 2 at least. `resampled`, shape (B, K, K), is the kinship of bootstrap samples, which the
+    support counts; `cut` the kinship at which the dendrogram is cut.
     """
     tree = _tree(kinship)
     nodes, parts = _nodes(tree), _partition(tree, cut)

@@ -75,20 +75,10 @@ def write_lineage(
 def told(
     found: Lineage, collection: Collection, bank: Sequence[tuple[str, str]] = ()
 ) -> dict[str, Any]:
-    """Return what the manifest of an analysis says beside what all manifests say.
+    """Return what the manifest of an analysis says beside what all manifests say; JSON types only.
 
-    Parameters
-    ----------
-    found, collection : Lineage, Collection
-        What was found, and what it was found in.
-    bank : sequence of (str, str)
-        Name and SHA-256 of each file of the bank that was used.
-
-    Returns
-    -------
-    dict
-        Resolved options, bank, folders with their numbers of images, and what was not examined;
-        JSON types only.
+    Resolved options, bank (name and SHA-256 of each file), folders with their numbers of images,
+    and what was not examined.
     """
     return {
         "options": found.parameters(),
