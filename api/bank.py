@@ -239,15 +239,15 @@ class Bank:
         return self._tester.weak
 
     def __len__(self) -> int:
-        """Give the number of fingerprints."""
+        """Return the number of fingerprints."""
         return len(self._members)
 
     def __iter__(self) -> Iterator[Fingerprint]:
-        """Give the fingerprints one by one."""
+        """Yield the fingerprints one by one."""
         return iter(self._members)
 
     def __getitem__(self, name: str) -> Fingerprint:
-        """Give the fingerprint of a name; `InputError` where there is none."""
+        """Return the fingerprint of a name; `InputError` where there is none."""
         try:
             return self._members[self.names.index(name)]
         except ValueError:
@@ -308,14 +308,9 @@ class Bank:
         Parameters
         ----------
         path : str or Path
-            File to write.
+            File to write; an `OutputError` says that it exists or cannot be written.
         overwrite : bool
             Replace an existing file.
-
-        Raises
-        ------
-        OutputError
-            If the file exists or cannot be written.
         """
         write_bank(Path(path), self, overwrite=overwrite)
 
@@ -349,24 +344,9 @@ class Bank:
 
 
 def with_settings(options: Options, settings: dict[str, Any]) -> Options:
-    """Change options by name.
+    """Return options with some fields changed by name.
 
-    Parameters
-    ----------
-    options : ExtractOptions or DetectOptions
-        Parameters.
-    settings : dict
-        Their fields that shall differ.
-
-    Returns
-    -------
-    ExtractOptions or DetectOptions
-        New parameters.
-
-    Raises
-    ------
-    UsageError
-        If there is no such field, or a value is not possible.
+    A `UsageError` says that there is no such field, or that a value is not possible.
     """
     known = tuple(field.name for field in fields(options))
     for name in settings:
@@ -411,17 +391,8 @@ def _show_bank(bank: Bank) -> str:
 def _detect(self: Fingerprint, images: Pictures, **settings: Any) -> Detections:
     """Test images against this fingerprint alone; nothing is written.
 
-    Parameters
-    ----------
-    images : str, Path, ndarray, or several of one kind
-        As for `Bank.detect`.
-    **settings
-        The same arguments, such as ``fpr=0.01`` or ``jobs=2``.
-
-    Returns
-    -------
-    Detections
-        A row for every image.
+    The arguments are those of `Bank.detect`, such as ``fpr=0.01`` or ``jobs=2``, and so are the
+    rows.
     """
     return Bank([self]).detect(images, **settings)
 

@@ -68,21 +68,9 @@ def audit_folders(
 def audit(
     generated: Folder, real: Folder, tests: Sequence[Folder] = (), prepared: str = "none"
 ) -> Audit:
-    """Look for confounds between two measured folders.
+    """Return the confounds between two measured classes; `tests` are further measured folders.
 
-    Parameters
-    ----------
-    generated, real : Folder
-        The measured classes.
-    tests : sequence of Folder
-        Further measured folders.
-    prepared : str
-        What both classes went through alike before their pixels were measured.
-
-    Returns
-    -------
-    Audit
-        A finding for every code that could be checked, the worst first.
+    `prepared` is what both classes went through alike before their pixels were measured.
     """
     # One thread: the same sums have the same bits on every machine.
     with threadpool_limits(1):

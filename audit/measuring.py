@@ -173,23 +173,9 @@ def measure_folder(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Folder:
-    """Measure every file of a folder.
+    """Measure every file of a folder, searched recursively and never written to.
 
-    Parameters
-    ----------
-    folder : Path
-        Searched recursively; never written to.
-    measure : Measure
-        What is measured.
-    jobs : int
-        Number of processes; the result does not depend on it.
-    progress : callable, optional
-        Called with a stage, the number done and the total.
-
-    Raises
-    ------
-    InputError
-        If the folder does not exist.
+    An `InputError` says that it does not exist.
     """
     paths = find_images([folder])
     died = partial(Skipped.died, done="measured")
@@ -211,18 +197,9 @@ def measure_part(
     part: Pixels,
     known: tuple[DenoiserIdentity, Floats] | None = None,
 ) -> Properties:
-    """Measure an image that is in memory.
+    """Measure a part of an image, as it was prepared, uint8 of shape (H, W, 3).
 
-    Parameters
-    ----------
-    image : LoadedImage
-        The whole image.
-    stored : Container
-        How it is stored.
-    part : ndarray of uint8, shape (H, W, 3)
-        The part whose pixels are measured, as it was prepared.
-    known : tuple of DenoiserIdentity and ndarray of float32, shape (3, H, W), optional
-        Residual of the part by some denoiser; taken where the audit would compute the same.
+    `known`, its residual by some denoiser, is taken where the audit would compute the same.
     """
     luminance = luminance_window(part)
     grid, period = jpeg_grid(luminance), resampling_trace(luminance)

@@ -11,35 +11,18 @@ import click
 
 
 def option(*names: str, **settings: Any) -> Any:
-    """Return a field of a data class that an option fills.
+    """Return a field of a data class that an option fills, without a default: click knows it.
 
-    Parameters
-    ----------
-    *names : str
-        Names on the command line; the name in a manifest is that of the field.
-    **settings
-        As for `click.option`.
-
-    Returns
-    -------
-    field
-        Without a default of its own: click knows it.
+    Names are those on the command line; the name in a manifest is that of the field. Settings are
+    as for `click.option`.
     """
     return field(metadata={"names": names, "settings": settings})
 
 
 def options_of(kind: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command one object in place of an argument for every option.
+    """Return the decorator that gives a command one object, `given`, for all its options.
 
-    Parameters
-    ----------
-    kind : type
-        A data class whose fields are each an `option`, in the order of the help.
-
-    Returns
-    -------
-    callable
-        Decorator of a command; its parameter `given` gets the object.
+    Each field of the data class is an `option`; they stand in the order of the help.
     """
     declared = fields(kind)
 

@@ -322,18 +322,7 @@ def _kept(cache: ResidualCache | None) -> str:
 
 
 def summary(fingerprint: Fingerprint) -> tuple[str, list[tuple[str, str]]]:
-    """Describe a fingerprint in a few lines.
-
-    Parameters
-    ----------
-    fingerprint : Fingerprint
-        What was extracted.
-
-    Returns
-    -------
-    tuple of str and list of (str, str)
-        What it is, and facts with their labels; one that goes on has no label.
-    """
+    """Return what a fingerprint is, and facts with their labels; one that goes on has no label."""
     from fp.fingerprint.decision.likelihood import certified_rate
     from fp.reports.facts import describe
 

@@ -11,19 +11,9 @@ if TYPE_CHECKING:
 
 
 def invocation_of(command: str, **settled: object) -> Invocation:
-    """Give the call of the subcommand that runs now.
+    """Return the call of the subcommand that runs now, with its defaults.
 
-    Parameters
-    ----------
-    command : str
-        Its name.
-    **settled : object
-        Parameters whose value follows from others, such as a name from its folder.
-
-    Returns
-    -------
-    Invocation
-        The call with its defaults.
+    Settled parameters are those whose value follows from others, as a name from its folder.
     """
     from fp.manifest import Invocation
 

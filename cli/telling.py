@@ -38,16 +38,9 @@ def tell_table(
     rows: Iterable[Sequence[str]],
     plain: Iterable[str],
 ) -> None:
-    """Print a table on a terminal, and plain lines elsewhere.
+    """Print a table on a terminal, and plain lines that say the same elsewhere.
 
-    Parameters
-    ----------
-    columns : sequence of str
-        Its columns; none leaves out the row of their names.
-    rows : iterable of sequence of str
-        Its cells.
-    plain : iterable of str
-        Lines that say the same where standard output is no terminal.
+    Without columns there is no row of their names.
     """
     from rich.console import Console
 
@@ -93,7 +86,7 @@ def tell_where(found: Summary, output: Path) -> None:
 
 
 def counted(number: int, noun: str) -> str:
-    """Give a number with its noun."""
+    """Return a number with its noun."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 

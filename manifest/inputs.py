@@ -72,23 +72,9 @@ def list_inputs(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Iterator[InputFile]:
-    """Hash every file under the inputs of a run.
+    """Yield the hashes of every file under the inputs of a run, by role in the order of paths.
 
-    Parameters
-    ----------
-    sources : iterable of Source
-        What is read, by role.
-    limits : Limits, optional
-        Sizes beyond which a file is not decoded.
-    jobs : int
-        Number of processes.
-    progress : callable, optional
-        Called with a stage, the number of files done and their total.
-
-    Yields
-    ------
-    InputFile
-        The files of each role in the order of their paths.
+    Files beyond the limits are hashed and not decoded.
     """
     for source in sources:
         paths = find_images(source.paths)
@@ -153,22 +139,9 @@ class Hasher:
 
 
 def read_listing(path: Path) -> Iterator[InputFile]:
-    """Read a listing line by line.
+    """Yield the inputs of a listing line by line.
 
-    Parameters
-    ----------
-    path : Path
-        File that `fp.manifest.writing` wrote.
-
-    Yields
-    ------
-    InputFile
-        The inputs in their order.
-
-    Raises
-    ------
-    IntegrityError
-        If a line is not as fp writes it.
+    An `IntegrityError` names a line that is not as `fp.manifest.writing` wrote it.
     """
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
@@ -187,16 +160,10 @@ def read_listing(path: Path) -> Iterator[InputFile]:
 
 
 def resolved(text: str, base: Path, roots: Sequence[tuple[str, str]] = ()) -> Path:
-    """Return the place of a recorded path.
+    """Return the place of a path that `fp.system.paths.display_path` wrote.
 
-    Parameters
-    ----------
-    text : str
-        The path as `fp.system.paths.display_path` wrote it.
-    base : Path
-        Folder that relative paths start from.
-    roots : sequence of (str, str)
-        Beginnings of paths with what stands in their place now, such as another folder.
+    Relative paths start from `base`; `roots` are beginnings of paths with what stands in their
+    place now, such as another folder.
     """
     from fp.system.paths import path_of
 
@@ -204,7 +171,7 @@ def resolved(text: str, base: Path, roots: Sequence[tuple[str, str]] = ()) -> Pa
 
 
 def moved(text: str, roots: Sequence[tuple[str, str]]) -> str:
-    """Put the first root that a recorded path begins with in its new place."""
+    """Return a recorded path with the first root that it begins with in its new place."""
     for old, new in roots:
         old = old.rstrip("/") or "/"
         if text == old or text.startswith(old if old == "/" else old + "/"):

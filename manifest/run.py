@@ -56,10 +56,7 @@ def _encoded(value: object) -> Any:
 def decoded(value: Any) -> Any:
     """Return a recorded parameter as it was: paths, tuples and dicts.
 
-    Raises
-    ------
-    FormatError
-        If it is of no such form.
+    A `FormatError` says that it is of no such form.
     """
     if isinstance(value, dict):
         if set(value) == {"path"} and isinstance(value["path"], str):
@@ -135,17 +132,7 @@ def rendered(entry: Entry) -> bytes:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read a manifest.
-
-    Parameters
-    ----------
-    path : Path
-        The file, or a folder with a ``manifest.json``.
-
-    Returns
-    -------
-    Manifest
-        What it says; neither its seal nor any file was checked.
+    """Read a manifest, or that of a folder; neither its seal nor any file is checked.
 
     Raises
     ------
@@ -213,15 +200,7 @@ def _is_hash(value: object) -> bool:
 def stays_inside(text: object) -> bool:
     """Return whether a recorded path stays below its folder, whoever recorded it.
 
-    Parameters
-    ----------
-    text : object
-        What stands in the place of a path.
-
-    Returns
-    -------
-    bool
-        False too where it is no text, or no name of a file.
+    False too where it is no text, or no name of a file.
     """
     if not isinstance(text, str) or not text or "\0" in (told := str(path_of(text))):
         return False

@@ -53,24 +53,8 @@ class Work:
 def collected(work: Work, results: Sequence[str], how: RunOptions) -> Iterator[Journal]:
     """Examine files into a journal, which is gone when the block has written its results.
 
-    Parameters
-    ----------
-    work : Work
-        What is examined with what.
-    results : sequence of str
-        Names of the files that the block writes.
-    how : RunOptions
-        How it is done.
-
-    Yields
-    ------
-    Journal
-        With a row for every file.
-
-    Raises
-    ------
-    FpError
-        As in `fp.runs.results.detect_into`.
+    The journal that it yields has a row for every file. `results` are the names of the files that
+    the block writes; errors are those of `fp.runs.results.detect_into`.
     """
     folder = work.folder
     goes_on = how.resume and first_of(folder, [JOURNAL])
@@ -123,7 +107,7 @@ def collected(work: Work, results: Sequence[str], how: RunOptions) -> Iterator[J
 
 
 def first_of(folder: Path, names: Sequence[str]) -> str | None:
-    """Give the first of these files that exists, or none."""
+    """Return the first of these files that exists, or None."""
     try:
         return next((name for name in names if (folder / name).exists()), None)
     except OSError as error:

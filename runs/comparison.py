@@ -44,7 +44,7 @@ class Tolerance:
     absolute: float = 1e-6
 
     def holds(self, new: float, old: float) -> bool:
-        """Say whether two numbers agree."""
+        """Return whether two numbers agree."""
         if math.isnan(new) or math.isnan(old):
             return math.isnan(new) == math.isnan(old)
         return new == old or abs(new - old) <= self.absolute + self.relative * abs(old)
@@ -78,21 +78,7 @@ def compare_files(
 ) -> Comparison:
     """Compare what one file of a run says with what it said before.
 
-    Parameters
-    ----------
-    name : str
-        The file.
-    old, new : Path
-        Its two copies.
-    tolerance : Tolerance
-        For measured numbers.
-    roots : sequence of (str, str)
-        Beginnings of recorded paths with what stands in their place in the new copy.
-
-    Returns
-    -------
-    Comparison
-        What was found.
+    `roots` are beginnings of recorded paths with what stands in their place in the new copy.
     """
     try:
         if hash_file(old) == hash_file(new):

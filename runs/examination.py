@@ -31,22 +31,10 @@ class Item:
 
 
 def list_items(inputs: Sequence[Path]) -> list[Item]:
-    """List the files to examine.
+    """Return the files to examine, in the order of their paths; folders are searched recursively.
 
-    Parameters
-    ----------
-    inputs : sequence of Path
-        Files and folders, searched recursively.
-
-    Returns
-    -------
-    list of Item
-        In the order of their paths; a file that was named itself may be a link to anywhere.
-
-    Raises
-    ------
-    InputError
-        If an input does not exist, or there is no file.
+    A file that was named itself may be a link to anywhere. An `InputError` says that an input does
+    not exist, or that there is no file.
     """
     paths = find_images(inputs)
     if not paths:
@@ -97,13 +85,13 @@ class Examiner:
 
 
 def worker_died(item: Item, seconds: float | None = None) -> Finding:
-    """Give the row of a file that ended the process that examined it, or kept it too long."""
+    """Return the row of a file that ended the process that examined it, or kept it too long."""
     shown = display_path(item.path)
     error = ImageError("worker_died", f"{shown} {fate(seconds)}.")
     return not_examined(shown, error)
 
 
 def fate(seconds: float | None) -> str:
-    """Say what became of the process that examined a file, to stand behind the file's name."""
+    """Return what became of the process that examined a file, to stand behind the file's name."""
     late = "" if seconds is None else f", or took longer than {seconds:g} seconds"
     return f"ended the process that examined it{late}"

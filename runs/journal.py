@@ -29,20 +29,9 @@ _SYNC_EVERY = 64  # rows that a power failure may cost
 def open_journal(path: Path) -> Iterator[Journal]:
     """Open a journal, or make an empty one, and keep other runs out of it meanwhile.
 
-    Parameters
-    ----------
-    path : Path
-        Its place; the folder exists.
-
-    Yields
-    ------
-    Journal
-        To be begun; removed at the end of the block if nothing was written to it.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written, or another run is at it.
+    Its folder exists. The journal is to be begun, and is removed at the end of the block if nothing
+    was written to it. An `OutputError` says that it cannot be written, or that another run is at
+    it.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
@@ -103,7 +92,7 @@ class Journal:
         return self._end == 0
 
     def __contains__(self, path: str) -> bool:
-        """Say whether a file is finished."""
+        """Return whether a file is finished."""
         return path in self._offsets
 
     def clear(self) -> None:
@@ -112,12 +101,7 @@ class Journal:
         self._offsets.clear()
 
     def begin(self, run: Row) -> None:
-        """Go on with what an earlier run left, or start.
-
-        Parameters
-        ----------
-        run : dict
-            What the run is; JSON types only.
+        """Go on with what an earlier run left, or start; a run is told of in JSON types.
 
         Raises
         ------

@@ -72,7 +72,7 @@ class Shard:
             )
 
     def part(self, items: Sequence[_Kind]) -> Sequence[_Kind]:
-        """Give the items of this piece."""
+        """Return the items of this piece."""
         return items[self.index - 1 :: self.of]
 
 
@@ -84,27 +84,10 @@ def detect_shard(
     shard: Shard,
     how: RunOptions | None = None,
 ) -> int:
-    """Examine a piece of the files and leave its rows for `merge`.
+    """Examine a piece of the files, leave its rows for `merge`, and return how many they are.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of this shard alone; made where missing.
-    bank
-        As in `fp.runs.results.detect_into`.
-    items : sequence of Item
-        All files of the run, the same for every shard.
-    options
-        As in `fp.runs.results.detect_into`.
-    shard : Shard
-        Which piece.
-    how
-        As in `fp.runs.results.detect_into`, like the errors.
-
-    Returns
-    -------
-    int
-        Number of files of this shard.
+    `folder` is of this shard alone, made where missing; `items` are all files of the run, the same
+    for every shard. The rest, errors too, is as in `fp.runs.results.detect_into`.
     """
     started = now_utc()
     how = how or RunOptions()
@@ -148,28 +131,10 @@ def merge(
     bank: Path | None = None,
     reporting: Reporting = "full",
 ) -> Summary:
-    """Join the shards of one run.
+    """Join the shards of one run, all of them in any order, into a folder, made where missing.
 
-    Parameters
-    ----------
-    folders : sequence of Path
-        Folders of all its shards, in any order.
-    output : Path
-        Folder for tables and manifest; made where missing.
-    overwrite : bool
-        Replace the tables of an earlier run.
-    invocation : Invocation, optional
-        What was called, for the manifest.
-    bank : Path, optional
-        The bank of the run, for its fingerprints in the report.
-    reporting : {"full", "without-pictures", "none"}
-        As in `fp.runs.results.detect_into`; pictures are of files that lie where
-        the shards found them.
-
-    Returns
-    -------
-    Summary
-        Counts by decision and by reason.
+    `bank` is that of the run, for its fingerprints in the report, whose pictures are of files that
+    lie where the shards found them.
 
     Raises
     ------
@@ -224,12 +189,12 @@ def _members(bank: Path, completion: Row) -> Members:
 
 
 def _place(path: str) -> tuple[Path, Path | None]:
-    """Find a file where the shards found it; what it holds is checked by its hash."""
+    """Return where the shards found a file; what it holds is checked by its hash."""
     return path_of(path), None
 
 
 def _inputs(folders: Sequence[Path], rows: Iterator[Row]) -> Iterator[InputFile]:
-    """List what a merged run rests on: the shards, and what they read of each image."""
+    """Yield what a merged run rests on: the shards, and what they read of each image."""
     for folder in folders:
         for path in (folder / COMPLETION, folder / ROWS):
             yield InputFile("shard", display_path(path), hash_file(path))
@@ -315,7 +280,7 @@ def _check_rows(folder: Path, completion: Row) -> None:
 
 
 def _interleaved(paths: Sequence[Path]) -> Iterator[Row]:
-    """Give the rows of all shards in the order of the whole run, with one of each in memory."""
+    """Yield the rows of all shards in the order of the whole run, with one of each in memory."""
     files: list[Any] = []
     try:
         files.extend(path.open("rb") for path in paths)
