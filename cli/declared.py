@@ -1,13 +1,19 @@
-"""Commands whose options are the fields of a data class, so that none is parsed and lost."""
+"""Commands whose options are the fields of a data class, so that none is parsed and lost.
+
+A manifest gets the call with all of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import field, fields
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from fp.manifest import Invocation
 
 
 def option(*names: str, **settings: Any) -> Any:
@@ -38,3 +44,13 @@ def options_of(kind: type) -> Callable[[Callable[..., None]], Callable[..., None
         return command
 
     return decorated
+
+
+def invocation_of(command: str, **settled: object) -> Invocation:
+    """Return the call of the subcommand that runs now, with its defaults.
+
+    Settled parameters are those whose value follows from others, as a name from its folder.
+    """
+    from fp.manifest import Invocation
+
+    return Invocation(command, {**click.get_current_context().params, **settled})

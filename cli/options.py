@@ -22,6 +22,14 @@ EXIT_SOME_NOT_EXAMINED = 3
 
 PATH = click.Path(path_type=Path)
 
+generated_folder = click.option(
+    "--generated", type=PATH, required=True, help="Folder of the generator's images."
+)
+real_folder = click.option("--real", type=PATH, required=True, help="Folder of reference images.")
+output_folder = click.option(
+    "-o", "--output", type=PATH, required=True, help="Folder for report and tables."
+)
+
 
 def _jobs(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
     if value is not None:
@@ -56,6 +64,18 @@ memory_option = partial(
     default="2G",
     show_default=True,
     help="Bytes that the bank may hold in each process; K, M, G and T are powers of 1024.",
+)
+
+seed_option = partial(
+    option, "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True
+)
+
+rule_option = partial(
+    option,
+    "--rule",
+    type=click.Choice(["conformal", "nearest-mean"]),
+    default="conformal",
+    show_default=True,
 )
 
 overwrite_option = partial(
