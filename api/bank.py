@@ -27,7 +27,7 @@ from fp.api.detections import (
 from fp.api.notebook import MOST_ROWS, register, show, show_audit, show_extraction, show_fingerprint
 from fp.audit.audit import audit
 from fp.audit.findings import Audit
-from fp.audit.measuring import Measure, measure_folder
+from fp.audit.measuring import measure_classes
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.population import require_folders
 from fp.fingerprint.decision.rows import Finding
@@ -151,15 +151,7 @@ def audit_folders(
     """
     folders = [Path(folder) for folder in (generated, real, *tests)]
     require_folders(*folders[:2])
-    limits = limits or Limits()
-    measured = [
-        measure_folder(folder, Measure(folder, limits=limits), jobs, progress) for folder in folders
-    ]
-    for folder, found in zip(folders[:2], measured, strict=False):
-        if not found.images:
-            raise InputError(
-                f"{display_path(folder)} holds no usable image; name a folder of images."
-            )
+    measured = measure_classes(folders, limits or Limits(), jobs, progress)
     return audit(measured[0], measured[1], measured[2:])
 
 

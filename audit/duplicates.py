@@ -44,13 +44,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two pictures that are the same.
-
-    Parameters
-    ----------
-    first, second : int
-        Their places in the two sequences that were compared.
-    """
+    """Two pictures that are the same, by their places in the sequences that were compared."""
 
     first: int
     second: int
@@ -71,15 +65,13 @@ def equal_pairs(first: Sequence[str], second: Sequence[str] | None = None) -> li
     They are those of the second folder; without one, the repeated ones of the first.
     """
     seen: dict[str, int] = {}
-    pairs = []
-    if second is None:
-        for place, digest in enumerate(first):
-            if digest in seen:
-                pairs.append(Pair(seen[digest], place))
-            seen.setdefault(digest, place)
-        return pairs
+    repeated = []
     for place, digest in enumerate(first):
+        if digest in seen:
+            repeated.append(Pair(seen[digest], place))
         seen.setdefault(digest, place)
+    if second is None:
+        return repeated
     return [Pair(seen[digest], place) for place, digest in enumerate(second) if digest in seen]
 
 

@@ -46,13 +46,12 @@ def command(
     Example: fp audit --generated sd14/ --real photos/ --test unknown/ -o audit/
     """
     from fp.audit.audit import audit
-    from fp.audit.measuring import Measure, measure_folder
+    from fp.audit.measuring import measure_classes
     from fp.denoisers.population import require_folders
-    from fp.images.loading import Limits, display_path
+    from fp.images.loading import Limits
     from fp.manifest import Recorder, Source, list_inputs
     from fp.manifest.writing import LISTING, MANIFEST
     from fp.reports import audit_text as report
-    from fp.system.errors import InputError
     from fp.system.outputs import check_folder
 
     inputs = (generated, real, *tests)
@@ -64,15 +63,7 @@ def command(
         recorder = Recorder(output / MANIFEST, invocation_of("audit"), folder=True)
     limits = Limits(pixels=given.max_pixels)
     with shared.interruptible("nothing was written"), shared.progress_bar("audit") as progress:
-        measured = [
-            measure_folder(folder, Measure(folder, limits=limits), given.jobs, progress)
-            for folder in inputs
-        ]
-        for folder, found in zip(inputs[:2], measured, strict=False):
-            if not found.images:
-                raise InputError(
-                    f"{display_path(folder)} holds no usable image; name a folder of images."
-                )
+        measured = measure_classes(inputs, limits, given.jobs, progress)
         result = audit(measured[0], measured[1], measured[2:])
     if output is not None:
         kinds = ("generated", "real", *("test" for _ in tests))

@@ -18,16 +18,10 @@ CUT = 0.41
 
 @dataclass(frozen=True)
 class Branch:
-    """An inner node of the dendrogram.
+    """An inner node of the dendrogram: the generators below it and the kinship of its two parts.
 
-    Parameters
-    ----------
-    members : tuple of int
-        Generators below it.
-    kinship : float
-        Average kinship between its two parts.
-    support : float
-        Share of the bootstrap samples whose dendrogram has a branch of exactly these members.
+    Kinship is averaged; support is the share of the bootstrap samples whose dendrogram has a branch
+    of exactly these members.
     """
 
     members: Members
@@ -37,14 +31,10 @@ class Branch:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A family at the cut.
+    """A family at the cut: one member for a generator without kin.
 
-    Parameters
-    ----------
-    members : tuple of int
-        Generators in it; one for a generator without kin.
-    support : float
-        Share of the bootstrap samples in which exactly these are a cluster at the same cut.
+    Support is the share of the bootstrap samples in which exactly these are a cluster at the same
+    cut.
     """
 
     members: Members

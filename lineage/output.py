@@ -16,8 +16,8 @@ from fp.manifest.writing import LISTING, MANIFEST
 from fp.reports.figures.style import as_png
 from fp.runs.collecting import first_of
 from fp.runs.unfinished import is_unfinished_folder, write_or_complete
-from fp.system.atomic_files import output_error
 from fp.system.errors import OutputError
+from fp.system.outputs import make_folder
 
 FILES = (
     "cross_detection.csv",
@@ -65,10 +65,7 @@ def write_lineage(
     written = {name: text.encode() for name, text in content.items()}
     for name, draw in figures.ALL.items():
         written[f"{name}.png"] = as_png(figures.drawn(draw, found))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error
+    make_folder(folder)
     write_or_complete(folder, {name: written[name] for name in FILES}, overwrite=overwrite)
 
 

@@ -22,12 +22,8 @@ from fp.system.errors import UsageError
 class StoredBank:
     """A bank by its place, so that it travels to workers; each process reads it once.
 
-    Parameters
-    ----------
-    path : Path
-        A bank or a folder of banks.
-    identity : tuple of (str, str)
-        Name and SHA-256 of its files when the run began.
+    The place is a bank or a folder of banks; the identity is name and SHA-256 of its files when the
+    run began.
     """
 
     path: Path

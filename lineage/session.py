@@ -23,16 +23,9 @@ from fp.system.progress import Progress
 
 @dataclass(frozen=True, eq=False)
 class Session:
-    """Everything read.
+    """Everything read; where there is a bank, the denoiser of the options is the bank's.
 
-    Parameters
-    ----------
-    collection : Collection
-        The folders.
-    options : LineageOptions
-        Parameters; the denoiser is the bank's where there is a bank.
-    bank_identity : tuple of (str, str)
-        Name and SHA-256 of each file of the bank.
+    The identity of the bank is name and SHA-256 of each file.
     """
 
     collection: Collection

@@ -14,7 +14,7 @@ from fp.images.loading import Limits, find_images, load_image
 from fp.manifest.entry import canonical
 from fp.manifest.hashing import hash_file
 from fp.system.errors import ImageError, IntegrityError
-from fp.system.paths import display_path, read_file
+from fp.system.paths import display_path, path_of, read_file
 from fp.system.progress import Progress, told
 from fp.system.workers import run_in_order
 
@@ -49,17 +49,7 @@ class InputFile:
 
 @dataclass(frozen=True)
 class Source:
-    """Inputs of one role.
-
-    Parameters
-    ----------
-    role : str
-        What they are read as.
-    paths : tuple of Path
-        Files and folders, searched recursively.
-    decoded : bool
-        Whether they are images.
-    """
+    """Files and folders, searched recursively, that are read in one role, as images or not."""
 
     role: str
     paths: tuple[Path, ...]
@@ -165,8 +155,6 @@ def resolved(text: str, base: Path, roots: Sequence[tuple[str, str]] = ()) -> Pa
     Relative paths start from `base`; `roots` are beginnings of paths with what stands in their
     place now, such as another folder.
     """
-    from fp.system.paths import path_of
-
     return base / path_of(moved(text, roots))
 
 

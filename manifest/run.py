@@ -23,14 +23,9 @@ _MOST_BYTES = 2**30
 
 @dataclass(frozen=True)
 class Invocation:
-    """A command with everything that it was called with, defaults included.
+    """A command, such as ``bank add``, with all that it was called with, defaults included.
 
-    Parameters
-    ----------
-    command : str
-        Name of the subcommand, such as ``detect`` or ``bank add``.
-    parameters : mapping of str to object
-        Parameters by name: numbers, texts, paths, and tuples and dicts of them.
+    Parameters are numbers, texts, paths, and tuples and dicts of them.
     """
 
     command: str
@@ -69,15 +64,7 @@ def decoded(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest as it was read, its seal and chain not yet checked.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    entry : dict
-        Its content.
-    """
+    """A manifest as it was read, its seal and chain not yet checked."""
 
     path: Path
     entry: Entry

@@ -16,14 +16,9 @@ from fp.system.errors import ImageError, InputError
 
 @dataclass(frozen=True)
 class Item:
-    """A file to examine, and the input folder that it must not lead out of.
+    """A file to examine, and the named folder that it must not lead out of.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    root : Path or None
-        The folder that was named; None where the file itself was.
+    The folder is None where the file itself was named.
     """
 
     path: Path
@@ -58,14 +53,8 @@ def list_items(inputs: Sequence[Path]) -> list[Item]:
 class Examiner:
     """The function from a file to its rows; it travels to workers as paths and options.
 
-    Parameters
-    ----------
-    bank : StoredBank
-        The bank; every process examines with the same fingerprints.
-    options : DetectOptions
-        Parameters.
-    maps : Path, optional
-        Folder for maps, where the options ask for them.
+    Every process examines with the same fingerprints; `maps` is a folder, where the options ask for
+    maps.
     """
 
     bank: StoredBank

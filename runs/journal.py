@@ -71,12 +71,7 @@ def _lock(descriptor: int, path: Path) -> None:
 class Journal:
     """Rows of finished images by path, on disk; in memory only where each line starts.
 
-    Parameters
-    ----------
-    path : Path
-        Its place, for messages.
-    descriptor : int
-        The open and locked file, to be appended to.
+    The file is open and locked, to be appended to; its place is for messages.
     """
 
     def __init__(self, path: Path, descriptor: int) -> None:
@@ -155,8 +150,8 @@ class Journal:
         return row
 
     def _write(self, row: Row) -> int:
-        payload = json.dumps(row, ensure_ascii=False, allow_nan=False).encode()
-        line = memoryview(_checksum(payload) + b" " + payload + b"\n")
+        payload = json_line(row)
+        line = memoryview(_checksum(payload[:-1]) + b" " + payload)
         offset = self._end
         try:
             while line:
@@ -176,6 +171,11 @@ class Journal:
         except OSError as error:
             raise output_error(self.path, error) from error
         self._end = end
+
+
+def json_line(row: Row) -> bytes:
+    """Return a row as one line of JSON."""
+    return (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _checksum(payload: bytes) -> bytes:

@@ -13,6 +13,7 @@ import numpy as np
 from fp.fingerprint.decision.rows import Finding
 from fp.images.loading import LoadedImage
 from fp.system.atomic_files import atomic_path, output_error
+from fp.system.outputs import make_folder
 
 MAPS = "maps"
 """Folder of the maps, below that of the tables."""
@@ -38,10 +39,7 @@ def with_map(finding: Finding, image: LoadedImage, folder: Path) -> Finding:
     from fp.reports.figures.overlay import draw_overlay  # only who draws waits for it
 
     name = name_of(row.path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error
+    make_folder(folder)
     # Written before the row is: where a run is interrupted in between, both are made again.
     with (
         atomic_path(folder / f"{name}.npy", overwrite=True) as temporary,

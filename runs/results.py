@@ -32,7 +32,7 @@ from fp.reports.detections import Run, leave_report
 from fp.reports.page import REPORT
 from fp.runs.collecting import JOURNAL, Work, collected, first_of
 from fp.runs.examination import Item
-from fp.runs.journal import Row
+from fp.runs.journal import Row, json_line
 from fp.runs.map_files import maps_of, sweep_maps
 from fp.runs.options import RunOptions
 from fp.system.atomic_files import atomic_path
@@ -203,10 +203,11 @@ def write_tables(folder: Path, rows: Iterator[Row], fingerprints: int) -> Summar
         attributions.writerow(("rank", *ATTRIBUTION_COLUMNS))
         for row in rows:
             detection = row["detection"]
-            lines.write(_json_line(detection))
-            table.writerow(_cells(detection, DETECTION_COLUMNS))
+            lines.write(json_line(detection))
+            table.writerow([cell(detection[column]) for column in DETECTION_COLUMNS])
             for rank, attribution in enumerate(row["attributions"], start=1):
-                attributions.writerow((rank, *_cells(attribution, ATTRIBUTION_COLUMNS)))
+                cells = (cell(attribution[column]) for column in ATTRIBUTION_COLUMNS)
+                attributions.writerow((rank, *cells))
             decisions[detection["decision"]] += 1
             if detection["status"] == "not_examined":
                 reasons.update(detection["reasons"])
@@ -218,22 +219,13 @@ def write_tables(folder: Path, rows: Iterator[Row], fingerprints: int) -> Summar
     )
 
 
-def _cells(row: dict[str, Any], columns: Sequence[str]) -> list[str]:
-    """Return a row as text: lists joined by ``;``, floats so that they read back exactly."""
-    cells = []
-    for column in columns:
-        value = row[column]
-        if value is None:
-            cells.append("")
-        elif isinstance(value, list):
-            cells.append("; ".join(value))
-        else:
-            cells.append(repr(value) if isinstance(value, float) else str(value))
-    return cells
-
-
-def _json_line(row: Row) -> bytes:
-    return (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode()
+def cell(value: Any) -> str:
+    """Return a value as text: lists joined by ``;``, floats so that they read back exactly."""
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return "; ".join(value)
+    return repr(value) if isinstance(value, float) else str(value)
 
 
 def files_of(paths: Sequence[str]) -> Row:

@@ -22,7 +22,7 @@ from fp.manifest.writing import MANIFEST, Recorder
 from fp.reports.detections import Members, Reporting, Run, leave_report
 from fp.runs.collecting import JOURNAL, collected, first_of, refuse_existing
 from fp.runs.examination import Item
-from fp.runs.journal import Row
+from fp.runs.journal import Row, json_line
 from fp.runs.options import RunOptions
 from fp.runs.results import (
     RESULTS,
@@ -34,9 +34,10 @@ from fp.runs.results import (
     work_of,
     write_tables,
 )
-from fp.system.atomic_files import atomic_path, output_error, write_text_atomic
+from fp.system.atomic_files import atomic_path, write_text_atomic
 from fp.system.environment import describe, now_utc
 from fp.system.errors import InputError, IntegrityError, UsageError
+from fp.system.outputs import make_folder
 from fp.system.paths import display_path, path_of
 
 ROWS = "shard.jsonl"
@@ -106,7 +107,7 @@ def detect_shard(
     with collected(replace(work, run=run), (COMPLETION, ROWS, *RESULTS), how) as journal:
         with atomic_path(folder / ROWS, overwrite=True) as rows_at, rows_at.open("wb") as lines:
             for row in journal.rows(display_path(item.path) for item in mine):
-                lines.write((json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode())
+                lines.write(json_line(row))
         completion = {
             "encoding-type": "fp-shard",
             "encoding-version": "1.0",
@@ -153,10 +154,7 @@ def merge(
     members = None if bank is None else _members(bank, first)
     if not overwrite:
         refuse_existing(output, RESULTS)
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(output, error) from error
+    make_folder(output)
     rows_of = [folder / ROWS for folder, _ in shards]
     paths = [row["detection"]["path"] for row in _interleaved(rows_of)]
     if files_of(paths) != first["files"]:
