@@ -48,9 +48,9 @@ def compare_numbers(generated: Doubles, real: Doubles) -> Comparison | None:
     """Compare a number of each image between the classes by the Mann-Whitney test.
 
     None where a class is empty. The interval is that of Newcombe (2006, doi 10.1002/sim.2324),
-    method 5: all areas A with |A - A_found| <= z sqrt(V(A)), V(A) = A (1 - A) [1 + N (1 - A) / (2 -
-    A) + N A / (1 + A)] / (n_g n_r), N = (n_g + n_r) / 2 - 1. It has an extent where the classes do
-    not overlap at all.
+    method 5: all areas A with |A - A_found| <= z sqrt(V(A)),
+    V(A) = A (1 - A) [1 + N (1 - A) / (2 - A) + N A / (1 + A)] / (n_g n_r), N = (n_g + n_r) / 2 - 1.
+    It has an extent where the classes do not overlap at all.
     """
     if not generated.size or not real.size:
         return None
