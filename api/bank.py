@@ -27,7 +27,7 @@ from fp.api.detections import (
 from fp.api.notebook import MOST_ROWS, register, show, show_audit, show_extraction, show_fingerprint
 from fp.audit.audit import audit
 from fp.audit.findings import Audit
-from fp.audit.measuring import Measure, measure_folder
+from fp.audit.measuring import measure_classes
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.population import require_folders
 from fp.fingerprint.decision.rows import Finding
@@ -151,15 +151,7 @@ def audit_folders(
     """
     folders = [Path(folder) for folder in (generated, real, *tests)]
     require_folders(*folders[:2])
-    limits = limits or Limits()
-    measured = [
-        measure_folder(folder, Measure(folder, limits=limits), jobs, progress) for folder in folders
-    ]
-    for folder, found in zip(folders[:2], measured, strict=False):
-        if not found.images:
-            raise InputError(
-                f"{display_path(folder)} holds no usable image; name a folder of images."
-            )
+    measured = measure_classes(folders, limits or Limits(), jobs, progress)
     return audit(measured[0], measured[1], measured[2:])
 
 
@@ -239,15 +231,15 @@ class Bank:
         return self._tester.weak
 
     def __len__(self) -> int:
-        """Give the number of fingerprints."""
+        """Return the number of fingerprints."""
         return len(self._members)
 
     def __iter__(self) -> Iterator[Fingerprint]:
-        """Give the fingerprints one by one."""
+        """Yield the fingerprints one by one."""
         return iter(self._members)
 
     def __getitem__(self, name: str) -> Fingerprint:
-        """Give the fingerprint of a name; `InputError` where there is none."""
+        """Return the fingerprint of a name; `InputError` where there is none."""
         try:
             return self._members[self.names.index(name)]
         except ValueError:
@@ -308,14 +300,9 @@ class Bank:
         Parameters
         ----------
         path : str or Path
-            File to write.
+            File to write; an `OutputError` says that it exists or cannot be written.
         overwrite : bool
             Replace an existing file.
-
-        Raises
-        ------
-        OutputError
-            If the file exists or cannot be written.
         """
         write_bank(Path(path), self, overwrite=overwrite)
 
@@ -349,24 +336,9 @@ class Bank:
 
 
 def with_settings(options: Options, settings: dict[str, Any]) -> Options:
-    """Change options by name.
+    """Return options with some fields changed by name.
 
-    Parameters
-    ----------
-    options : ExtractOptions or DetectOptions
-        Parameters.
-    settings : dict
-        Their fields that shall differ.
-
-    Returns
-    -------
-    ExtractOptions or DetectOptions
-        New parameters.
-
-    Raises
-    ------
-    UsageError
-        If there is no such field, or a value is not possible.
+    A `UsageError` says that there is no such field, or that a value is not possible.
     """
     known = tuple(field.name for field in fields(options))
     for name in settings:
@@ -411,17 +383,8 @@ def _show_bank(bank: Bank) -> str:
 def _detect(self: Fingerprint, images: Pictures, **settings: Any) -> Detections:
     """Test images against this fingerprint alone; nothing is written.
 
-    Parameters
-    ----------
-    images : str, Path, ndarray, or several of one kind
-        As for `Bank.detect`.
-    **settings
-        The same arguments, such as ``fpr=0.01`` or ``jobs=2``.
-
-    Returns
-    -------
-    Detections
-        A row for every image.
+    The arguments are those of `Bank.detect`, such as ``fpr=0.01`` or ``jobs=2``, and so are the
+    rows.
     """
     return Bank([self]).detect(images, **settings)
 

@@ -61,19 +61,19 @@ class Detections:
         return dict(sorted(Counter(row.decision for row in self.rows).items()))
 
     def as_dicts(self) -> list[dict[str, Any]]:
-        """Give the rows as dicts of JSON types, such as a data frame is made of."""
+        """Return the rows as dicts of JSON types, such as a data frame is made of."""
         return [row.as_dict() for row in self.rows]
 
     def __len__(self) -> int:
-        """Give the number of images."""
+        """Return the number of images."""
         return len(self.findings)
 
     def __iter__(self) -> Iterator[Detection]:
-        """Give the row of each image."""
+        """Yield the row of each image."""
         return iter(self.rows)
 
     def __getitem__(self, index: int) -> Detection:
-        """Give the row of one image."""
+        """Return the row of one image."""
         return self.findings[index].detection
 
     def __repr__(self) -> str:
@@ -86,22 +86,7 @@ class Detections:
 
 
 def answers_of(findings: Sequence[Finding], bank: Bank, options: DetectOptions) -> Detections:
-    """Join the rows of images, corrected over all of them where that was asked for.
-
-    Parameters
-    ----------
-    findings : sequence of Finding
-        All rows of each image.
-    bank : Bank
-        What they were tested against.
-    options : DetectOptions
-        Parameters.
-
-    Returns
-    -------
-    Detections
-        The rows.
-    """
+    """Join the rows of images, corrected over all of them where that was asked for."""
     if options.fdr is not None:
         rates = corrected({"detection": finding.detection.as_dict()} for finding in findings)
         findings = [
@@ -112,7 +97,7 @@ def answers_of(findings: Sequence[Finding], bank: Bank, options: DetectOptions) 
 
 
 def _over_all(row: Detection, rates: Mapping[str, float], fdr: float) -> Detection:
-    """Give a row as the tables of a run have it; a test compares the two."""
+    """Return a row as the tables of a run have it; a test compares the two."""
     rate = rates.get(row.path)
     row = replace(row, q_real=rate)
     if row.decision != "supports_generator" or (rate is not None and rate <= fdr):
@@ -122,22 +107,9 @@ def _over_all(row: Detection, rates: Mapping[str, float], fdr: float) -> Detecti
 
 
 def listed(images: Pictures) -> list[Picture] | dict[str, Pixels]:
-    """Give what somebody asks about as a list, or as a dict where it has names.
+    """Return what somebody asks about as a list, or as a dict where it has names.
 
-    Parameters
-    ----------
-    images : str, Path, ndarray, or several
-        What was given; an iterator is used up.
-
-    Returns
-    -------
-    list or dict
-        Its members.
-
-    Raises
-    ------
-    InputError
-        If there is none.
+    An iterator is used up. An `InputError` says that there is nothing.
     """
     if isinstance(images, Mapping):
         found: list[Picture] | dict[str, Pixels] = dict(images)
@@ -151,7 +123,7 @@ def listed(images: Pictures) -> list[Picture] | dict[str, Pixels]:
 
 
 def paths_of(images: Sequence[Picture]) -> list[Path]:
-    """Give the paths that somebody asks about; `InputError` where something is no path."""
+    """Return the paths that somebody asks about; `InputError` where something is no path."""
     paths = []
     for image in images:
         if not isinstance(image, str | os.PathLike):
@@ -164,22 +136,10 @@ def paths_of(images: Sequence[Picture]) -> list[Path]:
 
 
 def pictures_of(images: Sequence[Picture] | Mapping[str, Pixels]) -> list[LoadedImage] | None:
-    """Give the pictures that somebody has in memory; None where the first is no array.
+    """Return the pictures that somebody has in memory; None where the first is no array.
 
-    Parameters
-    ----------
-    images : sequence or mapping of ndarray
-        Pixels; a mapping names them.
-
-    Returns
-    -------
-    list of LoadedImage, or None
-        Pictures that no file holds.
-
-    Raises
-    ------
-    InputError
-        If one is not 8-bit RGB; nothing is converted in silence.
+    A mapping names them. An `InputError` says which is not 8-bit RGB; nothing is converted in
+    silence.
     """
     if isinstance(images, Mapping):
         return [_pictured(name, pixels) for name, pixels in images.items()]
@@ -189,7 +149,7 @@ def pictures_of(images: Sequence[Picture] | Mapping[str, Pixels]) -> list[Loaded
 
 
 def of_no_file(finding: Finding) -> Finding:
-    """Give the rows of pixels that no file held."""
+    """Return the rows of pixels that no file held."""
     row = replace(finding.detection, sha256=None, format=None, mode=None)
     return replace(finding, detection=row)
 

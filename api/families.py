@@ -75,18 +75,7 @@ def find_families(
 
 
 def show_lineage(found: Lineage) -> str:
-    """Show families and pairs.
-
-    Parameters
-    ----------
-    found : Lineage
-        What was found.
-
-    Returns
-    -------
-    str
-        HTML.
-    """
+    """Return families and pairs as HTML."""
     families = {
         f"{'family' if len(cluster.members) > 1 else 'alone'} {number}": (
             f"{', '.join(sorted(found.names[member] for member in cluster.members))} "

@@ -54,12 +54,7 @@ def _template() -> Template:
 def register(data_class: type, **methods: Callable[..., Any]) -> None:
     """Add methods of convenience to a data class that stands below whatever they need.
 
-    Parameters
-    ----------
-    data_class : type
-        The data class.
-    **methods
-        Methods by name; a method takes the object first.
+    A method takes the object first.
     """
     for name, method in methods.items():
         setattr(data_class, name, method)
@@ -72,23 +67,10 @@ def show(
     rows: Sequence[Sequence[object]] = (),
     notes: Sequence[str] = (),
 ) -> str:
-    """Write a result as HTML.
+    """Return a result as HTML, everything escaped, without scripts, images or links.
 
-    Parameters
-    ----------
-    title : str
-        What it is.
-    facts : mapping, optional
-        Texts and numbers by their label.
-    columns, rows : sequence
-        A table; only the first `MOST_ROWS` rows are shown.
-    notes : sequence of str
-        Sentences below.
-
-    Returns
-    -------
-    str
-        HTML, everything escaped, without scripts, images or links.
+    It has facts by their label, a table, of which only the first `MOST_ROWS` rows are shown, and
+    sentences below.
     """
     more = len(rows) - MOST_ROWS
     return _template().render(
@@ -101,7 +83,7 @@ def show(
 
 
 def cell(value: object) -> str:
-    """Give a value as a short text: nothing for None, four digits of a number."""
+    """Return a value as a short text: nothing for None, four digits of a number."""
     if value is None:
         return ""
     if isinstance(value, float):
@@ -112,18 +94,7 @@ def cell(value: object) -> str:
 
 
 def facts_of(fingerprint: Fingerprint) -> dict[str, object]:
-    """Give what one should know of a fingerprint before it is used.
-
-    Parameters
-    ----------
-    fingerprint : Fingerprint
-        The fingerprint.
-
-    Returns
-    -------
-    dict
-        Facts by their label.
-    """
+    """Return what one should know of a fingerprint before it is used, by label."""
     from fp.reports.facts import describe
 
     found, null = describe(fingerprint), fingerprint.null

@@ -6,7 +6,6 @@ docs/audit.md says what is measured, what each code means and by which rule it i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -14,12 +13,11 @@ from threadpoolctl import threadpool_limits
 from fp.audit.checks import compare_classes
 from fp.audit.copies import copies
 from fp.audit.findings import CODES, SEVERITIES, Audit, Finding, finding
-from fp.audit.measuring import Folder, Measure, Properties, measure_folder
+from fp.audit.measuring import Folder, Properties
 from fp.audit.mixture import FEWEST, MOST, Split, two_clusters
 from fp.system.paths import display_path
-from fp.system.progress import Progress
 
-__all__ = ["FEW", "audit", "audit_folders"]
+__all__ = ["FEW", "audit"]
 
 FEW = 32
 """Images of a class below which an audit says that it may have overlooked something."""
@@ -28,61 +26,12 @@ _SMALLEST_CLUSTER = 0.05
 _ALPHA_SPLIT = 0.02  # of a test of its own, which is not corrected with the comparisons
 
 
-def audit_folders(
-    generated: Path,
-    real: Path,
-    tests: Sequence[Path] = (),
-    jobs: int = 1,
-    progress: Progress | None = None,
-) -> Audit:
-    """Measure two folders and audit them.
-
-    Parameters
-    ----------
-    generated, real : Path
-        The two folders, searched recursively.
-    tests : sequence of Path
-        Further folders, such as test images, in which copies of these are looked for.
-    jobs : int
-        Number of processes; the result does not depend on it.
-    progress : callable, optional
-        Called with a stage, the number done and the total.
-
-    Returns
-    -------
-    Audit
-        What was found.
-
-    Raises
-    ------
-    InputError
-        If a folder does not exist.
-    """
-    measured = [
-        measure_folder(folder, Measure(folder), jobs, progress)
-        for folder in (generated, real, *tests)
-    ]
-    return audit(measured[0], measured[1], measured[2:])
-
-
 def audit(
     generated: Folder, real: Folder, tests: Sequence[Folder] = (), prepared: str = "none"
 ) -> Audit:
-    """Look for confounds between two measured folders.
+    """Return the confounds between two measured classes; `tests` are further measured folders.
 
-    Parameters
-    ----------
-    generated, real : Folder
-        The measured classes.
-    tests : sequence of Folder
-        Further measured folders.
-    prepared : str
-        What both classes went through alike before their pixels were measured.
-
-    Returns
-    -------
-    Audit
-        A finding for every code that could be checked, the worst first.
+    `prepared` is what both classes went through alike before their pixels were measured.
     """
     # One thread: the same sums have the same bits on every machine.
     with threadpool_limits(1):

@@ -126,19 +126,9 @@ class _Compared:
 
 
 def compare_classes(generated: Images, real: Images, prepared: str = "none") -> list[Finding]:
-    """Compare every property between the classes.
+    """Return a finding for each property that images of both classes have.
 
-    Parameters
-    ----------
-    generated, real : sequence of Properties
-        The images of both classes.
-    prepared : str
-        What both classes went through alike before their pixels were measured.
-
-    Returns
-    -------
-    list of Finding
-        One for each property that images of both classes have.
+    `prepared` is what both classes went through alike before their pixels were measured.
     """
     compared = [c for check in CATEGORIES if (c := _categories(check, generated, real))]
     compared += [c for check in NUMBERS if (c := _numbers(check, generated, real))]

@@ -45,23 +45,12 @@ class Comparison:
 
 
 def compare_numbers(generated: Doubles, real: Doubles) -> Comparison | None:
-    """Compare a number between the classes.
+    """Compare a number of each image between the classes by the Mann-Whitney test.
 
-    Parameters
-    ----------
-    generated, real : ndarray of float64, shape (n_g,) and (n_r,)
-        The property of each image.
-
-    Returns
-    -------
-    Comparison or None
-        By the Mann-Whitney test; None where a class is empty.
-
-    Notes
-    -----
-    The interval is that of Newcombe (2006, doi 10.1002/sim.2324), method 5: all areas A with
-    |A - A_found| <= z sqrt(V(A)), V(A) = A (1 - A) [1 + N (1 - A) / (2 - A) + N A / (1 + A)]
-    / (n_g n_r), N = (n_g + n_r) / 2 - 1. It has an extent where the classes do not overlap at all.
+    None where a class is empty. The interval is that of Newcombe (2006, doi 10.1002/sim.2324),
+    method 5: all areas A with |A - A_found| <= z sqrt(V(A)),
+    V(A) = A (1 - A) [1 + N (1 - A) / (2 - A) + N A / (1 + A)] / (n_g n_r), N = (n_g + n_r) / 2 - 1.
+    It has an extent where the classes do not overlap at all.
     """
     if not generated.size or not real.size:
         return None
@@ -79,14 +68,9 @@ def compare_numbers(generated: Doubles, real: Doubles) -> Comparison | None:
 
 
 def area_interval(area: float, n: int, m: int) -> tuple[float, float]:
-    """Return the 95 % interval of an area under the ROC curve; see `compare_numbers`.
+    """Return the 95 % interval of an area under the ROC curve in [0, 1]; see `compare_numbers`.
 
-    Parameters
-    ----------
-    area : float
-        The area found, in [0, 1].
-    n, m : int
-        Numbers of images of the two classes.
+    `n` and `m` are the numbers of images of the two classes.
     """
     from scipy.optimize import brentq  # like scipy.stats: no worker waits for it
 
@@ -105,19 +89,12 @@ def area_interval(area: float, n: int, m: int) -> tuple[float, float]:
 def compare_categories(
     generated: Sequence[Hashable], real: Sequence[Hashable]
 ) -> Comparison | None:
-    """Compare a category between the classes.
+    """Compare the value of a category whose shares differ most, against all others.
 
-    Returns
-    -------
-    Comparison or None
-        Of the value whose shares differ most, against all others; None where a class is empty.
-
-    Notes
-    -----
-    Telling the classes apart by "has this value" has the area 1/2 + |share_g - share_r| / 2; its
-    interval is that of the difference by Newcombe's hybrid score method (1998, method 10,
-    doi 10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I). p is Fisher's, times the
-    number of values (Bonferroni).
+    None where a class is empty. Telling the classes apart by "has this value" has the area 1/2 +
+    |share_g - share_r| / 2; its interval is that of the difference by Newcombe's hybrid score
+    method (1998, method 10, doi 10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I).
+    p is Fisher's, times the number of values (Bonferroni).
     """
     n, m = len(generated), len(real)
     if not n or not m:
@@ -157,18 +134,7 @@ def _difference_interval(a: int, n: int, b: int, m: int) -> tuple[float, float]:
 
 
 def wilson(count: int, total: int) -> tuple[float, float]:
-    """Return Wilson's 95 % score interval of a share.
-
-    Parameters
-    ----------
-    count, total : int
-        How many of how many, `total` at least 1.
-
-    Returns
-    -------
-    tuple of float
-        Both ends, in [0, 1].
-    """
+    """Return Wilson's 95 % score interval of a share, in [0, 1]; `total` is at least 1."""
     share, z2 = count / total, _Z**2
     middle = (share + z2 / (2 * total)) / (1 + z2 / total)
     half = _Z / (1 + z2 / total) * np.sqrt(share * (1 - share) / total + z2 / (4 * total**2))

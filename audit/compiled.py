@@ -10,18 +10,7 @@ from fp.system.jit import compiled
 
 @compiled
 def dip(ordered: Doubles) -> float:
-    """Return the distance of a sample from unimodality.
-
-    Parameters
-    ----------
-    ordered : ndarray of float64, shape (N,)
-        The sample in ascending order.
-
-    Returns
-    -------
-    float
-        See `fp.audit.mixture.dip_statistic`.
-    """
+    """Return what `fp.audit.mixture.dip_statistic` does, of a sample in ascending order."""
     mirrored = -ordered[::-1]
     size = ordered.size
     low, high = 0, size - 1

@@ -16,19 +16,9 @@ MANY = 0.05
 
 
 def copies(generated: Images, real: Images, tests: Images | None) -> list[Finding]:
-    """Look for copies.
+    """Return findings of exact and near copies within a class, across the classes, and in `tests`.
 
-    Parameters
-    ----------
-    generated, real : sequence of Properties
-        The images of both classes.
-    tests : sequence of Properties or None
-        The images of further folders; None where there are none.
-
-    Returns
-    -------
-    list of Finding
-        Exact and near copies: within a class, across the classes, and in the further folders.
+    `tests` is None where there are no further folders.
     """
     training = [*generated, *real]
     within, near_within = [], []

@@ -44,26 +44,14 @@ class Look:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two pictures that are the same.
-
-    Parameters
-    ----------
-    first, second : int
-        Their places in the two sequences that were compared.
-    """
+    """Two pictures that are the same, by their places in the sequences that were compared."""
 
     first: int
     second: int
 
 
 def look_of(image_hwc: Pixels) -> Look:
-    """Reduce a picture to what it looks like.
-
-    Parameters
-    ----------
-    image_hwc : ndarray of uint8, shape (H, W, 3)
-        The picture.
-    """
+    """Return what a picture (H, W, 3) looks like."""
     grey = Image.fromarray(image_hwc).convert("L")
     small = np.asarray(grey.resize((9, 8), Image.Resampling.BOX))
     bits = np.packbits(small[:, 1:] > small[:, :-1])
@@ -72,53 +60,29 @@ def look_of(image_hwc: Pixels) -> Look:
 
 
 def equal_pairs(first: Sequence[str], second: Sequence[str] | None = None) -> list[Pair]:
-    """Find pictures with the same hash of their pixels.
+    """Return pictures with the same hash of their pixels, each with its first equal.
 
-    Parameters
-    ----------
-    first : sequence of str
-        Hashes.
-    second : sequence of str, optional
-        Hashes of another folder; without them the first is compared with itself.
-
-    Returns
-    -------
-    list of Pair
-        For each picture of the second folder (or each repeated one) its first equal.
+    They are those of the second folder; without one, the repeated ones of the first.
     """
     seen: dict[str, int] = {}
-    pairs = []
-    if second is None:
-        for place, digest in enumerate(first):
-            if digest in seen:
-                pairs.append(Pair(seen[digest], place))
-            seen.setdefault(digest, place)
-        return pairs
+    repeated = []
     for place, digest in enumerate(first):
+        if digest in seen:
+            repeated.append(Pair(seen[digest], place))
         seen.setdefault(digest, place)
+    if second is None:
+        return repeated
     return [Pair(seen[digest], place) for place, digest in enumerate(second) if digest in seen]
 
 
 def near_pairs(first: Sequence[Look], second: Sequence[Look] | None = None) -> list[Pair]:
-    """Find pictures that look the same: resized, re-encoded or slightly retouched copies.
+    """Return pictures that look the same: resized, re-encoded or slightly retouched copies.
 
-    Parameters
-    ----------
-    first : sequence of Look
-        Pictures.
-    second : sequence of Look, optional
-        Pictures of another folder; without them the first is compared with itself.
-
-    Returns
-    -------
-    list of Pair
-        Pairs whose hashes differ in at most `NEAR_BITS` bits and whose thumbnails, less their
-        means, by at most `NEAR_LEVELS` and `NEAR_SHARE`; exact copies are among them.
-
-    Notes
-    -----
-    Each hash goes into a bucket for each of five bands of its bits. Hashes that differ in at most
-    four bits share a bucket, so only pictures of one bucket are compared.
+    Without a second folder the first is compared with itself. The hashes of a pair differ in at
+    most `NEAR_BITS` bits and the thumbnails, less their means, by at most `NEAR_LEVELS` and
+    `NEAR_SHARE`; exact copies are among them. Each hash goes into a bucket for each of five bands
+    of its bits. Hashes that differ in at most four bits share a bucket, so only pictures of one
+    bucket are compared.
     """
     itself = second is None
     others = first if second is None else second

@@ -153,16 +153,7 @@ def finding(
 ) -> Finding:
     """Make a finding whose sentence begins with its label, and advises where there is something.
 
-    Parameters
-    ----------
-    code, severity
-        As in `Finding`.
-    words : str
-        What follows the label.
-    measure, value
-        As in `Finding`.
-    **more
-        Other fields; the advice is that of the code unless another is given.
+    `words` follow the label; the advice is that of the code unless another is given.
     """
     label = CODES[code].label
     given: dict[str, Any] = {"p": None, "advice": CODES[code].advice, **more}
@@ -191,18 +182,7 @@ class Audit:
     skipped: tuple[Skipped, ...]
 
     def at_least(self, severity: Severity) -> tuple[Finding, ...]:
-        """Return the findings that are as bad as this or worse.
-
-        Parameters
-        ----------
-        severity : {"none", "note", "warning", "serious"}
-            The mildest that counts.
-
-        Returns
-        -------
-        tuple of Finding
-            The worst first.
-        """
+        """Return the findings that are as bad as this or worse, the worst first."""
         least = SEVERITIES.index(severity)
         return tuple(f for f in self.findings if SEVERITIES.index(f.severity) >= least)
 
@@ -215,23 +195,11 @@ class Audit:
 
 
 def severity_of(low: float, p: float, cap: Severity) -> Severity:
-    """Return the severity of a difference between the classes.
+    """Return the severity of a difference between the classes, no worse than `cap`.
 
-    Parameters
-    ----------
-    low : float
-        Lower end of the 95 % interval of the area under the ROC curve, at least 1/2 for a
-        difference.
-    p : float
-        Corrected p-value.
-    cap : {"note", "warning", "serious"}
-        The worst that the property can have.
-
-    Returns
-    -------
-    str
-        "none" where p exceeds `ALPHA`; else the worst severity whose `LEAST_AREA` the lower end
-        exceeds, and no worse than the cap.
+    `low` is the lower end of the 95 % interval of the area under the ROC curve, at least 1/2 for a
+    difference. It is "none" where the corrected p exceeds `ALPHA`; else the worst severity whose
+    `LEAST_AREA` the lower end exceeds.
     """
     if p > ALPHA:
         return "none"

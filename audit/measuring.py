@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache, partial
 from pathlib import Path
@@ -28,7 +29,7 @@ from fp.images.loading import (
     load_with_container,
 )
 from fp.system.arrays import Floats, Pixels
-from fp.system.errors import ImageError
+from fp.system.errors import ImageError, InputError
 from fp.system.progress import Progress, told
 from fp.system.workers import run_in_order, with_one_thread
 
@@ -122,14 +123,9 @@ class Properties:
 
 @dataclass(frozen=True)
 class Folder:
-    """The measured images of one folder.
+    """The measured images of one folder, and the files that were not measured.
 
-    Parameters
-    ----------
-    images : tuple of Properties
-        In the order of their hashes, so that names and order of the files change nothing.
-    skipped : tuple of Skipped
-        Files that were not measured.
+    Images are in the order of their hashes, so that names and order of the files change nothing.
     """
 
     images: tuple[Properties, ...]
@@ -173,23 +169,9 @@ def measure_folder(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Folder:
-    """Measure every file of a folder.
+    """Measure every file of a folder, searched recursively and never written to.
 
-    Parameters
-    ----------
-    folder : Path
-        Searched recursively; never written to.
-    measure : Measure
-        What is measured.
-    jobs : int
-        Number of processes; the result does not depend on it.
-    progress : callable, optional
-        Called with a stage, the number done and the total.
-
-    Raises
-    ------
-    InputError
-        If the folder does not exist.
+    An `InputError` says that it does not exist.
     """
     paths = find_images([folder])
     died = partial(Skipped.died, done="measured")
@@ -198,6 +180,24 @@ def measure_folder(
     images = [each for each in found if isinstance(each, Properties)]
     images.sort(key=lambda image: (image.sha256, image.path.as_posix()))
     return Folder(tuple(images), tuple(each for each in found if isinstance(each, Skipped)))
+
+
+def measure_classes(
+    folders: Sequence[Path], limits: Limits, jobs: int = 1, progress: Progress | None = None
+) -> list[Folder]:
+    """Measure the folders of both classes and further ones.
+
+    An `InputError` says that one of the first two holds no usable image.
+    """
+    measured = [
+        measure_folder(folder, Measure(folder, limits=limits), jobs, progress) for folder in folders
+    ]
+    for folder, found in zip(folders[:2], measured, strict=False):
+        if not found.images:
+            raise InputError(
+                f"{display_path(folder)} holds no usable image; name a folder of images."
+            )
+    return measured
 
 
 @lru_cache(maxsize=1)
@@ -211,18 +211,9 @@ def measure_part(
     part: Pixels,
     known: tuple[DenoiserIdentity, Floats] | None = None,
 ) -> Properties:
-    """Measure an image that is in memory.
+    """Measure a part of an image, as it was prepared, uint8 of shape (H, W, 3).
 
-    Parameters
-    ----------
-    image : LoadedImage
-        The whole image.
-    stored : Container
-        How it is stored.
-    part : ndarray of uint8, shape (H, W, 3)
-        The part whose pixels are measured, as it was prepared.
-    known : tuple of DenoiserIdentity and ndarray of float32, shape (3, H, W), optional
-        Residual of the part by some denoiser; taken where the audit would compute the same.
+    `known`, its residual by some denoiser, is taken where the audit would compute the same.
     """
     luminance = luminance_window(part)
     grid, period = jpeg_grid(luminance), resampling_trace(luminance)

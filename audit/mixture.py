@@ -49,18 +49,10 @@ class Split:
 
 
 def tile_of(residual_chw: Floats) -> Floats | None:
-    """Fold a residual to one period.
+    """Return the mean over all blocks of 16 x 16 pixels of a residual (3, H, W), shape (768,).
 
-    Parameters
-    ----------
-    residual_chw : ndarray of float32, shape (3, H, W)
-        The residual.
-
-    Returns
-    -------
-    ndarray of float32, shape (768,), or None
-        The mean over all blocks of 16 x 16 pixels, of the residual less its mean and divided by
-        its standard deviation; None where it has none, or is smaller than two blocks.
+    The residual is taken less its mean and divided by its standard deviation; None where it has
+    none, or is smaller than two blocks.
     """
     height, width = (side // PERIOD * PERIOD for side in residual_chw.shape[1:])
     if min(height, width) < 2 * PERIOD:
@@ -75,21 +67,15 @@ def tile_of(residual_chw: Floats) -> Floats | None:
 
 
 def two_clusters(tiles: Doubles) -> Split:
-    """Test whether tiles fall into two clusters.
+    """Test whether tiles, shape (N, D), fall into two clusters; N is `FEWEST` at least.
 
-    Parameters
-    ----------
-    tiles : ndarray of float64, shape (N, D)
-        A tile of each image, at least `FEWEST`, in an order that does not depend on file names.
-
-    Notes
-    -----
-    Any cloud can be cut in two, so the cut (principal components, two-means, the direction between
-    the means under the pooled shrunk covariance) is learned on nine tenths of the images and gives
-    the scores of the last tenth, in turn. Are all these scores unimodal? The statistic is a dip
-    (Hartigan and Hartigan 1985, doi 10.1214/aos/1176346577): the largest distance between the
-    empirical distribution and the nearest one that is convex up to a mode and concave after it. Its
-    null is the uniform distribution, the least favourable unimodal one, simulated.
+    Their order must not depend on file names. Any cloud can be cut in two, so the cut (principal
+    components, two-means, the direction between the means under the pooled shrunk covariance) is
+    learned on nine tenths of the images and gives the scores of the last tenth, in turn. Are all
+    these scores unimodal? The statistic is a dip (Hartigan and Hartigan 1985, doi
+    10.1214/aos/1176346577): the largest distance between the empirical distribution and the nearest
+    one that is convex up to a mode and concave after it. Its null is the uniform distribution, the
+    least favourable unimodal one, simulated.
     """
     direction, members = _cut(tiles)
     members = members if members.mean() <= 0.5 else ~members
@@ -128,16 +114,8 @@ def _cut(tiles: Doubles) -> tuple[Doubles, Flags]:
 def dip_statistic(scores: Doubles) -> float:
     """Return the distance of a sample from unimodality.
 
-    Parameters
-    ----------
-    scores : ndarray of float64, shape (N,)
-        The sample.
-
-    Returns
-    -------
-    float
-        Half of the largest gap between the empirical distribution function and its greatest convex
-        minorant up to the mode, or its least concave majorant after it, at the best mode.
+    It is half of the largest gap between the empirical distribution function and its greatest
+    convex minorant up to the mode, or its least concave majorant after it, at the best mode.
     """
     return float(dip(np.sort(scores)))
 

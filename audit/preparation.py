@@ -27,11 +27,8 @@ WITHOUT_JPEG = 90
 def matching_quality(folders: Sequence[Path], limits: Limits | None = None) -> int:
     """Return the JPEG quality at which both classes are re-encoded alike.
 
-    Returns
-    -------
-    int
-        The smallest of the folders' fifth percentiles of estimated JPEG quality; 90 where there is
-        no JPEG. A few badly compressed pictures do not decide it.
+    It is the smallest of the folders' fifth percentiles of estimated JPEG quality; 90 where there
+    is no JPEG. A few badly compressed pictures do not decide it.
     """
     lowest = []
     for folder in folders:
@@ -46,34 +43,16 @@ def matching_quality(folders: Sequence[Path], limits: Limits | None = None) -> i
 
 
 def check_match(match: str | None) -> None:
-    """Refuse what cannot be matched by.
+    """Refuse, by a `UsageError`, what cannot be matched by.
 
-    Parameters
-    ----------
-    match : str or None
-        The text of a `Degradation`, ``"lowest"``, or None for no matching.
-
-    Raises
-    ------
-    UsageError
-        If it is none of these.
+    That is all but the text of a `Degradation`, ``"lowest"``, and None for no matching.
     """
     if match is not None and match != LOWEST:
         Degradation(match)
 
 
 def prepare(folders: tuple[Path, Path], reduction: Reduction, match: str | None) -> Reduction:
-    """Find out how both classes are prepared.
-
-    Parameters
-    ----------
-    folders : tuple of Path
-        Folder of the generator's images and of reference images.
-    reduction : Reduction
-        How files become residuals.
-    match : str or None
-        What both classes go through, as in `check_match`.
-    """
+    """Return the reduction with what both classes go through, `match` as in `check_match`."""
     if match == LOWEST:
         match = f"jpeg:{matching_quality(folders, reduction.limits)}"
     return reduction if match is None else replace(reduction, preparation=match)

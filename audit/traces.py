@@ -38,25 +38,14 @@ class Periodicity:
 
 
 def resampling_trace(luminance: Floats) -> Periodicity:
-    """Look for the periodic predictability that interpolation leaves.
+    """Return the strongest periodic predictability of a luminance in [0, 255], as interpolation
+    leaves.
 
-    Parameters
-    ----------
-    luminance : ndarray of float32, shape (H, W)
-        In [0, 255].
-
-    Returns
-    -------
-    Periodicity
-        The strongest period that is neither a JPEG grid nor a generator's lattice of 2, 4 or 8
-        pixels; strength 0 where the picture is smaller than 64 x 64 pixels.
-
-    Notes
-    -----
-    The mean magnitude of second differences along rows and columns has the period of the sampling
-    positions (Gallagher 2005, doi 10.1109/CRV.2005.33; Mahdian and Saic 2008,
-    doi 10.1109/TIFS.2004.924603): enlarging by f > 1 leaves a peak at the frequency 1/f, folded
-    into [0, 1/2].
+    It is neither a JPEG grid nor a generator's lattice of 2, 4 or 8 pixels; its strength is 0 where
+    the picture is smaller than 64 x 64 pixels. The mean magnitude of second differences along rows
+    and columns has the period of the sampling positions (Gallagher 2005, doi 10.1109/CRV.2005.33;
+    Mahdian and Saic 2008, doi 10.1109/TIFS.2004.924603): enlarging by f > 1 leaves a peak at the
+    frequency 1/f, folded into [0, 1/2].
     """
     if min(luminance.shape) < 64:
         return Periodicity(0.0, 0.0, False)

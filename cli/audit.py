@@ -7,32 +7,24 @@ from pathlib import Path
 
 import click
 
-from fp.cli.declared import options_of
-from fp.cli.options import (
-    EXIT_SOME_NOT_EXAMINED,
-    PATH,
-    interruptible,
-    jobs_option,
-    max_pixels_option,
-    overwrite_option,
-    progress_bar,
-)
-from fp.cli.recording import invocation_of
-from fp.cli.telling import tell_table
+from fp.cli import options as shared
+from fp.cli.declared import invocation_of, options_of
+from fp.cli.options import PATH
+from fp.cli.telling import end_with, tell_skipped, tell_table
 
 
 @dataclass(frozen=True)
 class AuditCommand:
     """Options of ``fp audit``."""
 
-    jobs: int = jobs_option()
-    max_pixels: int = max_pixels_option()
-    overwrite: bool = overwrite_option()
+    jobs: int = shared.jobs_option()
+    max_pixels: int = shared.max_pixels_option()
+    overwrite: bool = shared.overwrite_option()
 
 
 @click.command("audit")
-@click.option("--generated", type=PATH, required=True, help="Folder of the generator's images.")
-@click.option("--real", type=PATH, required=True, help="Folder of reference images.")
+@shared.generated_folder
+@shared.real_folder
 @click.option(
     "--test",
     "tests",
@@ -54,13 +46,12 @@ def command(
     Example: fp audit --generated sd14/ --real photos/ --test unknown/ -o audit/
     """
     from fp.audit.audit import audit
-    from fp.audit.measuring import Measure, measure_folder
+    from fp.audit.measuring import measure_classes
     from fp.denoisers.population import require_folders
-    from fp.images.loading import Limits, display_path
+    from fp.images.loading import Limits
     from fp.manifest import Recorder, Source, list_inputs
     from fp.manifest.writing import LISTING, MANIFEST
     from fp.reports import audit_text as report
-    from fp.system.errors import InputError
     from fp.system.outputs import check_folder
 
     inputs = (generated, real, *tests)
@@ -71,16 +62,8 @@ def command(
         report.check_output(output, (*report.FILES, LISTING, MANIFEST), overwrite=given.overwrite)
         recorder = Recorder(output / MANIFEST, invocation_of("audit"), folder=True)
     limits = Limits(pixels=given.max_pixels)
-    with interruptible("nothing was written"), progress_bar("audit") as progress:
-        measured = [
-            measure_folder(folder, Measure(folder, limits=limits), given.jobs, progress)
-            for folder in inputs
-        ]
-        for folder, found in zip(inputs[:2], measured, strict=False):
-            if not found.images:
-                raise InputError(
-                    f"{display_path(folder)} holds no usable image; name a folder of images."
-                )
+    with shared.interruptible("nothing was written"), shared.progress_bar("audit") as progress:
+        measured = measure_classes(inputs, limits, given.jobs, progress)
         result = audit(measured[0], measured[1], measured[2:])
     if output is not None:
         kinds = ("generated", "real", *("test" for _ in tests))
@@ -98,12 +81,10 @@ def command(
             [output / name for name in report.FILES],
             used=(image.sha256 for folder in measured for image in folder.images),
         )
-    for skipped in result.skipped:
-        click.echo(f"not examined ({skipped.reason}): {skipped.message}", err=True)
+    tell_skipped(result.skipped)
     tell_table(
         ("severity", "code", "what differs", "what to do"),
         [(f.severity, f.code, f.sentence, f.advice) for f in result.at_least("note")],
         report.lines(result),
     )
-    if result.skipped:
-        click.get_current_context().exit(EXIT_SOME_NOT_EXAMINED)
+    end_with(result.skipped)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fp.cli.declared import invocation_of
 from fp.cli.options import PATH
-from fp.cli.recording import invocation_of
 from fp.cli.suggesting import SuggestingGroup, complete_fingerprints
 from fp.cli.telling import printable
 from fp.system.errors import InputError, IntegrityError, UsageError

@@ -9,19 +9,11 @@ from typing import Literal
 
 import click
 
+from fp.cli import options as shared
 from fp.cli.declared import option, options_of
-from fp.cli.options import (
-    EXIT_SOME_NOT_EXAMINED,
-    PATH,
-    interruptible,
-    jobs_option,
-    max_pixels_option,
-    max_seconds_option,
-    overwrite_option,
-    progress_bar,
-)
+from fp.cli.options import PATH
 from fp.cli.suggesting import SuggestingGroup
-from fp.cli.telling import counted
+from fp.cli.telling import counted, end_with, tell_reasons
 from fp.system.errors import IntegrityError
 
 
@@ -61,8 +53,8 @@ class AddCommand:
     reference: bool = option(
         "--reference", is_flag=True, help="Keep hash and place of the files instead of a copy."
     )
-    max_pixels: int = max_pixels_option()
-    max_seconds: float = max_seconds_option()
+    max_pixels: int = shared.max_pixels_option()
+    max_seconds: float = shared.max_seconds_option()
 
 
 @command.command("add")
@@ -89,8 +81,7 @@ def add(case: Path, inputs: tuple[Path, ...], given: AddCommand) -> None:
     for entry in found.refused:
         click.echo(f"not added ({entry['reason']}): {entry['message']}", err=True)
     click.echo(f"{len(found.added)} exhibits added, entry {last['number']}, {last['sha256']}")
-    if found.refused:
-        click.get_current_context().exit(EXIT_SOME_NOT_EXAMINED)
+    end_with(found.refused)
 
 
 @command.command("note")
@@ -118,18 +109,12 @@ class RunCommand:
     fpr: float = option(
         "--fpr", type=float, default=0.05, show_default=True, help="As in 'fp detect'."
     )
-    rule: Literal["conformal", "nearest-mean"] = option(
-        "--rule",
-        type=click.Choice(["conformal", "nearest-mean"]),
-        default="conformal",
-        show_default=True,
-        help="As in 'fp detect'.",
-    )
+    rule: Literal["conformal", "nearest-mean"] = shared.rule_option(help="As in 'fp detect'.")
     fdr: float | None = option("--fdr", type=float, help="As in 'fp detect'.")
     restart: bool = option("--restart", is_flag=True, help="Begin an interrupted run anew.")
-    jobs: int = jobs_option()
-    max_pixels: int = max_pixels_option()
-    max_seconds: float = max_seconds_option()
+    jobs: int = shared.jobs_option()
+    max_pixels: int = shared.max_pixels_option()
+    max_seconds: float = shared.max_seconds_option()
 
 
 @command.command("run")
@@ -155,8 +140,8 @@ def run(case: Path, bank: Path, given: RunCommand) -> None:
         limits=Limits(pixels=given.max_pixels, seconds=given.max_seconds),
     )
     with (
-        interruptible("what is done is kept: the same command goes on"),
-        progress_bar("case run") as progress,
+        shared.interruptible("what is done is kept: the same command goes on"),
+        shared.progress_bar("case run") as progress,
         open_case(case) as opened,
     ):
         entry, summary = run_case(
@@ -171,18 +156,16 @@ def run(case: Path, bank: Path, given: RunCommand) -> None:
     click.echo(f"{entry['run']}: {exhibits_seen}, {counted(summary.fingerprints, 'fingerprint')}")
     for decision, count in summary.decisions.items():
         click.echo(f"  {decision:<20} {count}")
-    for reason, count in summary.not_examined.items():
-        click.echo(f"  not examined: {reason} ({count})", err=True)
+    tell_reasons(summary)
     click.echo(f"entry {entry['number']}, {entry['sha256']}")
-    if summary.not_examined:
-        click.get_current_context().exit(EXIT_SOME_NOT_EXAMINED)
+    end_with(summary.not_examined)
 
 
 @dataclass(frozen=True)
 class ExportCommand:
     """Options of ``fp case export``."""
 
-    overwrite: bool = overwrite_option()
+    overwrite: bool = shared.overwrite_option()
 
 
 @command.command("export")

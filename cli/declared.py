@@ -1,45 +1,34 @@
-"""Commands whose options are the fields of a data class, so that none is parsed and lost."""
+"""Commands whose options are the fields of a data class, so that none is parsed and lost.
+
+A manifest gets the call with all of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import field, fields
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:
+    from fp.manifest import Invocation
+
 
 def option(*names: str, **settings: Any) -> Any:
-    """Return a field of a data class that an option fills.
+    """Return a field of a data class that an option fills, without a default: click knows it.
 
-    Parameters
-    ----------
-    *names : str
-        Names on the command line; the name in a manifest is that of the field.
-    **settings
-        As for `click.option`.
-
-    Returns
-    -------
-    field
-        Without a default of its own: click knows it.
+    Names are those on the command line; the name in a manifest is that of the field. Settings are
+    as for `click.option`.
     """
     return field(metadata={"names": names, "settings": settings})
 
 
 def options_of(kind: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command one object in place of an argument for every option.
+    """Return the decorator that gives a command one object, `given`, for all its options.
 
-    Parameters
-    ----------
-    kind : type
-        A data class whose fields are each an `option`, in the order of the help.
-
-    Returns
-    -------
-    callable
-        Decorator of a command; its parameter `given` gets the object.
+    Each field of the data class is an `option`; they stand in the order of the help.
     """
     declared = fields(kind)
 
@@ -55,3 +44,13 @@ def options_of(kind: type) -> Callable[[Callable[..., None]], Callable[..., None
         return command
 
     return decorated
+
+
+def invocation_of(command: str, **settled: object) -> Invocation:
+    """Return the call of the subcommand that runs now, with its defaults.
+
+    Settled parameters are those whose value follows from others, as a name from its folder.
+    """
+    from fp.manifest import Invocation
+
+    return Invocation(command, {**click.get_current_context().params, **settled})

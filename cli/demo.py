@@ -72,18 +72,7 @@ def command(output: Path, given: DemoCommand) -> None:
 
 
 def report(found: Demonstration) -> Iterator[str]:
-    """Tell a newcomer what was done, what came out, and what to do next.
-
-    Parameters
-    ----------
-    found : Demonstration
-        What was done.
-
-    Yields
-    ------
-    str
-        Lines of text.
-    """
+    """Tell a newcomer, in lines, what was done, what came out, and what to do next."""
     from fp.images.loading import display_path
 
     learned = found.fingerprint

@@ -10,19 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from fp.cli.declared import option, options_of
-from fp.cli.options import (
-    PATH,
-    interruptible,
-    jobs_option,
-    max_pixels_option,
-    max_seconds_option,
-    memory_option,
-    overwrite_option,
-    progress_bar,
-    report_option,
-)
-from fp.cli.recording import invocation_of
+from fp.cli import options as shared
+from fp.cli.declared import invocation_of, option, options_of
+from fp.cli.options import PATH
 from fp.cli.telling import tell_counts, tell_where
 
 if TYPE_CHECKING:
@@ -48,11 +38,7 @@ class DetectCommand:
         show_default=True,
         help="False-positive rate over the whole bank.",
     )
-    rule: Literal["conformal", "nearest-mean"] = option(
-        "--rule",
-        type=click.Choice(["conformal", "nearest-mean"]),
-        default="conformal",
-        show_default=True,
+    rule: Literal["conformal", "nearest-mean"] = shared.rule_option(
         help="nearest-mean is the rule of the DIF paper; it is never inconclusive.",
     )
     fdr: float | None = option(
@@ -91,18 +77,18 @@ class DetectCommand:
         help="Work on the Dask cluster with this scheduler, such as tcp://HOST:8786, whose "
         "workers reach the same paths; needs fp-forensics[dask].",
     )
-    jobs: int = jobs_option()
-    memory: int = memory_option()
-    max_pixels: int = max_pixels_option()
-    max_seconds: float = max_seconds_option()
-    reporting: Literal["full", "without-pictures", "none"] = report_option()
-    overwrite: bool = overwrite_option()
+    jobs: int = shared.jobs_option()
+    memory: int = shared.memory_option()
+    max_pixels: int = shared.max_pixels_option()
+    max_seconds: float = shared.max_seconds_option()
+    reporting: Literal["full", "without-pictures", "none"] = shared.report_option()
+    overwrite: bool = shared.overwrite_option()
 
 
 @click.command("detect")
 @click.argument("bank", type=PATH)
 @click.argument("inputs", type=PATH, nargs=-1, required=True)
-@click.option("-o", "--output", type=PATH, required=True, help="Folder for report and tables.")
+@shared.output_folder
 @options_of(DetectCommand)
 def command(bank: Path, inputs: tuple[Path, ...], output: Path, given: DetectCommand) -> None:
     """Test images and folders of images against the fingerprints of BANK.
@@ -138,8 +124,10 @@ def command(bank: Path, inputs: tuple[Path, ...], output: Path, given: DetectCom
     shown = display_path(output)
     verbosity: int = click.get_current_context().find_root().obj or 0
     with (
-        interruptible(f"the rows of finished images are kept in {shown}: go on with --resume"),
-        progress_bar("detect") as progress,
+        shared.interruptible(
+            f"the rows of finished images are kept in {shown}: go on with --resume"
+        ),
+        shared.progress_bar("detect") as progress,
     ):
         how = RunOptions(
             jobs=given.jobs,

@@ -7,21 +7,10 @@ from pathlib import Path
 
 import click
 
-from fp.cli.declared import option, options_of
-from fp.cli.options import (
-    EXIT_SOME_NOT_EXAMINED,
-    PATH,
-    cache_option,
-    interruptible,
-    jobs_option,
-    max_pixels_option,
-    no_cache_option,
-    open_cache,
-    overwrite_option,
-    progress_bar,
-)
-from fp.cli.recording import invocation_of
-from fp.cli.telling import tell_table
+from fp.cli import options as shared
+from fp.cli.declared import invocation_of, option, options_of
+from fp.cli.options import PATH
+from fp.cli.telling import end_with, tell_skipped, tell_table
 
 
 def _named(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, Path]:
@@ -58,16 +47,16 @@ class EvaluateCommand:
         multiple=True,
         help="Folder that nothing is calibrated on; its false claims are listed by name.",
     )
-    no_cache: bool = no_cache_option()
-    cache_folder: Path | None = cache_option()
-    jobs: int = jobs_option()
-    max_pixels: int = max_pixels_option()
-    overwrite: bool = overwrite_option()
+    no_cache: bool = shared.no_cache_option()
+    cache_folder: Path | None = shared.cache_option()
+    jobs: int = shared.jobs_option()
+    max_pixels: int = shared.max_pixels_option()
+    overwrite: bool = shared.overwrite_option()
 
 
 @click.command("evaluate")
 @click.argument("dataset", type=PATH)
-@click.option("-o", "--output", type=PATH, required=True, help="Folder for report and tables.")
+@shared.output_folder
 @options_of(EvaluateCommand)
 def command(dataset: Path, output: Path, given: EvaluateCommand) -> None:
     """Measure methods on DATASET, a folder with real/ and generated/<name>/.
@@ -97,7 +86,7 @@ def command(dataset: Path, output: Path, given: EvaluateCommand) -> None:
         ) from error
     configuration = read_configuration(text, list(given.scores))
     scores = tuple(read_scores(name, path) for name, path in given.scores.items())
-    cache = open_cache(given.cache_folder, given.no_cache, (dataset, *given.strangers))
+    cache = shared.open_cache(given.cache_folder, given.no_cache, (dataset, *given.strangers))
     inputs = Inputs(dataset, given.strangers, scores, Limits(pixels=given.max_pixels))
     open_output(output, configuration, overwrite=given.overwrite)
     recorder = Recorder(
@@ -105,8 +94,8 @@ def command(dataset: Path, output: Path, given: EvaluateCommand) -> None:
     )
     place = display_path(output)
     with (
-        interruptible(f"finished cells are kept in {place}: the same command goes on"),
-        progress_bar("evaluate") as progress,
+        shared.interruptible(f"finished cells are kept in {place}: the same command goes on"),
+        shared.progress_bar("evaluate") as progress,
         residual_store(cache) as store,
     ):
         found = evaluate(inputs, output, configuration, store, given.jobs, progress)
@@ -138,7 +127,5 @@ def command(dataset: Path, output: Path, given: EvaluateCommand) -> None:
     )
     for text in found.left_out:
         click.echo(f"  left out: {text}", err=True)
-    for skipped in found.skipped:
-        click.echo(f"  not examined ({skipped.reason}): {skipped.message}", err=True)
-    if found.skipped:
-        click.get_current_context().exit(EXIT_SOME_NOT_EXAMINED)
+    tell_skipped(found.skipped, indent="  ")
+    end_with(found.skipped)

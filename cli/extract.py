@@ -10,22 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from fp.cli.declared import option, options_of
-from fp.cli.options import (
-    EXIT_SOME_NOT_EXAMINED,
-    PATH,
-    cache_option,
-    interruptible,
-    jobs_option,
-    max_pixels_option,
-    no_cache_option,
-    open_cache,
-    overwrite_option,
-    progress_bar,
-)
-from fp.cli.recording import invocation_of
+from fp.cli import options as shared
+from fp.cli.declared import invocation_of, option, options_of
+from fp.cli.options import PATH
 from fp.cli.suggesting import complete_denoisers
-from fp.cli.telling import tell_table
+from fp.cli.telling import end_with, tell_skipped, tell_table
 from fp.fingerprint.estimators import registry as estimators
 from fp.fingerprint.estimators.recipes import DEFAULT, JOINED, SECOND_LOOK
 
@@ -160,13 +149,7 @@ class ExtractCommand:
         show_default=True,
         help="Parts into which the images are dealt; each is scored by a pattern from the others.",
     )
-    seed: int = option(
-        "--seed",
-        type=click.IntRange(0, 2**32 - 1),
-        default=0,
-        show_default=True,
-        help="Seed of folds, shuffles and dif.",
-    )
+    seed: int = shared.seed_option(help="Seed of folds, shuffles and dif.")
     match: str | None = option(
         "--match",
         is_flag=False,
@@ -203,16 +186,16 @@ class ExtractCommand:
         is_flag=True,
         help="Calibrate windows too: then 'fp detect' examines large images as a whole, and maps.",
     )
-    jobs: int = jobs_option()
-    max_pixels: int = max_pixels_option()
-    no_cache: bool = no_cache_option()
-    cache_folder: Path | None = cache_option()
-    overwrite: bool = overwrite_option()
+    jobs: int = shared.jobs_option()
+    max_pixels: int = shared.max_pixels_option()
+    no_cache: bool = shared.no_cache_option()
+    cache_folder: Path | None = shared.cache_option()
+    overwrite: bool = shared.overwrite_option()
 
 
 @click.command("extract")
-@click.option("--generated", type=PATH, required=True, help="Folder of the generator's images.")
-@click.option("--real", type=PATH, required=True, help="Folder of reference images.")
+@shared.generated_folder
+@shared.real_folder
 @click.option("-o", "--output", type=PATH, required=True, help="Fingerprint file to write (.h5).")
 @options_of(ExtractCommand)
 def command(generated: Path, real: Path, output: Path, given: ExtractCommand) -> None:
@@ -260,8 +243,10 @@ def command(generated: Path, real: Path, output: Path, given: ExtractCommand) ->
     )
     # Beside the output, so that the same command finds it again after an interruption.
     checkpoint = output.with_name(f".{output.name}.checkpoint")
-    cache = open_cache(given.cache_folder, given.no_cache, (generated, real, *given.background))
-    with interruptible(_kept(cache)), progress_bar("extract") as progress:
+    cache = shared.open_cache(
+        given.cache_folder, given.no_cache, (generated, real, *given.background)
+    )
+    with shared.interruptible(_kept(cache)), shared.progress_bar("extract") as progress:
         result = extract(generated, real, name, options, cache, given.jobs, progress, checkpoint)
     write_or_complete_bank(output, result.fingerprint, overwrite=given.overwrite)
     sources = [Source("generated", (generated,)), Source("real", (real,))]
@@ -273,16 +258,14 @@ def command(generated: Path, real: Path, output: Path, given: ExtractCommand) ->
         (*calibration.real_sha256, *calibration.generated_sha256),
     )
     checkpoint.unlink(missing_ok=True)
-    for skipped in result.skipped:
-        click.echo(f"not examined ({skipped.reason}): {skipped.message}", err=True)
+    tell_skipped(result.skipped)
     if result.audit is not None:
         for warning in warnings(result.audit):
             click.echo(warning, err=True)
     title, facts = summary(result.fingerprint)
     click.echo(title)
     tell_table((), facts, (f"  {label:<12} {text}" for label, text in facts))
-    if result.skipped:
-        click.get_current_context().exit(EXIT_SOME_NOT_EXAMINED)
+    end_with(result.skipped)
 
 
 def _augmentation(augment: str | None) -> Augmentation | None:
@@ -322,18 +305,7 @@ def _kept(cache: ResidualCache | None) -> str:
 
 
 def summary(fingerprint: Fingerprint) -> tuple[str, list[tuple[str, str]]]:
-    """Describe a fingerprint in a few lines.
-
-    Parameters
-    ----------
-    fingerprint : Fingerprint
-        What was extracted.
-
-    Returns
-    -------
-    tuple of str and list of (str, str)
-        What it is, and facts with their labels; one that goes on has no label.
-    """
+    """Return what a fingerprint is, and facts with their labels; one that goes on has no label."""
     from fp.fingerprint.decision.likelihood import certified_rate
     from fp.reports.facts import describe
 

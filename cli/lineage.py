@@ -9,22 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fp.cli.declared import option, options_of
-from fp.cli.options import (
-    EXIT_SOME_NOT_EXAMINED,
-    PATH,
-    cache_option,
-    interruptible,
-    jobs_option,
-    max_pixels_option,
-    no_cache_option,
-    open_cache,
-    overwrite_option,
-    progress_bar,
-)
-from fp.cli.recording import invocation_of
+from fp.cli import options as shared
+from fp.cli.declared import invocation_of, option, options_of
+from fp.cli.options import PATH
 from fp.cli.suggesting import complete_denoisers
-from fp.cli.telling import tell_table
+from fp.cli.telling import end_with, tell_skipped, tell_table
 
 if TYPE_CHECKING:
     from fp.lineage.analysis import Lineage
@@ -55,18 +44,12 @@ class LineageCommand:
         metavar="N",
         help="Resample the source photographs this often, for support and intervals.",
     )
-    seed: int = option(
-        "--seed",
-        type=click.IntRange(0, 2**32 - 1),
-        default=0,
-        show_default=True,
-        help="Seed of folds and resampling.",
-    )
-    jobs: int = jobs_option()
-    max_pixels: int = max_pixels_option()
-    no_cache: bool = no_cache_option()
-    cache_folder: Path | None = cache_option()
-    overwrite: bool = overwrite_option()
+    seed: int = shared.seed_option(help="Seed of folds and resampling.")
+    jobs: int = shared.jobs_option()
+    max_pixels: int = shared.max_pixels_option()
+    no_cache: bool = shared.no_cache_option()
+    cache_folder: Path | None = shared.cache_option()
+    overwrite: bool = shared.overwrite_option()
 
 
 @click.command("lineage")
@@ -74,8 +57,8 @@ class LineageCommand:
 @click.option(
     "--images", type=PATH, required=True, help="Folder with a folder of images a generator."
 )
-@click.option("--real", type=PATH, required=True, help="Folder of reference images.")
-@click.option("-o", "--output", type=PATH, required=True, help="Folder for report and tables.")
+@shared.real_folder
+@shared.output_folder
 @options_of(LineageCommand)
 def command(
     bank: Path | None, images: Path, real: Path, output: Path, given: LineageCommand
@@ -119,8 +102,8 @@ def command(
         seed=given.seed,
         limits=Limits(pixels=given.max_pixels),
     )
-    cache = open_cache(given.cache_folder, given.no_cache, (images, real))
-    with interruptible("nothing was written"), progress_bar("lineage") as progress:
+    cache = shared.open_cache(given.cache_folder, given.no_cache, (images, real))
+    with shared.interruptible("nothing was written"), shared.progress_bar("lineage") as progress:
         session = open_session(images, real, options, bank, cache, given.jobs, progress)
         found = analyse(session.collection, session.options)
         write_lineage(output, found, session.collection, overwrite=given.overwrite)
@@ -133,8 +116,7 @@ def command(
             told(found, session.collection, session.bank_identity),
             used=session.collection.sha256,
         )
-    for skipped in session.collection.skipped:
-        click.echo(f"not examined ({skipped.reason}): {skipped.message}", err=True)
+    tell_skipped(session.collection.skipped)
     tell_table(
         ("first", "second", "relation", "kinship", "q"),
         [
@@ -152,8 +134,7 @@ def command(
     for line in summary(found):
         click.echo(line)
     click.echo(f"See {display_path(output / 'report.html')}.")
-    if session.collection.skipped:
-        click.get_current_context().exit(EXIT_SOME_NOT_EXAMINED)
+    end_with(session.collection.skipped)
 
 
 def summary(found: Lineage) -> Iterator[str]:

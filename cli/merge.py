@@ -8,9 +8,8 @@ from typing import Literal
 
 import click
 
-from fp.cli.declared import option, options_of
-from fp.cli.options import PATH, overwrite_option, report_option
-from fp.cli.recording import invocation_of
+from fp.cli.declared import invocation_of, option, options_of
+from fp.cli.options import PATH, output_folder, overwrite_option, report_option
 from fp.cli.telling import tell_counts, tell_where
 
 
@@ -27,7 +26,7 @@ class MergeCommand:
 
 @click.command("merge")
 @click.argument("shards", type=PATH, nargs=-1, required=True)
-@click.option("-o", "--output", type=PATH, required=True, help="Folder for report and tables.")
+@output_folder
 @options_of(MergeCommand)
 def command(shards: tuple[Path, ...], output: Path, given: MergeCommand) -> None:
     """Join the folders that 'fp detect --shard' wrote, all of one run, in any order.

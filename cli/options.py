@@ -22,6 +22,14 @@ EXIT_SOME_NOT_EXAMINED = 3
 
 PATH = click.Path(path_type=Path)
 
+generated_folder = click.option(
+    "--generated", type=PATH, required=True, help="Folder of the generator's images."
+)
+real_folder = click.option("--real", type=PATH, required=True, help="Folder of reference images.")
+output_folder = click.option(
+    "-o", "--output", type=PATH, required=True, help="Folder for report and tables."
+)
+
 
 def _jobs(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
     if value is not None:
@@ -56,6 +64,18 @@ memory_option = partial(
     default="2G",
     show_default=True,
     help="Bytes that the bank may hold in each process; K, M, G and T are powers of 1024.",
+)
+
+seed_option = partial(
+    option, "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True
+)
+
+rule_option = partial(
+    option,
+    "--rule",
+    type=click.Choice(["conformal", "nearest-mean"]),
+    default="conformal",
+    show_default=True,
 )
 
 overwrite_option = partial(
@@ -129,22 +149,7 @@ cache_option = partial(
 def open_cache(
     cache_folder: Path | None, no_cache: bool, inputs: Iterable[Path]
 ) -> ResidualCache | None:
-    """Open the residual cache that the options ask for, or none.
-
-    Parameters
-    ----------
-    cache_folder : Path or None
-        Folder that was named.
-    no_cache : bool
-        Whether none is wanted.
-    inputs : iterable of Path
-        Files and folders that are only read; a cache inside of them is refused.
-
-    Returns
-    -------
-    ResidualCache or None
-        The cache.
-    """
+    """Open the residual cache that the options ask for, or none; inside `inputs` it is refused."""
     from fp.denoisers.cache import ResidualCache, default_folder
     from fp.system.outputs import check_folder
 
@@ -165,13 +170,7 @@ class Interrupted(FpError):
 
 @contextmanager
 def interruptible(kept: str) -> Iterator[None]:
-    """Say what is kept when Ctrl-C ends the block.
-
-    Parameters
-    ----------
-    kept : str
-        What is kept and how to go on; the end of a sentence.
-    """
+    """Say what is kept, and how to go on, when Ctrl-C ends the block; the end of a sentence."""
     try:
         yield
     except KeyboardInterrupt:
@@ -180,17 +179,10 @@ def interruptible(kept: str) -> Iterator[None]:
 
 @contextmanager
 def progress_bar(description: str) -> Iterator[Callable[[str, int, int], None]]:
-    """Show progress on standard error.
+    """Show progress on standard error by what it yields: it takes a stage, the number done, the
+    total.
 
-    Parameters
-    ----------
-    description : str
-        What is done, before the first stage is known.
-
-    Yields
-    ------
-    callable
-        Takes a stage, the number done and the total.
+    The description stands before the first stage is known.
     """
     from rich.console import Console
 

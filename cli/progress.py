@@ -20,23 +20,15 @@ class RateColumn(ProgressColumn):
     """Steps a second, over the last of them while a stage lasts and over all at its end."""
 
     def render(self, task: Task) -> Text:
-        """Give the text of a stage."""
+        """Return the text of a stage."""
         rate = task.finished_speed or task.speed
         return Text("" if rate is None else f"{rate:.3g}/s", style="progress.data.speed")
 
 
 def bar_on(console: Console) -> Progress:
-    """Make a progress display.
+    """Return a bar of stages: number done, rate, time since the start and time left.
 
-    Parameters
-    ----------
-    console : Console
-        A terminal; it knows of NO_COLOR.
-
-    Returns
-    -------
-    Progress
-        Stages with number done, rate, time since the start and time left.
+    The console is a terminal; it knows of NO_COLOR.
     """
     return Progress(
         TextColumn("{task.description}", markup=False),

@@ -112,7 +112,7 @@ def _place(output: Path | None) -> Iterator[Path]:
 
 
 def _single(manifest: Manifest) -> str | None:
-    """Give the name of the output where it is one file."""
+    """Return the name of the output where it is one file."""
     if manifest.entry["whole_folder"] or manifest.path.name == "manifest.json":
         return None
     return next(iter(manifest.outputs))

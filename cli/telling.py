@@ -6,7 +6,7 @@ code, whose form does not change with a terminal's width.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ import click
 from fp.cli.options import EXIT_SOME_NOT_EXAMINED
 
 if TYPE_CHECKING:
+    from fp.denoisers.population import Skipped
     from fp.runs.results import Summary
 
 _STYLES = {
@@ -38,16 +39,9 @@ def tell_table(
     rows: Iterable[Sequence[str]],
     plain: Iterable[str],
 ) -> None:
-    """Print a table on a terminal, and plain lines elsewhere.
+    """Print a table on a terminal, and plain lines that say the same elsewhere.
 
-    Parameters
-    ----------
-    columns : sequence of str
-        Its columns; none leaves out the row of their names.
-    rows : iterable of sequence of str
-        Its cells.
-    plain : iterable of str
-        Lines that say the same where standard output is no terminal.
+    Without columns there is no row of their names.
     """
     from rich.console import Console
 
@@ -93,7 +87,7 @@ def tell_where(found: Summary, output: Path) -> None:
 
 
 def counted(number: int, noun: str) -> str:
-    """Give a number with its noun."""
+    """Return a number with its noun."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
@@ -107,7 +101,23 @@ def tell_counts(found: Summary) -> None:
         ],
         (f"  {decision:<20} {count}" for decision, count in found.decisions.items()),
     )
+    tell_reasons(found)
+    end_with(found.not_examined)
+
+
+def tell_reasons(found: Summary) -> None:
+    """Print how many files were not examined, and why."""
     for reason, count in found.not_examined.items():
         click.echo(f"  not examined: {reason} ({count})", err=True)
-    if found.not_examined:
+
+
+def tell_skipped(skipped: Iterable[Skipped], indent: str = "") -> None:
+    """Name the files that were not examined."""
+    for one in skipped:
+        click.echo(f"{indent}not examined ({one.reason}): {one.message}", err=True)
+
+
+def end_with(not_examined: Sized) -> None:
+    """End the command with the exit code that says whether anything was not examined."""
+    if not_examined:
         click.get_current_context().exit(EXIT_SOME_NOT_EXAMINED)

@@ -65,7 +65,7 @@ def command(manifest: Path, given: VerifyCommand) -> None:
 def _checked(
     place: Path, check: Check, progress: Callable[[str, int, int], None]
 ) -> tuple[Iterator[Difference], Callable[[], str]]:
-    """Give the differences, and what is told where there is none."""
+    """Return the differences, and what is told where there is none."""
     from fp.case import is_archive, is_case, verify_archive, verify_case
     from fp.case.log import read_log
     from fp.manifest import read_manifest, verify_manifest

@@ -13,29 +13,13 @@ from fp.system.errors import InputError
 
 
 def detect_with_bank(collection: Collection) -> CrossDetection:
-    """Test the images of every folder with stored fingerprints.
+    """Return the matrix of stored fingerprints (rows) against the images of folders (columns).
 
-    Parameters
-    ----------
-    collection : Collection
-        The folders, with the fingerprints that scored their images.
-
-    Returns
-    -------
-    CrossDetection
-        The matrix, a row a fingerprint and a column a folder.
-
-    Raises
-    ------
-    InputError
-        If no reference image is left that a fingerprint has not seen.
-
-    Notes
-    -----
     An image of the calibration has a held-out score in the file, and that one counts. Other images
     of a source in the calibration are left out: the pattern has seen their photograph. A method
     that holds back a quarter does not say what it learned from, so that of a folder that shares a
-    source with that quarter nothing else counts.
+    source with that quarter nothing else counts. An `InputError` says that a fingerprint has seen
+    the sources of all reference images.
     """
     answers = []
     for i, fingerprint in enumerate(collection.bank):

@@ -18,16 +18,10 @@ CUT = 0.41
 
 @dataclass(frozen=True)
 class Branch:
-    """An inner node of the dendrogram.
+    """An inner node of the dendrogram: the generators below it and the kinship of its two parts.
 
-    Parameters
-    ----------
-    members : tuple of int
-        Generators below it.
-    kinship : float
-        Average kinship between its two parts.
-    support : float
-        Share of the bootstrap samples whose dendrogram has a branch of exactly these members.
+    Kinship is averaged; support is the share of the bootstrap samples whose dendrogram has a branch
+    of exactly these members.
     """
 
     members: Members
@@ -37,14 +31,10 @@ class Branch:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A family at the cut.
+    """A family at the cut: one member for a generator without kin.
 
-    Parameters
-    ----------
-    members : tuple of int
-        Generators in it; one for a generator without kin.
-    support : float
-        Share of the bootstrap samples in which exactly these are a cluster at the same cut.
+    Support is the share of the bootstrap samples in which exactly these are a cluster at the same
+    cut.
     """
 
     members: Members
@@ -77,21 +67,10 @@ class Families:
 
 
 def find_families(kinship: Doubles, resampled: Doubles, cut: float = CUT) -> Families:
-    """Cluster generators.
+    """Cluster generators by their kinship, shape (K, K), symmetric with ones in the diagonal.
 
-    Parameters
-    ----------
-    kinship : ndarray of float64, shape (K, K)
-        Symmetric, ones in the diagonal; K at least 2.
-    resampled : ndarray of float64, shape (B, K, K)
-        The same of bootstrap samples.
-    cut : float
-        Kinship at which the dendrogram is cut.
-
-    Returns
-    -------
-    Families
-        Dendrogram and clusters with their support.
+    K is 2 at least. `resampled`, shape (B, K, K), is the kinship of bootstrap samples, which the
+    support counts; `cut` the kinship at which the dendrogram is cut.
     """
     tree = _tree(kinship)
     nodes, parts = _nodes(tree), _partition(tree, cut)

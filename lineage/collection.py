@@ -141,32 +141,10 @@ def collect(
     progress: Progress | None = None,
     bank: StoredBank | None = None,
 ) -> Collection:
-    """Return what is in all folders.
+    """Return what is in the folders of all generators and that of the reference images.
 
-    Parameters
-    ----------
-    generators, real : sequence of Path, and Path
-        A folder for each generator and that of the reference images, searched recursively.
-    reduction : Reduction
-        How files become residuals.
-    store : ResidualCache
-        Where residuals are kept.
-    jobs : int
-        Number of processes; the result does not depend on it.
-    progress : callable, optional
-        Called after every image.
-    bank : StoredBank, optional
-        Fingerprints that score the images.
-
-    Returns
-    -------
-    Collection
-        The folders with what was taken of their images.
-
-    Raises
-    ------
-    InputError
-        If a folder has too few sources.
+    Each is searched recursively; the fingerprints of a bank score the images on the way. An
+    `InputError` names a folder with too few sources.
     """
     roots = [*generators, real]
     found = survey_all(roots, reduction, store, jobs, progress, _Look(bank))

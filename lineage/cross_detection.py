@@ -49,35 +49,16 @@ def cross_detect(
 ) -> CrossDetection:
     """Learn a fingerprint of each generator and test the images of every folder with it.
 
-    Parameters
-    ----------
-    collection : Collection
-        The folders.
-    rows : ndarray of float64, shape (N, 12 P P)
-        Traces of all images; see `fp.lineage.traces.every_level`.
-    groups : ndarray of int, shape (N,)
-        Source of each image.
-    period : int
-        Period P in pixels.
-    folds : int
-        Number of parts into which the sources are dealt.
-    seed : int
-        Seed of the folds.
+    `rows` are the traces of all images, shape (N, 12 P P), of `fp.lineage.traces.every_level`;
+    `groups` their sources, shape (N,), which are dealt into `folds` parts.
 
-    Returns
-    -------
-    CrossDetection
-        The matrix; fingerprints and folders in the order of the collection.
-
-    Notes
-    -----
     With x the trace of an image, m_i the mean of folder i, m_r that of the reference and S the
     covariance within folders, the score is the cosine of S^(-1/2) (x - m_r) and the fingerprint
     S^(-1/2) (m_i - m_r): Fisher's discriminant, as a correlation. S holds what the images of one
     network vary in. Those are the directions in which training moves its mean, so that the mean
-    alone says little about a checkpoint; the spread of photographs does not show them. And a
-    cosine does not grow with the size of a pattern, by which an unfinished network would set off
-    the fingerprints of strangers.
+    alone says little about a checkpoint; the spread of photographs does not show them. And a cosine
+    does not grow with the size of a pattern, by which an unfinished network would set off the
+    fingerprints of strangers.
 
     A fold holds whole sources, over all folders. Its images are scored by means and covariance of
     the images outside of it, so no photograph is on both sides, in whichever folders it is. The
@@ -135,21 +116,10 @@ def tabulate(
     answers: Sequence[Answers],
     scheme: str,
 ) -> CrossDetection:
-    """Return the matrix of held-out scores.
+    """Return shares, accuracies and areas of held-out scores, with their intervals.
 
-    Parameters
-    ----------
-    fingerprints, folders : tuple of str
-        Names; the folders without the reference images.
-    answers : sequence of Answers
-        Those of each fingerprint, of one reference image at least.
-    scheme : str
-        How the scores were held out.
-
-    Returns
-    -------
-    CrossDetection
-        Shares, accuracies and areas with their intervals. The trials of an interval are sources.
+    The trials of an interval are sources. `folders` leaves the reference images out, of which each
+    fingerprint must have scored one at least.
     """
     shape = (len(fingerprints), len(folders))
     hits, areas = np.full(shape, np.nan), np.full((3, *shape), np.nan)

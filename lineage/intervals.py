@@ -29,21 +29,9 @@ class Estimate:
 
 
 def share(hits: Doubles, n: Doubles) -> Estimate:
-    """Return shares with Wilson's score interval.
+    """Return hits of n with Wilson's score interval (JASA 22, 1927), in [0, 1].
 
-    Parameters
-    ----------
-    hits, n : ndarray of float64
-        Number of successes and of independent trials (sources, not images).
-
-    Returns
-    -------
-    Estimate
-        In [0, 1].
-
-    References
-    ----------
-    E. B. Wilson, "Probable inference", JASA 22 (1927).
+    `n` counts independent trials: sources, not images.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         p = hits / n
@@ -54,22 +42,10 @@ def share(hits: Doubles, n: Doubles) -> Estimate:
 
 
 def balanced(sensitivity: Estimate, specificity: Estimate) -> Estimate:
-    """Average two independent shares, with the interval made of theirs.
+    """Return the average of two independent shares, with the interval made of theirs, in [0, 1].
 
-    Parameters
-    ----------
-    sensitivity, specificity : Estimate
-        Shares of the two classes; shapes that broadcast.
-
-    Returns
-    -------
-    Estimate
-        In [0, 1].
-
-    Notes
-    -----
-    Method of variance estimates recovery: the distances from the estimates to the ends of their
-    own intervals are added in squares (Newcombe, Statistics in Medicine 17, 1998).
+    Method of variance estimates recovery: the distances from the estimates to the ends of their own
+    intervals are added in squares (Newcombe, Statistics in Medicine 17, 1998).
     """
     value = (sensitivity.value + specificity.value) / 2
     below = np.hypot(sensitivity.value - sensitivity.low, specificity.value - specificity.low) / 2
@@ -78,29 +54,13 @@ def balanced(sensitivity: Estimate, specificity: Estimate) -> Estimate:
 
 
 def auc(generated: Doubles, real: Doubles, n: int, m: int) -> Estimate:
-    """Return the area under the ROC curve with DeLong's interval.
+    """Return the area under the ROC curve with DeLong's interval, in arrays of shape ().
 
-    Parameters
-    ----------
-    generated, real : ndarray of float64, shape (n_g,) and (n_r,)
-        Scores of the two classes.
-    n, m : int
-        Number of sources of each class.
-
-    Returns
-    -------
-    Estimate
-        Arrays of shape (); ties count one half.
-
-    Notes
-    -----
-    DeLong's variance, on the scale of the logit. The variance does not fall below Hanley and
-    McNeil's at an area half an image away from 0 and 1: without that, classes that do not overlap
-    would give an interval without extent.
-
-    References
-    ----------
-    E. R. DeLong et al., Biometrics 44 (1988); J. A. Hanley, B. J. McNeil, Radiology 143 (1982).
+    Scores of `generated` come from `n` sources, those of `real` from `m`; ties count one half.
+    DeLong's variance (E. R. DeLong et al., Biometrics 44, 1988), on the scale of the logit. The
+    variance does not fall below Hanley and McNeil's (Radiology 143, 1982) at an area half an image
+    away from 0 and 1: without that, classes that do not overlap would give an interval without
+    extent.
     """
     ordered_real, ordered_generated = np.sort(real), np.sort(generated)
     above = _placements(generated, ordered_real)
@@ -119,7 +79,7 @@ def auc(generated: Doubles, real: Doubles, n: int, m: int) -> Estimate:
 
 
 def _placements(scores: Doubles, ordered: Doubles) -> Doubles:
-    """Give for each score the share of `ordered` below it, ties one half."""
+    """Return for each score the share of `ordered` below it, ties one half."""
     left = np.searchsorted(ordered, scores, "left")
     right = np.searchsorted(ordered, scores, "right")
     return np.asarray((left + right) / (2 * ordered.size))

@@ -47,23 +47,13 @@ class Responses:
 
 
 def normalise(products: Doubles) -> Doubles:
-    """Give the cosine of the patterns: the geometric mean of the two directions' responses.
+    """Return the cosine of the patterns: the geometric mean of the two directions' responses.
 
-    Parameters
-    ----------
-    products : ndarray of float64, shape (K, K)
-        Inner products free of noise; their diagonal may be negative where there is no pattern.
-
-    Returns
-    -------
-    ndarray of float64, shape (K, K)
-        In [-1, 1], with ones in the diagonal; 0 where a generator shows no pattern.
-
-    Notes
-    -----
-    With g_ij the inner product, fingerprint i answers to images of j by r_ij = g_ij / g_ii of what
-    it answers to its own. r_ij r_ji = g_ij^2 / (g_ii g_jj): the size of the patterns, by which an
-    unfinished network sets off the fingerprints of strangers, falls out.
+    `products`, shape (K, K), are free of noise; their diagonal may be negative where there is no
+    pattern. The cosines lie in [-1, 1], with ones in the diagonal and 0 where a generator shows no
+    pattern. With g_ij the inner product, fingerprint i answers to images of j by r_ij = g_ij / g_ii
+    of what it answers to its own. r_ij r_ji = g_ij^2 / (g_ii g_jj): the size of the patterns, by
+    which an unfinished network sets off the fingerprints of strangers, falls out.
     """
     size = np.sqrt(np.maximum(np.diagonal(products), 0.0))
     scale = np.outer(size, size)
@@ -77,30 +67,14 @@ def respond(
 ) -> Responses:
     """Measure how all patterns answer to all folders.
 
-    Parameters
-    ----------
-    whitened : ndarray of float64, shape (N, p)
-        Whitened features.
-    member : ndarray of int, shape (N,)
-        Folder of each image; the last one holds the reference images.
-    groups : ndarray of int, shape (N,)
-        Source of each image.
-    samples : int
-        Number B of bootstrap samples.
-    seed : int
-        Seed of the bootstrap.
+    `whitened`, shape (N, p), are the features of images; `member`, shape (N,), their folders, the
+    last one of reference images; `groups`, shape (N,), their sources, of which `samples` bootstrap
+    samples are drawn.
 
-    Returns
-    -------
-    Responses
-        Inner products.
-
-    Notes
-    -----
-    With m_i the mean of folder i and m_r that of the reference, entry (i, j) is the mean of
-    (x - x')(y - y') over images x of i, y of j and x', y' of the reference, where the two factors
-    never share a source: an unbiased estimate of (mu_i - mu_r)(mu_j - mu_r), on the diagonal too.
-    Sources are resampled, those with generated images and the others each among themselves.
+    With m_i the mean of folder i and m_r that of the reference, entry (i, j) is the mean of (x -
+    x')(y - y') over images x of i, y of j and x', y' of the reference, where the two factors never
+    share a source: an unbiased estimate of (mu_i - mu_r)(mu_j - mu_r), on the diagonal too. Sources
+    are resampled, those with generated images and the others each among themselves.
     """
     weights = _weights(member, groups, samples, seed)
     products = _between_sources(whitened, member, groups, weights)

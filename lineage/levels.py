@@ -70,36 +70,17 @@ def compare(
     samples: int,
     seed: int,
 ) -> Comparison:
-    """Compare the traces of all pairs of generators.
+    """Compare the traces of all pairs of generators, shape (N, 4, 3, 16, 16).
 
-    Parameters
-    ----------
-    traces : ndarray of float64, shape (N, 4, 3, 16, 16)
-        Trace of each image.
-    member : ndarray of int, shape (N,)
-        Folder of each image; the last one holds the reference images.
-    groups : ndarray of int, shape (N,)
-        Source of each image.
-    period : int
-        Longest period that is looked at, in pixels: 2, 4, 8 or 16.
-    samples : int
-        Number of bootstrap samples.
-    seed : int
-        Seed of the bootstrap.
+    `member` and `groups`, shape (N,), are the folder of each image, the last one of reference
+    images, and its source; `period`, the longest that is looked at, is 2, 4, 8 or 16 pixels.
 
-    Returns
-    -------
-    Comparison
-        All pairs.
-
-    Notes
-    -----
     A level is a generator's where its pattern there has at least two thirds of the size of its
     largest. A pair is asked at the longest level of either; where that is shorter than 8 pixels, at
     every level that is one of either, and the least of them is the kinship. A pattern of 48 or 192
-    numbers is like a stranger's by chance, or by shared processing, more often than one of 768.
-    p is taken at the longest level, which knows most strangers. Where one of the two shows nothing
-    at one of those levels, they have nothing in common.
+    numbers is like a stranger's by chance, or by shared processing, more often than one of 768. p
+    is taken at the longest level, which knows most strangers. Where one of the two shows nothing at
+    one of those levels, they have nothing in common.
     """
     periods = np.array([p for p in PERIODS if p <= period], dtype=np.intp)
     found = [_at(level(traces, int(p)), member, groups, int(p), samples, seed) for p in periods]
@@ -158,7 +139,7 @@ def _picked(layers: Doubles, at: Indices) -> Doubles:
 
 
 def _asymmetry(resampled: Doubles) -> Doubles:
-    """Give the bootstrap p of "patterns i and j are of one size", at least 2 / (B + 1)."""
+    """Return the bootstrap p of "patterns i and j are of one size", at least 2 / (B + 1)."""
     own = np.diagonal(resampled, axis1=1, axis2=2)
     below = own[:, :, None] <= own[:, None, :]
     above = own[:, :, None] >= own[:, None, :]

@@ -14,24 +14,10 @@ def presence_p(
 ) -> Doubles:
     """Test for each generator whether its images repeat anything that photographs do not.
 
-    Parameters
-    ----------
-    whitened : ndarray of float64, shape (N, p)
-        Whitened features.
-    member : ndarray of int, shape (N,)
-        Folder of each image; the last one holds the reference images.
-    groups : ndarray of int, shape (N,)
-        Source of each image.
-    shuffles : int
-        Number of shuffles of the labels.
-    seed : int
-        Seed of the shuffles.
-
-    Returns
-    -------
-    ndarray of float64, shape (K,)
-        Permutation p of the squared size of the pattern, taken between sources only; sources trade
-        places between the generator and the reference.
+    Return the permutation p of the squared size of its pattern, shape (K,), taken between sources
+    only; sources trade places between the generator and the reference. `whitened`, shape (N, p),
+    are features; `member` and `groups`, shape (N,), the folder of each image, the last one of
+    reference images, and its source.
     """
     reference = int(member.max())
     found = np.empty(reference)
@@ -66,21 +52,11 @@ def _shuffled(own: Flags, group: Indices, shuffles: int, rng: np.random.Generato
 def permutation_p(fingerprints: Doubles, images: Doubles, period: int) -> Doubles:
     """Test for each ordered pair whether i answers to j more than a stranger of its kind would.
 
-    Parameters
-    ----------
-    fingerprints, images : ndarray of float64, shape (K, 12 P P)
-        Mean whitened trace of each generator less that of the reference images, from one half of
-        the sources and from the other: what two folders share by noise must not make them alike.
-    period : int
-        Period P in pixels.
+    `fingerprints` and `images`, shape (K, 12 P P), are the mean whitened trace of each generator
+    less that of the reference images, from one half of the sources and from the other: what two
+    folders share by noise must not make them alike. Entry (i, j), a multiple of 1 / `strangers`, is
+    p of fingerprint i on images of j; ones are in the diagonal.
 
-    Returns
-    -------
-    ndarray of float64, shape (K, K)
-        p of fingerprint i on images of j, a multiple of 1 / `strangers`; ones in the diagonal.
-
-    Notes
-    -----
     The null "i and j are unrelated" has patterns of the same make but of no common descent. Such
     patterns are made of fingerprint i: shifted by any number of pixels, turned, mirrored, and each
     with either sign, 16 P P in all with the pattern itself. Each keeps strength, colours and
@@ -103,29 +79,18 @@ def permutation_p(fingerprints: Doubles, images: Doubles, period: int) -> Double
 
 
 def strangers(period: int) -> int:
-    """Give the number of patterns that `permutation_p` counts among: no p is below 1 / of it."""
+    """Return the number of patterns that `permutation_p` counts among: no p is below 1 / of it."""
     return 16 * period**2
 
 
 def adjusted_for_many(p: Doubles) -> Doubles:
-    """Adjust the p-values of pairs after Benjamini and Hochberg.
+    """Adjust the p-values of ordered pairs, shape (K, K), after Benjamini and Hochberg.
 
-    Parameters
-    ----------
-    p : ndarray of float64, shape (K, K)
-        p-values of ordered pairs; NaN for pairs that were not tested.
-
-    Returns
-    -------
-    ndarray of float64, shape (K, K)
-        q-values, symmetric; NaN for pairs that were not tested, and in the diagonal.
-
-    Notes
-    -----
-    The p of a pair is the larger of its two directions: "both directions answer" is claimed only
-    where both are significant (R. L. Berger, Technometrics 24, 1982). Which pairs are tested
-    depends on each generator alone, so it does not favour small p among the rest (R. Bourgon et
-    al., PNAS 107, 2010).
+    The q-values are symmetric; NaN, as p, for pairs that were not tested, and in the diagonal. The
+    p of a pair is the larger of its two directions: "both directions answer" is claimed only where
+    both are significant (R. L. Berger, Technometrics 24, 1982). Which pairs are tested depends on
+    each generator alone, so it does not favour small p among the rest (R. Bourgon et al., PNAS 107,
+    2010).
     """
     rows, columns = np.triu_indices(len(p), 1)
     larger = np.maximum(p[rows, columns], p[columns, rows])

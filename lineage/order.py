@@ -14,23 +14,11 @@ _MORE = 1.2  # times: by what one direction answers more, at least
 
 
 def put_in_order(pairs: Sequence[Pair], rate: float) -> list[Pair]:
-    """Name the earlier one of kin where the two directions answer differently.
+    """Return the pairs, kin with the earlier one named where the two directions answer differently.
 
-    Parameters
-    ----------
-    pairs : sequence of Pair
-        All pairs.
-    rate : float
-        Rate of false discoveries.
+    That is where one of them answers a fifth more than the other at least, and the q of their
+    `p_symmetry` is at most `rate`.
 
-    Returns
-    -------
-    list of Pair
-        The same pairs; kin have a direction where one of them answers a fifth more than the other
-        at least, and the q of their `p_symmetry` is at most `rate`.
-
-    Notes
-    -----
     Training that goes on at a falling rate leaves a network a weaker pattern than it had. So the
     images of the earlier one answer to the fingerprint of the later one more strongly, measured by
     what its own images answer, than the other way round. The bootstrap p of "both answer alike" is

@@ -16,8 +16,8 @@ from fp.manifest.writing import LISTING, MANIFEST
 from fp.reports.figures.style import as_png
 from fp.runs.collecting import first_of
 from fp.runs.unfinished import is_unfinished_folder, write_or_complete
-from fp.system.atomic_files import output_error
 from fp.system.errors import OutputError
+from fp.system.outputs import make_folder
 
 FILES = (
     "cross_detection.csv",
@@ -65,30 +65,17 @@ def write_lineage(
     written = {name: text.encode() for name, text in content.items()}
     for name, draw in figures.ALL.items():
         written[f"{name}.png"] = as_png(figures.drawn(draw, found))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error
+    make_folder(folder)
     write_or_complete(folder, {name: written[name] for name in FILES}, overwrite=overwrite)
 
 
 def told(
     found: Lineage, collection: Collection, bank: Sequence[tuple[str, str]] = ()
 ) -> dict[str, Any]:
-    """Return what the manifest of an analysis says beside what all manifests say.
+    """Return what the manifest of an analysis says beside what all manifests say; JSON types only.
 
-    Parameters
-    ----------
-    found, collection : Lineage, Collection
-        What was found, and what it was found in.
-    bank : sequence of (str, str)
-        Name and SHA-256 of each file of the bank that was used.
-
-    Returns
-    -------
-    dict
-        Resolved options, bank, folders with their numbers of images, and what was not examined;
-        JSON types only.
+    Resolved options, bank (name and SHA-256 of each file), folders with their numbers of images,
+    and what was not examined.
     """
     return {
         "options": found.parameters(),

@@ -68,29 +68,12 @@ class Pair:
 def relate(
     low: float, high: float, p: tuple[float, float], q: float, cut: float, rate: float
 ) -> tuple[Relation, tuple[str, ...]]:
-    """Say what the figures of a pair support.
+    """Return the relation that the figures of a pair support, and what stands against ``kin``.
 
-    Parameters
-    ----------
-    low, high : float
-        Interval of the kinship.
-    p : tuple of float
-        Permutation p of both directions.
-    q : float
-        The larger one, adjusted; NaN where the pair was not tested.
-    cut : float
-        Kinship at which families are cut.
-    rate : float
-        Rate of false discoveries.
-
-    Returns
-    -------
-    relation : str
-        ``kin`` where both directions are significant and the interval lies above the cut;
-        ``not_shown`` where the pair was not tested, or where the interval lies below the cut and
-        the pair is not significant or the interval contains 0; else ``undecided``.
-    reasons : tuple of str
-        What stands against ``kin``.
+    It is ``kin`` where both directions are significant and the interval from `low` to `high` lies
+    above the cut; ``not_shown`` where the pair was not tested (`q`, the larger p adjusted, is NaN),
+    or where the interval lies below the cut and the pair is not significant or the interval
+    contains 0; else ``undecided``.
     """
     if np.isnan(q):
         return "not_shown", ("no_common_pattern",)
@@ -110,24 +93,7 @@ def relate(
 
 
 def pair_up(compared: Comparison, q: Doubles, cut: float, rate: float) -> list[Pair]:
-    """Describe all pairs.
-
-    Parameters
-    ----------
-    compared : Comparison
-        All pairs of generators.
-    q : ndarray of float64, shape (K, K)
-        q-values of pairs.
-    cut : float
-        Kinship at which families are cut.
-    rate : float
-        Rate of false discoveries.
-
-    Returns
-    -------
-    list of Pair
-        In the order (0, 1), (0, 2), ...
-    """
+    """Return all pairs in the order (0, 1), (0, 2), ...; q, shape (K, K), is that of pairs."""
     kinship, p = compared.kinship, compared.p
     low, high = np.quantile(compared.resampled, (0.025, 0.975), axis=0)
     tables = {

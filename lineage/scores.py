@@ -22,12 +22,8 @@ from fp.system.errors import UsageError
 class StoredBank:
     """A bank by its place, so that it travels to workers; each process reads it once.
 
-    Parameters
-    ----------
-    path : Path
-        A bank or a folder of banks.
-    identity : tuple of (str, str)
-        Name and SHA-256 of its files when the run began.
+    The place is a bank or a folder of banks; the identity is name and SHA-256 of its files when the
+    run began.
     """
 
     path: Path
@@ -46,15 +42,7 @@ class StoredBank:
     def common(self) -> Fingerprint:
         """Return the first fingerprint, whose crop and residuals are those of all.
 
-        Returns
-        -------
-        Fingerprint
-            The fingerprint.
-
-        Raises
-        ------
-        UsageError
-            If the fingerprints are for different crops, residuals or preparations.
+        A `UsageError` says that they are for different crops, residuals or preparations.
         """
         kinds = {(one.crop, one.denoiser.digest, one.preparation) for one in self.members}
         if len(kinds) > 1:
@@ -86,16 +74,8 @@ def _evidence(scored: Scored) -> Doubles:
 def held_out(fingerprint: Fingerprint) -> Calibration:
     """Return the held-out scores of the kind that `StoredBank.score` gives.
 
-    Parameters
-    ----------
-    fingerprint : Fingerprint
-        The fingerprint.
-
-    Returns
-    -------
-    Calibration
-        Its own, by the generator's evidence alone where it joins parts: kin by processing are no
-        kin.
+    Where a fingerprint joins parts, those are of the generator's evidence alone: kin by processing
+    are no kin.
     """
     joined, own = fingerprint.joined, fingerprint.calibration
     if joined is None:

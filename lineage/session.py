@@ -23,16 +23,9 @@ from fp.system.progress import Progress
 
 @dataclass(frozen=True, eq=False)
 class Session:
-    """Everything read.
+    """Everything read; where there is a bank, the denoiser of the options is the bank's.
 
-    Parameters
-    ----------
-    collection : Collection
-        The folders.
-    options : LineageOptions
-        Parameters; the denoiser is the bank's where there is a bank.
-    bank_identity : tuple of (str, str)
-        Name and SHA-256 of each file of the bank.
+    The identity of the bank is name and SHA-256 of each file.
     """
 
     collection: Collection
@@ -49,28 +42,9 @@ def open_session(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Session:
-    """Return bank and folders, all read.
+    """Return bank and folders, all read; the arguments are those of `fp.lineage.find_families`.
 
-    Parameters
-    ----------
-    images, real : Path
-        What holds a folder for each generator, and the folder of reference images.
-    options : LineageOptions
-        Parameters.
-    bank : Path, optional
-        A bank or a folder of banks.
-    cache, jobs, progress : ResidualCache, int, callable
-        As in `fp.lineage.find_families`.
-
-    Returns
-    -------
-    Session
-        Everything read.
-
-    Raises
-    ------
-    InputError, UsageError, DenoiserError
-        If folders or bank cannot be used.
+    An `InputError`, `UsageError` or `DenoiserError` says why folders or bank cannot be used.
     """
     folders = generator_folders(images)
     _require_apart(images, folders, real)

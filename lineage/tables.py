@@ -15,7 +15,9 @@ from xml.etree import ElementTree
 from scipy.cluster.hierarchy import ClusterNode, to_tree
 
 from fp.lineage.analysis import Lineage
+from fp.lineage.clusters import Branch, Cluster
 from fp.lineage.intervals import Estimate
+from fp.runs.results import cell
 
 # What XML 1.0 has no character for.
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -68,7 +70,7 @@ def as_csv(rows: Sequence[dict[str, Any]]) -> str:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(rows[0])
     for row in rows:
-        table.writerow([_cell(value) for value in row.values()])
+        table.writerow([cell(value) for value in row.values()])
     return text.getvalue()
 
 
@@ -88,18 +90,8 @@ def as_json(found: Lineage) -> str:
         "reference": {"images": found.images[-1], "sources": found.sources[-1]},
         "order": [found.names[i] for i in order],
         "kinship": [[float(found.kinship[i, j]) for j in order] for i in order],
-        "clusters": [
-            {"members": [found.names[m] for m in cluster.members], "support": cluster.support}
-            for cluster in found.families.clusters
-        ],
-        "branches": [
-            {
-                "members": [found.names[m] for m in branch.members],
-                "kinship": branch.kinship,
-                "support": branch.support,
-            }
-            for branch in found.families.branches
-        ],
+        "clusters": _named(found, found.families.clusters),
+        "branches": _named(found, found.families.branches),
         "pairs": pair_rows(found),
         "cross_detection": {
             "scheme": found.cross_detection.scheme,
@@ -162,6 +154,10 @@ def as_graphml(found: Lineage) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, "unicode") + "\n"
 
 
+def _named(found: Lineage, parts: Sequence[Branch | Cluster]) -> list[dict[str, Any]]:
+    return [asdict(one) | {"members": [found.names[m] for m in one.members]} for one in parts]
+
+
 def _data(owner: ElementTree.Element, **values: Any) -> None:
     for key, value in values.items():
         ElementTree.SubElement(owner, "data", key=key).text = _NO_XML.sub("�", str(value))
@@ -173,11 +169,3 @@ def _quoted(name: str) -> str:
 
 def _number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return "; ".join(value)
-    return repr(value) if isinstance(value, float) else str(value)

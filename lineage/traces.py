@@ -19,25 +19,14 @@ _FLOOR = 0.1
 
 
 def trace(residual_chw: Floats) -> Doubles:
-    """Reduce a residual to its means at every phase, of first and second order.
+    """Return the means of a residual (3, H, W) at every phase, shape (4, 3, 16, 16).
 
-    Parameters
-    ----------
-    residual_chw : ndarray of float32, shape (3, H, W)
-        A residual.
-
-    Returns
-    -------
-    ndarray of float64, shape (4, 3, 16, 16)
-        For each channel and phase the mean of r, of r^2, and of r times its left and its upper
-        neighbour, where r is the residual, brought to the same strength all over the image.
-
-    Notes
-    -----
-    r = R / (G |R| + 0.1), R of unit deviation, |R| the mean over channels of its absolute value
-    and G a Gaussian of 4 pixels: no edge of the picture outweighs the rest. The second order says
-    how the taps of a decoder spread and mix what it draws, at each phase in its own way. That
-    pattern is several times as strong as the mean of r once a network is well trained.
+    For each channel and phase they are those of r, of r^2, and of r times its left and its upper
+    neighbour, where r is the residual, brought to the same strength all over the image: r = R / (G
+    |R| + 0.1), R of unit deviation, |R| the mean over channels of its absolute value and G a
+    Gaussian of 4 pixels: no edge of the picture outweighs the rest. The second order says how the
+    taps of a decoder spread and mix what it draws, at each phase in its own way. That pattern is
+    several times as strong as the mean of r once a network is well trained.
     """
     deviation = float(residual_chw.std())
     if deviation == 0:
@@ -52,18 +41,10 @@ def trace(residual_chw: Floats) -> Doubles:
 
 @cache
 def placements(period: int) -> Indices:
-    """Give the ways to lay a trace onto the lattice, as permutations of its numbers.
+    """Return the ways to lay a trace onto the lattice, as permutations, shape (8, P P, 12 P P).
 
-    Parameters
-    ----------
-    period : int
-        Period P in pixels.
-
-    Returns
-    -------
-    ndarray of int, shape (8, P P, 12 P P)
-        The eight turns and mirror images of the image, each with all its shifts; the first of all
-        leaves a trace as it is.
+    These are the eight turns and mirror images of the image, each with all its shifts; the first of
+    all leaves a trace as it is.
     """
     index = np.arange(_BLOCKS * 3 * period * period).reshape(_BLOCKS, 3, period, period)
     found = []
@@ -95,64 +76,29 @@ def _transposed(trace_bchw: Indices) -> Indices:
 
 
 def level(traces: Doubles, period: int) -> Doubles:
-    """Take from traces what repeats every `period` pixels and not at half of that.
+    """Return of traces what repeats every `period` pixels and not at half of that.
 
-    Parameters
-    ----------
-    traces : ndarray of float64, shape (N, 4, 3, 16, 16)
-        Results of `trace`.
-    period : int
-        A power of two, 2 to 16.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, 12 P P)
-        A row an image, each of the four orders brought to unit mean square.
-
-    Notes
-    -----
-    Shorter periods are left to their own level: the last steps of all decoders of one make are
-    alike. And the part that no turn or mirror image changes is taken out: taps that were drawn at
-    random prefer no side, so what an architecture does by itself is symmetric, and what one
-    training made of it is not.
+    A row an image, shape (N, 12 P P), each of the four orders brought to unit mean square; `period`
+    is a power of two, 2 to 16. Shorter periods are left to their own level: the last steps of all
+    decoders of one make are alike. And the part that no turn or mirror image changes is taken out:
+    taps that were drawn at random prefer no side, so what an architecture does by itself is
+    symmetric, and what one training made of it is not.
     """
     return _between(traces, period, period // 2)
 
 
 def every_level(traces: Doubles, period: int) -> Doubles:
-    """Take from traces all that repeats every `period` pixels, shorter periods included.
+    """Return of traces all that repeats every `period` pixels, shorter periods included.
 
-    Parameters
-    ----------
-    traces : ndarray of float64, shape (N, 4, 3, 16, 16)
-        Results of `trace`.
-    period : int
-        A power of two, 2 to 16.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, 12 P P)
-        As those of `level`, less the mean over all phases only.
+    The rows are as those of `level`, less the mean over all phases only.
     """
     return _between(traces, period, 1)
 
 
 def folder_means(rows: Doubles, member: Indices, reference: int) -> Doubles:
-    """Return the mean trace of each folder, shape (K + 1, p), the reference images last.
+    """Return the mean of the rows of each folder, shape (K + 1, p), that of the reference last.
 
-    Parameters
-    ----------
-    rows : ndarray of float64, shape (N, p)
-        Traces.
-    member : ndarray of int, shape (N,)
-        Folder of each image.
-    reference : int
-        Number K of the folder of reference images.
-
-    Returns
-    -------
-    ndarray of float64, shape (K + 1, p)
-        The means; a folder without rows is like the reference.
+    `reference` is K, the number of that folder; a folder without rows is like the reference.
     """
     last = rows[member == reference].mean(axis=0)
     parts = [rows[member == k] for k in range(reference)]

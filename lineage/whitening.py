@@ -12,31 +12,15 @@ _EMPTY = 1e-9  # of the largest variance: below, a direction has been taken out 
 
 
 def whiten(rows: Doubles, member: Indices, period: int) -> Doubles:
-    """Turn the spread within the folders into unit noise.
+    """Return the traces of one level times S^(-1/2): the spread within the folders is unit noise.
 
-    Parameters
-    ----------
-    rows : ndarray of float64, shape (N, 12 P P)
-        Traces of one level; see `fp.lineage.traces.level`.
-    member : ndarray of int, shape (N,)
-        Folder of each image.
-    period : int
-        Period P in pixels.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, 12 P P)
-        The traces times S^(-1/2).
-
-    Notes
-    -----
     S is the covariance within folders, averaged over all placements on the lattice: what spreads
-    the trace of a picture is the picture, and that knows no phase. Averaged over all shifts it is
-    a matrix of 12 x 12 for each of the P P frequencies, so few numbers that the images that it is
+    the trace of a picture is the picture, and that knows no phase. Averaged over all shifts it is a
+    matrix of 12 x 12 for each of the P P frequencies, so few numbers that the images that it is
     estimated from do not show in it. A free covariance of as many numbers as images does: its
-    inverse damps the spread that the folders had, not the errors of their means, and inner
-    products of means then are too large, between unrelated folders as well. And since S looks
-    alike from every placement, a placed pattern has the length of the pattern.
+    inverse damps the spread that the folders had, not the errors of their means, and inner products
+    of means then are too large, between unrelated folders as well. And since S looks alike from
+    every placement, a placed pattern has the length of the pattern.
     """
     centred = np.array(rows)
     for folder in np.unique(member):
@@ -46,28 +30,10 @@ def whiten(rows: Doubles, member: Indices, period: int) -> Doubles:
 
 
 def filters_outside(rows: Doubles, member: Indices, parts: Indices, period: int) -> Spectra:
-    """Learn S^(-1/2) for each part from the images outside of it.
+    """Return S^(-1/2) for each of F parts from the images outside of it, shape (F, P P, 12, 12).
 
-    Parameters
-    ----------
-    rows : ndarray of float64, shape (N, 12 P P)
-        Traces.
-    member : ndarray of int, shape (N,)
-        Folder of each image, from 0 on.
-    parts : ndarray of int, shape (N,)
-        Part of each image, from 0 on.
-    period : int
-        Period P in pixels.
-
-    Returns
-    -------
-    ndarray of complex128, shape (F, P P, 12, 12)
-        What `filtered` takes, for each of the F parts.
-
-    Notes
-    -----
-    S is that of `whiten`, of the images outside of a part. It is written in sums over parts, so
-    all of them cost hardly more than one.
+    S is that of `whiten`, for `filtered`. It is written in sums over parts, so all of them cost
+    hardly more than one. Folders and parts are numbered from 0 on.
     """
     numbers = np.arange(parts.max() + 1)
     others = (numbers[:, None] != numbers).astype(float)
@@ -84,27 +50,15 @@ def filters_outside(rows: Doubles, member: Indices, parts: Indices, period: int)
 
 
 def _centres(rows: Doubles, belongs: Doubles) -> Doubles:
-    """Give what each folder's mean contributes to the sums of squares: sqrt(n) times the mean."""
+    """Return what each folder's mean adds to the sums of squares: sqrt(n) times the mean."""
     number = np.maximum(belongs.sum(axis=0), 1.0)
     return np.asarray((belongs / np.sqrt(number)).T @ rows)
 
 
 def filtered(rows: Doubles, filters: Spectra, period: int) -> Doubles:
-    """Multiply traces by a matrix that looks alike from every place on the lattice.
+    """Return traces times a matrix that looks alike from every place on the lattice.
 
-    Parameters
-    ----------
-    rows : ndarray of float64, shape (N, 12 P P)
-        Traces.
-    filters : ndarray of complex128, shape (P P, 12, 12)
-        The matrix at each frequency.
-    period : int
-        Period P in pixels.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, 12 P P)
-        The products.
+    Traces have the shape (N, 12 P P), `filters` (P P, 12, 12): the matrix at each frequency.
     """
     found = _frequencies(rows, period) @ np.swapaxes(filters, 1, 2)
     back = np.moveaxis(found, 0, 2).reshape(len(rows), 12, period, period)
@@ -144,6 +98,6 @@ def _products(waves: Spectra) -> Spectra:
 
 
 def _frequencies(rows: Doubles, period: int) -> Spectra:
-    """Give the Fourier transform over the lattice, shape (P P, N, 12)."""
+    """Return the Fourier transform over the lattice, shape (P P, N, 12)."""
     shaped = rows.reshape(len(rows), 12, period, period)
     return np.moveaxis(np.fft.fft2(shaped, norm="ortho").reshape(len(rows), 12, -1), 2, 0)

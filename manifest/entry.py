@@ -13,18 +13,10 @@ _UNSEALED = ("sha256", "history")
 
 
 def canonical(value: Any) -> bytes:
-    """Write a JSON value in the one form that is hashed.
+    """Return a JSON value in the one form that is hashed; its numbers are finite.
 
-    Parameters
-    ----------
-    value : object
-        JSON types with finite numbers.
-
-    Returns
-    -------
-    bytes
-        ASCII: members sorted by name, no space between tokens, every character beyond ASCII as
-        ``\\uXXXX``, numbers as Python's ``repr`` writes them.
+    It is ASCII: members sorted by name, no space between tokens, every character beyond ASCII as
+    ``\\uXXXX``, numbers as Python's ``repr`` writes them.
     """
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
@@ -32,31 +24,15 @@ def canonical(value: Any) -> bytes:
 
 
 def digest(entry: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of an entry's canonical form without its members `sha256` and `history`.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-    """
+    """Return the SHA-256 of an entry's canonical form without its `sha256` and `history`."""
     told = {name: value for name, value in entry.items() if name not in _UNSEALED}
     return hashlib.sha256(canonical(told)).hexdigest()
 
 
 def seal(entry: Mapping[str, Any], previous: str | None) -> Entry:
-    """Chain an entry to the one before, and give it its hash.
+    """Return an entry chained to the one before (None for the first), with its own hash.
 
-    Parameters
-    ----------
-    entry : mapping
-        What is to be recorded; JSON types only.
-    previous : str or None
-        Hash of the entry before; None for the first.
-
-    Returns
-    -------
-    dict
-        The entry with `previous` and `sha256`.
+    It gets the members `previous` and `sha256`; all others are JSON types.
     """
     taken = {"previous", *_UNSEALED} & set(entry)
     if taken:
@@ -66,18 +42,7 @@ def seal(entry: Mapping[str, Any], previous: str | None) -> Entry:
 
 
 def chain_faults(entries: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return where a chain is broken.
-
-    Parameters
-    ----------
-    entries : iterable of mapping
-        All entries, the first one first.
-
-    Returns
-    -------
-    list of str
-        The end of a sentence for each fault; empty where the chain holds.
-    """
+    """Return where a chain is broken, the end of a sentence each; the first entry comes first."""
     faults, previous = [], None
     for number, entry in enumerate(entries, start=1):
         stated = entry.get("sha256")

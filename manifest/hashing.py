@@ -10,22 +10,9 @@ from pathlib import Path
 
 
 def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a regular file.
+    """Return the SHA-256 of a regular file in hexadecimal digits; links are followed.
 
-    Parameters
-    ----------
-    path : Path
-        The file; links are followed.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-
-    Raises
-    ------
-    OSError
-        If it cannot be read or is no regular file.
+    An `OSError` says that it cannot be read or is no regular file.
     """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(descriptor, "rb") as file:

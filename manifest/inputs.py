@@ -14,7 +14,7 @@ from fp.images.loading import Limits, find_images, load_image
 from fp.manifest.entry import canonical
 from fp.manifest.hashing import hash_file
 from fp.system.errors import ImageError, IntegrityError
-from fp.system.paths import display_path, read_file
+from fp.system.paths import display_path, path_of, read_file
 from fp.system.progress import Progress, told
 from fp.system.workers import run_in_order
 
@@ -49,17 +49,7 @@ class InputFile:
 
 @dataclass(frozen=True)
 class Source:
-    """Inputs of one role.
-
-    Parameters
-    ----------
-    role : str
-        What they are read as.
-    paths : tuple of Path
-        Files and folders, searched recursively.
-    decoded : bool
-        Whether they are images.
-    """
+    """Files and folders, searched recursively, that are read in one role, as images or not."""
 
     role: str
     paths: tuple[Path, ...]
@@ -72,23 +62,9 @@ def list_inputs(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Iterator[InputFile]:
-    """Hash every file under the inputs of a run.
+    """Yield the hashes of every file under the inputs of a run, by role in the order of paths.
 
-    Parameters
-    ----------
-    sources : iterable of Source
-        What is read, by role.
-    limits : Limits, optional
-        Sizes beyond which a file is not decoded.
-    jobs : int
-        Number of processes.
-    progress : callable, optional
-        Called with a stage, the number of files done and their total.
-
-    Yields
-    ------
-    InputFile
-        The files of each role in the order of their paths.
+    Files beyond the limits are hashed and not decoded.
     """
     for source in sources:
         paths = find_images(source.paths)
@@ -153,22 +129,9 @@ class Hasher:
 
 
 def read_listing(path: Path) -> Iterator[InputFile]:
-    """Read a listing line by line.
+    """Yield the inputs of a listing line by line.
 
-    Parameters
-    ----------
-    path : Path
-        File that `fp.manifest.writing` wrote.
-
-    Yields
-    ------
-    InputFile
-        The inputs in their order.
-
-    Raises
-    ------
-    IntegrityError
-        If a line is not as fp writes it.
+    An `IntegrityError` names a line that is not as `fp.manifest.writing` wrote it.
     """
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
@@ -187,24 +150,16 @@ def read_listing(path: Path) -> Iterator[InputFile]:
 
 
 def resolved(text: str, base: Path, roots: Sequence[tuple[str, str]] = ()) -> Path:
-    """Return the place of a recorded path.
+    """Return the place of a path that `fp.system.paths.display_path` wrote.
 
-    Parameters
-    ----------
-    text : str
-        The path as `fp.system.paths.display_path` wrote it.
-    base : Path
-        Folder that relative paths start from.
-    roots : sequence of (str, str)
-        Beginnings of paths with what stands in their place now, such as another folder.
+    Relative paths start from `base`; `roots` are beginnings of paths with what stands in their
+    place now, such as another folder.
     """
-    from fp.system.paths import path_of
-
     return base / path_of(moved(text, roots))
 
 
 def moved(text: str, roots: Sequence[tuple[str, str]]) -> str:
-    """Put the first root that a recorded path begins with in its new place."""
+    """Return a recorded path with the first root that it begins with in its new place."""
     for old, new in roots:
         old = old.rstrip("/") or "/"
         if text == old or text.startswith(old if old == "/" else old + "/"):

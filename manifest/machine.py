@@ -19,12 +19,9 @@ _MORE = {"pywavelets": "PyWavelets", "c2pa-python": "c2pa-python"}
 
 
 def versions() -> dict[str, str]:
-    """Return versions of fp, Python and of the packages that results depend on.
+    """Return versions, by name, of fp, Python and of the packages that results depend on.
 
-    Returns
-    -------
-    dict of str to str
-        Version by name; torch only where this process has loaded it.
+    torch is among them only where this process has loaded it.
     """
     found = describe()
     if "torch" not in sys.modules:
@@ -41,12 +38,9 @@ def versions() -> dict[str, str]:
 
 
 def machine(jobs: int | None = None) -> dict[str, Any]:
-    """Say on what a run ran, without naming the computer.
+    """Return on what a run ran, without naming the computer.
 
-    Returns
-    -------
-    dict of str to object
-        Processor, cores, processes and what limits threads; JSON types.
+    Processor, cores, processes and what limits threads, in JSON types.
     """
     found: dict[str, Any] = {
         "processor": _processor(),

@@ -23,14 +23,9 @@ _MOST_BYTES = 2**30
 
 @dataclass(frozen=True)
 class Invocation:
-    """A command with everything that it was called with, defaults included.
+    """A command, such as ``bank add``, with all that it was called with, defaults included.
 
-    Parameters
-    ----------
-    command : str
-        Name of the subcommand, such as ``detect`` or ``bank add``.
-    parameters : mapping of str to object
-        Parameters by name: numbers, texts, paths, and tuples and dicts of them.
+    Parameters are numbers, texts, paths, and tuples and dicts of them.
     """
 
     command: str
@@ -56,10 +51,7 @@ def _encoded(value: object) -> Any:
 def decoded(value: Any) -> Any:
     """Return a recorded parameter as it was: paths, tuples and dicts.
 
-    Raises
-    ------
-    FormatError
-        If it is of no such form.
+    A `FormatError` says that it is of no such form.
     """
     if isinstance(value, dict):
         if set(value) == {"path"} and isinstance(value["path"], str):
@@ -72,15 +64,7 @@ def decoded(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest as it was read, its seal and chain not yet checked.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    entry : dict
-        Its content.
-    """
+    """A manifest as it was read, its seal and chain not yet checked."""
 
     path: Path
     entry: Entry
@@ -135,17 +119,7 @@ def rendered(entry: Entry) -> bytes:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read a manifest.
-
-    Parameters
-    ----------
-    path : Path
-        The file, or a folder with a ``manifest.json``.
-
-    Returns
-    -------
-    Manifest
-        What it says; neither its seal nor any file was checked.
+    """Read a manifest, or that of a folder; neither its seal nor any file is checked.
 
     Raises
     ------
@@ -213,15 +187,7 @@ def _is_hash(value: object) -> bool:
 def stays_inside(text: object) -> bool:
     """Return whether a recorded path stays below its folder, whoever recorded it.
 
-    Parameters
-    ----------
-    text : object
-        What stands in the place of a path.
-
-    Returns
-    -------
-    bool
-        False too where it is no text, or no name of a file.
+    False too where it is no text, or no name of a file.
     """
     if not isinstance(text, str) or not text or "\0" in (told := str(path_of(text))):
         return False

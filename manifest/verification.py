@@ -83,21 +83,9 @@ class Check:
 def verify_manifest(
     manifest: Manifest, check: Check | None = None, progress: Progress | None = None
 ) -> Iterator[Difference]:
-    """Compare everything that a manifest names with what is there now.
+    """Yield what differs between everything that a manifest names and what is there now.
 
-    Parameters
-    ----------
-    manifest : Manifest
-        The manifest.
-    check : Check, optional
-        How; by default all of it.
-    progress : callable, optional
-        Called with a stage, the number of files done and their total.
-
-    Yields
-    ------
-    Difference
-        What differs; nothing where all is as recorded.
+    By default all of it is checked.
     """
     check = check or Check()
     shown = display_path(manifest.path)

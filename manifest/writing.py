@@ -85,14 +85,8 @@ class Recorder:
         told : mapping, optional
             What the command says of the run: resolved options, counts; JSON types only.
         used : iterable of str
-            Hashes of files that the result rests on, which must be among the inputs.
-
-        Raises
-        ------
-        InputError
-            If a file that the result rests on has changed since.
-        OutputError
-            If the manifest cannot be written.
+            Hashes of files that the result rests on. One that is not among the inputs has changed
+            since, and an `InputError` says so.
         """
         folder = self.place.parent
         listing = listing_of(self.place)
@@ -153,15 +147,7 @@ class Recorder:
 
 
 def files_below(folder: Path, scratch: Iterable[str] = ()) -> list[Path]:
-    """List everything in a folder that is no folder.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder; links are not followed.
-    scratch : iterable of str
-        Files and folders of it that are left out.
-    """
+    """Return everything in a folder but folders and `scratch`; links are not followed."""
     found: list[Path] = []
     left_out = {folder / name for name in scratch}
     for place, folders, names in os.walk(folder):

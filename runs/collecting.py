@@ -19,6 +19,7 @@ from fp.runs.unfinished import sweep
 from fp.system.atomic_files import output_error
 from fp.system.errors import OutputError
 from fp.system.executors import run_on
+from fp.system.outputs import make_folder
 from fp.system.workers import run_in_order
 
 JOURNAL = "detections.journal"
@@ -26,20 +27,9 @@ JOURNAL = "detections.journal"
 
 @dataclass(frozen=True)
 class Work:
-    """What is examined with what, and where its rows are kept.
+    """What is examined with what, and the folder, made where missing, that gets the journal.
 
-    Parameters
-    ----------
-    folder : Path
-        Gets the journal; made where missing.
-    bank : StoredBank
-        The bank.
-    run : dict
-        What the run is, for its journal.
-    items : sequence of Item
-        The files.
-    options : DetectOptions
-        Parameters.
+    `run` says what the run is, for its journal.
     """
 
     folder: Path
@@ -53,33 +43,14 @@ class Work:
 def collected(work: Work, results: Sequence[str], how: RunOptions) -> Iterator[Journal]:
     """Examine files into a journal, which is gone when the block has written its results.
 
-    Parameters
-    ----------
-    work : Work
-        What is examined with what.
-    results : sequence of str
-        Names of the files that the block writes.
-    how : RunOptions
-        How it is done.
-
-    Yields
-    ------
-    Journal
-        With a row for every file.
-
-    Raises
-    ------
-    FpError
-        As in `fp.runs.results.detect_into`.
+    The journal that it yields has a row for every file. `results` are the names of the files that
+    the block writes; errors are those of `fp.runs.results.detect_into`.
     """
     folder = work.folder
     goes_on = how.resume and first_of(folder, [JOURNAL])
     if not (how.overwrite or goes_on):
         refuse_existing(folder, results)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error
+    make_folder(folder)
     with open_journal(folder / JOURNAL) as journal:
         if how.overwrite:
             journal.clear()
@@ -123,7 +94,7 @@ def collected(work: Work, results: Sequence[str], how: RunOptions) -> Iterator[J
 
 
 def first_of(folder: Path, names: Sequence[str]) -> str | None:
-    """Give the first of these files that exists, or none."""
+    """Return the first of these files that exists, or None."""
     try:
         return next((name for name in names if (folder / name).exists()), None)
     except OSError as error:

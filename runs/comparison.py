@@ -13,6 +13,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 
 from fp.manifest.hashing import hash_file
 from fp.manifest.inputs import moved
+from fp.system.arrays import Doubles, Floats
 from fp.system.errors import FpError
 from fp.system.paths import display_path
 
@@ -32,22 +34,23 @@ _COUNTED = ("p_", "q_", "map_")
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far two numbers may lie apart: |a - b| <= absolute + relative |b|.
-
-    Parameters
-    ----------
-    relative, absolute : float
-        The two parts.
-    """
+    """How far two numbers may lie apart: |a - b| <= absolute + relative |b|."""
 
     relative: float = 1e-4
     absolute: float = 1e-6
 
     def holds(self, new: float, old: float) -> bool:
-        """Say whether two numbers agree."""
+        """Return whether two numbers agree."""
         if math.isnan(new) or math.isnan(old):
             return math.isnan(new) == math.isnan(old)
         return new == old or abs(new - old) <= self.absolute + self.relative * abs(old)
+
+    def exceeded(self, new: Floats | Doubles, old: Floats | Doubles) -> float:
+        """Return by how much arrays of one shape differ at most, or 0 where that is tolerable."""
+        apart = np.abs(old - new).max(initial=0)
+        # Against the largest: what rounding adds to a number near zero is not relative to it.
+        most = self.absolute + self.relative * float(np.abs(old).max(initial=0))
+        return float(apart) if apart > most else 0.0
 
 
 @dataclass(frozen=True)
@@ -78,21 +81,7 @@ def compare_files(
 ) -> Comparison:
     """Compare what one file of a run says with what it said before.
 
-    Parameters
-    ----------
-    name : str
-        The file.
-    old, new : Path
-        Its two copies.
-    tolerance : Tolerance
-        For measured numbers.
-    roots : sequence of (str, str)
-        Beginnings of recorded paths with what stands in their place in the new copy.
-
-    Returns
-    -------
-    Comparison
-        What was found.
+    `roots` are beginnings of recorded paths with what stands in their place in the new copy.
     """
     try:
         if hash_file(old) == hash_file(new):
@@ -115,35 +104,25 @@ def compare_files(
     return Comparison(name, "differs" if faults else "within tolerance", tuple(faults))
 
 
-def _compare_lines(
-    old: Path, new: Path, tolerance: Tolerance, roots: Sequence[tuple[str, str]]
-) -> Iterator[str]:
-    with old.open(encoding="utf-8") as before, new.open(encoding="utf-8") as after:
-        rows = [list(map(json.loads, lines)) for lines in (before, after)]
-    yield from _compare_rows(rows[0], rows[1], tolerance, roots)
+def _lines(path: Path) -> list[dict[str, Any]]:
+    with path.open(encoding="utf-8") as lines:
+        return list(map(json.loads, lines))
 
 
-def _compare_table(
-    old: Path, new: Path, tolerance: Tolerance, roots: Sequence[tuple[str, str]]
-) -> Iterator[str]:
-    with (
-        old.open(encoding="utf-8", newline="") as before,
-        new.open(encoding="utf-8", newline="") as after,
-    ):
-        rows = [
-            [{k: _number(v) for k, v in row.items()} for row in csv.DictReader(lines)]
-            for lines in (before, after)
-        ]
-    yield from _compare_rows(rows[0], rows[1], tolerance, roots)
+def _table(path: Path) -> list[dict[str, Any]]:
+    with path.open(encoding="utf-8", newline="") as lines:
+        return [{k: _number(v) for k, v in row.items()} for row in csv.DictReader(lines)]
 
 
 def _compare_rows(
-    old: list[dict[str, Any]],
-    new: list[dict[str, Any]],
+    read: Callable[[Path], list[dict[str, Any]]],
+    old_path: Path,
+    new_path: Path,
     tolerance: Tolerance,
     roots: Sequence[tuple[str, str]],
 ) -> Iterator[str]:
     """Compare tables; rows belong together by path, of which each may have several."""
+    old, new = read(old_path), read(new_path)
     if len(old) != len(new):
         yield f"{len(old)} rows before, {len(new)} now"
     for row in old:
@@ -224,11 +203,8 @@ def _compare_banks(
         ):
             if a.shape != b.shape:
                 yield f"{one.name}: {title} of shape {a.shape} before, {b.shape} now"
-            # Against the largest: what rounding adds to a number near zero is not relative to it.
-            elif a.size and np.abs(a - b).max() > tolerance.absolute + tolerance.relative * float(
-                np.abs(a).max()
-            ):
-                yield f"{one.name}: {title} differ by up to {np.abs(a - b).max():.3g}"
+            elif apart := tolerance.exceeded(b, a):
+                yield f"{one.name}: {title} differ by up to {apart:.3g}"
 
 
 def _compare_maps(
@@ -239,17 +215,14 @@ def _compare_maps(
         yield f"{before.dtype} of shape {before.shape} before, {after.dtype} of {after.shape} now"
         return
     # Likelihood ratios first; what follows are counts of calibration scores.
-    apart = np.abs(before[:2] - after[:2])
-    if apart.size and apart.max() > tolerance.absolute + tolerance.relative * float(
-        np.abs(before[:2]).max()
-    ):
-        yield f"log10 likelihood ratios differ by up to {apart.max():.3g}"
+    if apart := tolerance.exceeded(after[:2], before[:2]):
+        yield f"log10 likelihood ratios differ by up to {apart:.3g}"
 
 
 _Reader = Callable[[Path, Path, Tolerance, Sequence[tuple[str, str]]], Iterator[str]]
 _READERS: dict[str, _Reader] = {
-    ".csv": _compare_table,
-    ".jsonl": _compare_lines,
+    ".csv": partial(_compare_rows, _table),
+    ".jsonl": partial(_compare_rows, _lines),
     ".json": _compare_json,
     ".h5": _compare_banks,
     ".npy": _compare_maps,

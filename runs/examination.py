@@ -16,14 +16,9 @@ from fp.system.errors import ImageError, InputError
 
 @dataclass(frozen=True)
 class Item:
-    """A file to examine, and the input folder that it must not lead out of.
+    """A file to examine, and the named folder that it must not lead out of.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    root : Path or None
-        The folder that was named; None where the file itself was.
+    The folder is None where the file itself was named.
     """
 
     path: Path
@@ -31,22 +26,10 @@ class Item:
 
 
 def list_items(inputs: Sequence[Path]) -> list[Item]:
-    """List the files to examine.
+    """Return the files to examine, in the order of their paths; folders are searched recursively.
 
-    Parameters
-    ----------
-    inputs : sequence of Path
-        Files and folders, searched recursively.
-
-    Returns
-    -------
-    list of Item
-        In the order of their paths; a file that was named itself may be a link to anywhere.
-
-    Raises
-    ------
-    InputError
-        If an input does not exist, or there is no file.
+    A file that was named itself may be a link to anywhere. An `InputError` says that an input does
+    not exist, or that there is no file.
     """
     paths = find_images(inputs)
     if not paths:
@@ -70,14 +53,8 @@ def list_items(inputs: Sequence[Path]) -> list[Item]:
 class Examiner:
     """The function from a file to its rows; it travels to workers as paths and options.
 
-    Parameters
-    ----------
-    bank : StoredBank
-        The bank; every process examines with the same fingerprints.
-    options : DetectOptions
-        Parameters.
-    maps : Path, optional
-        Folder for maps, where the options ask for them.
+    Every process examines with the same fingerprints; `maps` is a folder, where the options ask for
+    maps.
     """
 
     bank: StoredBank
@@ -97,13 +74,13 @@ class Examiner:
 
 
 def worker_died(item: Item, seconds: float | None = None) -> Finding:
-    """Give the row of a file that ended the process that examined it, or kept it too long."""
+    """Return the row of a file that ended the process that examined it, or kept it too long."""
     shown = display_path(item.path)
     error = ImageError("worker_died", f"{shown} {fate(seconds)}.")
     return not_examined(shown, error)
 
 
 def fate(seconds: float | None) -> str:
-    """Say what became of the process that examined a file, to stand behind the file's name."""
+    """Return what became of the process that examined a file, to stand behind the file's name."""
     late = "" if seconds is None else f", or took longer than {seconds:g} seconds"
     return f"ended the process that examined it{late}"

@@ -29,20 +29,9 @@ _SYNC_EVERY = 64  # rows that a power failure may cost
 def open_journal(path: Path) -> Iterator[Journal]:
     """Open a journal, or make an empty one, and keep other runs out of it meanwhile.
 
-    Parameters
-    ----------
-    path : Path
-        Its place; the folder exists.
-
-    Yields
-    ------
-    Journal
-        To be begun; removed at the end of the block if nothing was written to it.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written, or another run is at it.
+    Its folder exists. The journal is to be begun, and is removed at the end of the block if nothing
+    was written to it. An `OutputError` says that it cannot be written, or that another run is at
+    it.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
@@ -82,12 +71,7 @@ def _lock(descriptor: int, path: Path) -> None:
 class Journal:
     """Rows of finished images by path, on disk; in memory only where each line starts.
 
-    Parameters
-    ----------
-    path : Path
-        Its place, for messages.
-    descriptor : int
-        The open and locked file, to be appended to.
+    The file is open and locked, to be appended to; its place is for messages.
     """
 
     def __init__(self, path: Path, descriptor: int) -> None:
@@ -103,7 +87,7 @@ class Journal:
         return self._end == 0
 
     def __contains__(self, path: str) -> bool:
-        """Say whether a file is finished."""
+        """Return whether a file is finished."""
         return path in self._offsets
 
     def clear(self) -> None:
@@ -112,12 +96,7 @@ class Journal:
         self._offsets.clear()
 
     def begin(self, run: Row) -> None:
-        """Go on with what an earlier run left, or start.
-
-        Parameters
-        ----------
-        run : dict
-            What the run is; JSON types only.
+        """Go on with what an earlier run left, or start; a run is told of in JSON types.
 
         Raises
         ------
@@ -171,8 +150,8 @@ class Journal:
         return row
 
     def _write(self, row: Row) -> int:
-        payload = json.dumps(row, ensure_ascii=False, allow_nan=False).encode()
-        line = memoryview(_checksum(payload) + b" " + payload + b"\n")
+        payload = json_line(row)
+        line = memoryview(_checksum(payload[:-1]) + b" " + payload)
         offset = self._end
         try:
             while line:
@@ -192,6 +171,11 @@ class Journal:
         except OSError as error:
             raise output_error(self.path, error) from error
         self._end = end
+
+
+def json_line(row: Row) -> bytes:
+    """Return a row as one line of JSON."""
+    return (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _checksum(payload: bytes) -> bytes:

@@ -13,6 +13,7 @@ import numpy as np
 from fp.fingerprint.decision.rows import Finding
 from fp.images.loading import LoadedImage
 from fp.system.atomic_files import atomic_path, output_error
+from fp.system.outputs import make_folder
 
 MAPS = "maps"
 """Folder of the maps, below that of the tables."""
@@ -23,26 +24,14 @@ _NAME = re.compile(r"[0-9a-f]{16}\.(npy|png)", re.ASCII)
 
 
 def name_of(path: str) -> str:
-    """Name the map of an image: 16 hexadecimal digits of the SHA-256 of the path in its row."""
+    """Return the name of an image's map: 16 hexadecimal digits of the SHA-256 of its row's path."""
     return hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def with_map(finding: Finding, image: LoadedImage, folder: Path) -> Finding:
-    """Write the map of a finding, and name it in the row.
+    """Write the map of a finding into a folder, made where missing, and name it in the row.
 
-    Parameters
-    ----------
-    finding : Finding
-        Rows and map; without a map it is given back as it is.
-    image : LoadedImage
-        The image.
-    folder : Path
-        Folder of the maps; made where missing.
-
-    Returns
-    -------
-    Finding
-        The rows, without the map itself.
+    The map itself is not in what is returned; a finding without a map is returned as it is.
     """
     found, row = finding.map, finding.detection
     if found is None:
@@ -50,10 +39,7 @@ def with_map(finding: Finding, image: LoadedImage, folder: Path) -> Finding:
     from fp.reports.figures.overlay import draw_overlay  # only who draws waits for it
 
     name = name_of(row.path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error
+    make_folder(folder)
     # Written before the row is: where a run is interrupted in between, both are made again.
     with (
         atomic_path(folder / f"{name}.npy", overwrite=True) as temporary,
@@ -66,33 +52,12 @@ def with_map(finding: Finding, image: LoadedImage, folder: Path) -> Finding:
 
 
 def maps_of(folder: Path, names: Iterable[str | None]) -> list[Path]:
-    """List the files of maps, of those images that have one.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the tables.
-    names : iterable of str or None
-        Name of each image's map.
-
-    Returns
-    -------
-    list of Path
-        Their files.
-    """
+    """Return the files of maps below the folder of the tables; None names no map."""
     return [folder / MAPS / f"{name}{s}" for name in names if name for s in SUFFIXES]
 
 
 def sweep_maps(folder: Path, kept: Iterable[Path]) -> None:
-    """Remove maps of an earlier run that this one does not have; other files are left alone.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the tables.
-    kept : iterable of Path
-        Files of this run.
-    """
+    """Remove maps of an earlier run that this one does not keep; other files are left alone."""
     place, names = folder / MAPS, {path.name for path in kept}
     try:
         if not place.is_dir():

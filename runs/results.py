@@ -32,7 +32,7 @@ from fp.reports.detections import Run, leave_report
 from fp.reports.page import REPORT
 from fp.runs.collecting import JOURNAL, Work, collected, first_of
 from fp.runs.examination import Item
-from fp.runs.journal import Row
+from fp.runs.journal import Row, json_line
 from fp.runs.map_files import maps_of, sweep_maps
 from fp.runs.options import RunOptions
 from fp.system.atomic_files import atomic_path
@@ -79,25 +79,10 @@ def detect_into(
     options: DetectOptions,
     how: RunOptions | None = None,
 ) -> Summary:
-    """Examine files and write their rows into a folder.
+    """Examine files and write their rows, in the order of `items`, into a folder.
 
-    Parameters
-    ----------
-    folder : Path
-        Made where missing.
-    bank : Path
-        A bank or a folder of banks.
-    items : sequence of Item
-        Files in the order of the rows.
-    options : DetectOptions
-        Parameters.
-    how : RunOptions, optional
-        How it is done; by default in this process, afresh, and with a full report.
-
-    Returns
-    -------
-    Summary
-        Counts by decision and by reason.
+    The folder is made where missing; `bank` is a file or a folder of files. By default all is done
+    in this process, afresh, and with a full report.
 
     Raises
     ------
@@ -145,12 +130,12 @@ def work_of(
 
 
 def of_bank(bank: Bank, options: DetectOptions) -> dict[str, Any]:
-    """Give what a summary says of the bank alone: ``certified`` and ``weak``."""
+    """Return what a summary says of the bank alone: ``certified`` and ``weak``."""
     return {"certified": bank.family.certified(options.fpr), "weak": bank.weak}
 
 
 def run_of(identity: BankIdentity, options: DetectOptions) -> Row:
-    """Say what a run is; as JSON gives it back, so that it can be compared with what was stored."""
+    """Return what a run is, as JSON gives it back, so that it compares with what was stored."""
     found = {
         "tool_version": tool_version(),
         "bank": [{"name": name, "sha256": sha256} for name, sha256 in identity],
@@ -161,17 +146,9 @@ def run_of(identity: BankIdentity, options: DetectOptions) -> Row:
 
 
 def corrected(rows: Iterable[Row]) -> dict[str, float]:
-    """Correct p_bank over the images of a run.
+    """Return p_bank of each examined image, by path, adjusted over all images of a run.
 
-    Parameters
-    ----------
-    rows : iterable of dict
-        Rows of the journal.
-
-    Returns
-    -------
-    dict of str to float
-        Benjamini and Hochberg's adjusted p-value of each examined image, by path.
+    The adjustment is Benjamini and Hochberg's; `rows` are those of the journal.
     """
     found = {
         row["detection"]["path"]: row["detection"]["p_bank"]
@@ -187,19 +164,10 @@ def corrected(rows: Iterable[Row]) -> dict[str, float]:
 
 
 def final_rows(rows: Callable[[], Iterator[Row]], fdr: float | None) -> Callable[[], Iterator[Row]]:
-    """Give the rows of a run as its tables have them.
+    """Return what gives the rows of a run as its tables have them, in the way that `rows` does.
 
-    Parameters
-    ----------
-    rows : callable
-        Gives the rows of the journal, from the first on, each time that it is called.
-    fdr : float or None
-        False-discovery rate over all of them, where one was asked for.
-
-    Returns
-    -------
-    callable
-        Gives the final rows in the same way.
+    `rows` gives those of the journal, from the first on, each time that it is called; `fdr` is the
+    false-discovery rate over all of them, where one was asked for.
     """
     if fdr is None:
         return rows
@@ -235,10 +203,11 @@ def write_tables(folder: Path, rows: Iterator[Row], fingerprints: int) -> Summar
         attributions.writerow(("rank", *ATTRIBUTION_COLUMNS))
         for row in rows:
             detection = row["detection"]
-            lines.write(_json_line(detection))
-            table.writerow(_cells(detection, DETECTION_COLUMNS))
+            lines.write(json_line(detection))
+            table.writerow([cell(detection[column]) for column in DETECTION_COLUMNS])
             for rank, attribution in enumerate(row["attributions"], start=1):
-                attributions.writerow((rank, *_cells(attribution, ATTRIBUTION_COLUMNS)))
+                cells = (cell(attribution[column]) for column in ATTRIBUTION_COLUMNS)
+                attributions.writerow((rank, *cells))
             decisions[detection["decision"]] += 1
             if detection["status"] == "not_examined":
                 reasons.update(detection["reasons"])
@@ -250,26 +219,17 @@ def write_tables(folder: Path, rows: Iterator[Row], fingerprints: int) -> Summar
     )
 
 
-def _cells(row: dict[str, Any], columns: Sequence[str]) -> list[str]:
-    """Give a row as text: lists joined by ``;``, floats so that they read back exactly."""
-    cells = []
-    for column in columns:
-        value = row[column]
-        if value is None:
-            cells.append("")
-        elif isinstance(value, list):
-            cells.append("; ".join(value))
-        else:
-            cells.append(repr(value) if isinstance(value, float) else str(value))
-    return cells
-
-
-def _json_line(row: Row) -> bytes:
-    return (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode()
+def cell(value: Any) -> str:
+    """Return a value as text: lists joined by ``;``, floats so that they read back exactly."""
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return "; ".join(value)
+    return repr(value) if isinstance(value, float) else str(value)
 
 
 def files_of(paths: Sequence[str]) -> Row:
-    """Say which files a run was about, in few bytes."""
+    """Return which files a run was about, in few bytes."""
     digest = hashlib.sha256("\n".join(paths).encode())
     return {"count": len(paths), "paths_sha256": digest.hexdigest()}
 
@@ -277,7 +237,7 @@ def files_of(paths: Sequence[str]) -> Row:
 def _inputs(
     bank: Path, rows: Iterator[Row], items: Sequence[Item], options: DetectOptions
 ) -> Iterator[InputFile]:
-    """List what a run read: the bank, and the hashes that its rows already hold."""
+    """Yield what a run read: the bank, and the hashes that its rows already hold."""
     for path in bank_files(bank):
         yield InputFile("bank", display_path(path), hash_file(path))
     for row, item in zip(rows, items, strict=True):

@@ -22,7 +22,7 @@ from fp.manifest.writing import MANIFEST, Recorder
 from fp.reports.detections import Members, Reporting, Run, leave_report
 from fp.runs.collecting import JOURNAL, collected, first_of, refuse_existing
 from fp.runs.examination import Item
-from fp.runs.journal import Row
+from fp.runs.journal import Row, json_line
 from fp.runs.options import RunOptions
 from fp.runs.results import (
     RESULTS,
@@ -34,9 +34,10 @@ from fp.runs.results import (
     work_of,
     write_tables,
 )
-from fp.system.atomic_files import atomic_path, output_error, write_text_atomic
+from fp.system.atomic_files import atomic_path, write_text_atomic
 from fp.system.environment import describe, now_utc
 from fp.system.errors import InputError, IntegrityError, UsageError
+from fp.system.outputs import make_folder
 from fp.system.paths import display_path, path_of
 
 ROWS = "shard.jsonl"
@@ -72,7 +73,7 @@ class Shard:
             )
 
     def part(self, items: Sequence[_Kind]) -> Sequence[_Kind]:
-        """Give the items of this piece."""
+        """Return the items of this piece."""
         return items[self.index - 1 :: self.of]
 
 
@@ -84,27 +85,10 @@ def detect_shard(
     shard: Shard,
     how: RunOptions | None = None,
 ) -> int:
-    """Examine a piece of the files and leave its rows for `merge`.
+    """Examine a piece of the files, leave its rows for `merge`, and return how many they are.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of this shard alone; made where missing.
-    bank
-        As in `fp.runs.results.detect_into`.
-    items : sequence of Item
-        All files of the run, the same for every shard.
-    options
-        As in `fp.runs.results.detect_into`.
-    shard : Shard
-        Which piece.
-    how
-        As in `fp.runs.results.detect_into`, like the errors.
-
-    Returns
-    -------
-    int
-        Number of files of this shard.
+    `folder` is of this shard alone, made where missing; `items` are all files of the run, the same
+    for every shard. The rest, errors too, is as in `fp.runs.results.detect_into`.
     """
     started = now_utc()
     how = how or RunOptions()
@@ -123,7 +107,7 @@ def detect_shard(
     with collected(replace(work, run=run), (COMPLETION, ROWS, *RESULTS), how) as journal:
         with atomic_path(folder / ROWS, overwrite=True) as rows_at, rows_at.open("wb") as lines:
             for row in journal.rows(display_path(item.path) for item in mine):
-                lines.write((json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n").encode())
+                lines.write(json_line(row))
         completion = {
             "encoding-type": "fp-shard",
             "encoding-version": "1.0",
@@ -148,28 +132,10 @@ def merge(
     bank: Path | None = None,
     reporting: Reporting = "full",
 ) -> Summary:
-    """Join the shards of one run.
+    """Join the shards of one run, all of them in any order, into a folder, made where missing.
 
-    Parameters
-    ----------
-    folders : sequence of Path
-        Folders of all its shards, in any order.
-    output : Path
-        Folder for tables and manifest; made where missing.
-    overwrite : bool
-        Replace the tables of an earlier run.
-    invocation : Invocation, optional
-        What was called, for the manifest.
-    bank : Path, optional
-        The bank of the run, for its fingerprints in the report.
-    reporting : {"full", "without-pictures", "none"}
-        As in `fp.runs.results.detect_into`; pictures are of files that lie where
-        the shards found them.
-
-    Returns
-    -------
-    Summary
-        Counts by decision and by reason.
+    `bank` is that of the run, for its fingerprints in the report, whose pictures are of files that
+    lie where the shards found them.
 
     Raises
     ------
@@ -188,10 +154,7 @@ def merge(
     members = None if bank is None else _members(bank, first)
     if not overwrite:
         refuse_existing(output, RESULTS)
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(output, error) from error
+    make_folder(output)
     rows_of = [folder / ROWS for folder, _ in shards]
     paths = [row["detection"]["path"] for row in _interleaved(rows_of)]
     if files_of(paths) != first["files"]:
@@ -224,12 +187,12 @@ def _members(bank: Path, completion: Row) -> Members:
 
 
 def _place(path: str) -> tuple[Path, Path | None]:
-    """Find a file where the shards found it; what it holds is checked by its hash."""
+    """Return where the shards found a file; what it holds is checked by its hash."""
     return path_of(path), None
 
 
 def _inputs(folders: Sequence[Path], rows: Iterator[Row]) -> Iterator[InputFile]:
-    """List what a merged run rests on: the shards, and what they read of each image."""
+    """Yield what a merged run rests on: the shards, and what they read of each image."""
     for folder in folders:
         for path in (folder / COMPLETION, folder / ROWS):
             yield InputFile("shard", display_path(path), hash_file(path))
@@ -315,7 +278,7 @@ def _check_rows(folder: Path, completion: Row) -> None:
 
 
 def _interleaved(paths: Sequence[Path]) -> Iterator[Row]:
-    """Give the rows of all shards in the order of the whole run, with one of each in memory."""
+    """Yield the rows of all shards in the order of the whole run, with one of each in memory."""
     files: list[Any] = []
     try:
         files.extend(path.open("rb") for path in paths)

@@ -25,15 +25,7 @@ _TEMPORARY = re.compile(r"\.(?P<name>.*)\.[0-9a-f]{8}\.tmp", re.DOTALL)
 def sweep(places: Iterable[Path]) -> None:
     """Remove the temporary files that a killed writer of these files left behind.
 
-    Parameters
-    ----------
-    places : iterable of Path
-        Files that nobody else is writing now.
-
-    Raises
-    ------
-    OutputError
-        If one cannot be removed.
+    Nobody else may be writing them now. An `OutputError` says which cannot be removed.
     """
     own: dict[Path, set[str]] = {}
     for place in places:
@@ -49,19 +41,9 @@ def sweep(places: Iterable[Path]) -> None:
 
 
 def is_unfinished_bank(output: Path, name: str) -> bool:
-    """Say whether a file may be what a killed extraction left: a fingerprint without a manifest.
+    """Return whether a file may be what a killed extraction left.
 
-    Parameters
-    ----------
-    output : Path
-        The fingerprint file to be written.
-    name : str
-        Name of the generator whose fingerprint is to be in it.
-
-    Returns
-    -------
-    bool
-        Whether it holds one readable fingerprint of that name and has no manifest.
+    That is one readable fingerprint of the generator's name, without a manifest.
     """
     try:
         if output.is_symlink() or not output.is_file() or os.path.lexists(manifest_of(output)):
@@ -74,19 +56,7 @@ def is_unfinished_bank(output: Path, name: str) -> bool:
 def write_or_complete_bank(output: Path, found: Fingerprint, *, overwrite: bool) -> None:
     """Write a fingerprint file, or keep the one that a killed run of the same command left.
 
-    Parameters
-    ----------
-    output : Path
-        The file.
-    found : Fingerprint
-        What was extracted.
-    overwrite : bool
-        Replace whatever is there.
-
-    Raises
-    ------
-    OutputError
-        If the file holds another fingerprint, or cannot be written.
+    An `OutputError` says that it holds another fingerprint, or cannot be written.
     """
     if overwrite or not is_unfinished_bank(output, found.name):
         write_bank(output, [found], overwrite=overwrite)
@@ -99,20 +69,10 @@ def write_or_complete_bank(output: Path, found: Fingerprint, *, overwrite: bool)
 
 
 def is_unfinished_folder(folder: Path, names: Sequence[str]) -> bool:
-    """Say whether a folder may be what a killed run left: first results, in order, no manifest.
+    """Return whether a folder may be what a killed run left: first results, in order, no manifest.
 
-    Parameters
-    ----------
-    folder : Path
-        The folder to be written.
-    names : sequence of str
-        The results in the order in which they are written.
-
-    Returns
-    -------
-    bool
-        Whether the results that are there are the first of `names`, at least one, all of them
-        where the list of inputs is there too.
+    The results that are there are the first of `names`, which stand as they are written, at least
+    one, and all of them where the list of inputs is there too.
     """
     there = [name for name in names if os.path.lexists(folder / name)]
     listed = os.path.lexists(folder / LISTING)
@@ -125,21 +85,10 @@ def is_unfinished_folder(folder: Path, names: Sequence[str]) -> bool:
 
 
 def write_or_complete(folder: Path, content: Mapping[str, bytes], *, overwrite: bool) -> None:
-    """Write results, but for those that a killed run of the same command left.
+    """Write results, in their order, but for those that a killed run of the same command left.
 
-    Parameters
-    ----------
-    folder : Path
-        An existing folder.
-    content : mapping of str to bytes
-        The results in the order in which they are written.
-    overwrite : bool
-        Replace whatever is there.
-
-    Raises
-    ------
-    OutputError
-        If one of the files is there with another content, or cannot be written.
+    The folder exists. An `OutputError` says which file is there with another content, or cannot be
+    written.
     """
     there: set[str] = set()
     if not overwrite and is_unfinished_folder(folder, list(content)):

@@ -36,6 +36,14 @@ def check_file(output: Path, inputs: Iterable[Path], *, overwrite: bool) -> None
         raise output_error(output, error) from error
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder where it is missing, with those above it; `OutputError` where that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(folder, error) from error
+
+
 def check_folder(output: Path, inputs: Iterable[Path]) -> None:
     """Refuse an output inside of an input, or where no place can be, by an `OutputError`."""
     try:

@@ -15,7 +15,8 @@ from scipy.fft import dct, dctn
 from scipy.stats import norm
 from synthetic import Generator, photograph, save, write_generated, write_photographs
 
-from fp.audit.audit import audit, audit_folders
+from fp.api.bank import audit_folders
+from fp.audit.audit import audit
 from fp.audit.comparing import (
     area_interval,
     compare_categories,
@@ -404,7 +405,7 @@ def test_copies_are_counted_where_they_are(clean, tmp_path):
     a = folder_of(tmp_path / "a", [*pictures, pictures[0]])
     b = folder_of(tmp_path / "b", [pictures[1], *map(textured, range(300, 330))])
     test = folder_of(tmp_path / "t", [pictures[2], decoded(jpeg(pictures[3], 80)), textured(999)])
-    found = {f.code: f for f in audit_folders(a, b, [test]).findings}
+    found = {f.code: f for f in audit_folders(a, b, test).findings}
     for code, severity in (
         ("duplicates_within", "note"),
         ("duplicates_across", "serious"),
