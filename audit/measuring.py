@@ -103,7 +103,7 @@ class Properties:
     clipped: float
     colourfulness: float
     look: Look
-    tile: Floats | None
+    tile: Floats | None = field(metadata={"told": False})
 
     def row(self) -> dict[str, Any]:
         """Return what a table holds: JSON types, without thumbnail and tile."""
@@ -116,7 +116,7 @@ class Properties:
                 row |= {part.name: getattr(value, part.name) for part in fields(value)}
             elif item.name == "look":
                 row["dhash"] = f"{value.dhash:016x}"
-            elif item.name != "tile":
+            elif item.metadata.get("told", True):
                 row[item.name] = round(value, 6) if isinstance(value, float) else value
         return row
 

@@ -422,7 +422,7 @@ def test_the_names_of_methods_cost_no_numerics():
 # One module an estimator
 
 ROOMS = ("api", "audit", "case", "cli", "demo", "denoisers", "evaluation", "fingerprint", "images")
-ROOMS += ("manifest", "reports", "runs", "system")
+ROOMS += ("lineage", "manifest", "reports", "runs", "system")
 
 
 def concrete(kind=Estimator):
