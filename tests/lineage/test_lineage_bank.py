@@ -15,7 +15,7 @@ from synthetic import save
 from fp.denoisers.cache import ResidualCache
 from fp.fingerprint import Bank
 from fp.fingerprint.estimators import registry
-from fp.fingerprint.estimators.protocol import Fitted
+from fp.fingerprint.estimators.protocol import Estimator, Fitted
 from fp.fingerprint.extraction.extraction import ExtractOptions, extract
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import write_bank
@@ -190,20 +190,13 @@ def test_scores_do_not_depend_on_the_number_of_processes(place, bank, session, m
         assert (one.scores[:, :2] == other.scores).all()
 
 
-class Phases:
+class Phases(Estimator):
     """The mean residual at each phase of eight pixels; in no module of the package."""
 
-    name = reads = "phases"
-    role, calibration, correlates = "generator-specific", "cross-fitted", False
-
-    def parameters(self):
-        return {}
+    name = "phases"
 
     def features(self, residual_chw):
         return residual_chw.reshape(3, -1, 8, residual_chw.shape[2] // 8, 8).mean((1, 3))
-
-    def settle(self, features, labels, groups):
-        return self
 
     def fit(self, features, labels, groups, course=None):
         return Fitted(features[labels].mean(0) - features[~labels].mean(0))
