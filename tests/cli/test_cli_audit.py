@@ -39,6 +39,7 @@ def asked(folders: Path, generated: str, *more: object) -> tuple[object, ...]:
     return ("--generated", folders / generated, "--real", folders / "plain", "--jobs", 1, *more)
 
 
+@pytest.mark.slow
 def test_a_confound_comes_first_with_its_size_and_its_remedy(folders):
     before = state(folders / "jpeg"), state(folders / "plain")
     outcome = fp("audit", *asked(folders, "jpeg"))

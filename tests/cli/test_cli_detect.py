@@ -158,6 +158,7 @@ def test_the_paper_rule_is_never_inconclusive(lab, tmp_path):
         assert row["decision"] == words[row["nearest_mean"]]
 
 
+@pytest.mark.slow
 def test_a_wavelet_fingerprint_never_loads_torch(lab, tmp_path):
     arguments = ("detect", lab.single, lab.unknown / "photo 1000.png", "-o")
     found = imported(*arguments, tmp_path / "o")

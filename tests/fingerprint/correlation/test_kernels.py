@@ -201,6 +201,7 @@ def test_the_number_of_threads_does_not_show(monkeypatch: pytest.MonkeyPatch) ->
         numba.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_float64_of_the_same_values_gives_the_same_bits() -> None:
     a, b = noise(16, 5, 3, 20, 20), noise(17, 2, 3, 20, 20)
     expected = correlate(a, b)

@@ -120,6 +120,7 @@ def tells_apart(found):
     )
 
 
+@pytest.mark.slow
 def test_it_works_alone_through_every_door(lab, tmp_path):
     bank = tmp_path / "own.h5"
     found, outcome = extracted(
@@ -149,6 +150,7 @@ def test_it_works_alone_through_every_door(lab, tmp_path):
     assert min(made) > max(row["log10_lr"] for row in rows if "/photographs/" in row["path"])
 
 
+@pytest.mark.slow
 def test_it_works_joined(lab, tmp_path):
     parts = [*JOINED["auto"][0], ("own", {})]
     options = ExtractOptions(
@@ -252,6 +254,7 @@ def test_defaults_share_nothing_and_score_at_every_phase():
 # The methods that once were refused
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "more"),
     [
