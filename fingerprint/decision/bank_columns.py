@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from fp.fingerprint.decision.decision import Rule, Verdict, verdict
+from fp.fingerprint.decision.decision import Rule, Verdict, verdict, withheld
 from fp.fingerprint.decision.sorted_scores import Ladders
 from fp.system.arrays import Doubles, Flags, Indices
 
@@ -54,6 +54,7 @@ class Calibrations:
     def judge(
         self,
         scores: Doubles,
+        outside: Flags,
         rule: Rule,
         fpr: float,
         corrected: Callable[[Doubles, Doubles], Doubles],
@@ -64,6 +65,9 @@ class Calibrations:
         ----------
         scores : ndarray of float64, shape (K,)
             Its scores; NaN where a fingerprint has none.
+        outside : ndarray of bool, shape (K,)
+            Which fingerprints' p-values do not speak of it, see
+            `fp.fingerprint.decision.judge.Judge.calibrated`.
         rule : {"conformal", "nearest-mean"}
             Rule of the decision.
         fpr : float
@@ -87,6 +91,7 @@ class Calibrations:
             p_bank <= fpr,
             p_generated <= fpr,
             self.weak,
+            outside,
         )
         code = sum(side.astype(np.intp) << bit for bit, side in enumerate(sides))
         place = (scores - self.mu_r) / np.abs(np.where(span == 0, 1.0, span))
@@ -102,8 +107,9 @@ class Calibrations:
 
 
 def _verdict(rule: Rule, code: int) -> Verdict:
-    separates, nearer, against_h1, against_h2, weak = (bool(code >> bit & 1) for bit in range(5))
-    return verdict(
+    sides = (bool(code >> bit & 1) for bit in range(6))
+    separates, nearer, against_h1, against_h2, weak, outside = sides
+    found = verdict(
         rule,
         separates=separates,
         generated_nearer=nearer,
@@ -111,6 +117,7 @@ def _verdict(rule: Rule, code: int) -> Verdict:
         against_h2=against_h2,
         weak=weak,
     )
+    return withheld(found, rule) if outside else found
 
 
 @dataclass(frozen=True, eq=False)

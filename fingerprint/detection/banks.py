@@ -152,9 +152,9 @@ class WholeBank:
                 rows.append(unscored(shown, fingerprint, error.reason))
                 continue
             stacks = parts[key].of(judges.whole.recipe)
-            rows.append(
-                judges.whole.attribution(shown, stacks, options.rule, options.fpr, self.family.p)
-            )
+            judge, rule, p = judges.whole, options.rule, parts[key].far(fingerprint.distribution)
+            row = judge.attribution(shown, stacks, rule, options.fpr, self.family.p)
+            rows.append(judge.calibrated(row, p, image.compression, rule))
         reading = Reading(image, self.members, self.windows(options.window), options, residual_for)
         rows = reading.as_a_whole(rows)
         if all(row.score is None for row in rows):
@@ -164,13 +164,13 @@ class WholeBank:
         best = rows[0]
         judged = next(each for each in self.judges if each.fingerprint.name == best.fingerprint)
         by = judged.of_row(best.condition, best.phase)
-        row = over_bank(best, voices_of(rows), by, options.rule)
-        row = reading.completed(with_file(row, image), best)
+        said = over_bank(best, voices_of(rows), by, options.rule)
+        detection = reading.completed(with_file(said, image), best)
         drawn = reading.mapped(best) if options.mapped else None
         if drawn is not None:
             generated, reference = share(drawn.generated), share(drawn.reference)
-            row = replace(row, map_generated=generated, map_reference=reference)
-        return Finding(row, tuple(rows), drawn)
+            detection = replace(detection, map_generated=generated, map_reference=reference)
+        return Finding(detection, tuple(rows), drawn)
 
     def _as_it_comes(
         self, image: LoadedImage, judges: Judges, options: DetectOptions

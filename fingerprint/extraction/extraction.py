@@ -29,19 +29,20 @@ from fp.denoisers.population import (
 from fp.fingerprint.conditions.describing import describe as describe_conditions
 from fp.fingerprint.conditions.learning_run import Taught, learn_versions
 from fp.fingerprint.conditions.pixel_parts import with_pixels
-from fp.fingerprint.estimators.folds import FEWEST_SOURCES, Labelled, group, separation
+from fp.fingerprint.estimators.folds import FEWEST_SOURCES, Labelled, deal, group, separation
 from fp.fingerprint.estimators.protocol import Course
 from fp.fingerprint.estimators.recipes import DEFAULT
 from fp.fingerprint.extraction.one_pass import Take, audit_of, stacked
 from fp.fingerprint.extraction.specificity import describe as describe_specificity
 from fp.fingerprint.extraction.specificity import foreign_claims
+from fp.fingerprint.learning import distribution, permutation, second_look
 from fp.fingerprint.learning import method as learning
-from fp.fingerprint.learning import permutation, second_look
 from fp.fingerprint.learning.assembly import assemble
 from fp.fingerprint.learning.crossfit import null_control
 from fp.fingerprint.learning.method import Learned, Recipe
 from fp.fingerprint.learning.permutation import Nulls, permutation_control
 from fp.fingerprint.learning.scoring import fitted_of
+from fp.fingerprint.model.distribution import OutOfDistribution
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.ladder import Augmentation
 from fp.fingerprint.model.windows import Windows
@@ -205,7 +206,7 @@ def extract(
         with_pixels(method)  # refuses what no expert can join, before images are read
     reduction = prepare((generated, real), reduction, options.match)
     denoiser = reduction.residual().identity
-    take = Take(method, denoiser if options.audit else None)
+    take = Take(method, denoiser if options.audit else None, coded=options.augment is None)
     # Every residual is read once, but for windows and a second look.
     with residual_store(cache, dear=bool(denoiser.weights_sha256)) as store:
         populations = survey_all((generated, real), reduction, store, jobs, progress, take)
@@ -239,6 +240,8 @@ def extract(
         if options.dif is not None and second_look.is_due(fingerprint, method):
             joined = learn(second_look.with_dif(method, {"seed": options.seed, **options.dif}))
             fingerprint = second_look.choose(fingerprint, joined)
+        if options.augment is None:
+            fingerprint = replace(fingerprint, distribution=_distribution(populations, known))
         if options.windows:
             sample = Taught(images, known, reduction)
             found = _windows(fingerprint, sample, method, stacks, store, progress)
@@ -284,6 +287,16 @@ def _windows(
             seen,
             chosen,
             told,
+        )
+
+
+def _distribution(populations: list[Population], known: Labelled) -> OutOfDistribution:
+    """Learn what tells images that no calibration image is like."""
+    coded = [taken.coding for population in populations for taken in population.taken]
+    folds = deal(known.groups, known.labels, known.folds, known.seed)
+    with threadpool_limits(1, user_api="blas"):
+        return distribution.learn(
+            np.stack([rows for rows, _ in coded]), folds, [stored for _, stored in coded]
         )
 
 
