@@ -54,6 +54,8 @@ from fp.system.arrays import Array, Flags, Indices
 from fp.system.errors import InputError, UsageError
 from fp.system.progress import Progress
 
+_LOSSY = {"jpeg": "JPEG", "webp": "lossy WebP"}
+
 
 @dataclass(frozen=True)
 class ExtractOptions:
@@ -241,7 +243,8 @@ def extract(
             joined = learn(second_look.with_dif(method, {"seed": options.seed, **options.dif}))
             fingerprint = second_look.choose(fingerprint, joined)
         if options.augment is None:
-            fingerprint = replace(fingerprint, distribution=_distribution(populations, known))
+            learned = _distribution(populations, known, reduction.preparation)
+            fingerprint = replace(fingerprint, distribution=learned)
         if options.windows:
             sample = Taught(images, known, reduction)
             found = _windows(fingerprint, sample, method, stacks, store, progress)
@@ -290,13 +293,18 @@ def _windows(
         )
 
 
-def _distribution(populations: list[Population], known: Labelled) -> OutOfDistribution:
+def _distribution(
+    populations: list[Population], known: Labelled, preparation: str
+) -> OutOfDistribution:
     """Learn what tells images that no calibration image is like."""
     coded = [taken.coding for population in populations for taken in population.taken]
     folds = deal(known.groups, known.labels, known.folds, known.seed)
+    # What all images went through alike counts as a coding that they had.
+    steps = {step.partition(":")[0] for step in preparation.split("+")}
+    prepared = [stored for kind, stored in _LOSSY.items() if kind in steps]
     with threadpool_limits(1, user_api="blas"):
         return distribution.learn(
-            np.stack([rows for rows, _ in coded]), folds, [stored for _, stored in coded]
+            np.stack([row for row, _ in coded]), folds, [*prepared, *(kind for _, kind in coded)]
         )
 
 

@@ -102,6 +102,8 @@ def check_distribution(test: OutOfDistribution, key: str) -> None:
         raise ValueError(f"the scale of {key} has shape {test.scale.shape}")
     if (test.scale <= 0).any() or not test.calibration.size:
         raise ValueError(f"{key} has a scale that is not positive, or no distance")
+    if set(test.codings) - {"JPEG", "lossless", "lossy WebP"}:
+        raise ValueError(f"{key} names a coding that is none")
 
 
 def views(found: dict[str, View]) -> dict[str, View]:
