@@ -27,7 +27,7 @@ REASONS = {
     "typicality_unknown": "the windows claim the generator; the image is too small for the crop",
     "weak_fingerprint": "the fingerprint separates no better than label shuffles may",
     "coding_not_calibrated": "the image went through a coding or a resampling that no calibration "
-    "image had; extract with --augment or --match",
+    "image had; extract with --augment, or re-encode both classes alike",
     "outside_calibrated_range": "the image is in no condition that the fingerprint was calibrated "
     "for",
     "condition_unclear": "another condition explains the image as well, and judged by that one the "
