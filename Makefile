@@ -13,7 +13,7 @@ fix:  ## what ruff can put right by itself
 	$(PYTHON) -m ruff format .
 
 test:  ## the fast tests, which enter every room
-	$(PYTHON) -m pytest -m "not slow"
+	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-all:  ## what CI runs
 	$(PYTHON) -m pytest

@@ -10,6 +10,7 @@ WITHHELD = frozenset(
         "no_separation",
         "weak_fingerprint",
         "several_candidates",
+        "coding_not_calibrated",
         "outside_calibrated_range",
         "condition_hides_generator",
         "condition_unclear",

@@ -58,17 +58,12 @@ class Container:
 
 def describe(image: Image.Image, content: bytes) -> Container:
     """Return how an opened and not yet loaded image is stored; the content is that of its file."""
-    kind = "lossless"
+    kind = compression(image, content)
     quality = subsampling = None
     tables = getattr(image, "quantization", None)
-    if image.format == "JPEG" or (
-        image.format == "TIFF" and image.info.get("compression") in ("jpeg", "tiff_jpeg")
-    ):
-        kind = "JPEG"
+    if kind == "JPEG":
         quality = jpeg_quality(list(tables[min(tables)])) if tables else None
         subsampling = _subsampling(image)
-    elif image.format == "WEBP" and any(name == b"VP8 " for name in _webp_chunks(content)):
-        kind = "lossy WebP"
     return Container(
         compression=kind,
         quality=quality,
@@ -79,6 +74,17 @@ def describe(image: Image.Image, content: bytes) -> Container:
         icc=bool(image.info.get("icc_profile")),
         exif=bool(image.info.get("exif")) or b"eXIf" in content[:4096],
     )
+
+
+def compression(image: Image.Image, content: bytes) -> str:
+    """Return what the coding did to the pixels of an opened image; see `Container`."""
+    if image.format == "JPEG" or (
+        image.format == "TIFF" and image.info.get("compression") in ("jpeg", "tiff_jpeg")
+    ):
+        return "JPEG"
+    if image.format == "WEBP" and any(name == b"VP8 " for name in _webp_chunks(content)):
+        return "lossy WebP"
+    return "lossless"
 
 
 def jpeg_quality(table: list[int]) -> int:

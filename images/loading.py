@@ -128,6 +128,8 @@ class LoadedImage:
         EXIF orientation, recorded and not applied: turning would move the generator's lattice.
     rgb_hwc : ndarray of uint8, shape (H, W, 3)
         The pixels.
+    compression : {"lossless", "JPEG", "lossy WebP"}
+        What the file's coding did to the pixels; "lossless" for pixels that no file held.
     """
 
     path: Path
@@ -137,6 +139,7 @@ class LoadedImage:
     converted: tuple[str, ...]
     orientation: int | None
     rgb_hwc: Pixels
+    compression: str = "lossless"
 
     @property
     def pixels_sha256(self) -> str:
@@ -298,6 +301,7 @@ def _decode(image: Image.Image, content: bytes, path: Path) -> LoadedImage:
     lacking = completeness.missing_before_decoding(image, content)
     if lacking is not None:
         raise ImageError("incomplete", f"{shown} is incomplete: {lacking}.")
+    coding = container.compression(image, content)
     mode, converted = image.mode, [*pixels.conversions(image), *_frames(image)]
     turned = _orientation(image) if image.format == "TIFF" else None
     image.load()
@@ -316,6 +320,7 @@ def _decode(image: Image.Image, content: bytes, path: Path) -> LoadedImage:
         converted=tuple(converted),
         orientation=orientation,
         rgb_hwc=pixels.as_rgb(upright),
+        compression=coding,
     )
 
 

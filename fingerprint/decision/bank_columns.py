@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from fp.fingerprint.decision.decision import Rule, Verdict, verdict
+from fp.fingerprint.decision.decision import Rule, Verdict, verdict, withheld
 from fp.fingerprint.decision.sorted_scores import Ladders
 from fp.system.arrays import Doubles, Flags, Indices
 
@@ -54,14 +54,17 @@ class Calibrations:
     def judge(
         self,
         scores: Doubles,
+        outside: Flags,
         rule: Rule,
         fpr: float,
         corrected: Callable[[Doubles, Doubles], Doubles],
     ) -> Judged:
         """Judge one image by all fingerprints, from its scores (K,); NaN where one has none.
 
-        `corrected` takes p_real and the log10 likelihood ratios without bounds to the p-values over
-        the bank, as `fp.fingerprint.decision.family.Family.p_many`.
+        `outside` says whose p-values do not speak of the image, see
+        `fp.fingerprint.decision.judge.Judge.calibrated`. `corrected` takes p_real and the log10
+        likelihood ratios without bounds to the p-values over the bank, as
+        `fp.fingerprint.decision.family.Family.p_many`.
         """
         p_real = (1 + self.real.sizes - self.real.below(scores)) / (1 + self.real.sizes)
         p_generated = (1 + self.generated.up_to(scores)) / (1 + self.generated.sizes)
@@ -74,11 +77,13 @@ class Calibrations:
             "against_h2": p_generated <= fpr,
             "weak": self.weak,
         }
-        code = sum(side.astype(np.intp) << bit for bit, side in enumerate(sides.values()))
-        verdicts = tuple(
+        bits = (*sides.values(), outside)
+        code = sum(side.astype(np.intp) << bit for bit, side in enumerate(bits))
+        told = tuple(
             verdict(rule, **{name: bool(code >> bit & 1) for bit, name in enumerate(sides)})
             for code in range(1 << len(sides))
         )
+        verdicts = (*told, *(withheld(found, rule) for found in told))
         place = (scores - self.mu_r) / np.abs(np.where(span == 0, 1.0, span))
         return Judged(
             scored=~np.isnan(scores),

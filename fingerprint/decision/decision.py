@@ -26,6 +26,8 @@ REASONS = {
     "unlike_generator": "the score claims the generator, and the image is unlike its own images",
     "typicality_unknown": "the windows claim the generator; the image is too small for the crop",
     "weak_fingerprint": "the fingerprint separates no better than label shuffles may",
+    "coding_not_calibrated": "the image went through a coding or a resampling that no calibration "
+    "image had; extract with --augment, or re-encode both classes alike",
     "outside_calibrated_range": "the image is in no condition that the fingerprint was calibrated "
     "for",
     "condition_unclear": "another condition explains the image as well, and judged by that one the "
@@ -181,3 +183,22 @@ def verdict(
     else:
         decision, reasons = "inconclusive", ("fits_neither" if against_h1 else "fits_both",)
     return Verdict(decision, (*reasons, "weak_fingerprint") if weak else reasons)
+
+
+def withheld(found: Verdict, rule: Rule) -> Verdict:
+    """Make no claim of an image that the p-values do not speak of.
+
+    Parameters
+    ----------
+    found : Verdict
+        What the score says.
+    rule : {"conformal", "nearest-mean"}
+        Rule of the decision; that of the paper keeps its call, and the reason stands beside.
+
+    Returns
+    -------
+    Verdict
+        The same with ``coding_not_calibrated``.
+    """
+    decision = found.decision if rule == "nearest-mean" else "inconclusive"
+    return Verdict(decision, (*found.reasons, "coding_not_calibrated"))

@@ -7,15 +7,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from fp.fingerprint.decision import likelihood
-from fp.fingerprint.decision.decision import Rule, decide, p_real
+from fp.fingerprint.decision.decision import Rule, Verdict, decide, p_real, withheld
 from fp.fingerprint.decision.likelihood import LikelihoodRatio, Resampled
 from fp.fingerprint.decision.rows import Attribution
 from fp.fingerprint.estimators import registry as estimators
+from fp.fingerprint.estimators.pixels import coding_statistics
 from fp.fingerprint.estimators.protocol import Estimator
 from fp.fingerprint.learning.method import Recipe
 from fp.fingerprint.learning.scoring import recipe_of, score
 from fp.fingerprint.learning.strength import is_weak
 from fp.fingerprint.model.calibration import Calibration
+from fp.fingerprint.model.distribution import OutOfDistribution
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.system.arrays import Array, Floats, Pixels
 
@@ -23,13 +25,14 @@ from fp.system.arrays import Array, Floats, Pixels
 class Features:
     """Features of one residual (3, H, W), each computed when it is first asked for.
 
-    The image (H, W, 3) that it was made of serves methods with parts that look at pixels.
+    The image (H, W, 3) that it was made of serves all that looks at pixels.
     """
 
     def __init__(self, residual_chw: Floats, image_hwc: Pixels | None = None) -> None:
         self._residual = residual_chw
         self._image = image_hwc
         self._found: dict[str, Array] = {}
+        self._coding: Floats | None = None
 
     def of(self, recipe: Recipe) -> dict[str, Array]:
         """Give the features that a method reads, as stacks of one image, by name."""
@@ -38,6 +41,14 @@ class Features:
     def named(self, part: str) -> Array:
         """Give the features of a part that takes no parameters, as a stack of one image."""
         return self._of(estimators.get(part))
+
+    def far(self, test: OutOfDistribution | None) -> float | None:
+        """Return the conformal p-value of the image's distance; None without a test or an image."""
+        if test is None or self._image is None:
+            return None
+        if self._coding is None:
+            self._coding = coding_statistics(self._image)
+        return test.p(self._coding)
 
     def _of(self, part: Estimator) -> Array:
         if part.reads not in self._found:
@@ -64,6 +75,37 @@ class Judge:
     def calibration_tested(self) -> Calibration:
         """What p-values come from."""
         return self.tested or self.fingerprint.calibration
+
+    def calibrated(
+        self, row: Attribution, p: float | None, compression: str, rule: Rule
+    ) -> Attribution:
+        """Withhold what a row says of an image that no calibration image is like.
+
+        Parameters
+        ----------
+        row : Attribution
+            What the scores say of it.
+        p : float or None
+            Conformal p-value of its distance from the calibration images; None where the
+            fingerprint has no such test.
+        compression : {"lossless", "JPEG", "lossy WebP"}
+            How it is stored.
+        rule : {"conformal", "nearest-mean"}
+            Rule of the decision.
+
+        Returns
+        -------
+        Attribution
+            The row with p, and the decision that stands.
+        """
+        test = self.fingerprint.distribution
+        if test is None or p is None:
+            return row
+        row = replace(row, p_condition=p)
+        if test.covers(p, compression):
+            return row
+        found = withheld(Verdict(row.decision, row.reasons), rule)
+        return replace(row, decision=found.decision, reasons=found.reasons)
 
     @cached_property
     def recipe(self) -> Recipe:

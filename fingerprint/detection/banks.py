@@ -140,7 +140,9 @@ class WholeBank:
                 rows.append(unscored(shown, fingerprint, error.reason))
                 continue
             stacks = parts[key].of(judges.whole.recipe)
-            rows.append(judges.whole.attribution(shown, stacks, *ruled))
+            row = judges.whole.attribution(shown, stacks, *ruled)
+            p = parts[key].far(fingerprint.distribution)
+            rows.append(judges.whole.calibrated(row, p, image.compression, options.rule))
         reading = Reading(image, self.members, self.windows(options.window), options, residual_for)
         rows = reading.as_a_whole(rows)
         if all(row.score is None for row in rows):
@@ -150,13 +152,13 @@ class WholeBank:
         best = rows[0]
         judged = next(each for each in self.judges if each.fingerprint.name == best.fingerprint)
         by = judged.of_row(best.condition, best.phase)
-        row = over_bank(best, voices_of(rows), by, options.rule)
-        row = reading.completed(with_file(row, image), best)
+        said = over_bank(best, voices_of(rows), by, options.rule)
+        detection = reading.completed(with_file(said, image), best)
         drawn = reading.mapped(best) if options.mapped else None
         if drawn is not None:
             generated, reference = share(drawn.generated), share(drawn.reference)
-            row = replace(row, map_generated=generated, map_reference=reference)
-        return Finding(row, tuple(rows), drawn)
+            detection = replace(detection, map_generated=generated, map_reference=reference)
+        return Finding(detection, tuple(rows), drawn)
 
     def members_of(self, names: Collection[str] | None) -> Iterator[Fingerprint]:
         """Give the fingerprints of these names, or all of them, in their order."""

@@ -114,7 +114,7 @@ class Preparation:
     def features(self, image: LoadedImage) -> Features:
         """Prepare an image; raises `ImageError` where it is too small."""
         part = Degradation(self.preparation).apply(self.crop.apply(image.rgb_hwc))
-        return Features(residual_for(self.denoiser)(part))
+        return Features(residual_for(self.denoiser)(part), part)
 
 
 def rank(row: Attribution) -> tuple[Any, ...]:

@@ -31,10 +31,11 @@ from fp.fingerprint.detection.detection import (
 )
 from fp.fingerprint.learning.method import Recipe, recipe
 from fp.fingerprint.learning.strength import is_weak
+from fp.fingerprint.model.distribution import OutOfDistribution
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.lazy import LazyBank
 from fp.images.loading import LoadedImage
-from fp.system.arrays import Doubles, Indices
+from fp.system.arrays import Doubles, Flags, Indices
 from fp.system.errors import ImageError
 from fp.system.paths import display_path
 
@@ -90,6 +91,7 @@ class LargeBank:
         self.family: Family = columns.gathered.family()
         self._groups = columns.groups()
         self._calibrations = columns.calibrations()
+        self._tests = tuple(columns.tests)
 
     def __len__(self) -> int:
         """Give the number of fingerprints."""
@@ -122,7 +124,10 @@ class LargeBank:
             place = len(self) - 1
             last = small[next(group.asks for group in self._groups if place in group.members)]
             return not_examined(shown, ImageError(last.reason, f"{shown}: {last}"), image)
-        judged = self._calibrations.judge(scores, options.rule, options.fpr, self.family.p_many)
+        outside = self._outside(image, parts)
+        judged = self._calibrations.judge(
+            scores, outside, options.rule, options.fpr, self.family.p_many
+        )
         rows = []
         for k in judged.best(LISTED):
             judge = self._judge(int(k))
@@ -131,17 +136,28 @@ class LargeBank:
             if asks in small:
                 rows.append(unscored(shown, found, small[asks].reason))
                 continue
-            rows.append(
-                judge.attribution(
-                    shown, parts[asks].of(self._method), options.rule, options.fpr, self.family.p
-                )
+            row = judge.attribution(
+                shown, parts[asks].of(self._method), options.rule, options.fpr, self.family.p
             )
+            p = parts[asks].far(found.distribution)
+            rows.append(judge.calibrated(row, p, image.compression, options.rule))
         return self._finding(image, rows, judged, small, options)
 
     def members_of(self, names: Collection[str] | None) -> Iterator[Fingerprint]:
         """Give the fingerprints of these names, or all of them, in their order."""
         held = self._calibrations.names
         return (self._lazy[k] for k, name in enumerate(held) if names is None or name in names)
+
+    def _outside(self, image: LoadedImage, parts: dict[Preparation, Features]) -> Flags:
+        """Say which fingerprints' p-values do not speak of an image."""
+        found = np.zeros(len(self), bool)
+        for group in self._groups:
+            for k in group.members if group.asks in parts else ():
+                test = self._tests[k]
+                p = parts[group.asks].far(test)
+                if test is not None and p is not None:
+                    found[k] = not test.covers(p, image.compression)
+        return found
 
     def _finding(
         self,
@@ -177,6 +193,7 @@ class _Columns:
         self.held = 0
         self.names: list[str] = []
         self.gathered = Gathering()
+        self.tests: list[OutOfDistribution | None] = []
         self._real: list[Doubles] = []
         self._generated: list[Doubles] = []
         self._numbers: list[tuple[float, float, float, float, bool]] = []
@@ -199,7 +216,9 @@ class _Columns:
         self._templates[Preparation.of(fingerprint), period].append(
             (place, made.weights.ravel(), made.norm, fingerprint.offset)
         )
+        self.tests.append(fingerprint.distribution)
         self.held += made.weights.nbytes + found.real.nbytes + found.generated.nbytes + _OVERHEAD
+        self.held += 0 if fingerprint.distribution is None else fingerprint.distribution.nbytes
 
     def groups(self) -> tuple[_Group, ...]:
         return tuple(

@@ -16,6 +16,7 @@ from scipy.fft import dctn
 
 from fp.fingerprint.estimators.linear import Linear
 from fp.fingerprint.estimators.protocol import Role
+from fp.images.jpeg_grid import jpeg_grid, luminance_window
 from fp.system.arrays import Floats, Pixels
 
 _CELLS = 128
@@ -68,6 +69,28 @@ def block_statistics(image_hwc: Pixels) -> Floats:
         np.minimum(found, 2).mean(axis=1),
     ]
     return np.concatenate(statistics).astype(np.float32)
+
+
+CODING_NUMBERS = 12 * _BLOCK**2 + 1
+"""How many numbers `coding_statistics` gives."""
+
+
+def coding_statistics(image_hwc: Pixels) -> Floats:
+    """Give the numbers that a lossy coding or a resampling changes.
+
+    Parameters
+    ----------
+    image_hwc : ndarray of uint8, shape (H, W, 3)
+        The examined part, at least 8 x 8 pixels.
+
+    Returns
+    -------
+    ndarray of float32, shape (769,)
+        `block_statistics`, which a resampling changes, and the strength of the grid of 8 x 8
+        blocks, which JPEG and its like leave wherever the grid lies.
+    """
+    grid = jpeg_grid(luminance_window(image_hwc))
+    return np.append(block_statistics(image_hwc).ravel(), np.float32(grid.strength))
 
 
 class OfPixels(Linear):

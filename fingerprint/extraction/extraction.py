@@ -29,19 +29,20 @@ from fp.denoisers.population import (
 from fp.fingerprint.conditions.describing import describe as describe_conditions
 from fp.fingerprint.conditions.learning_run import Taught, learn_versions
 from fp.fingerprint.conditions.pixel_parts import with_pixels
-from fp.fingerprint.estimators.folds import FEWEST_SOURCES, Labelled, group, separation
+from fp.fingerprint.estimators.folds import FEWEST_SOURCES, Labelled, deal, group, separation
 from fp.fingerprint.estimators.protocol import Course
 from fp.fingerprint.estimators.recipes import DEFAULT
 from fp.fingerprint.extraction.one_pass import Take, audit_of, stacked
 from fp.fingerprint.extraction.specificity import describe as describe_specificity
 from fp.fingerprint.extraction.specificity import foreign_claims
+from fp.fingerprint.learning import distribution, permutation, second_look
 from fp.fingerprint.learning import method as learning
-from fp.fingerprint.learning import permutation, second_look
 from fp.fingerprint.learning.assembly import assemble
 from fp.fingerprint.learning.crossfit import null_control
 from fp.fingerprint.learning.method import Learned, Recipe
 from fp.fingerprint.learning.permutation import Nulls, permutation_control
 from fp.fingerprint.learning.scoring import fitted_of
+from fp.fingerprint.model.distribution import OutOfDistribution
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.ladder import Augmentation
 from fp.fingerprint.model.windows import Windows
@@ -52,6 +53,8 @@ from fp.images.loading import Limits, display_path
 from fp.system.arrays import Array, Flags, Indices
 from fp.system.errors import InputError, UsageError
 from fp.system.progress import Progress
+
+_LOSSY = {"jpeg": "JPEG", "webp": "lossy WebP"}
 
 
 @dataclass(frozen=True)
@@ -182,7 +185,7 @@ def extract(
         with_pixels(method)  # refuses what no expert can join, before images are read
     reduction = prepare((generated, real), reduction, options.match)
     denoiser = reduction.residual().identity
-    take = Take(method, denoiser if options.audit else None)
+    take = Take(method, denoiser if options.audit else None, coded=options.augment is None)
     # Every residual is read once, but for windows and a second look.
     with residual_store(cache, dear=bool(denoiser.weights_sha256)) as store:
         populations = survey_all((generated, real), reduction, store, jobs, progress, take)
@@ -217,6 +220,9 @@ def extract(
             joined = learn(second_look.with_dif(method, {"seed": options.seed, **options.dif}))
             fingerprint = second_look.choose(fingerprint, joined)
         sample = Taught(images, known, reduction)
+        if options.augment is None:
+            learned = _distribution(populations, known, reduction.preparation)
+            fingerprint = replace(fingerprint, distribution=learned)
         if options.windows:
             found = _windows(fingerprint, sample, method, stacks, store, progress)
             fingerprint = replace(fingerprint, windows=found)
@@ -260,6 +266,21 @@ def _windows(
             seen,
             chosen,
             told,
+        )
+
+
+def _distribution(
+    populations: list[Population], known: Labelled, preparation: str
+) -> OutOfDistribution:
+    """Learn what tells images that no calibration image is like."""
+    coded = [taken.coding for population in populations for taken in population.taken]
+    folds = deal(known.groups, known.labels, known.folds, known.seed)
+    # What all images went through alike counts as a coding that they had.
+    steps = {step.partition(":")[0] for step in preparation.split("+")}
+    prepared = [stored for kind, stored in _LOSSY.items() if kind in steps]
+    with threadpool_limits(1, user_api="blas"):
+        return distribution.learn(
+            np.stack([row for row, _ in coded]), folds, [*prepared, *(kind for _, kind in coded)]
         )
 
 

@@ -16,8 +16,9 @@ from fp.audit.findings import Audit
 from fp.audit.measuring import Folder, Properties, measure_part
 from fp.denoisers.population import Population, Seen
 from fp.denoisers.residual import DenoiserIdentity
+from fp.fingerprint.estimators.pixels import coding_statistics
 from fp.fingerprint.learning.method import Recipe
-from fp.system.arrays import Array
+from fp.system.arrays import Array, Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +31,14 @@ class Taken:
         What the parts of the method read, by name.
     properties : Properties or None
         What is audited.
+    coding : tuple of (ndarray of float32, str), or None
+        Numbers that tell a coding, and how the file is stored; see
+        `fp.fingerprint.learning.distribution`.
     """
 
     features: dict[str, Array]
     properties: Properties | None
+    coding: tuple[Floats, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -46,18 +51,22 @@ class Take:
         The method whose features are wanted.
     denoiser : DenoiserIdentity or None
         Identity of the residuals, where images are audited.
+    coded : bool
+        Whether the numbers that tell a coding are taken.
     """
 
     method: Recipe
     denoiser: DenoiserIdentity | None
+    coded: bool = False
 
     def __call__(self, seen: Seen) -> Taken:
         """Reduce the residual, and measure the image."""
         features = self.method.features(seen.residual)
+        coding = (coding_statistics(seen.part), seen.stored.compression) if self.coded else None
         if self.denoiser is None:
-            return Taken(features, None)
+            return Taken(features, None, coding)
         known = self.denoiser, seen.residual
-        return Taken(features, measure_part(seen.image, seen.stored, seen.part, known))
+        return Taken(features, measure_part(seen.image, seen.stored, seen.part, known), coding)
 
 
 def stacked(rows: Iterable[dict[str, Array]], count: int) -> dict[str, Array]:

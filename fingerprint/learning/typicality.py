@@ -20,7 +20,26 @@ _RANK = 64
 
 def _view(rows: Doubles, labels: Flags) -> View:
     mean = rows[labels].mean(axis=0)
-    centred = np.concatenate([rows[labels] - mean, rows[~labels] - rows[~labels].mean(axis=0)])
+    return shape_of(
+        np.concatenate([rows[labels] - mean, rows[~labels] - rows[~labels].mean(axis=0)]), mean
+    )
+
+
+def shape_of(centred: Doubles, mean: Doubles) -> View:
+    """Learn the shape of what varies.
+
+    Parameters
+    ----------
+    centred : ndarray of float64, shape (N, p)
+        Numbers of images, less the mean of their class.
+    mean : ndarray of float64, shape (p,)
+        The mean from which distances are measured.
+
+    Returns
+    -------
+    View
+        Mean, leading directions and shrunk variances.
+    """
     n, p = centred.shape
     gram = centred @ centred.T
     shrinkage = ledoit_wolf_shrinkage(gram, p)

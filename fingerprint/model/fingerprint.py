@@ -14,6 +14,7 @@ import numpy as np
 
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.model.calibration import Calibration, NullControl
+from fp.fingerprint.model.distribution import OutOfDistribution
 from fp.fingerprint.model.joined import Joined
 from fp.fingerprint.model.windows import Windows
 from fp.images.crop import CropRule
@@ -75,6 +76,9 @@ class Fingerprint:
     conditions : Conditions, optional
         Experts for images as they come, where the fingerprint was extracted with them; without it,
         images are tested as if they came from the generator directly.
+    distribution : OutOfDistribution, optional
+        What tells images that no calibration image is like, where there are no conditions; nothing
+        is claimed of them. Files of before format 1.4 have none.
     """
 
     name: str
@@ -96,6 +100,7 @@ class Fingerprint:
     preparation: str = "none"
     windows: Windows | None = None
     conditions: Conditions | None = None
+    distribution: OutOfDistribution | None = None
 
     def __post_init__(self) -> None:
         if self.pattern.ndim != 3 or self.pattern.dtype != np.float32:
@@ -148,6 +153,8 @@ class Fingerprint:
             digest.update(expert.condition.encode())
             for part in expert.joined.parts:
                 digest.update(np.ascontiguousarray(part.pattern, "<f4").tobytes())
+        if self.distribution is not None:
+            digest.update(np.ascontiguousarray(self.distribution.calibration, "<f8").tobytes())
         return str(uuid.uuid5(_NAMESPACE, digest.hexdigest()))
 
     def renamed(self, name: str) -> Fingerprint:

@@ -1,4 +1,4 @@
-"""The elements of a fingerprint's group in version 1.3: one table that all else follows from."""
+"""The elements of a fingerprint's group in version 1.4: one table that all else follows from."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from operator import itemgetter
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.model.calibration import Calibration, NullControl
 from fp.fingerprint.model.conditions import Searched, Tested
+from fp.fingerprint.model.distribution import OutOfDistribution
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.gate import Gate
 from fp.fingerprint.model.joined import Joined, Part
@@ -22,8 +23,8 @@ from fp.fingerprint.store.layout import Element, Group, Named, Series, lines, na
 from fp.images.crop import CropRule
 
 ENCODING_TYPE = "fp-fingerprint"
-ENCODING_VERSION = "1.3"
-KNOWN_MINOR = 3
+ENCODING_VERSION = "1.4"
+KNOWN_MINOR = 4
 
 HASH_KEY = "@content-sha256"
 HISTORY = "history/"
@@ -156,6 +157,18 @@ _CONDITIONS = Group(
     since=2,
     optional=True,
 )
+_DISTRIBUTION = Group(
+    OutOfDistribution,
+    (
+        *lines("float32[1] scale", "float64[1] calibration"),
+        Element("codings", "string", 1),
+        replace(_VIEW, key="view"),
+    ),
+    "distribution",
+    since=4,
+    optional=True,
+    check=values.check_distribution,
+)
 
 FINGERPRINT = Group(
     Fingerprint,
@@ -197,6 +210,7 @@ FINGERPRINT = Group(
         _JOINED,
         _CONDITIONS,
         _WINDOWS,
+        _DISTRIBUTION,
     ),
 )
 """All elements but those of ``history/``; a test holds `docs/format.md` to it."""

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from fp.denoisers.residual import DenoiserIdentity
+from fp.fingerprint.estimators.pixels import CODING_NUMBERS
 from fp.fingerprint.model.conditions import Conditions, Expert, Searched, Tested
+from fp.fingerprint.model.distribution import OutOfDistribution
 from fp.fingerprint.model.gate import Gate
 from fp.fingerprint.model.joined import Part
 from fp.fingerprint.model.typicality import View, in_order
@@ -92,6 +94,16 @@ def check_view(view: View, key: str) -> None:
         raise ValueError(f"the basis of {key} has shape {view.basis.shape}")
     if view.floor <= 0 or view.spread <= 0 or (view.variance <= 0).any():
         raise ValueError(f"a variance of {key} is not positive")
+
+
+def check_distribution(test: OutOfDistribution, key: str) -> None:
+    """Refuse a test whose shapes do not fit, or that divides by what is not positive."""
+    if test.scale.shape != test.view.mean.shape or test.scale.shape != (CODING_NUMBERS,):
+        raise ValueError(f"the scale of {key} has shape {test.scale.shape}")
+    if (test.scale <= 0).any() or not test.calibration.size:
+        raise ValueError(f"{key} has a scale that is not positive, or no distance")
+    if set(test.codings) - {"JPEG", "lossless", "lossy WebP"}:
+        raise ValueError(f"{key} names a coding that is none")
 
 
 def views(found: dict[str, View]) -> dict[str, View]:

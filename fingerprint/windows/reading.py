@@ -10,6 +10,7 @@ from fp.denoisers.residual import DenoiserIdentity, Residual
 from fp.fingerprint.decision.decision import Rule
 from fp.fingerprint.decision.likelihood import stands_at_bound
 from fp.fingerprint.decision.rows import Attribution, Detection
+from fp.fingerprint.estimators.pixels import coding_statistics
 from fp.fingerprint.model.evidence_map import EvidenceMap
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.windows import windows_across
@@ -109,7 +110,7 @@ class Reading:
         if decision == "supports_generator" and joins and row.p_typical is None:
             # What was not measured cannot have been passed.
             decision, reasons = "inconclusive", ("typicality_unknown", *reasons)
-        return replace(
+        made = replace(
             row,
             score=found.score,
             rho=None,
@@ -132,6 +133,16 @@ class Reading:
             crop_log10_lr=row.log10_lr,
             crop_decision=row.decision,
         )
+        p = self._far(judge.fingerprint) if row.score is None else row.p_condition
+        return judge.whole.calibrated(made, p, self.image.compression, self.options.rule)
+
+    def _far(self, fingerprint: Fingerprint) -> float | None:
+        """Return the p-value of the distance of an image that is smaller than the crop."""
+        test = fingerprint.distribution
+        if test is None:  # fewer blocks vary more, so such an image rather lies outside
+            return None
+        whole = Degradation(fingerprint.preparation).apply(self.image.rgb_hwc)
+        return test.p(coding_statistics(whole))
 
     def completed(self, row: Detection, best: Attribution) -> Detection:
         """Return the row of the image with what windows add to it, by the row that ranks first."""

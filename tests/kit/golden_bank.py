@@ -14,6 +14,7 @@ from project import DATA
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.model.calibration import Calibration, NullControl
 from fp.fingerprint.model.conditions import Conditions, Expert, Searched, Tested
+from fp.fingerprint.model.distribution import OutOfDistribution
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.gate import Gate
 from fp.fingerprint.model.joined import Joined, Part
@@ -173,3 +174,17 @@ def as_they_come(name: str = "as they come") -> Fingerprint:
         2.5,
     )
     return replace(made, conditions=Conditions(experts, gate, 0.03))
+
+
+def coded(name: str = "as they are coded") -> Fingerprint:
+    """Give a fingerprint that tells images coded otherwise."""
+    view = View(
+        wave(769, 7).astype(np.float32),
+        wave(2 * 769, 9).reshape(2, 769).astype(np.float32),
+        wave(2, 5, 2.0),
+        0.5,
+    )
+    test = OutOfDistribution(
+        wave(769, 3, 1.0).astype(np.float32), view, wave(7, 15, 3.0), ("JPEG", "lossless")
+    )
+    return replace(small(name), distribution=test)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from commands import csv_rows, fp, tables
 from golden_bank import full
+from PIL import Image
 from synthetic import SIDE, photograph, save
 
 from fp.denoisers import registry
@@ -21,7 +22,9 @@ from fp.fingerprint.detection.banks import WholeBank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.large_bank import LISTED, LargeBank
 from fp.fingerprint.detection.opening import StoredBank, open_for_examination
+from fp.fingerprint.estimators.pixels import coding_statistics
 from fp.fingerprint.estimators.tile import Tile
+from fp.fingerprint.learning import distribution
 from fp.fingerprint.model.calibration import Calibration, NullControl
 from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.fingerprint.store.lazy import LazyBank
@@ -29,6 +32,7 @@ from fp.images.crop import CropRule
 from fp.images.loading import load_image
 from fp.system.errors import FormatError, IntegrityError, UsageError
 
+KNOWN = (("lossless",), ("JPEG", "lossless"), ("JPEG",))
 COUNT = 100
 REFERENCES = 40
 IMAGES = 8
@@ -165,6 +169,28 @@ def test_the_reference_is_supported_only_where_all_say_so(make, pictures, tmp_pa
     found = large.examine(image, options)
     assert found.detection == whole.examine(image, options).detection
     assert found.detection.decision == "supports_reference"
+
+
+@pytest.mark.parametrize("rule", ["conformal", "nearest-mean"])
+def test_the_coding_is_asked_of_every_fingerprint(make, pictures, tmp_path, rule):
+    kept = [f for f in read_bank(make(shared=True)) if f.crop.width == SIDE][:12]
+    rows = np.stack([coding_statistics(photograph(1000 + k)) for k in range(60)])
+    tests = [distribution.learn(rows, np.arange(60) % 10, codings) for codings in KNOWN]
+    members = [replace(f, distribution=tests[k % 3] if k % 4 else None) for k, f in enumerate(kept)]
+    write_bank(tmp_path / "bank.h5", members)
+    large, whole = LargeBank(tmp_path / "bank.h5", 2**30), WholeBank(members)
+    Image.fromarray(photograph(0)).save(tmp_path / "a.jpg", quality=50)
+    save(np.kron(photograph(1)[:32, :32], np.ones((2, 2, 1), np.uint8)), tmp_path / "odd.png")
+    options, reasons = DetectOptions(rule, fpr=0.1), []
+    for path in (min(pictures.iterdir()), tmp_path / "a.jpg", tmp_path / "odd.png"):
+        image = load_image(path)
+        found, expected = (bank.examine(image, options) for bank in (large, whole))
+        assert found.detection == expected.detection
+        assert found.attributions == expected.attributions[:LISTED]
+        told = {a.fingerprint: "coding_not_calibrated" in a.reasons for a in expected.attributions}
+        reasons.append([told[f.name] for f in members if f.distribution is not None])
+        assert not any(told[f.name] for f in members if f.distribution is None)
+    assert not any(reasons[0]) and any(reasons[1]) and all(reasons[2])
 
 
 def test_little_memory_changes_nothing_and_too_little_is_refused(make, pictures):

@@ -296,6 +296,12 @@ BROKEN = [
     ("M20", lone_part_offset, "joined.specific_real. is missing", F),
     ("M21", lone_parts, "windows of the sizes .* are not possible", F),
     ("M22", lone_level, "conditions.gate.centre. is missing", F),
+    (
+        "M23",
+        change("distribution/scale", np.ones(769, "<f4")),
+        "distribution/calibration' is missing",
+        F,
+    ),
     ("M16", change("@name", full().name), "named 'SD 1.4 / 图像 🦊'", F),
     ("M16", change("@name", ""), "000001@name' must have 1 to 4096 bytes", F),
     ("M18", change("@uuid", "00000000-0000-0000-0000-000000000000"), "000001@uuid' is 0", I),
@@ -375,7 +381,7 @@ def test_a_broken_rule_is_found_whatever_the_hashes_say(bank, rule, act, told, e
 
 def test_every_rule_of_the_page_is_broken_here():
     rules = re.findall(r"^\* \*\*(M\d+)\*\* .*MUST", PAGE, re.MULTILINE)
-    assert rules == [f"M{number}" for number in range(1, 23)]
+    assert rules == [f"M{number}" for number in range(1, 24)]
     assert {rule for rule, *_ in BROKEN + UNSEALED} == set(rules)
 
 
@@ -415,7 +421,7 @@ def test_a_later_minor_version_is_read_with_what_is_new_in_it(bank):
     with h5py.File(bank, "r+") as file:
         put(file, "@encoding-version", "1.7")
         file.create_group("index")
-        put(file[FIRST], "@encoding-version", "1.4")
+        put(file[FIRST], "@encoding-version", "1.5")
         put(file[FIRST], "@licence", "CC0")
         put(file[FIRST], "@strength", f8)
         put(file[FIRST], "calibration/foreign", np.ones(3))
@@ -620,3 +626,9 @@ def test_tests_and_priors_of_experts_are_named_since_1_3():
         assert schema.is_known(key, 2) and not schema.is_known(key, 1)
         assert schema.version_naming(["pattern", key]) == "1.2"
     assert schema.version_naming(["pattern"]) == "1.1"
+
+
+def test_the_test_of_the_coding_is_named_since_1_4():
+    for key in ("distribution/scale", "distribution/codings", "distribution/view@floor"):
+        assert schema.is_known(key, 4) and not schema.is_known(key, 3)
+        assert schema.version_naming(["pattern", key]) == "1.4"

@@ -12,7 +12,17 @@ from dataclasses import MISSING, fields, is_dataclass, replace
 import h5py
 import numpy as np
 import pytest
-from golden_bank import GOLDEN, as_they_come, calibration, full, full_1_0, small, together, wave
+from golden_bank import (
+    GOLDEN,
+    as_they_come,
+    calibration,
+    coded,
+    full,
+    full_1_0,
+    small,
+    together,
+    wave,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -165,6 +175,7 @@ def test_everything_comes_back_as_it_was(tmp_path, members):
     assert verify_bank(path) == []
 
 
+OTHERS = ("joined", "windows", "conditions", "distribution")
 DERIVED = {"encoding-type", "encoding-version", "content-sha256", "uuid"}
 
 
@@ -172,9 +183,10 @@ def test_no_part_of_a_fingerprint_can_be_forgotten_here():
     made = full()
     joined, conditions = together().joined, as_they_come().conditions
     kinds = (made, made.calibration, made.null, joined, *joined.parts[:1])
-    for kind in (*kinds, conditions, conditions.gate, conditions.experts[0].searched):
+    kinds += (conditions, conditions.gate, conditions.experts[0].searched, coded().distribution)
+    for kind in kinds:
         for field in fields(kind):
-            if kind is made and field.name in ("joined", "windows", "conditions"):
+            if kind is made and field.name in OTHERS:
                 continue
             value = getattr(kind, field.name)
             default = field.default if field.default_factory is MISSING else field.default_factory()
@@ -206,6 +218,52 @@ def test_experts_come_back_as_they_were(tmp_path):
     assert verify_bank(path) == []
 
 
+def test_the_test_of_the_coding_comes_back_as_it_was(tmp_path):
+    path = tmp_path / "bank.h5"
+    write_bank(path, [small(), coded()])
+    plain, found = read_bank(path)
+    assert plain.distribution is None
+    assert same(found, coded())
+    assert found.uuid == coded().uuid != small("as they are coded").uuid
+    assert verify_bank(path) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("scale", np.zeros(769, "<f4"), "not positive"),
+        ("scale", np.ones(768, "<f4"), "the scale of distribution has shape"),
+        ("calibration", np.zeros(0), "no distance"),
+        ("calibration", np.full(3, np.nan), "not finite"),
+        ("codings", np.array([b"AVIF"]), "a coding that is none"),
+        ("view/basis", np.ones((2, 5), "<f4"), "the basis of distribution/view has shape"),
+        ("view/variance", -np.ones(2), "not positive"),
+        ("view/mean", None, "is missing"),
+    ],
+)
+def test_a_broken_test_of_the_coding_is_refused(tmp_path, key, value, message):
+    path = tmp_path / "bank.h5"
+    write_bank(path, [coded()])
+    exchange(path, f"distribution/{key}", value)
+    with pytest.raises(FormatError, match=message):
+        read_bank(path)
+    assert any(message in str(fault) for fault in verify_bank(path))
+
+
+def exchange(path, key, value):
+    """Put another value into a fingerprint, or none, and make its hash right."""
+    with h5py.File(path, "r+") as file:
+        group = file["000000"]
+        del group[key]
+        if value is not None:
+            stored = PROTECTED if value.size else {}
+            chunks = value.shape if value.size else None
+            group.create_dataset(key, data=value, chunks=chunks, **stored)
+        listing = survey.survey(group, Place(path))
+        kept = {k: entry.load() for k, entry in listing.items() if k != "@content-sha256"}
+        group.attrs.modify("content-sha256", np.bytes_(elements.content_sha256(kept)))
+
+
 def test_uuid_covers_the_parts():
     made = together()
     first, *rest = made.joined.parts
@@ -230,14 +288,7 @@ def test_uuid_covers_the_parts():
 def test_damaged_parts_are_refused_in_one_sentence(tmp_path, key, value, message):
     path = tmp_path / "bank.h5"
     write_bank(path, [together()])
-    with h5py.File(path, "r+") as file:
-        group = file["000000"]
-        del group[key]
-        if value is not None:
-            group.create_dataset(key, data=value, chunks=value.shape, **PROTECTED)
-        listing = survey.survey(group, Place(path))
-        kept = {k: entry.load() for k, entry in listing.items() if k != "@content-sha256"}
-        group.attrs.modify("content-sha256", np.bytes_(elements.content_sha256(kept)))
+    exchange(path, key, value)
     with pytest.raises(FormatError, match=message):
         read_bank(path)
     assert any(message in str(fault) for fault in verify_bank(path))

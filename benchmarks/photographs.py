@@ -1,0 +1,253 @@
+"""What a fingerprint with default options claims of photographs, strangers and its own images.
+
+    python benchmarks/photographs.py --generators tae_flux2,ldm --images 20
+
+needs the corpus (FP_CORPUS, by default ../shared/corpus beside the project). Each generator's
+fingerprint and every finished cell are kept in the work folder, so that an interrupted run goes on
+where it was; `--cells 'jpeg:*'` counts some degradations only. The same table is printed.
+"""
+
+from __future__ import annotations
+
+import csv
+import fnmatch
+import hashlib
+import io
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import click
+import numpy as np
+from held_out import CORPUS, PROJECT
+from PIL import Image
+from scipy.stats import beta
+
+from fp.fingerprint.detection.banks import examine
+from fp.fingerprint.detection.detection import DetectOptions
+from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.store.bank import read_bank, write_bank
+from fp.images.loading import load_image
+
+PHOTOGRAPHS = ("real", "t2i/real/web", "t2i/real/kodak", "t2i/real/camera", "photos/val")
+QUALITIES = (97, 95, 90, 85, 75, 60, 40)
+AS_FILES = ("none", *(f"jpeg:{q}" for q in QUALITIES), "webp:90", "webp:80", "webp:60")
+AS_PNG = ("jpeg:97", "jpeg:85", "jpeg:60", "webp:90", "webp:80", "webp:60", "avif:60", "off:80")
+"""Lossy, and then stored as PNG; ``off:80`` is JPEG 80 with its grid cropped off by (3, 5)."""
+SIZES = ("back:0.5", "back:0.75", "scale:0.75", "scale:0.9", "scale:1.25", "scale:1.5")
+"""To that size and back, or left there."""
+CELLS = (
+    *((cell, "file") for cell in AS_FILES),
+    *((cell, "PNG") for cell in AS_PNG),
+    *((cell, "PNG") for cell in SIZES),
+    *((f"{cell}+jpeg:85", "file") for cell in SIZES),
+)
+COLUMNS = (
+    *("generator", "images", "cell", "form", "n", "too_small", "claimed", "claimed_low"),
+    *("claimed_high", "reference", "reference_low", "reference_high", "withheld"),
+)
+
+
+def pictures(folder):
+    return sorted(path for path in folder.iterdir() if path.suffix != ".md")
+
+
+def folder_of(name):
+    return generators()[name]
+
+
+def generators():
+    folders = (CORPUS / "generated", CORPUS / "t2i/generated")
+    return {path.name: path for folder in folders for path in sorted(folder.iterdir())}
+
+
+def shuffled(paths, seed):
+    """Order paths by the hash of their source, so that the pictures of a prompt stay together."""
+
+    def key(path):
+        source = path.stem.split("_")[0] if path.parent.name in ("ldm", "glid3xl") else path.stem
+        return hashlib.sha256(f"{seed} {source}".encode()).digest(), path.name
+
+    return sorted(paths, key=key)
+
+
+def split(paths, training, seed):
+    """Deal paths into those that are learned from and the rest, with no prompt on both sides."""
+    ordered = shuffled(paths, seed)
+    learned = ordered[:training]
+    if learned[0].parent.name in ("ldm", "glid3xl"):
+        prompts = {path.stem.split("_")[0] for path in learned}
+        return learned, [p for p in ordered[training:] if p.stem.split("_")[0] not in prompts]
+    return learned, ordered[training:]
+
+
+def thumbnail(path, square):
+    """Give a small grey picture of mean 0 and norm 1, of the middle square where that is asked."""
+    with Image.open(path) as image:
+        grey = image.convert("L")
+    width, height = grey.size
+    if square:
+        side = min(width, height)
+        left, top = (width - side) // 2, (height - side) // 2
+        grey = grey.crop((left, top, left + side, top + side))
+    found = np.asarray(grey.resize((32, 32)), float).ravel()
+    found -= found.mean()
+    return found / (np.linalg.norm(found) or 1.0)
+
+
+def without_doubles(paths, learned):
+    """Leave out photographs whose reduced double is among those that were learned from."""
+    known = np.array([thumbnail(path, square=False) for path in learned])
+    return [path for path in paths if (known @ thumbnail(path, square=True)).max() < 0.9]
+
+
+def coded(pixels, kind, quality):
+    made = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(made, kind.upper(), quality=int(quality))
+    return made.getvalue()
+
+
+def decoded(content):
+    with Image.open(io.BytesIO(content)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def changed(pixels, cell, form):
+    """Return the bytes of a file: the picture after a degradation, stored in a form."""
+    content = None
+    for step in cell.split("+"):
+        kind, _, number = step.partition(":")
+        height, width = pixels.shape[:2]
+        if kind in ("jpeg", "webp", "avif"):
+            content = coded(pixels, kind, number)
+            pixels = decoded(content)
+        elif kind == "off":
+            grown = np.pad(pixels, ((3, 0), (5, 0), (0, 0)), "edge")
+            pixels = decoded(coded(grown, "jpeg", number))[3:, 5:]
+        else:
+            size = round(width * float(number)), round(height * float(number))
+            picture = Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC)
+            if kind == "back":
+                picture = picture.resize((width, height), Image.Resampling.BICUBIC)
+            pixels = np.asarray(picture)
+    if form == "file" and content is not None:
+        return content
+    made = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(made, "PNG", compress_level=1)
+    return made.getvalue()
+
+
+def interval(hits, n):
+    """Return the 95 % interval of Clopper and Pearson."""
+    low = beta.ppf(0.025, hits, n - hits + 1) if hits else 0.0
+    return float(low), float(beta.ppf(0.975, hits + 1, n - hits)) if hits < n else 1.0
+
+
+def learned(generator, training, seed, work):
+    """Give the fingerprint of a generator, from the work folder or made, and what was held out."""
+    made, own = split(pictures(folder_of(generator)), training, seed)
+    references, rest = split(pictures(CORPUS / "real"), training, seed)
+    kept = work / f"{generator}-{training}-{seed}.h5"
+    if not kept.exists():
+        with tempfile.TemporaryDirectory() as folder:
+            for name, paths in (("made", made), ("real", references)):
+                (Path(folder) / name).mkdir()
+                for path in paths:
+                    (Path(folder) / name / path.name).write_bytes(path.read_bytes())
+            found = extract(Path(folder, "made"), Path(folder, "real"), generator, ExtractOptions())
+        write_bank(kept, [found.fingerprint])
+    return read_bank(kept)[0], own, references, rest
+
+
+def counted(fingerprint, paths, cell, form):
+    """Examine pictures after a degradation and count the decisions."""
+    decisions = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        asked = Path(folder, "asked")
+        for path in paths:
+            whole = cell == "none" and form == "file"
+            content = path.read_bytes() if whole else changed(load_image(path).rgb_hwc, cell, form)
+            asked.write_bytes(content)
+            found = examine(load_image(asked), [fingerprint], DetectOptions()).detection
+            decisions[found.decision] += 1
+            decisions["withheld"] += "coding_not_calibrated" in found.reasons
+    n = len(paths) - decisions["not_examined"]
+    row = {"n": n, "too_small": decisions["not_examined"], "withheld": decisions["withheld"]}
+    for name in ("claimed", "reference"):
+        hits = decisions["supports_generator" if name == "claimed" else "supports_reference"]
+        low, high = interval(hits, n) if n else (0.0, 1.0)
+        row |= {name: hits, f"{name}_low": round(low, 4), f"{name}_high": round(high, 4)}
+    return row
+
+
+def groups_of(generator, own, references, rest, images, seed):
+    """Yield the name, the pictures and the cells of every population that is asked about."""
+    yield f"own: {generator}", own[:images], CELLS
+    for name in PHOTOGRAPHS:
+        paths = rest if name == "real" else pictures(CORPUS / name)
+        if name == "t2i/real/web":
+            paths = without_doubles(paths, references)
+        yield name, shuffled(paths, seed)[:images], CELLS
+    strangers = [path for name, path in generators().items() if name != generator]
+    strangers += sorted((CORPUS / "t2i/strangers").iterdir())
+    for folder in strangers:
+        yield f"stranger: {folder.name}", shuffled(pictures(folder), seed)[:images], CELLS[:1]
+
+
+def table(rows):
+    """Give the table of all cells: share, interval and number of images."""
+    lines = [
+        "| generator | images | cell | stored as | n | claimed % | reference % | withheld % |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        n = int(row["n"])
+        told = [
+            f"{100 * int(row[name]) / n:.0f} ({100 * float(row[f'{name}_low']):.0f} to "
+            f"{100 * float(row[f'{name}_high']):.0f})"
+            for name in ("claimed", "reference")
+            if n
+        ] or ["-", "-"]
+        held = f"{100 * int(row['withheld']) / n:.0f}" if n else "-"
+        named = [row[name] for name in ("generator", "images", "cell", "form")]
+        lines.append("| " + " | ".join([*named, str(n), *told, held]) + " |")
+    return "\n".join(lines)
+
+
+@click.command()
+@click.option("--generators", "named", default="tae_flux2,ldm", show_default=True)
+@click.option("--cells", default="*", show_default=True, help="Pattern of degradations.")
+@click.option("--training", default=96, show_default=True, help="Images a class.")
+@click.option("--images", default=20, show_default=True, help="Images a cell, at most.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--work", type=click.Path(path_type=Path), default=PROJECT / ".work/photographs")
+def main(named, cells, training, images, seed, work):
+    """Count claims over populations and degradations."""
+    work.mkdir(parents=True, exist_ok=True)
+    kept = work / f"cells-{training}-{images}-{seed}.csv"
+    rows = []
+    if kept.exists():
+        with kept.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+    done = {tuple(row[name] for name in COLUMNS[:4]) for row in rows}
+    with kept.open("a", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        if not rows:
+            writer.writeheader()
+        for generator in named.split(","):
+            fingerprint, *held = learned(generator, training, seed, work)
+            for name, paths, asked in groups_of(generator, *held, images, seed):
+                for cell, form in asked:
+                    key = generator, name, cell, form
+                    if key in done or not fnmatch.fnmatch(cell, cells):
+                        continue
+                    row = dict(zip(COLUMNS, key, strict=False))
+                    row |= counted(fingerprint, paths, cell, form)
+                    writer.writerow(row)
+                    file.flush()
+                    rows.append({column: str(value) for column, value in row.items()})
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()
