@@ -22,3 +22,23 @@ def corpus() -> Path:
     if not (folder / "photos" / "val").is_dir():
         pytest.skip(f"no image corpus at {folder}; FP_CORPUS names its place")
     return folder
+
+
+@pytest.fixture(scope="session")
+def content(tmp_path_factory) -> bytes:
+    """Return the bytes of a bank of two fingerprints, one of them with every element."""
+    from golden_bank import full, small
+
+    from fp.fingerprint.store.bank import write_bank
+
+    path = tmp_path_factory.mktemp("written") / "bank.h5"
+    write_bank(path, [full(), small()])
+    return path.read_bytes()
+
+
+@pytest.fixture
+def bank(content, tmp_path) -> Path:
+    """Return a file of its own that holds the bank of `content`."""
+    path = tmp_path / "bank.h5"
+    path.write_bytes(content)
+    return path

@@ -25,20 +25,6 @@ def run(capfd):
     return call
 
 
-@pytest.fixture(scope="module")
-def content(tmp_path_factory):
-    path = tmp_path_factory.mktemp("written") / "bank.h5"
-    write_bank(path, [full(), small()])
-    return path.read_bytes()
-
-
-@pytest.fixture
-def bank(content, tmp_path):
-    path = tmp_path / "bank.h5"
-    path.write_bytes(content)
-    return path
-
-
 def damage(path):
     with h5py.File(path, "r+") as file:
         file["000001"].attrs["crop_width"] = np.int64(96)

@@ -330,20 +330,6 @@ def name_of(value):
     return value if isinstance(value, str) else None
 
 
-@pytest.fixture(scope="module")
-def content(tmp_path_factory):
-    path = tmp_path_factory.mktemp("written") / "bank.h5"
-    write_bank(path, [full(), small()])
-    return path.read_bytes()
-
-
-@pytest.fixture
-def bank(content, tmp_path):
-    path = tmp_path / "bank.h5"
-    path.write_bytes(content)
-    return path
-
-
 def check(path, told, error):
     messages = [fault.message for fault in verify_bank(path)]
     assert any(re.search(told, message) for message in messages), messages

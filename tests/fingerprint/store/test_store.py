@@ -143,20 +143,6 @@ def fingerprints(draw):
     )
 
 
-@pytest.fixture(scope="module")
-def content(tmp_path_factory):
-    path = tmp_path_factory.mktemp("written") / "bank.h5"
-    write_bank(path, [full(), small()])
-    return path.read_bytes()
-
-
-@pytest.fixture
-def bank(content, tmp_path):
-    path = tmp_path / "bank.h5"
-    path.write_bytes(content)
-    return path
-
-
 # Round trips
 
 
