@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from fp.fingerprint.estimators.discriminant import scaled_coefficients
-from fp.fingerprint.estimators.protocol import Course, CrossFit, Estimator, Fitted, nested_scores
+from fp.fingerprint.estimators.protocol import Course, CrossFit, Estimator, Fitted, cross_fitted
 from fp.fingerprint.estimators.templates import Template
 from fp.system.arrays import Array, Doubles, Flags, Floats, Indices
 
@@ -89,12 +89,8 @@ class Linear(Estimator):
             return np.asarray(scores - scores[mask & ~labels].mean())
 
         whole = without(np.ones(labels.size, bool))
-        return CrossFit(
-            self,
-            Fitted(whole.weights.astype(np.float32), whole.offset),
-            tuple(without(folds != fold) for fold in range(int(folds.max()) + 1)),
-            nested_scores(folds, scores_without) if nested else None,
-        )
+        fitted = Fitted(whole.weights.astype(np.float32), whole.offset)
+        return cross_fitted(self, fitted, folds, without, scores_without if nested else None)
 
 
 def flat(features: Array) -> Doubles:

@@ -260,12 +260,8 @@ class Estimator(ABC):
             found[~mask] = without(mask).score(features[~mask])
             return found
 
-        return CrossFit(
-            settled,
-            settled.fit(features, labels, groups),
-            tuple(without(folds != fold) for fold in range(int(folds.max()) + 1)),
-            nested_scores(folds, scores_without) if nested else None,
-        )
+        whole = settled.fit(features, labels, groups)
+        return cross_fitted(settled, whole, folds, without, scores_without if nested else None)
 
     def shuffled(self, features: Array) -> list[Doubles]:
         """Return what a shrunk discriminant learns from, for label shuffles that share its work.
@@ -327,6 +323,26 @@ def _block(
         return estimator.score(estimator.roll(features, -place[0], -place[1]), pattern, offset)
 
     return Measure("blocks", block, phases), score
+
+
+def cross_fitted(
+    estimator: Estimator,
+    fitted: Fitted,
+    folds: Indices,
+    without: Callable[[Flags], Scorer],
+    scores_without: Callable[[Flags], Doubles] | None,
+) -> CrossFit:
+    """Return what was learned from all images, with what `without` learns from those of a mask.
+
+    It is asked without each fold; `scores_without` is as in `nested_scores`, None where nothing is
+    learned without each two.
+    """
+    return CrossFit(
+        estimator,
+        fitted,
+        tuple(without(folds != fold) for fold in range(int(folds.max()) + 1)),
+        None if scores_without is None else nested_scores(folds, scores_without),
+    )
 
 
 def nested_scores(folds: Indices, scores_without: Callable[[Flags], Doubles]) -> Doubles:

@@ -25,7 +25,7 @@ from fp.fingerprint.estimators.protocol import (
     CrossFit,
     Estimator,
     Fitted,
-    nested_scores,
+    cross_fitted,
 )
 from fp.fingerprint.estimators.repeated import RepeatedCells, repeat
 from fp.fingerprint.estimators.templates import Template
@@ -208,12 +208,11 @@ class Tile(Estimator):
         def without(mask: Flags) -> Template:
             return Template(weights(mask).reshape(3, period, period), norm)
 
-        return CrossFit(
-            settled,
-            settled._fitted(weights(np.ones(labels.size, bool))),
-            tuple(without(folds != fold) for fold in range(int(folds.max()) + 1)),
-            nested_scores(folds, lambda mask: rows @ weights(mask) / norm) if nested else None,
-        )
+        def scores_without(mask: Flags) -> Doubles:
+            return np.asarray(rows @ weights(mask) / norm)
+
+        whole = settled._fitted(weights(np.ones(labels.size, bool)))
+        return cross_fitted(settled, whole, folds, without, scores_without if nested else None)
 
     @classmethod
     def cells(cls, parts: Sequence[tuple[Self, Fitted]]) -> RepeatedCells:
