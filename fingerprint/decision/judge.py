@@ -42,7 +42,7 @@ class Features:
         """Give the features of a part that takes no parameters, as a stack of one image."""
         return self._of(estimators.get(part))
 
-    def far(self, test: OutOfDistribution | None) -> float | None:
+    def p_of_coding(self, test: OutOfDistribution | None) -> float | None:
         """Return the conformal p-value of the image's distance; None without a test or an image."""
         if test is None or self._image is None:
             return None

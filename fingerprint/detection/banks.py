@@ -141,7 +141,7 @@ class WholeBank:
                 continue
             stacks = parts[key].of(judges.whole.recipe)
             row = judges.whole.attribution(shown, stacks, *ruled)
-            p = parts[key].far(fingerprint.distribution)
+            p = parts[key].p_of_coding(fingerprint.distribution)
             rows.append(judges.whole.calibrated(row, p, image.compression, options.rule))
         reading = Reading(image, self.members, self.windows(options.window), options, residual_for)
         rows = reading.as_a_whole(rows)

@@ -139,7 +139,7 @@ class LargeBank:
             row = judge.attribution(
                 shown, parts[asks].of(self._method), options.rule, options.fpr, self.family.p
             )
-            p = parts[asks].far(found.distribution)
+            p = parts[asks].p_of_coding(found.distribution)
             rows.append(judge.calibrated(row, p, image.compression, options.rule))
         return self._finding(image, rows, judged, small, options)
 
@@ -149,12 +149,12 @@ class LargeBank:
         return (self._lazy[k] for k, name in enumerate(held) if names is None or name in names)
 
     def _outside(self, image: LoadedImage, parts: dict[Preparation, Features]) -> Flags:
-        """Say which fingerprints' p-values do not speak of an image."""
+        """Return which fingerprints' p-values do not speak of an image."""
         found = np.zeros(len(self), bool)
         for group in self._groups:
             for k in group.members if group.asks in parts else ():
                 test = self._tests[k]
-                p = parts[group.asks].far(test)
+                p = parts[group.asks].p_of_coding(test)
                 if test is not None and p is not None:
                     found[k] = not test.covers(p, image.compression)
         return found

@@ -29,7 +29,7 @@ from fp.denoisers.population import (
 from fp.fingerprint.conditions.describing import describe as describe_conditions
 from fp.fingerprint.conditions.learning_run import Taught, learn_versions
 from fp.fingerprint.conditions.pixel_parts import with_pixels
-from fp.fingerprint.estimators.folds import FEWEST_SOURCES, Labelled, deal, group, separation
+from fp.fingerprint.estimators.folds import FEWEST_SOURCES, Labelled, group, separation
 from fp.fingerprint.estimators.protocol import Course
 from fp.fingerprint.estimators.recipes import DEFAULT
 from fp.fingerprint.extraction.one_pass import Take, audit_of, stacked
@@ -274,13 +274,14 @@ def _distribution(
 ) -> OutOfDistribution:
     """Learn what tells images that no calibration image is like."""
     coded = [taken.coding for population in populations for taken in population.taken]
-    folds = deal(known.groups, known.labels, known.folds, known.seed)
     # What all images went through alike counts as a coding that they had.
     steps = {step.partition(":")[0] for step in preparation.split("+")}
     prepared = [stored for kind, stored in _LOSSY.items() if kind in steps]
     with threadpool_limits(1, user_api="blas"):
         return distribution.learn(
-            np.stack([row for row, _ in coded]), folds, [*prepared, *(kind for _, kind in coded)]
+            np.stack([row for row, _ in coded]),
+            known.deal(),
+            [*prepared, *(kind for _, kind in coded)],
         )
 
 

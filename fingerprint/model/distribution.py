@@ -55,7 +55,7 @@ class OutOfDistribution:
         return (1 + farther) / (1 + self.calibration.size)
 
     def covers(self, p: float, compression: str) -> bool:
-        """Say whether the p-values of a fingerprint speak of an image.
+        """Return whether the p-values of a fingerprint speak of an image.
 
         Parameters
         ----------

@@ -133,10 +133,10 @@ class Reading:
             crop_log10_lr=row.log10_lr,
             crop_decision=row.decision,
         )
-        p = self._far(judge.fingerprint) if row.score is None else row.p_condition
+        p = self._p_of_coding(judge.fingerprint) if row.score is None else row.p_condition
         return judge.whole.calibrated(made, p, self.image.compression, self.options.rule)
 
-    def _far(self, fingerprint: Fingerprint) -> float | None:
+    def _p_of_coding(self, fingerprint: Fingerprint) -> float | None:
         """Return the p-value of the distance of an image that is smaller than the crop."""
         test = fingerprint.distribution
         if test is None:  # fewer blocks vary more, so such an image rather lies outside
