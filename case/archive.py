@@ -16,11 +16,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fp.case.verification import verify_case
-from fp.manifest.hashing import hash_file
 from fp.manifest.verification import Check, Difference
 from fp.manifest.writing import files_below
 from fp.system.atomic_files import atomic_path
 from fp.system.errors import IntegrityError
+from fp.system.hashing import hash_file
 from fp.system.paths import display_path
 
 SUMS = "SHA256SUMS"

@@ -21,11 +21,11 @@ from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import read_bank
 from fp.images.loading import REASONS as FILE_REASONS
 from fp.manifest.entry import Entry
-from fp.manifest.hashing import hash_file
 from fp.manifest.run import read_manifest
 from fp.runs.journal import Row
 from fp.system.atomic_files import write_bytes_atomic
 from fp.system.environment import tool_version
+from fp.system.hashing import hash_file
 
 REPORT = "report.md"
 

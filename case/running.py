@@ -11,13 +11,13 @@ from fp.case.folder import Case, add_bank, place_of
 from fp.fingerprint.detection.banks import check_bank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.opening import StoredBank, open_for_examination
-from fp.manifest.hashing import hash_file
 from fp.manifest.run import Invocation
 from fp.runs.examination import list_items
 from fp.runs.journal import Row
 from fp.runs.options import RunOptions
 from fp.runs.results import Summary, detect_into
 from fp.system.errors import InputError, UsageError
+from fp.system.hashing import hash_file
 
 
 def run_case(

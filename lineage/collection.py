@@ -18,10 +18,11 @@ from fp.denoisers.population import (
     Skipped,
     survey_all,
 )
+from fp.fingerprint.detection.opening import StoredBank, open_bank
 from fp.fingerprint.estimators.folds import FEWEST_SOURCES, group
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.images.loading import display_path
-from fp.lineage.scores import StoredBank
+from fp.lineage.scores import scores_of
 from fp.lineage.traces import trace
 from fp.system.arrays import Doubles, Indices
 from fp.system.errors import InputError
@@ -151,7 +152,7 @@ def collect(
     folders = [_folder(root, population) for root, population in zip(roots, found, strict=True)]
     ordered = sorted(folders[:-1], key=lambda folder: (folder.digest, folder.name))
     skipped = tuple(one for population in found for one in population.skipped)
-    members = () if bank is None else bank.members
+    members = () if bank is None else open_bank(bank)
     return Collection(tuple(ordered), folders[-1], skipped, members)
 
 
@@ -173,5 +174,5 @@ class _Look:
     bank: StoredBank | None
 
     def __call__(self, seen: Seen) -> tuple[Doubles, Doubles]:
-        scores = np.empty(0) if self.bank is None else self.bank.score(seen.residual)
+        scores = np.empty(0) if self.bank is None else scores_of(seen.residual, self.bank)
         return trace(seen.residual), scores

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
 from fp.fingerprint.decision.judge import Features
-from fp.fingerprint.detection.opening import BankIdentity, bank_identity, open_bank
+from fp.fingerprint.detection.opening import StoredBank, open_bank
 from fp.fingerprint.learning.method import Recipe, Scored
 from fp.fingerprint.learning.scoring import recipe_of, score
 from fp.fingerprint.model.calibration import Calibration
@@ -18,53 +18,33 @@ from fp.system.arrays import Doubles, Floats
 from fp.system.errors import UsageError
 
 
-@dataclass(frozen=True)
-class StoredBank:
-    """A bank by its place, so that it travels to workers; each process reads it once.
+def common(members: Sequence[Fingerprint]) -> Fingerprint:
+    """Return the first fingerprint of a bank, whose crop and residuals are those of all.
 
-    The place is a bank or a folder of banks; the identity is name and SHA-256 of its files when the
-    run began.
+    A `UsageError` says that they are for different crops, residuals or preparations.
     """
+    kinds = {(one.crop, one.denoiser.digest, one.preparation) for one in members}
+    if len(kinds) > 1:
+        raise UsageError(
+            "The fingerprints of the bank are for different crops, denoisers or preparations; "
+            "give a bank in which all are alike."
+        )
+    return members[0]
 
-    path: Path
-    identity: BankIdentity
 
-    @classmethod
-    def at(cls, path: Path) -> StoredBank:
-        """Return the bank at a path, as it is now."""
-        return cls(path, bank_identity(path))
-
-    @property
-    def members(self) -> tuple[Fingerprint, ...]:
-        """All its fingerprints."""
-        return open_bank(self.path, self.identity)
-
-    def common(self) -> Fingerprint:
-        """Return the first fingerprint, whose crop and residuals are those of all.
-
-        A `UsageError` says that they are for different crops, residuals or preparations.
-        """
-        kinds = {(one.crop, one.denoiser.digest, one.preparation) for one in self.members}
-        if len(kinds) > 1:
-            raise UsageError(
-                "The fingerprints of the bank are for different crops, denoisers or preparations; "
-                "give a bank in which all are alike."
-            )
-        return self.members[0]
-
-    def score(self, residual_chw: Floats) -> Doubles:
-        """Return what each fingerprint says of a residual (3, H, W), shape (K,)."""
-        features = Features(residual_chw)
-        scored = [
-            score(one, features.of(recipe), recipe)
-            for one, recipe in zip(self.members, _recipes(self), strict=True)
-        ]
-        return np.array([_evidence(one)[0] for one in scored])
+def scores_of(residual_chw: Floats, bank: StoredBank) -> Doubles:
+    """Return what each fingerprint of a bank says of a residual (3, H, W), shape (K,)."""
+    features = Features(residual_chw)
+    scored = [
+        score(one, features.of(recipe), recipe)
+        for one, recipe in zip(open_bank(bank), _recipes(bank), strict=True)
+    ]
+    return np.array([_evidence(one)[0] for one in scored])
 
 
 @lru_cache(maxsize=1)
 def _recipes(bank: StoredBank) -> tuple[Recipe, ...]:
-    return tuple(recipe_of(fingerprint) for fingerprint in bank.members)
+    return tuple(recipe_of(fingerprint) for fingerprint in open_bank(bank))
 
 
 def _evidence(scored: Scored) -> Doubles:
@@ -72,7 +52,7 @@ def _evidence(scored: Scored) -> Doubles:
 
 
 def held_out(fingerprint: Fingerprint) -> Calibration:
-    """Return the held-out scores of the kind that `StoredBank.score` gives.
+    """Return the held-out scores of the kind that `scores_of` gives.
 
     Where a fingerprint joins parts, those are of the generator's evidence alone: kin by processing
     are no kin.

@@ -10,13 +10,13 @@ from fp.denoisers.cache import ResidualCache
 from fp.denoisers.population import Reduction, most_common_crop, residual_store
 from fp.denoisers.registry import arguments_of
 from fp.fingerprint.detection.detection import residual_for
-from fp.fingerprint.detection.opening import BankIdentity
+from fp.fingerprint.detection.opening import BankIdentity, StoredBank, open_bank
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.images.crop import SIDE, CropRule
 from fp.images.loading import display_path
 from fp.lineage.collection import Collection, collect, generator_folders
 from fp.lineage.options import LineageOptions
-from fp.lineage.scores import StoredBank
+from fp.lineage.scores import common
 from fp.system.errors import InputError
 from fp.system.progress import Progress
 
@@ -54,7 +54,7 @@ def open_session(
         reduction.residual()  # an unknown denoiser is found before the images are read
         reduction = replace(reduction, crop=most_common_crop(images, options.limits))
     else:
-        reduction = _reduction_of(stored.common(), options)
+        reduction = _reduction_of(common(open_bank(stored)), options)
         options = replace(options, denoiser=reduction.denoiser)
     with residual_store(cache) as store:
         collection = collect(folders, real, reduction, store, jobs, progress, stored)

@@ -12,8 +12,8 @@ from typing import Any
 
 from fp.images.loading import Limits, find_images, load_image
 from fp.manifest.entry import canonical
-from fp.manifest.hashing import hash_file
 from fp.system.errors import ImageError, IntegrityError
+from fp.system.hashing import hash_file
 from fp.system.paths import display_path, path_of, read_file
 from fp.system.progress import Progress, told
 from fp.system.workers import run_in_order

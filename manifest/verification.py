@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from fp.images.loading import Limits
-from fp.manifest.hashing import hash_file
 from fp.manifest.inputs import Hasher, InputFile, read_listing, resolved
 from fp.manifest.run import Manifest
 from fp.manifest.writing import files_below
 from fp.system.errors import FpError
+from fp.system.hashing import hash_file
 from fp.system.paths import display_path, path_of
 from fp.system.progress import Progress, told
 from fp.system.workers import run_in_order

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from fp.manifest.entry import Entry, chain_faults, seal
-from fp.manifest.hashing import hash_file
 from fp.manifest.inputs import InputFile
 from fp.manifest.machine import machine, versions
 from fp.manifest.run import ENCODING, Invocation, read_manifest, rendered
 from fp.system.atomic_files import atomic_path, output_error, write_bytes_atomic
 from fp.system.environment import now_utc, tool_version
 from fp.system.errors import FpError, InputError
+from fp.system.hashing import hash_file
 from fp.system.paths import display_path
 
 MANIFEST = "manifest.json"

@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from fp.manifest.hashing import hash_file
 from fp.manifest.inputs import moved
 from fp.system.arrays import Doubles, Floats
 from fp.system.errors import FpError
+from fp.system.hashing import hash_file
 from fp.system.paths import display_path
 
 PRESENTATIONS = frozenset({".md", ".html", ".png", ".svg", ".pdf", ".txt"})

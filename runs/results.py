@@ -24,7 +24,6 @@ from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.opening import BankIdentity, StoredBank, open_for_examination
 from fp.fingerprint.store.bank import bank_files
 from fp.images.loading import display_path
-from fp.manifest.hashing import hash_file
 from fp.manifest.inputs import Hasher, InputFile
 from fp.manifest.run import Invocation
 from fp.manifest.writing import LISTING, MANIFEST, Recorder
@@ -38,6 +37,7 @@ from fp.runs.options import RunOptions
 from fp.system.atomic_files import atomic_path
 from fp.system.environment import tool_version
 from fp.system.errors import InputError, IntegrityError
+from fp.system.hashing import hash_file
 
 TABLES = ("detections.jsonl", "detections.csv", "attributions.csv")
 RESULTS = (MANIFEST, LISTING, *TABLES, REPORT)

@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.opening import StoredBank, open_for_examination
-from fp.manifest.hashing import hash_file
 from fp.manifest.inputs import InputFile
 from fp.manifest.run import Invocation
 from fp.manifest.writing import MANIFEST, Recorder
@@ -37,6 +36,7 @@ from fp.runs.results import (
 from fp.system.atomic_files import atomic_path, write_text_atomic
 from fp.system.environment import describe, now_utc
 from fp.system.errors import InputError, IntegrityError, UsageError
+from fp.system.hashing import hash_file
 from fp.system.outputs import make_folder
 from fp.system.paths import display_path, path_of
 

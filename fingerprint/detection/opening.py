@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +14,7 @@ from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import bank_files, iter_bank, read_bank
 from fp.fingerprint.store.lazy import LazyBank, size_in_memory
 from fp.system.errors import FpError, InputError, IntegrityError
+from fp.system.hashing import hash_file
 from fp.system.paths import display_path
 
 _Opened = TypeVar("_Opened")
@@ -53,7 +53,7 @@ def bank_identity(bank: Path) -> BankIdentity:
     InputError if a file cannot be read.
     """
     try:
-        return tuple((display_path(Path(file.name)), _sha256(file)) for file in bank_files(bank))
+        return tuple((display_path(Path(file.name)), hash_file(file)) for file in bank_files(bank))
     except OSError as error:
         raise InputError(
             f"{display_path(bank)} cannot be read: {error.strerror}; name a file that "
@@ -62,9 +62,9 @@ def bank_identity(bank: Path) -> BankIdentity:
 
 
 @lru_cache(maxsize=1)
-def open_bank(bank: Path, identity: BankIdentity) -> tuple[Fingerprint, ...]:
+def open_bank(stored: StoredBank) -> tuple[Fingerprint, ...]:
     """Read a bank once in each process; IntegrityError if it is not what `bank_identity` saw."""
-    return _unchanged(read_bank(bank), bank, identity)
+    return _unchanged(read_bank(stored.path), stored.path, stored.identity)
 
 
 @lru_cache(maxsize=1)
@@ -99,8 +99,3 @@ def _unchanged(opened: _Opened, bank: Path, identity: BankIdentity) -> _Opened:
     if bank_identity(bank) != identity:
         raise IntegrityError(f"{display_path(bank)} changed while it was in use; run again.")
     return opened
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

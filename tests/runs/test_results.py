@@ -18,7 +18,7 @@ from synthetic import ODD_NAMES, photograph, save
 
 from fp.fingerprint.decision.rows import Finding
 from fp.fingerprint.detection.detection import DetectOptions
-from fp.fingerprint.detection.opening import bank_identity, open_bank
+from fp.fingerprint.detection.opening import StoredBank, open_bank
 from fp.fingerprint.store.bank import write_bank
 from fp.images.loading import display_path
 from fp.runs.examination import (
@@ -212,7 +212,7 @@ def test_no_file_at_all_is_an_error_that_names_the_folder(tmp_path):
 def test_a_bank_replaced_under_the_same_name_is_read_again(lab, tmp_path):
     bank = tmp_path / "bank.h5"
     items = list_items([lab.unknown])[:1]
-    members = open_bank(lab.pair, bank_identity(lab.pair))
+    members = open_bank(StoredBank.at(lab.pair))
     names = []
     for member in members:
         write_bank(bank, [member], overwrite=True)
@@ -223,12 +223,12 @@ def test_a_bank_replaced_under_the_same_name_is_read_again(lab, tmp_path):
 
 def test_a_bank_that_changes_in_the_course_of_a_run_ends_it(lab, tmp_path):
     bank = tmp_path / "bank.h5"
-    members = open_bank(lab.pair, bank_identity(lab.pair))
+    members = open_bank(StoredBank.at(lab.pair))
     write_bank(bank, members[:1])
-    identity = bank_identity(bank)
+    stored = StoredBank.at(bank)
     write_bank(bank, members[1:], overwrite=True)
     with pytest.raises(IntegrityError, match=r"bank\.h5 changed while it was in use"):
-        open_bank(bank, identity)
+        open_bank(stored)
 
 
 # --- tables and manifest ---
