@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from fp.audit.asked import compare_asked
 from fp.audit.checks import compare_classes
 from fp.audit.copies import copies
 from fp.audit.findings import CODES, SEVERITIES, Audit, Finding, finding
@@ -41,6 +42,7 @@ def audit(
         findings.append(_mixture(generated.images, split))
     further = [image for folder in tests for image in folder.images]
     findings += copies(generated.images, real.images, further if tests else None)
+    findings += compare_asked(further, [*generated.images, *real.images])
     findings.append(_few(len(generated.images), len(real.images)))
     order = list(CODES)
     findings.sort(key=lambda f: (-SEVERITIES.index(f.severity), order.index(f.code)))

@@ -22,6 +22,8 @@ _REMAINS = {
     "was compressed once more",
     "jpeg_quality": "of the files; both were re-encoded alike, and what remains is the earlier "
     "compression",
+    "webp_quality": "of the files; both were re-encoded alike, and what remains is the earlier "
+    "compression",
     "chroma_subsampling": "of the files; both were re-encoded alike",
 }
 
@@ -61,6 +63,10 @@ def _has_grid(image: Properties) -> bool:
 
 def _is_jpeg(image: Properties) -> bool:
     return image.container.quality is not None
+
+
+def _is_webp(image: Properties) -> bool:
+    return image.container.webp_quality is not None
 
 
 def _period(value: Hashable) -> str:
@@ -109,6 +115,9 @@ CATEGORIES = (
 
 NUMBERS = (
     _Number("jpeg_quality", lambda i: float(i.container.quality or 0), 0, _is_jpeg, _FEWEST_JPEGS),
+    _Number(
+        "webp_quality", lambda i: float(i.container.webp_quality or 0), 0, _is_webp, _FEWEST_JPEGS
+    ),
     _Number("aspect_ratio", lambda i: i.width / i.height, 2),
     _Number("brightness", lambda i: i.brightness, 1),
     _Number("sharpness", lambda i: i.sharpness, 2),

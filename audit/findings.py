@@ -51,6 +51,7 @@ CODES: dict[str, Code] = {
     "format": Code("the file format", "note", _SAME_WAY),
     "compression": Code("the compression", "serious", _MATCH),
     "jpeg_quality": Code("the JPEG quality", "serious", _MATCH),
+    "webp_quality": Code("the WebP quality", "serious", _MATCH),
     "chroma_subsampling": Code("the chroma subsampling of JPEGs", "warning", _MATCH),
     "jpeg_grid": Code("a JPEG grid in the decoded pixels", "serious", _MATCH),
     "grid_phase": Code(
@@ -91,6 +92,24 @@ CODES: dict[str, Code] = {
         "look-alikes of the training in a further folder",
         "warning",
         "remove them from the further folder",
+    ),
+    "test_compression": Code(
+        "the compression of the images to be asked about",
+        "warning",
+        "extract without --conditions none, which calibrates JPEG and WebP, or with images that "
+        "were stored as these are",
+    ),
+    "test_grid": Code(
+        "a JPEG grid in the images to be asked about",
+        "warning",
+        "extract without --conditions none, which calibrates JPEG and WebP, or with images that "
+        "went through the same",
+    ),
+    "test_size": Code(
+        "the size of the images to be asked about",
+        "note",
+        "ask about images of the size at which the generator drew; others are examined in part, "
+        "and resized ones are mostly inconclusive",
     ),
     "mixed_generators": Code(
         "more than one generator among the generated images",

@@ -15,31 +15,37 @@ from fp.images.loading import Limits, find_images, read_container
 from fp.system.errors import ImageError
 
 LOWEST = "lowest"
-"""Asks for JPEG at the quality that `matching_quality` finds."""
+"""Asks for the codings that `matching` finds."""
 
 PERCENTILE = 5
 """Percentile of a class's qualities that counts as its lowest."""
 
-WITHOUT_JPEG = 90
-"""Quality where neither class has a JPEG."""
+WITHOUT_LOSS = "jpeg:90"
+"""What both classes go through where neither has lost anything."""
 
 
-def matching_quality(folders: Sequence[Path], limits: Limits | None = None) -> int:
-    """Return the JPEG quality at which both classes are re-encoded alike.
+def matching(folders: Sequence[Path], limits: Limits | None = None) -> str:
+    """Return what both classes are re-encoded by, as the text of a `Degradation`.
 
-    It is the smallest of the folders' fifth percentiles of estimated JPEG quality; 90 where there
-    is no JPEG. A few badly compressed pictures do not decide it.
+    It is lossy WebP where a class has some, then JPEG where a class has some, each at the smallest
+    of the folders' fifth percentiles of estimated quality; JPEG 90 where there is neither. A few
+    badly compressed pictures do not decide it.
     """
-    lowest = []
+    lowest: dict[str, list[int]] = {"webp": [], "jpeg": []}
     for folder in folders:
-        qualities = []
+        qualities: dict[str, list[int]] = {"webp": [], "jpeg": []}
         for path in find_images([folder]):
             with contextlib.suppress(ImageError):  # named where it is examined
                 stored = read_container(path, folder, limits)
-                qualities += [] if stored.quality is None else [stored.quality]
-        if qualities:
-            lowest.append(int(np.percentile(qualities, PERCENTILE, method="lower")))
-    return min(lowest, default=WITHOUT_JPEG)
+                if stored.quality is not None:
+                    qualities["jpeg"].append(stored.quality)
+                if stored.webp_quality is not None:
+                    qualities["webp"].append(max(stored.webp_quality, 1))
+        for kind, found in qualities.items():
+            if found:
+                lowest[kind].append(int(np.percentile(found, PERCENTILE, method="lower")))
+    steps = [f"{kind}:{min(found)}" for kind, found in lowest.items() if found]
+    return "+".join(steps) or WITHOUT_LOSS
 
 
 def check_match(match: str | None) -> None:
@@ -54,5 +60,5 @@ def check_match(match: str | None) -> None:
 def prepare(folders: tuple[Path, Path], reduction: Reduction, match: str | None) -> Reduction:
     """Return the reduction with what both classes go through, `match` as in `check_match`."""
     if match == LOWEST:
-        match = f"jpeg:{matching_quality(folders, reduction.limits)}"
+        match = matching(folders, reduction.limits)
     return reduction if match is None else replace(reduction, preparation=match)

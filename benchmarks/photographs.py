@@ -145,7 +145,8 @@ def interval(hits, n):
 
 def learned(generator, training, seed, work):
     """Give the fingerprint of a generator, from the work folder or made, and what was held out."""
-    made, own = split(pictures(folder_of(generator)), training, seed)
+    images = pictures(folder_of(generator))
+    made, own = split(images, min(training, 2 * len(images) // 3), seed)
     references, rest = split(pictures(CORPUS / "real"), training, seed)
     kept = work / f"{generator}-{training}-{seed}.h5"
     if not kept.exists():
@@ -217,7 +218,7 @@ def table(rows):
 @click.command()
 @click.option("--generators", "named", default="tae_flux2,ldm", show_default=True)
 @click.option("--cells", default="*", show_default=True, help="Pattern of degradations.")
-@click.option("--training", default=96, show_default=True, help="Images a class.")
+@click.option("--training", default=128, show_default=True, help="Images a class, or two thirds.")
 @click.option("--images", default=20, show_default=True, help="Images a cell, at most.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--work", type=click.Path(path_type=Path), default=PROJECT / ".work/photographs")

@@ -57,16 +57,13 @@ def _beyond(found: Facts) -> Iterator[str]:
     """Say what a fingerprint is calibrated for beside images as the generator drew them."""
     if found.sides:
         yield f"* Windows of {found.sides} pixels are calibrated."
-    if not found.experts:
+    if not found.powers:
         return
-    told = ", ".join(f"`{each.condition}`" for each in found.experts)
     yield (
-        f"* It has experts for images in the conditions {told}, also cropped or resampled, each "
-        "with a calibration and bounds of its own. What is in no such condition lies outside of "
-        "its domain."
+        "* It judges an image by the coding that is measured in its pixels, and was calibrated on "
+        "versions of its images. How well the generator shows in each kind of them:"
     )
-    if hidden := [f"`{each.condition}`" for each in found.experts if each.hidden]:
-        yield f"* In the conditions {', '.join(hidden)} it separates nothing."
+    yield from (f"  * {line}" for line in found.powers)
 
 
 def _audited(member: Fingerprint) -> Iterator[str]:
@@ -97,7 +94,7 @@ def outside(row: Row, member: Fingerprint) -> list[str]:
     """
     found = [REASONS[reason] for reason in row["reasons"] if reason in WITHHELD]
     size = f"{row['width']}x{row['height']}"
-    # What came of another size or coding with the fingerprint's experts was calibrated for that.
+    # What came in another coding was asked by its pixels whether the calibration knows it.
     if row.get("condition") is not None:
         return found
     if member.native_sizes and size not in member.native_sizes:

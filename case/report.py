@@ -15,7 +15,6 @@ from fp.case.escaping import plain
 from fp.case.folder import Case
 from fp.case.verbal import apart, sentence, words
 from fp.case.wording import FOR_H1, FOR_H2, FOR_NEITHER, LIMITS
-from fp.fingerprint.conditions.phases import is_searched
 from fp.fingerprint.decision.decision import REASONS
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import read_bank
@@ -162,9 +161,10 @@ def _finding(row: Row, name: str, bank: dict[str, Fingerprint]) -> Iterator[str]
         ("p_bank", "p under h1, over the bank"),
         ("p_generated", "p under h2"),
         ("p_typical", "p of the distance from the generator's own images"),
+        ("p_reference", "p of the distance from the reference images"),
         ("q_real", "p under h1, corrected over the images of the run"),
     ):
-        if row[column] is not None:
+        if row.get(column) is not None:
             yield f"| {title} | {_figure(row[column])} |"
     if row.get("windows"):
         told = f"{row['windows']} windows, worth {row['windows_effective']:.1f} independent ones"
@@ -181,19 +181,11 @@ def _finding(row: Row, name: str, bank: dict[str, Fingerprint]) -> Iterator[str]
 
 
 def _condition(row: Row) -> Iterator[str]:
-    """Say which expert judged an image, and how it was taken to have come to its size."""
+    """Say what an image seems to have gone through."""
     if row.get("condition") is None:
         return
     p = _figure(row["p_condition"])
-    yield f"| judged as an image in the condition | `{row['condition']}`, p of that condition {p} |"
-    if len(conditions := row.get("conditions") or ()) > 1:
-        told = ", ".join(f"`{condition}`" for condition in conditions)
-        yield f"| the ratio is over the conditions, with their probabilities | {told} |"
-    if row["phase"] is not None:
-        how = "searched" if is_searched(row["phase"]) else "told by the JPEG grid"
-        yield f"| phase of the lattice, {how} (row, column) | {row['phase'].split()[-1]} |"
-    if row["factor"] != 1.0:
-        yield f"| taken to be resampled by the factor | {_figure(row['factor'])} |"
+    yield f"| seems to have gone through | `{row['condition']}`; p of its coding {p} |"
 
 
 def _claimed(row: Row) -> Iterator[str]:

@@ -11,10 +11,8 @@ WITHHELD = frozenset(
         "weak_fingerprint",
         "several_candidates",
         "coding_not_calibrated",
-        "outside_calibrated_range",
-        "condition_hides_generator",
-        "condition_unclear",
-        "scale_unknown",
+        "unlike_reference",
+        "calibration_image",
         "typicality_unknown",
     }
 )

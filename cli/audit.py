@@ -30,7 +30,8 @@ class AuditCommand:
     "tests",
     type=PATH,
     multiple=True,
-    help="Further folder in which copies of these images are looked for; may be repeated.",
+    help="Folder of images that you want to ask about: copies of the two folders' images are "
+    "looked for, and what no image of these is like; may be repeated.",
 )
 @click.option("-o", "--output", type=PATH, help="Folder for report and tables.")
 @options_of(AuditCommand)

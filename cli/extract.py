@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from fp.denoisers.cache import ResidualCache
     from fp.fingerprint.model.calibration import NullControl
     from fp.fingerprint.model.fingerprint import Fingerprint
-    from fp.fingerprint.model.ladder import Augmentation
 
 
 class MethodChoice(click.Choice[str]):
@@ -74,19 +73,6 @@ def _match(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     return value
 
 
-def _augment(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    if value is None or value == "ladder":
-        return value
-    from fp.fingerprint.model.ladder import Augmentation
-    from fp.system.errors import UsageError
-
-    try:
-        Augmentation(tuple(value.split(",")))
-    except UsageError as error:
-        raise click.BadParameter(str(error)) from None
-    return value
-
-
 @dataclass(frozen=True)
 class ExtractCommand:
     """Options of ``fp extract``."""
@@ -126,7 +112,8 @@ class ExtractCommand:
         "--size",
         metavar="WIDTHxHEIGHT",
         callback=_size,
-        help="Examined part, multiples of 32 [default: within the most common generated size].",
+        help="Examined part, multiples of 32 [default: within the most common generated size "
+        "and nine tenths of the reference images].",
     )
     anchor: Literal["top-left", "centre"] = option(
         "--anchor",
@@ -157,17 +144,16 @@ class ExtractCommand:
         metavar="[DEGRADATION]",
         callback=_match,
         help="Re-encode both classes alike before anything else, and every image at detection: as "
-        "given, such as jpeg:75, or as JPEG at the lowest quality of either class.",
+        "given, such as jpeg:75, or as WebP and JPEG at the lowest quality of either class.",
     )
-    augment: str | None = option(
-        "--augment",
-        is_flag=False,
-        flag_value="ladder",
-        metavar="[CONDITIONS]",
-        callback=_augment,
-        help="Learn and calibrate the fingerprint for images as they come too: every image goes "
-        "through every condition of a ladder of recompression, resizing, blur and noise, or of a "
-        "list of your own, such as none,jpeg:75,resize:0.5. Takes minutes.",
+    conditions: Literal["drawn", "none"] = option(
+        "--conditions",
+        type=click.Choice(["drawn", "none"]),
+        default="drawn",
+        show_default=True,
+        help="What happens to images before they are learned from: versions of each are drawn "
+        "(recompressed, resized, blurred), so that images are judged as they come; or none, for "
+        "who knows that nothing was done to any image. --match and --windows go with none.",
     )
     no_audit: bool = option(
         "--no-audit",
@@ -239,7 +225,7 @@ def command(generated: Path, real: Path, output: Path, given: ExtractCommand) ->
         background=given.background,
         dif=None if given.with_dif is False else {},
         windows=given.windows,
-        augment=_augmentation(given.augment),
+        conditions=given.conditions == "drawn",
     )
     # Beside the output, so that the same command finds it again after an interruption.
     checkpoint = output.with_name(f".{output.name}.checkpoint")
@@ -266,14 +252,6 @@ def command(generated: Path, real: Path, output: Path, given: ExtractCommand) ->
     click.echo(title)
     tell_table((), facts, (f"  {label:<12} {text}" for label, text in facts))
     end_with(result.skipped)
-
-
-def _augmentation(augment: str | None) -> Augmentation | None:
-    from fp.fingerprint.model.ladder import Augmentation
-
-    if augment is None:
-        return None
-    return Augmentation() if augment == "ladder" else Augmentation(tuple(augment.split(",")))
 
 
 def _parameters(given: ExtractCommand) -> dict[str, object]:
@@ -336,9 +314,8 @@ def summary(fingerprint: Fingerprint) -> tuple[str, list[tuple[str, str]]]:
     facts += [*_against_chance(fingerprint), *_specificity(fingerprint)]
     if found.sides:
         facts.append(("windows", f"of {found.sides} pixels are calibrated"))
-    if found.experts:
-        facts.append(("conditions", "held-out accuracy, AUC and permutation p of each expert"))
-        facts += [("", expert.line) for expert in found.experts]
+    for place, line in enumerate(found.powers):
+        facts.append(("" if place else "conditions", line))
     if found.judge.weak:
         facts.append(("WEAK", "it separates no better than label shuffles may"))
     return title, facts

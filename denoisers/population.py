@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -99,6 +100,11 @@ class Seen:
     residual: Floats
 
 
+FEWEST_BEGINNINGS = 8
+"""Fewest beginnings of numbered names that count as sources: a camera has one for all."""
+
+_NUMBERED = re.compile(r"[ _.-]+\(?\d+\)?$")
+
 Look = Callable[[Seen], Any]
 """What is taken of a file while it is in memory; picklable, as is what it gives."""
 
@@ -192,26 +198,42 @@ def require_folders(generated: Path, real: Path) -> None:
         )
 
 
-def most_common_crop(folder: Path, limits: Limits, anchor: str = "top-left") -> CropRule:
+def most_common_crop(
+    folder: Path, limits: Limits, anchor: str = "top-left", others: Sequence[Path] = ()
+) -> CropRule:
     """Return the largest crop within the most common size of a folder's images.
 
-    Of equally common sizes the smaller one decides. `InputError` if no file is an image of at least
-    32 x 32 pixels within the limits.
+    Of equally common sizes the smaller one decides. Where the images of another folder are smaller,
+    each side is cut down to what nine tenths of them have. `InputError` if no file is an image of
+    at least 32 x 32 pixels within the limits.
     """
-    sizes: Counter[tuple[int, int]] = Counter()
-    for path in find_images([folder]):
-        try:
-            sizes[image_size(path, folder, limits)] += 1
-        except ImageError:
-            continue
-    usable = [size for size in sizes if min(size) >= 32]
-    if not usable:
+    sizes = _sizes(folder, limits)
+    if not sizes:
         raise InputError(
             f"{display_path(folder)} holds no image of at least 32 x 32 pixels; "
             "a fingerprint needs some."
         )
-    height, width = max(usable, key=lambda size: (sizes[size], -size[0] * size[1], size))
+    height, width = max(sizes, key=lambda size: (sizes[size], -size[0] * size[1], size))
+    for other in others:
+        small = sorted(_sizes(other, limits).elements())
+        if small:
+            tenth = (len(small) - 1) // 10
+            height = min(height, sorted(size[0] for size in small)[tenth])
+            width = min(width, sorted(size[1] for size in small)[tenth])
     return CropRule.largest_within(height, width, "centre" if anchor == "centre" else "top-left")
+
+
+def _sizes(folder: Path, limits: Limits) -> Counter[tuple[int, int]]:
+    """Count the sizes, height and width, of images that a crop of 32 x 32 pixels fits into."""
+    sizes: Counter[tuple[int, int]] = Counter()
+    for path in find_images([folder]):
+        try:
+            size = image_size(path, folder, limits)
+        except ImageError:
+            continue
+        if min(size) >= 32:
+            sizes[size] += 1
+    return sizes
 
 
 def survey(
@@ -296,7 +318,15 @@ class _Examine:
 def residuals(
     images: Sequence[Examined], reduction: Reduction, store: ResidualCache
 ) -> Iterator[Floats]:
-    """Yield the residual of each image, float32 (3, H, W), from the store or computed again.
+    """Yield the residual of each image, float32 (3, H, W); see `examined_again`."""
+    for _, _, residual in examined_again(images, reduction, store):
+        yield residual
+
+
+def examined_again(
+    images: Sequence[Examined], reduction: Reduction, store: ResidualCache
+) -> Iterator[tuple[LoadedImage, Pixels, Floats]]:
+    """Yield each image, its examined part, and the residual, from the store or computed again.
 
     `InputError` if a file changed since it was examined, or is gone.
     """
@@ -310,16 +340,22 @@ def residuals(
                 f"{display_path(image.path)} changed while it was in use; run again when nothing "
                 "writes to its folder."
             )
-        yield store.residual(reduction.part(loaded.rgb_hwc), reduction.residual())
+        part = reduction.part(loaded.rgb_hwc)
+        yield loaded, part, store.residual(part, reduction.residual())
 
 
 def sources_of(paths: Sequence[PurePath]) -> list[str]:
     """Name the source of each image of one class: the stem of its file name.
 
-    Where stems say nothing, because fewer than half of the files have one of their own
-    (``0001/image.png``, ``0002/image.png``), the path without its suffix serves instead.
+    Where numbered stems share few beginnings (``a red cat-1``, ``a red cat-2``), these are the
+    sources: pictures of one prompt resemble each other. Where stems say nothing, because fewer than
+    half of the files have one of their own (``0001/image.png``, ``0002/image.png``), the path
+    without its suffix serves instead.
     """
     stems = [path.stem for path in paths]
+    beginnings = [_NUMBERED.sub("", stem) or stem for stem in stems]
+    if FEWEST_BEGINNINGS <= len(set(beginnings)) <= len(stems) / 2:
+        return beginnings
     if 2 * len(set(stems)) >= len(stems):
         return stems
     return [path.with_suffix("").as_posix() for path in paths]

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, JpegImagePlugin
 
+from fp.images.vp8 import webp_quality
 from fp.system.arrays import Doubles
 
 _LUMINANCE = (
@@ -38,6 +39,8 @@ class Container:
     quality : int or None
         JPEG quality in 1 to 100: that of the standard luminance table, scaled as libjpeg does,
         which comes nearest to the file's; None for other files.
+    webp_quality : int or None
+        Quality of a lossy WebP in 0 to 100, see `fp.images.vp8.webp_quality`; about 3 off.
     subsampling : str or None
         Chroma subsampling of a JPEG, such as ``"4:2:0"``, ``"grey"`` where there is no chroma.
     bits : int
@@ -48,6 +51,7 @@ class Container:
 
     compression: str
     quality: int | None
+    webp_quality: int | None
     subsampling: str | None
     bits: int
     alpha: bool
@@ -67,6 +71,7 @@ def describe(image: Image.Image, content: bytes) -> Container:
     return Container(
         compression=kind,
         quality=quality,
+        webp_quality=_webp_quality(content) if kind == "lossy WebP" else None,
         subsampling=subsampling,
         bits=_bits(image, content),
         alpha=image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info,
@@ -82,7 +87,7 @@ def compression(image: Image.Image, content: bytes) -> str:
         image.format == "TIFF" and image.info.get("compression") in ("jpeg", "tiff_jpeg")
     ):
         return "JPEG"
-    if image.format == "WEBP" and any(name == b"VP8 " for name in _webp_chunks(content)):
+    if image.format == "WEBP" and any(name == b"VP8 " for name, _ in _webp_chunks(content)):
         return "lossy WebP"
     return "lossless"
 
@@ -122,12 +127,18 @@ def _subsampling(image: Image.Image) -> str | None:
     return "/".join(f"{layer[1]}x{layer[2]}" for layer in layers)
 
 
-def _webp_chunks(content: bytes, start: int = 12) -> Iterator[bytes]:
-    """Yield the names of a WebP's chunks; the pictures of an animation among them."""
+def _webp_quality(content: bytes) -> int | None:
+    frames = (at for name, at in _webp_chunks(content) if name == b"VP8 ")
+    at = next(frames, None)
+    return None if at is None else webp_quality(content[at : at + 2048])
+
+
+def _webp_chunks(content: bytes, start: int = 12) -> Iterator[tuple[bytes, int]]:
+    """Yield name and place of a WebP's chunks; the pictures of an animation among them."""
     while start + 8 <= len(content):
         name = content[start : start + 4]
         size = int.from_bytes(content[start + 4 : start + 8], "little")
-        yield name
+        yield name, start + 8
         # A frame of an animation: 16 bytes of its own, then the chunks of its picture.
         start += 8 + 16 if name == b"ANMF" else 8 + size + size % 2
 

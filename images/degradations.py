@@ -39,19 +39,32 @@ class Kind:
     meaning: str
 
 
-def _coded(image: Pixels, quality: float, _: np.random.Generator, *, kind: str) -> Pixels:
+def _coded(
+    image: Pixels, quality: float, _: np.random.Generator, *, kind: str, **options: int
+) -> Pixels:
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, kind, quality=int(quality))
+    Image.fromarray(image).save(buffer, kind, quality=int(quality), **options)
     with Image.open(buffer) as decoded:
         return np.asarray(decoded.convert("RGB"))
 
 
+def _off_grid(image: Pixels, quality: float, rng: np.random.Generator) -> Pixels:
+    down, right = map(int, rng.integers(0, 8, 2))
+    padded = np.pad(image, ((down, 0), (right, 0), (0, 0)), "symmetric")
+    return np.ascontiguousarray(_coded(padded, quality, rng, kind="JPEG")[down:, right:])
+
+
 def _there_and_back(
-    image: Pixels, factor: float, _: np.random.Generator, *, by: Image.Resampling
+    image: Pixels,
+    factor: float,
+    _: np.random.Generator,
+    *,
+    by: Image.Resampling,
+    back: Image.Resampling | None = None,
 ) -> Pixels:
     height, width = image.shape[:2]
     small = (max(1, round(width * factor)), max(1, round(height * factor)))
-    picture = Image.fromarray(image).resize(small, by).resize((width, height), by)
+    picture = Image.fromarray(image).resize(small, by).resize((width, height), back or by)
     return np.asarray(picture)
 
 
@@ -90,12 +103,37 @@ KINDS = {
     "jpeg": Kind(
         partial(_coded, kind="JPEG"), 1, 100, "JPEG at a quality, 4:2:0, as Pillow writes it"
     ),
+    "jpeg444": Kind(
+        partial(_coded, kind="JPEG", subsampling=0), 1, 100, "JPEG at a quality, 4:4:4"
+    ),
+    "offgrid": Kind(
+        _off_grid, 1, 100, "JPEG at a quality whose grid begins 0 to 7 pixels before the image"
+    ),
     "webp": Kind(partial(_coded, kind="WEBP"), 1, 100, "lossy WebP at a quality"),
+    # By default the number of processors decides the tiles, and so the pixels.
+    "avif": Kind(
+        partial(_coded, kind="AVIF", speed=8, max_threads=1, autotiling=False),
+        1,
+        100,
+        "AVIF at a quality",
+    ),
     "resize": Kind(
         partial(_there_and_back, by=Image.Resampling.BICUBIC),
         0.01,
         8,
         "to a factor of the size and back, bicubic",
+    ),
+    "lanczos": Kind(
+        partial(_there_and_back, by=Image.Resampling.LANCZOS, back=Image.Resampling.BICUBIC),
+        0.01,
+        8,
+        "to a factor of the size by Lanczos, and back, bicubic",
+    ),
+    "bilinear": Kind(
+        partial(_there_and_back, by=Image.Resampling.BILINEAR, back=Image.Resampling.BICUBIC),
+        0.01,
+        8,
+        "to a factor of the size, bilinear, and back, bicubic",
     ),
     "nearest": Kind(
         partial(_there_and_back, by=Image.Resampling.NEAREST),

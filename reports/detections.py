@@ -95,6 +95,7 @@ _FIELDS = (
     "p_real",
     "p_generated",
     "p_typical",
+    "p_reference",
     "q_real",
     "nearest_mean",
     "reasons",
@@ -290,7 +291,7 @@ def _shown(found: Run, counted: _Counted) -> list[Shown]:
     members = list(
         islice(found.members([*wanted, *others][:MOST_FINGERPRINTS] or None), MOST_FINGERPRINTS)
     )
-    bins = {member.name: Bins.of(member.calibration) for member in members}
+    bins = {member.name: Bins.of(member.calibration_in_use) for member in members}
     images = {name: [0] * BINS for name in bins}
     for row in found.rows() if bins else ():
         for attribution in row["attributions"]:
@@ -303,10 +304,9 @@ def _shown(found: Run, counted: _Counted) -> list[Shown]:
 def of_another_scale(row: Mapping[str, Any]) -> bool:
     """Return whether a score was ranked among others than the fingerprint's own held-out scores.
 
-    It was where it is of windows, or of the expert for a condition: each has a scale and a
-    calibration of its own.
+    It was where it is of windows, which have a scale and a calibration of their own.
     """
-    return row.get("windows") is not None or row.get("condition") is not None
+    return row.get("windows") is not None
 
 
 def _columns(counted: _Counted) -> tuple[Column, ...]:

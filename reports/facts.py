@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from fp.fingerprint.model.fingerprint import Fingerprint
 
 if TYPE_CHECKING:
-    from fp.fingerprint.conditions.describing import Described
     from fp.fingerprint.decision.judge import Judge
 
 
@@ -32,12 +31,13 @@ class Facts:
 
         return Judge(self.fingerprint)
 
-    @cached_property
-    def experts(self) -> list[Described]:
-        """Its experts for conditions; empty where it has none."""
-        from fp.fingerprint.conditions.describing import describe
+    @property
+    def powers(self) -> list[str]:
+        """How well each kind of version separates, a line each; none where it has no conditions."""
+        from fp.fingerprint.conditions.learning import Power
 
-        return [] if self.fingerprint.conditions is None else describe(self.fingerprint)
+        found = self.fingerprint.parameters.get("conditions", [])
+        return [Power(**each).line for each in found]
 
     @property
     def n_real(self) -> int:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fp.fingerprint.conditions.describing import Described
 from fp.fingerprint.decision.judge import Judge
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.reports.charts import Distribution, distribution
@@ -65,7 +64,7 @@ def shown(fingerprint: Fingerprint, images: Sequence[int] | None = None) -> Show
         n_real=found.n_real,
         n_generated=found.n_generated,
         facts=tuple(_facts(found)),
-        scores=distribution(fingerprint.name, fingerprint.calibration, images),
+        scores=distribution(fingerprint.name, fingerprint.calibration_in_use, images),
         pattern=pattern,
         ratios=ratios,
     )
@@ -97,8 +96,8 @@ def _facts(about: Facts) -> list[tuple[str, str]]:
     ]
     if about.sides:
         found.append(("windows", f"of {about.sides} pixels"))
-    if about.experts:
-        found.append(("experts for conditions", "; ".join(map(_expert, about.experts))))
+    if about.powers:
+        found.append(("versions of images", "; ".join(about.powers)))
     null, largest = fingerprint.null, about.largest_shuffled
     if null is not None and largest is not None:
         found.append(
@@ -116,11 +115,6 @@ def _facts(about: Facts) -> list[tuple[str, str]]:
     )
     found.append(("other generators", told or "not measured"))
     return found
-
-
-def _expert(found: Described) -> str:
-    told = "hides the generator" if found.hidden else f"accuracy {percent(found.accuracy, 1)}"
-    return f"{found.condition} ({told})"
 
 
 def _counted(counts: object) -> str:
@@ -173,7 +167,7 @@ def _ratios(judge: Judge) -> Figure:
     left, right = (
         figure.add_axes(box) for box in ((0.085, 0.17, 0.375, 0.66), (0.58, 0.17, 0.375, 0.66))
     )
-    calibration, ratio = judge.fingerprint.calibration, judge.ratio
+    calibration, ratio = judge.calibration, judge.ratio
     draw_calibration(left, calibration)
     real, generated = (
         np.array([ratio(float(score)) for score in scores])

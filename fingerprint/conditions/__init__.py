@@ -1,1 +1,1 @@
-"""Images as they come: an expert for every condition of a ladder, and the gate that sends to it."""
+"""Images as they come: versions to learn from, and an answer for the coding that is measured."""

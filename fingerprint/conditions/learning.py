@@ -1,322 +1,349 @@
-"""Every training image through every condition: an expert for each, and the gate between them."""
+"""One score for images as they come, and what it is expected to be at each coding."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fp.fingerprint.conditions import crossed, gate
-from fp.fingerprint.conditions.crossed import ALONE, Crossed, Moved, Stacks
-from fp.fingerprint.conditions.pixel_parts import with_pixels
-from fp.fingerprint.conditions.worst import Worst
+from fp.fingerprint.conditions.versions import KINDS, settings
+from fp.fingerprint.estimators import registry as estimators
 from fp.fingerprint.estimators.folds import Labelled
-from fp.fingerprint.estimators.recipes import OF_GATE
+from fp.fingerprint.estimators.protocol import CrossFit
+from fp.fingerprint.estimators.recipes import JOINED, OF_CONDITIONS
 from fp.fingerprint.learning import typicality
 from fp.fingerprint.learning.fusion import newton
 from fp.fingerprint.learning.method import Recipe
-from fp.fingerprint.model.conditions import Conditions, Expert, Searched
-from fp.fingerprint.model.joined import Joined, Part
-from fp.fingerprint.model.ladder import Augmentation, alike, ends, log_prior, reach, strengths
-from fp.fingerprint.model.typicality import SCORES
+from fp.fingerprint.model.conditions import (
+    MEASURED,
+    NEAREST,
+    Conditions,
+    Expected,
+    Fusion,
+    Neighbours,
+    Regression,
+    curves,
+    distances,
+    evidence,
+)
+from fp.fingerprint.model.joined import Part
+from fp.fingerprint.model.typicality import Typicality
 from fp.system.arrays import Array, Doubles, Flags, Indices
 
+_FOLDS = 6
+_DIRECTIONS = 24
+_OF_CODING, _OF_MEAN, _OF_DEVIATION = 0.1, 0.01, 0.1
+"""Penalties of the ridge regressions, as shares of the mean variance of a number."""
 
-def learn(
-    method: Recipe,
-    stacks: Sequence[Stacks],
-    known: Labelled,
-    keys: Sequence[str],
-    augmentation: Augmentation,
-    progress: Callable[[int, int], None] | None = None,
-    others: Sequence[Stacks] = (),
-) -> Conditions:
-    """Learn an expert for every condition, and the gate.
 
-    Parameters
-    ----------
-    method : Recipe
-        The method of the fingerprint; the experts may have parts more, see `with_pixels`.
-    stacks : sequence of mapping of str to ndarray, shape (N, ...)
-        Features of the same images in each condition of the augmentation, by name, with what the
-        gate reads.
-    known : Labelled
-        What is known of the images; all versions of a group lie in one fold.
-    keys : sequence of str
-        What the versions of each image hang on, see `fp.fingerprint.model.ladder.version`.
-    augmentation : Augmentation
-        The conditions.
-    progress : callable, optional
-        Called with the number of experts done and their total.
-    others : sequence of mapping of str to ndarray, shape (n_r, ...)
-        Features of the reference images at another scale; p-values know of them, nothing else does.
+def recipe_of_versions(method: Recipe, side: int) -> Recipe:
+    """Return what learns from versions beside a method that joins parts.
 
-    Returns
-    -------
-    Conditions
-        Experts and gate.
-
-    Notes
-    -----
-    An image of unknown condition comes to the expert that the gate sends it to, right or wrong. So
-    expert k is calibrated with versions that a gate without their source sent to k, and the version
-    of condition k of an image of which none was: one of each image, drawn at random, for ratios;
-    the one that speaks most against its class for p-values, which are to hold whatever happened to
-    an image. The draw is in the proportions of the gate's priors pi_k^(1/T), with its temperature
-    T, since its probabilities are proportional to these. Every score is by weights that had not
-    seen the source in any condition.
+    It is `OF_CONDITIONS`, with the parts of the method that come from elsewhere; those that a
+    square of this side is too small for are left out.
     """
-    recipe = with_pixels(method)
-    rungs, prior = augmentation.conditions, log_prior(augmentation.conditions)
-    labels, groups = known.labels, known.groups
-    # What is learned once only calibrates with the quarter that it has not seen.
-    dealt = (known if recipe.is_closed_form else replace(known, folds=4)).deal()
-    kept = np.arange(labels.size) if recipe.is_closed_form else np.flatnonzero(dealt == 0)
-    taught = gate.learn(
-        [stack[OF_GATE] for stack in stacks],
-        dealt,
-        ends(rungs),
-        prior,
-        [stack[OF_GATE] for stack in others],
-        np.flatnonzero(~labels),
-    )
-    row = np.cumsum(~labels) - 1
-    first, second = np.stack(taught.sent)[:, kept], np.stack(taught.likeliest)[:, kept]
-    assert taught.gate.temperature is not None
-    shares = np.exp(np.array(prior) / taught.gate.temperature)
-    strength = np.stack(
-        [strengths(rung, rungs, [keys[n] for n in kept.tolist()]) for rung in rungs]
-    )
-    shown = replace(known, labels=labels[kept], groups=groups[kept])
-    experts = []
-    for k, condition in enumerate(rungs):
-        own = {name: np.asarray(stacks[k][name]) for name in recipe.reads}
-        learned = crossed.learn(recipe, own, labels, groups, dealt)
-        come = Sent.to(k, first, second, shares, np.random.default_rng([known.seed, k]))
-        of_all = replace(come, image=kept[come.image])
-        versions = {
-            name: of_all.taken(
-                [stack[name] for stack in stacks], [stack[name] for stack in others], row
-            )
-            for name in recipe.reads
-        }
-        own_strength = np.full(come.image.size, np.nan)
-        for rung in range(len(rungs)):
-            if alike(condition, rungs[rung]):
-                inside = come.condition == rung
-                own_strength[inside] = strength[rung, come.image[inside]]
-        worst = Worst(come.image, labels[kept], own_strength, reach(condition, rungs))
-        learned = replace(learned, held=learned.held[kept])
-        views = {name: rows[kept] for name, rows in recipe.views(own).items()}
-        again = shown.deal()
-        experts.append(expert_of(condition, recipe, learned, views, versions, come, worst, again))
-        if progress is not None:
-            progress(k + 1, len(rungs))
-    # Of fewer than 1 / level - 1 images, what is farther than all of them lies outside.
-    level = max(augmentation.outside, 1 / (1 + labels.size))
-    return Conditions(tuple(experts), taught.gate, level)
+    known = {name for listed, _ in JOINED.values() for name, _ in listed}
+    parts = [estimators.get(name, **chosen) for name, chosen in OF_CONDITIONS]
+    parts += [part for part in method.parts if part.name not in known]
+    return Recipe(method.name, tuple(parts)).fitting(side)
 
 
 @dataclass(frozen=True, eq=False)
-class Sent:
-    """The versions of all images that come to one expert.
+class Versions:
+    """Versions of the images that a fingerprint is learned from.
 
     Parameters
     ----------
-    condition, image : ndarray of int, shape (M,)
-        Which version of which image.
-    drawn : ndarray of int, shape (N,)
-        Place of one version of each image.
+    image, kind : ndarray of int, shape (M,)
+        Image of each, and its place in `fp.fingerprint.conditions.versions.KINDS`.
+    texts : sequence of str
+        What each went through, as the text of a `Degradation`.
+    stacks : mapping of str to ndarray, shape (M, ...)
+        What the parts of the method read of each, by name.
+    numbers : ndarray of float64, shape (M, p)
+        `fp.fingerprint.conditions.coding.coding_numbers` of each.
     """
 
-    condition: Indices
     image: Indices
-    drawn: Indices
-
-    @classmethod
-    def to(
-        cls,
-        k: int,
-        where: Indices,
-        likeliest: Indices,
-        shares: Doubles,
-        rng: np.random.Generator,
-    ) -> Sent:
-        """List what comes to expert k, first or second; where nothing does, the version of k.
-
-        Parameters
-        ----------
-        k : int
-            Number of the expert.
-        where, likeliest : ndarray of int, shape (K + E, N)
-            Where each version is sent, with the prior of the conditions and without it; from K on
-            those that only p-values know of.
-        shares : ndarray of float64, shape (K,)
-            How probable each condition is beforehand, up to a factor.
-        rng : numpy.random.Generator
-            Draws one of each image among those that are sent there with the prior, and in its
-            proportions.
-
-        Returns
-        -------
-        Sent
-            The versions.
-        """
-        first = where == k
-        first[k] |= ~first[: shares.size].any(axis=0)
-        condition, image = np.nonzero(first | (likeliest == k))
-        # The first of several waiting times comes from each in proportion to its rate.
-        waits = np.full(condition.size, np.inf)
-        own = condition < shares.size
-        waits[own] = rng.exponential(1.0 / shares[condition[own]])
-        waits[~first[condition, image]] = np.inf
-        order = np.lexsort((waits, image))
-        _, begins = np.unique(image[order], return_index=True)
-        return cls(condition, image, order[begins])
-
-    def taken(
-        self, stacks: Sequence[Array], others: Sequence[Array] = (), row: Indices | None = None
-    ) -> Array:
-        """Take these versions from the features of all conditions.
-
-        Parameters
-        ----------
-        stacks : sequence of ndarray, shape (N, ...)
-            Features in each condition.
-        others : sequence of ndarray, shape (n_r, ...)
-            Features of the reference images in what comes behind the conditions.
-        row : ndarray of int, shape (N,)
-            Row of each reference image in these.
-
-        Returns
-        -------
-        ndarray, shape (M, ...)
-            The features.
-        """
-        found = np.empty((self.image.size, *stacks[0].shape[1:]), stacks[0].dtype)
-        for k in np.unique(self.condition):
-            inside = self.condition == k
-            if k < len(stacks):
-                found[inside] = stacks[k][self.image[inside]]
-            else:
-                assert row is not None
-                found[inside] = others[k - len(stacks)][row[self.image[inside]]]
-        return found
+    kind: Indices
+    texts: Sequence[str]
+    stacks: Mapping[str, Array]
+    numbers: Doubles
 
 
-def expert_of(
-    condition: str,
-    recipe: Recipe,
-    learned: Crossed,
-    views: Mapping[str, Doubles],
-    versions: Stacks,
-    come: Sent,
-    worst: Worst,
-    dealt: Indices,
-) -> Expert:
-    """Calibrate an expert.
+@dataclass(frozen=True)
+class Power:
+    """How well a generator shows in one kind of version, by held-out scores.
 
     Parameters
     ----------
-    condition : str
-        Its condition.
+    kind : str
+        One of `KINDS`.
+    auc : float
+        Area under the ROC curve of the evidence.
+    power : float
+        Share of the generator's versions that would be claimed at 0.05.
+    """
+
+    kind: str
+    auc: float
+    power: float
+
+    @property
+    def line(self) -> str:
+        """The same as a line of text."""
+        return f"{self.kind:<37} AUC {self.auc:.3f}, {100 * self.power:3.0f} % of its own claimed"
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What was learned from versions.
+
+    Parameters
+    ----------
+    conditions : Conditions
+        What goes into the fingerprint.
+    powers : tuple of Power
+        How well the generator shows in each kind of version.
+    """
+
+    conditions: Conditions
+    powers: tuple[Power, ...]
+
+
+def learn(recipe: Recipe, versions: Versions, known: Labelled) -> Learned:
+    """Learn one score from all versions, and calibrate it on the coding.
+
+    Parameters
+    ----------
     recipe : Recipe
-        Its method.
-    learned : Crossed
-        What it learned.
-    views : mapping of str to ndarray of float64, shape (N, p)
-        What is typical of the images in its condition is learned from these.
-    versions : mapping of str to ndarray, shape (M, ...)
-        Features of all that comes to it.
-    come : Sent
-        What they are.
-    worst : Worst
-        What its p-values come from.
-    dealt : ndarray of int, shape (N,)
-        Fold of each image.
+        Its parts are closed forms; see `recipe_of_versions`.
+    versions : Versions
+        Versions of the images.
+    known : Labelled
+        What is known of the images; all versions of a source lie in one fold.
 
     Returns
     -------
-    Expert
-        The expert.
+    Learned
+        What judges an image whose coding is measured, and its power.
+
+    Notes
+    -----
+    Every number that calibrates comes from what had not seen the source: the weights that join the
+    parts for a fold are learned from scores that know nothing of that fold, the coding of an image
+    is measured by a regression without it, and so are mean and deviation at that coding.
     """
-    labels = worst.labels
-    folds = dealt[come.image] if recipe.is_closed_form else np.zeros_like(come.image)
-    by_part = learned.score_parts(versions, folds)
-    all_scores = learned.join(by_part, folds)
-    scores = all_scores[come.drawn]
-    measured = recipe.views({name: rows[come.drawn] for name, rows in versions.items()})
-    parts = tuple(
+    labels, groups = known.labels[versions.image], known.groups[versions.image]
+    folds = replace(known, folds=_FOLDS).deal()[versions.image]
+    crossed = [
+        part.cross(versions.stacks[part.reads], labels, groups, folds) for part in recipe.parts
+    ]
+    scores = np.column_stack([_held_out(part, versions.stacks, folds) for part in crossed])
+    fusion = _fuse(scores, labels)
+    joined = _join_held_out(crossed, scores, labels, folds)
+
+    coding, measured, standards = _measure(versions, folds)
+    curved = curves((measured - standards[0]) / standards[1])
+    of_real, of_generated = (_expect(joined, labels == c, curved, folds) for c in (False, True))
+    found = evidence(joined, of_real.at, of_generated.at)
+    views = recipe.views(versions.stacks)
+    typical = [typicality.learn(views, labels == c, folds) for c in (False, True)]
+    reference, generator = (
+        _distances(each, labels == c, curved, folds)
+        for each, c in zip(typical, (False, True), strict=True)
+    )
+    drawn = _one_of_each(versions, known)
+    conditions = Conditions(
+        _parts(recipe, crossed, scores, labels),
+        fusion,
+        coding,
+        standards,
+        of_real.expected,
+        of_generated.expected,
+        typical[1],
+        typical[0],
+        generator,
+        reference,
+        _neighbours(versions.numbers, groups),
+        found[drawn[~known.labels]],
+        found[drawn[known.labels]],
+    )
+    return Learned(conditions, tuple(_powers(versions.kind, labels, found, of_real, of_generated)))
+
+
+def _held_out(part: CrossFit, stacks: Mapping[str, Array], folds: Indices) -> Doubles:
+    rows = part.rows(stacks[part.estimator.reads])
+    scores = np.empty(len(rows))
+    for fold, scorer in enumerate(part.folds):
+        inside = folds == fold
+        scores[inside] = scorer.score(rows[inside])
+    return scores
+
+
+def _fuse(parts: Doubles, labels: Flags) -> Fusion:
+    real = parts[~labels]
+    scale = real.std(axis=0)
+    plain = Fusion(real.mean(axis=0), np.where(scale > 0, scale, 1.0), np.ones(parts.shape[1]), 0.0)
+    weights, offset = newton(plain.limited(parts), labels)
+    return replace(plain, weights=weights, offset=offset)
+
+
+def _join_held_out(
+    crossed: Sequence[CrossFit], scores: Doubles, labels: Flags, folds: Indices
+) -> Doubles:
+    """Join the scores of each fold by weights from scores that know nothing of it."""
+    joined = np.empty(labels.size)
+    for fold in np.unique(folds):
+        inside, outside = folds != fold, folds == fold
+        nested = np.column_stack([_nested(part)[fold] for part in crossed])[inside]
+        joined[outside] = _fuse(nested, labels[inside])(scores[outside])
+    return joined
+
+
+def _nested(part: CrossFit) -> Doubles:
+    assert part.nested is not None
+    return part.nested
+
+
+def _parts(
+    recipe: Recipe, crossed: Sequence[CrossFit], scores: Doubles, labels: Flags
+) -> tuple[Part, ...]:
+    return tuple(
         Part(
             estimator.name,
             part.fitted.pattern,
             part.fitted.offset,
-            learned.held[~labels, index],
-            learned.held[labels, index],
+            scores[~labels, place],
+            scores[labels, place],
             {"method": estimator.parameters()} | part.fitted.chosen,
         )
-        for index, (estimator, part) in enumerate(zip(recipe.parts, learned.parts, strict=True))
-    )
-    joined = Joined(
-        parts,
-        float(learned.fusion.offsets[1]),
-        scores[~labels, 1],
-        scores[labels, 1],
-        typicality.learn(
-            views or {SCORES: learned.held},
-            labels,
-            dealt,
-            measured or {SCORES: by_part[come.drawn]},
-        ),
-    )
-    return Expert(
-        condition,
-        learned.fusion.weights[None],
-        float(learned.fusion.offsets[0]),
-        scores[~labels, 0],
-        scores[labels, 0],
-        joined,
-        _search(learned, crossed.moved(learned, versions, folds), come, worst, dealt),
-        worst.tested(all_scores[:, 0]),
+        for place, (estimator, part) in enumerate(zip(recipe.parts, crossed, strict=True))
     )
 
 
-def _search(learned: Crossed, found: Moved, come: Sent, worst: Worst, dealt: Indices) -> Searched:
-    """Weigh the parts that are searched against those that do not move, and hold that out too."""
-    labels = worst.labels
-    columns = np.column_stack([found.still, found.moving])
-    if len(learned.parts) == 1:  # nothing to weigh
-        alone = columns.sum(axis=1)
-        own = alone[come.drawn]
-        halves = own[~labels], own[labels]
-        return Searched(ALONE.weights[None], 0.0, *halves, *halves, worst.tested(alone))
-    drawn, folds = columns[come.drawn], dealt[come.image]
-    scores = np.empty(len(columns))
-    for fold in np.unique(dealt):
-        inside = dealt != fold
-        weights, offset = _rising(drawn[inside], labels[inside])
-        scores[folds == fold] = columns[folds == fold] @ weights - offset
-    weights, offset = _rising(drawn, labels)
-    moving = np.array([part.estimator.moves for part in learned.parts])
-    joint = learned.fusion.weights.copy()
-    joint[0] *= np.where(moving, weights[1], weights[0])
-    own, specific = scores[come.drawn], found.specific[come.drawn]
-    return Searched(
-        joint[None],
-        float(offset + weights[0] * learned.fusion.offsets[0]),
-        own[~labels],
-        own[labels],
-        specific[~labels],
-        specific[labels],
-        worst.tested(scores),
-    )
+def ridge(rows: Doubles, targets: Doubles, penalty: float) -> Regression:
+    """Fit a ridge regression of targets (N, q) on rows (N, p).
+
+    Notes
+    -----
+    With the standardised rows Z, it minimises |Z B - Y|^2 + r |B|^2, where r is the penalty times
+    the mean diagonal of Z^T Z, or of Z Z^T where that is smaller.
+    """
+    centre, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-6
+    z, offset = (rows - centre) / scale, targets.mean(axis=0)
+    inner = z.T @ z if z.shape[1] <= len(z) else z @ z.T
+    inner += np.eye(len(inner)) * (penalty * max(float(np.trace(inner)) / len(inner), 1e-12))
+    if z.shape[1] <= len(z):
+        weights = np.linalg.solve(inner, z.T @ (targets - offset))
+    else:
+        weights = z.T @ np.linalg.solve(inner, targets - offset)
+    return Regression(centre, scale, weights, offset)
 
 
-def _rising(columns: Doubles, labels: Flags) -> tuple[Doubles, float]:
-    """Fit a logistic regression in which the second column, a maximum, is never held against."""
-    weights, offset = newton(columns, labels)
-    if weights[1] > 0:
-        return weights, offset
-    alone, offset = newton(columns[:, :1], labels)
-    return np.array([alone[0], 1e-9]), offset
+def _measure(versions: Versions, folds: Indices) -> tuple[Regression, Doubles, Doubles]:
+    """Learn to measure the coding; return it, held-out measures (M, 7), their mean and deviation.
+
+    The third array has shape (2, 7).
+    """
+    targets = settings(versions.texts)
+    measured = np.empty((folds.size, MEASURED))
+    for fold in np.unique(folds):
+        inside, outside = folds != fold, folds == fold
+        found = ridge(versions.numbers[inside], targets[inside], _OF_CODING)
+        measured[outside] = found(versions.numbers[outside])
+    standards = np.stack([measured.mean(axis=0), np.maximum(measured.std(axis=0), 1e-6)])
+    return ridge(versions.numbers, targets, _OF_CODING), measured, standards
+
+
+@dataclass(frozen=True, eq=False)
+class _HeldOut:
+    """A statistic of one class with what it was held against.
+
+    `at` holds mean and deviation at the coding of every version (M,), by regressions that had not
+    seen its source, and `z` its standardised distance from that.
+    """
+
+    expected: Expected
+    at: tuple[Doubles, Doubles]
+    z: Doubles
+
+
+def _expect(statistic: Doubles, members: Flags, curved: Doubles, folds: Indices) -> _HeldOut:
+    mean, deviation = np.empty(folds.size), np.empty(folds.size)
+    for fold in np.unique(folds):
+        inside, outside = members & (folds != fold), folds == fold
+        found = _moments(statistic[inside], curved[inside])
+        mean[outside] = found.mean(curved[outside])[:, 0]
+        deviation[outside] = found.deviation(curved[outside])
+    z = (statistic - mean) / deviation
+    whole = replace(_moments(statistic[members], curved[members]), held=z[members])
+    return _HeldOut(whole, (mean, deviation), z)
+
+
+def _moments(statistic: Doubles, curved: Doubles) -> Expected:
+    mean = ridge(curved, statistic[:, None], _OF_MEAN)
+    rest = np.abs(statistic - mean(curved)[:, 0])
+    floor = max(0.03 * float(statistic.std()), 1e-12)
+    log_deviation = ridge(curved, np.log(rest + floor)[:, None], _OF_DEVIATION)
+    # The mean of logs lies below the log of the mean.
+    unit = float((rest / np.exp(log_deviation(curved)[:, 0])).mean())
+    offset = log_deviation.offset + np.log(max(unit, 1e-12))
+    return Expected(mean, replace(log_deviation, offset=offset), np.zeros(0))
+
+
+def _distances(typical: Typicality, members: Flags, curved: Doubles, folds: Indices) -> Expected:
+    statistic = np.zeros(folds.size)
+    statistic[members] = compressed(typical.calibration)
+    return _expect(statistic, members, curved, folds).expected
+
+
+def compressed(statistic: Doubles) -> Doubles:
+    """Return sign(t) log(1 + |t|) of distances: far tails would outweigh the regressions."""
+    return np.asarray(np.sign(statistic) * np.log1p(np.abs(statistic)))
+
+
+def _neighbours(numbers: Doubles, groups: Indices) -> Neighbours:
+    centre, scale = numbers.mean(axis=0), numbers.std(axis=0) + 1e-6
+    z = (numbers - centre) / scale
+    by_rows = len(z) <= z.shape[1]
+    values, vectors = np.linalg.eigh(z @ z.T if by_rows else z.T @ z)
+    rank = min(_DIRECTIONS, int(np.count_nonzero(values > 1e-9 * values[-1])))
+    leading, largest = vectors[:, ::-1][:, :rank], values[::-1][:rank]
+    basis = (z.T @ leading / np.sqrt(largest) if by_rows else leading).T
+    basis = (basis / np.sqrt(largest / len(z))[:, None]).astype(np.float32)
+    points = (z @ basis.T.astype(np.float64)).astype(np.float32)
+    held, exact = np.empty(len(z)), points.astype(np.float64)
+    for group in np.unique(groups):
+        own = groups == group
+        others = exact[~own] if np.count_nonzero(~own) >= NEAREST else exact
+        held[own] = distances(exact[own], others)
+    return Neighbours(centre, scale, basis, points, np.sort(held))
+
+
+def _one_of_each(versions: Versions, known: Labelled) -> Indices:
+    """Return the place of one version of each image, drawn."""
+    order = np.random.default_rng([known.seed, 1]).permutation(versions.image.size)
+    drawn = np.empty(known.labels.size, dtype=np.intp)
+    drawn[versions.image[order]] = order
+    return drawn
+
+
+def _powers(
+    kinds: Indices, labels: Flags, found: Doubles, of_real: _HeldOut, of_generated: _HeldOut
+) -> list[Power]:
+    powers = []
+    for kind in np.unique(kinds):
+        inside = kinds == kind
+        own, real = inside & labels, found[inside & ~labels]
+        if not own.any() or not real.size:
+            continue
+        higher = found[own][:, None] > real
+        auc = higher.mean() + (found[own][:, None] == real).mean() / 2
+        claimed = [
+            of_real.expected.share_above(a) <= 0.05 < of_generated.expected.share_below(b)
+            for a, b in zip(of_real.z[own], of_generated.z[own], strict=True)
+        ]
+        powers.append(Power(KINDS[kind], float(auc), float(np.mean(claimed))))
+    return powers

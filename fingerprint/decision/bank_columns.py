@@ -12,9 +12,9 @@ from functools import cached_property
 
 import numpy as np
 
-from fp.fingerprint.decision.decision import Rule, Verdict, verdict, withheld
+from fp.fingerprint.decision.decision import Rule, Verdict, of_calibration, verdict, withheld
 from fp.fingerprint.decision.sorted_scores import Ladders
-from fp.system.arrays import Doubles, Flags, Indices
+from fp.system.arrays import Array, Doubles, Flags, Indices
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +55,7 @@ class Calibrations:
         self,
         scores: Doubles,
         outside: Flags,
+        known: Flags,
         rule: Rule,
         fpr: float,
         corrected: Callable[[Doubles, Doubles], Doubles],
@@ -62,9 +63,9 @@ class Calibrations:
         """Judge one image by all fingerprints, from its scores (K,); NaN where one has none.
 
         `outside` says whose p-values do not speak of the image, see
-        `fp.fingerprint.decision.judge.Judge.calibrated`. `corrected` takes p_real and the log10
-        likelihood ratios without bounds to the p-values over the bank, as
-        `fp.fingerprint.decision.family.Family.p_many`.
+        `fp.fingerprint.decision.judge.Judge.calibrated`, and `known` whose calibration has it.
+        `corrected` takes p_real and the log10 likelihood ratios without bounds to the p-values over
+        the bank, as `fp.fingerprint.decision.family.Family.p_many`.
         """
         p_real = (1 + self.real.sizes - self.real.below(scores)) / (1 + self.real.sizes)
         p_generated = (1 + self.generated.up_to(scores)) / (1 + self.generated.sizes)
@@ -77,13 +78,14 @@ class Calibrations:
             "against_h2": p_generated <= fpr,
             "weak": self.weak,
         }
-        bits = (*sides.values(), outside)
+        bits = (*sides.values(), outside, known)
         code = sum(side.astype(np.intp) << bit for bit, side in enumerate(bits))
         told = tuple(
             verdict(rule, **{name: bool(code >> bit & 1) for bit, name in enumerate(sides)})
             for code in range(1 << len(sides))
         )
-        verdicts = (*told, *(withheld(found, rule) for found in told))
+        told = (*told, *(withheld(found, rule) for found in told))
+        verdicts = (*told, *(of_calibration(found, rule) for found in told))
         place = (scores - self.mu_r) / np.abs(np.where(span == 0, 1.0, span))
         return Judged(
             scored=~np.isnan(scores),
@@ -129,6 +131,11 @@ class Judged:
         """Which fingerprints claim the image."""
         claiming = np.array([found.decision == "supports_generator" for found in self.verdicts])
         return np.asarray(self.scored & claiming[self.code])
+
+    @cached_property
+    def decisions(self) -> Array:
+        """Decision of each, as text."""
+        return np.array([found.decision for found in self.verdicts])[self.code]
 
     @property
     def said(self) -> Sequence[Verdict]:

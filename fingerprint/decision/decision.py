@@ -26,16 +26,15 @@ REASONS = {
     "unlike_generator": "the score claims the generator, and the image is unlike its own images",
     "typicality_unknown": "the windows claim the generator; the image is too small for the crop",
     "weak_fingerprint": "the fingerprint separates no better than label shuffles may",
+    "unlike_reference": "the score speaks for the reference images, and the image is unlike them",
     "coding_not_calibrated": "the image went through a coding or a resampling that no calibration "
-    "image had; extract with --augment, or re-encode both classes alike",
-    "outside_calibrated_range": "the image is in no condition that the fingerprint was calibrated "
-    "for",
-    "condition_unclear": "another condition explains the image as well, and judged by that one the "
-    "answer would be another",
-    "scale_unknown": "the evidence for the generator is at a scale that was tried, and nothing "
-    "tells that the image was at it",
-    "condition_hides_generator": "in the image's condition the fingerprint separates no better "
-    "than shuffled scores may",
+    "image had",
+    "calibration_image": "the fingerprint was learned from or calibrated with this image, so its "
+    "p-values do not hold for it",
+    "few_sources": "the fingerprint's images of a class come from fewer than 20 sources, such as "
+    "prompts",
+    "audit_serious": "the audit of the fingerprint's two folders found a serious difference that "
+    "is not the generator",
     "beyond_false_discovery_rate": "the claim does not survive the correction over the folder",
 }
 """Reason codes of an answer, with what each means."""
@@ -101,7 +100,6 @@ def decide(
     p_typical: float | None = None,
     weak: bool = False,
     p_bank: float | None = None,
-    tested: Calibration | None = None,
 ) -> Answer:
     """Judge one score.
 
@@ -124,8 +122,6 @@ def decide(
         Whether the fingerprint is weak, which every answer then says.
     p_bank : float, optional
         p-value under h1 corrected over the bank; by default that of the fingerprint alone.
-    tested : Calibration, optional
-        What p-values come from; by default the calibration.
 
     Returns
     -------
@@ -133,8 +129,7 @@ def decide(
         Decision, p-values and reasons.
     """
     mu_r, mu_g = calibration.mu_r, calibration.mu_g
-    tested = tested or calibration
-    alone, under_h2 = p_real(score, tested), p_generated(score, tested)
+    alone, under_h2 = p_real(score, calibration), p_generated(score, calibration)
     under_h1 = alone if p_bank is None else p_bank
     nearest: Literal["generated", "real"] = (
         "generated" if abs(score - mu_g) < abs(score - mu_r) else "real"
@@ -160,12 +155,13 @@ def verdict(
     against_h2: bool,
     weak: bool,
     typical: bool = True,
+    like_reference: bool = True,
 ) -> Verdict:
     """Judge a score by the sides on which it lies, so that a bank needs few judgements.
 
     By the rule of `decide`. It lies against h1 (over the bank) or h2 where the p-value is at most
     the rate; a fingerprint separates where mu_g > mu_r. Typical is an image that is like the
-    generator's own, as far as that is known.
+    generator's own, as far as that is known, and like the reference one that is like these.
     """
     decision: Decision
     reasons: tuple[str, ...] = ()
@@ -179,7 +175,10 @@ def verdict(
         else:
             decision, reasons = "inconclusive", ("unlike_generator",)
     elif against_h2 and not against_h1:
-        decision = "supports_reference"
+        if like_reference:
+            decision = "supports_reference"
+        else:
+            decision, reasons = "inconclusive", ("unlike_reference",)
     else:
         decision, reasons = "inconclusive", ("fits_neither" if against_h1 else "fits_both",)
     return Verdict(decision, (*reasons, "weak_fingerprint") if weak else reasons)
@@ -202,3 +201,13 @@ def withheld(found: Verdict, rule: Rule) -> Verdict:
     """
     decision = found.decision if rule == "nearest-mean" else "inconclusive"
     return Verdict(decision, (*found.reasons, "coding_not_calibrated"))
+
+
+def of_calibration(found: Verdict, rule: Rule) -> Verdict:
+    """Make no claim of an image that the fingerprint was learned from or calibrated with.
+
+    Its p-values do not hold for that image. By the paper's rule the call stays, and the reason
+    ``calibration_image`` stands before the others.
+    """
+    decision = found.decision if rule == "nearest-mean" else "inconclusive"
+    return Verdict(decision, ("calibration_image", *found.reasons))

@@ -8,12 +8,12 @@ Others share the rate (Bonferroni).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fp.fingerprint.decision.judge import Judge
-from fp.fingerprint.decision.likelihood import LikelihoodRatio, certified_rate
+from fp.fingerprint.decision.likelihood import certified_rate
 from fp.fingerprint.model.calibration import Calibration
 from fp.system.arrays import Doubles
 from fp.system.errors import UsageError
@@ -29,32 +29,33 @@ class Family:
         Number K of fingerprints.
     references : int
         Number n of reference images that a p-value of the bank rests on.
-    largest : ndarray of float64, shape (n,), or None
-        Largest held-out log10 LR (without bounds) over the bank of each shared reference image,
-        ascending; None where the fingerprints do not share enough of them.
+    largest : ndarray of float64, shape (n k,), or None
+        Largest held-out evidence over the bank of each shared reference image, in k versions of
+        each, ascending; None where the fingerprints do not share enough of them. Evidence is what
+        `Judge.evidence_of_references` says: log10 LR without bounds, of one version.
     """
 
     members: int
     references: int
     largest: Doubles | None
 
-    def p(self, p_real: float, free_log10_lr: float) -> float:
+    def p(self, p_real: float, evidence: float) -> float:
         """Return the p-value under h1 of one fingerprint's evidence, corrected over the bank.
 
-        (1 + shared reference images whose largest evidence is as large as the log10 likelihood
-        ratio without bounds) / (n + 1), or min(1, K p_real); p_real itself for a single
-        fingerprint.
+        (1 + shared reference images whose largest evidence is as large) / (n + 1), where versions
+        of an image share its one vote; or min(1, K p_real); p_real itself for a single fingerprint.
         """
-        return float(self.p_many(np.array([p_real]), np.array([free_log10_lr]))[0])
+        return float(self.p_many(np.array([p_real]), np.array([evidence]))[0])
 
-    def p_many(self, p_real: Doubles, free_log10_lr: Doubles) -> Doubles:
+    def p_many(self, p_real: Doubles, evidence: Doubles) -> Doubles:
         """Return what `p` gives, of many fingerprints at once, shape (K,)."""
         if self.members == 1:
             return p_real
         if self.largest is None:
             return np.minimum(1.0, self.members * p_real)
-        beyond = self.largest.size - np.searchsorted(self.largest, free_log10_lr, "left")
-        return np.asarray((1 + beyond) / (1 + self.largest.size))
+        beyond = self.largest.size - np.searchsorted(self.largest, evidence, "left")
+        votes = beyond * (self.references / self.largest.size)
+        return np.asarray((1 + votes) / (1 + self.references))
 
     @property
     def smallest_p(self) -> float:
@@ -79,15 +80,14 @@ def family_of(judges: Sequence[Judge]) -> Family:
     """Calibrate a bank as a whole, by the judges of its fingerprints, at least one.
 
     By the reference images that all fingerprints were calibrated with, where these are at least
-    half of each one's; by Bonferroni otherwise, and where one has experts for conditions.
+    half of each one's; by Bonferroni otherwise, and where one judges by the coding of an image and
+    another does not.
     """
-    bank = [judge.fingerprint for judge in judges]
-    if any(fingerprint.conditions is not None for fingerprint in bank):
-        # Which expert speaks is known only with the image, so the references share no null.
-        return Family(len(bank), min(f.calibration.real.size for f in bank), None)
     gathered = Gathering()
     for judge in judges:
-        gathered.add(judge.fingerprint.calibration, judge.ratio)
+        gathered.add(judge.calibration, judge.evidence_of_references)
+    if len({type(judge) for judge in judges}) > 1:
+        return replace(gathered.family(), largest=None)
     return gathered.family()
 
 
@@ -98,30 +98,31 @@ class Gathering:
         self._members = 0
         self._fewest = 0
         self._most = 0
-        self._largest: dict[str, float] = {}
+        self._largest: dict[str, Doubles] = {}
 
-    def add(self, calibration: Calibration, ratio: LikelihoodRatio) -> None:
-        """Take in the held-out scores of a fingerprint, and its ratio, of which `free` is asked."""
+    def add(self, calibration: Calibration, evidence: Doubles) -> None:
+        """Take in the held-out evidence (n, k) of a fingerprint in k versions of each reference."""
         first = self._members == 0
         self._members += 1
         self._fewest = min(self._fewest or calibration.real.size, calibration.real.size)
-        own: dict[str, float] = {}
-        free = ratio.free_many(calibration.real).tolist()
-        for digest, value in zip(calibration.real_sha256, free, strict=True):
-            if first or digest in self._largest:
-                own[digest] = max(own.get(digest, -np.inf), value)
+        own: dict[str, Doubles] = {}
+        for digest, row in zip(calibration.real_sha256, evidence, strict=True):
+            held = self._largest.get(digest)
+            if row.size and (first or (held is not None and held.size == row.size)):
+                own[digest] = np.maximum(own.get(digest, -np.inf), row)
         self._most = max(self._most, len(set(calibration.real_sha256)))
         # What one fingerprint lacks is not shared, so only what all have had is kept.
         self._largest = {
-            digest: max(self._largest.get(digest, -np.inf), value) for digest, value in own.items()
+            digest: np.maximum(self._largest.get(digest, -np.inf), row)
+            for digest, row in own.items()
         }
 
     def family(self) -> Family:
         """Give the family of all that were taken in, at least one."""
         if self._members == 1 or 2 * len(self._largest) < self._most:
             return Family(self._members, self._fewest, None)
-        values = np.sort(np.array(list(self._largest.values())))
-        return Family(self._members, values.size, values)
+        values = np.sort(np.concatenate(list(self._largest.values())))
+        return Family(self._members, len(self._largest), values)
 
 
 def check_rate(fpr: float, family: Family) -> None:

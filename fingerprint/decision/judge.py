@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from fp.fingerprint.decision import likelihood
+from fp.fingerprint.decision.cautions import cautions_of, known_images
 from fp.fingerprint.decision.decision import Rule, Verdict, decide, p_real, withheld
 from fp.fingerprint.decision.likelihood import LikelihoodRatio, Resampled
 from fp.fingerprint.decision.rows import Attribution
-from fp.fingerprint.estimators import registry as estimators
 from fp.fingerprint.estimators.pixels import coding_statistics
 from fp.fingerprint.estimators.protocol import Estimator
 from fp.fingerprint.learning.method import Recipe
@@ -19,7 +19,8 @@ from fp.fingerprint.learning.strength import is_weak
 from fp.fingerprint.model.calibration import Calibration
 from fp.fingerprint.model.distribution import OutOfDistribution
 from fp.fingerprint.model.fingerprint import Fingerprint
-from fp.system.arrays import Array, Floats, Pixels
+from fp.images.jpeg_grid import jpeg_grid, luminance_window
+from fp.system.arrays import Array, Doubles, Floats, Pixels
 
 
 class Features:
@@ -36,11 +37,18 @@ class Features:
 
     def of(self, recipe: Recipe) -> dict[str, Array]:
         """Give the features that a method reads, as stacks of one image, by name."""
-        return {part.reads: self._of(part) for part in recipe.parts}
+        return {part.reads: self.of_part(part) for part in recipe.parts}
 
-    def named(self, part: str) -> Array:
-        """Give the features of a part that takes no parameters, as a stack of one image."""
-        return self._of(estimators.get(part))
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the residual."""
+        height, width = self._residual.shape[1:]
+        return height, width
+
+    def grid_strength(self) -> float:
+        """Give the strength of the JPEG grid; see `fp.images.jpeg_grid.jpeg_grid`."""
+        assert self._image is not None
+        return jpeg_grid(luminance_window(self._image)).strength
 
     def p_of_coding(self, test: OutOfDistribution | None) -> float | None:
         """Return the conformal p-value of the image's distance; None without a test or an image."""
@@ -50,7 +58,8 @@ class Features:
             self._coding = coding_statistics(self._image)
         return test.p(self._coding)
 
-    def _of(self, part: Estimator) -> Array:
+    def of_part(self, part: Estimator) -> Array:
+        """Give what an estimator reads, as a stack of one image."""
         if part.reads not in self._found:
             self._found[part.reads] = part.read(self._residual, self._image)[None]
         return self._found[part.reads]
@@ -64,17 +73,55 @@ class Judge:
     ----------
     fingerprint : Fingerprint
         The fingerprint.
-    tested : Calibration, optional
-        What its p-values come from; by default its calibration, like all else.
     """
 
     fingerprint: Fingerprint
-    tested: Calibration | None = None
 
     @property
-    def calibration_tested(self) -> Calibration:
-        """What p-values come from."""
-        return self.tested or self.fingerprint.calibration
+    def calibration(self) -> Calibration:
+        """Held-out scores that its scores are compared with."""
+        return self.fingerprint.calibration_in_use
+
+    @property
+    def mu_r(self) -> float:
+        """Mean held-out score of the reference images."""
+        return self.calibration.mu_r
+
+    @property
+    def mu_g(self) -> float:
+        """Mean held-out score of the generator's images."""
+        return self.calibration.mu_g
+
+    def examine(
+        self,
+        path: str,
+        features: Features,
+        compression: str,
+        rule: Rule,
+        fpr: float,
+        corrected: Callable[[float, float], float] | None = None,
+    ) -> Attribution:
+        """Judge one image.
+
+        Parameters
+        ----------
+        path : str
+            The image.
+        features : Features
+            Those of its examined part.
+        compression : {"lossless", "JPEG", "lossy WebP"}
+            How it is stored.
+        rule, fpr, corrected
+            As in `attribution`.
+
+        Returns
+        -------
+        Attribution
+            The row, with no claim where the p-values do not speak of the image.
+        """
+        row = self.attribution(path, features.of(self.recipe), rule, fpr, corrected)
+        p = features.p_of_coding(self.fingerprint.distribution)
+        return self.calibrated(row, p, compression, rule)
 
     def calibrated(
         self, row: Attribution, p: float | None, compression: str, rule: Rule
@@ -108,6 +155,24 @@ class Judge:
         return replace(row, decision=found.decision, reasons=found.reasons)
 
     @cached_property
+    def evidence_of_references(self) -> Doubles:
+        """Held-out evidence of each reference image in k versions, (n, k), to compare with.
+
+        It is what `corrected` of `attribution` is asked about: log10 LR without bounds.
+        """
+        return self.ratio.free_many(self.calibration.real)[:, None]
+
+    @cached_property
+    def cautions(self) -> tuple[str, ...]:
+        """Reason codes that stand beside every answer."""
+        return cautions_of(self.fingerprint)
+
+    @cached_property
+    def known_images(self) -> frozenset[str]:
+        """Hashes of the files that it was learned from or calibrated with."""
+        return known_images(self.fingerprint)
+
+    @cached_property
     def recipe(self) -> Recipe:
         """The method."""
         return recipe_of(self.fingerprint)
@@ -115,7 +180,7 @@ class Judge:
     @cached_property
     def ratio(self) -> LikelihoodRatio:
         """Likelihood ratio of the score."""
-        return likelihood.fit(self.fingerprint.calibration)
+        return likelihood.fit(self.calibration)
 
     @cached_property
     def specific_ratio(self) -> LikelihoodRatio | None:
@@ -134,7 +199,7 @@ class Judge:
     @cached_property
     def resampled(self) -> Resampled:
         """Likelihood ratios of resampled calibrations."""
-        return likelihood.resample(self.fingerprint.calibration)
+        return likelihood.resample(self.calibration)
 
     @cached_property
     def weak(self) -> bool:
@@ -148,43 +213,35 @@ class Judge:
         rule: Rule,
         fpr: float,
         corrected: Callable[[float, float], float] | None = None,
-        near: Sequence[dict[str, Array]] = (),
     ) -> Attribution:
         """Judge one image by its features, stacks of shape (1, ...).
 
         `corrected` takes p_real and the log10 likelihood ratio without bounds to the p-value over
-        the bank that the fingerprint belongs to; without it, it stands alone. `near` holds features
-        of other readings of the image: it is as typical as the most typical of all.
+        the bank that the fingerprint belongs to; without it, it stands alone.
         """
         found = score(self.fingerprint, stacks, self.recipe)
         value = float(found.score[0])
         p_typical = log10_lr_specific = specific = distance = None
         joined = self.fingerprint.joined
         if joined is not None and found.distances is not None and found.specific is not None:
-            nearest = found.distances
-            for other in near:
-                there = score(self.fingerprint, other, self.recipe).distances
-                if there is not None and there.statistic[0] < nearest.statistic[0]:
-                    nearest = there
-            distance = float(nearest.total[0])
-            p_typical = joined.typicality.p(float(nearest.statistic[0]))
+            distance = float(found.distances.total[0])
+            p_typical = joined.typicality.p(float(found.distances.statistic[0]))
             specific = float(found.specific[0])
             assert self.specific_ratio is not None
             log10_lr_specific = self.specific_ratio(specific)
         calibration = self.fingerprint.calibration
-        tested = self.calibration_tested
-        p_bank = p_real(value, tested)
+        p_bank = p_real(value, calibration)
         if corrected is not None:
             p_bank = corrected(p_bank, self.ratio.free(value))
-        answer = decide(value, calibration, rule, fpr, p_typical, self.weak, p_bank, tested)
+        answer = decide(value, calibration, rule, fpr, p_typical, self.weak, p_bank)
         return Attribution(
             path=path,
             fingerprint=self.fingerprint.name,
             method=self.fingerprint.method,
             score=value,
             rho=value if self.recipe.correlates else None,
-            mu_r=self.fingerprint.mu_r,
-            mu_g=self.fingerprint.mu_g,
+            mu_r=self.mu_r,
+            mu_g=self.mu_g,
             p_real=answer.p_real,
             p_bank=p_bank,
             p_generated=answer.p_generated,

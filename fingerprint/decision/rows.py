@@ -39,11 +39,13 @@ class Evidence:
         p-value under h1 corrected over the bank; p_real itself for a single fingerprint.
     p_typical : float or None
         Conformal p-value of the image's distance from the generator's own, where that is known.
+    p_reference : float or None
+        The same of its distance from the reference images.
     log10_lr : float or None
         log10 likelihood ratio of h2 against h1, within its empirical bounds.
     log10_lr_low, log10_lr_high : float or None
-        95 % interval of log10_lr without bounds, by resampling the calibration's source images. The
-        row of one fingerprint has it where the ratio is over several conditions or phases.
+        95 % interval of log10_lr without bounds, by resampling the calibration's source images; in
+        the row over the whole bank.
     at_bound : bool or None
         Whether log10_lr stands at its bound: the data carry no larger one.
     specific : float or None
@@ -55,17 +57,10 @@ class Evidence:
     reasons : tuple of str
         Reason codes.
     condition : str or None
-        Condition whose expert judged the image, where the fingerprint has experts.
+        What the image seems to have gone through, where the fingerprint measures it; the text of a
+        `fp.images.degradations.Degradation`.
     p_condition : float or None
-        Conformal p-value of the image's distance from that condition.
-    conditions : tuple of str
-        Conditions that the image is probably in, each with its probability: the ratio is over all
-        of them.
-    phase : str or None
-        Row and column at which a period of the lattice begins: found by a search, or ``grid`` and
-        what the JPEG grid says; None where it is known.
-    factor : float or None
-        Factor by which the image was taken to have been resampled.
+        Conformal p-value of how far the image's coding lies from that of all calibration images.
     windows : int or None
         Number of windows that the row speaks of; None where it speaks of the crop.
     windows_effective : float or None
@@ -89,6 +84,7 @@ class Evidence:
     p_generated: float | None = None
     p_bank: float | None = None
     p_typical: float | None = None
+    p_reference: float | None = None
     log10_lr: float | None = None
     log10_lr_low: float | None = None
     log10_lr_high: float | None = None
@@ -99,9 +95,6 @@ class Evidence:
     reasons: tuple[str, ...] = ()
     condition: str | None = None
     p_condition: float | None = None
-    conditions: tuple[str, ...] = ()
-    phase: str | None = None
-    factor: float | None = None
     windows: int | None = None
     windows_effective: float | None = None
     crop_score: float | None = None
@@ -135,10 +128,10 @@ class Attribution(Evidence):
     """
 
     columns: ClassVar[tuple[str, ...]] = _columns(
-        "path fingerprint method score rho mu_r mu_g p_real p_generated p_bank p_typical distance",
-        "log10_lr specific log10_lr_specific decision nearest_mean reasons windows",
-        "windows_effective crop_score crop_log10_lr crop_decision condition p_condition conditions",
-        "phase factor log10_lr_low log10_lr_high at_bound",
+        "path fingerprint method score rho mu_r mu_g p_real p_generated p_bank p_typical",
+        "p_reference distance log10_lr specific log10_lr_specific decision nearest_mean reasons",
+        "windows windows_effective crop_score crop_log10_lr crop_decision condition p_condition",
+        "log10_lr_low log10_lr_high at_bound",
     )
 
     fingerprint: str = field()
@@ -181,8 +174,8 @@ class Detection(Evidence):
 
     columns: ClassVar[tuple[str, ...]] = _columns(
         "path status decision fingerprint score rho mu_r mu_g p_real p_generated p_bank p_typical",
-        "log10_lr log10_lr_low log10_lr_high at_bound specific log10_lr_specific q_real",
-        "nearest_mean condition p_condition conditions phase factor reasons message sha256",
+        "p_reference log10_lr log10_lr_low log10_lr_high at_bound specific log10_lr_specific",
+        "q_real nearest_mean condition p_condition reasons message sha256",
         "pixels_sha256 format width height mode converted orientation claimed examined windows",
         "windows_effective crop_score crop_log10_lr crop_decision map map_generated map_reference",
     )

@@ -10,10 +10,10 @@ from typing import Protocol
 
 import numpy as np
 
-from fp.fingerprint.conditions.examining import attribution
-from fp.fingerprint.conditions.judges import Judges
+from fp.fingerprint.conditions.judging import judge_of
+from fp.fingerprint.decision.cautions import told_as_known, with_cautions
 from fp.fingerprint.decision.family import Family, check_rate, family_of
-from fp.fingerprint.decision.judge import Features
+from fp.fingerprint.decision.judge import Features, Judge
 from fp.fingerprint.decision.rows import Attribution, Finding, not_examined, with_file
 from fp.fingerprint.detection.detection import (
     DetectOptions,
@@ -92,24 +92,24 @@ class WholeBank:
         return len(self.members)
 
     @cached_property
-    def judges(self) -> tuple[Judges, ...]:
+    def judges(self) -> tuple[Judge, ...]:
         """What judges by each fingerprint; made once, for all images."""
-        return tuple(map(Judges.of, self.members))
+        return tuple(map(judge_of, self.members))
 
     @cached_property
     def family(self) -> Family:
         """Null distribution of the bank."""
-        return family_of([judges.whole for judges in self.judges])
+        return family_of(self.judges)
 
     @cached_property
     def weak(self) -> tuple[str, ...]:
         """Names of the weak fingerprints."""
-        return tuple(judges.fingerprint.name for judges in self.judges if judges.whole.weak)
+        return tuple(judge.fingerprint.name for judge in self.judges if judge.weak)
 
     def windows(self, size: int | None) -> BankWindows:
         """Return the windows of the fingerprints, of one size; None is the usual one."""
         if size not in self._windows:
-            self._windows[size] = BankWindows.of((each.whole for each in self.judges), size)
+            self._windows[size] = BankWindows.of(self.judges, size)
         return self._windows[size]
 
     def examine(self, image: LoadedImage, options: DetectOptions) -> Finding:
@@ -125,33 +125,25 @@ class WholeBank:
         parts: dict[Preparation, Features] = {}
         rows: list[Attribution] = []
         too_small: ImageError | None = None
-        for judges in self.judges:
-            fingerprint = judges.fingerprint
+        for judge in self.judges:
+            fingerprint = judge.fingerprint
             key = Preparation.of(fingerprint)
             try:
-                if fingerprint.conditions is not None:
-                    residual = residual_for(fingerprint.denoiser)
-                    rows.append(attribution(shown, image.rgb_hwc, judges, residual, *ruled))
-                    continue
                 if key not in parts:
                     parts[key] = key.features(image)
             except ImageError as error:
                 too_small = ImageError(error.reason, f"{shown}: {error}")
                 rows.append(unscored(shown, fingerprint, error.reason))
                 continue
-            stacks = parts[key].of(judges.whole.recipe)
-            row = judges.whole.attribution(shown, stacks, *ruled)
-            p = parts[key].p_of_coding(fingerprint.distribution)
-            rows.append(judges.whole.calibrated(row, p, image.compression, options.rule))
+            rows.append(judge.examine(shown, parts[key], image.compression, *ruled))
         reading = Reading(image, self.members, self.windows(options.window), options, residual_for)
-        rows = reading.as_a_whole(rows)
+        rows = self._with_cautions(reading.as_a_whole(rows), image, options)
         if all(row.score is None for row in rows):
             assert too_small is not None
             return not_examined(shown, too_small, image)
         rows.sort(key=rank)
         best = rows[0]
-        judged = next(each for each in self.judges if each.fingerprint.name == best.fingerprint)
-        by = judged.of_row(best.condition, best.phase)
+        by = next(each for each in self.judges if each.fingerprint.name == best.fingerprint)
         said = over_bank(best, voices_of(rows), by, options.rule)
         detection = reading.completed(with_file(said, image), best)
         drawn = reading.mapped(best) if options.mapped else None
@@ -159,6 +151,16 @@ class WholeBank:
             generated, reference = share(drawn.generated), share(drawn.reference)
             detection = replace(detection, map_generated=generated, map_reference=reference)
         return Finding(detection, tuple(rows), drawn)
+
+    def _with_cautions(
+        self, rows: Sequence[Attribution], image: LoadedImage, options: DetectOptions
+    ) -> list[Attribution]:
+        found = []
+        for judge, row in zip(self.judges, rows, strict=True):
+            if image.sha256 in judge.known_images:
+                row = told_as_known(row, options.rule)
+            found.append(with_cautions(row, judge.cautions))
+        return found
 
     def members_of(self, names: Collection[str] | None) -> Iterator[Fingerprint]:
         """Give the fingerprints of these names, or all of them, in their order."""

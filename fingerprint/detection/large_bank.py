@@ -16,6 +16,12 @@ import numpy as np
 
 from fp.fingerprint.decision import likelihood
 from fp.fingerprint.decision.bank_columns import Calibrations, Judged
+from fp.fingerprint.decision.cautions import (
+    cautions_of,
+    known_images,
+    told_as_known,
+    with_cautions,
+)
 from fp.fingerprint.decision.family import Family, Gathering
 from fp.fingerprint.decision.judge import Features, Judge
 from fp.fingerprint.decision.rows import Attribution, Finding, not_examined, with_file
@@ -35,7 +41,7 @@ from fp.fingerprint.model.distribution import OutOfDistribution
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.lazy import LazyBank
 from fp.images.loading import LoadedImage
-from fp.system.arrays import Doubles, Flags, Indices
+from fp.system.arrays import Array, Doubles, Flags, Indices
 from fp.system.errors import ImageError
 from fp.system.paths import display_path
 
@@ -92,6 +98,7 @@ class LargeBank:
         self._groups = columns.groups()
         self._calibrations = columns.calibrations()
         self._tests = tuple(columns.tests)
+        self._known, self._cautions = columns.known(), tuple(columns.cautions)
 
     def __len__(self) -> int:
         """Give the number of fingerprints."""
@@ -124,9 +131,9 @@ class LargeBank:
             place = len(self) - 1
             last = small[next(group.asks for group in self._groups if place in group.members)]
             return not_examined(shown, ImageError(last.reason, f"{shown}: {last}"), image)
-        outside = self._outside(image, parts)
+        outside, known = self._outside(image, parts), self._known.of(image.sha256, len(self))
         judged = self._calibrations.judge(
-            scores, outside, options.rule, options.fpr, self.family.p_many
+            scores, outside, known, options.rule, options.fpr, self.family.p_many
         )
         rows = []
         for k in judged.best(LISTED):
@@ -136,11 +143,11 @@ class LargeBank:
             if asks in small:
                 rows.append(unscored(shown, found, small[asks].reason))
                 continue
-            row = judge.attribution(
-                shown, parts[asks].of(self._method), options.rule, options.fpr, self.family.p
-            )
-            p = parts[asks].p_of_coding(found.distribution)
-            rows.append(judge.calibrated(row, p, image.compression, options.rule))
+            ruled = options.rule, options.fpr, self.family.p
+            row = judge.examine(shown, parts[asks], image.compression, *ruled)
+            if known[k]:
+                row = told_as_known(row, options.rule)
+            rows.append(with_cautions(row, judge.cautions))
         return self._finding(image, rows, judged, small, options)
 
     def members_of(self, names: Collection[str] | None) -> Iterator[Fingerprint]:
@@ -169,6 +176,9 @@ class LargeBank:
     ) -> Finding:
         dissent = [found for found in judged.said if found.decision != "supports_reference"]
         reasons = {*reasons_of(dissent), *(error.reason for error in small.values())}
+        # Cautions are those of the members that dissent.
+        against = judged.scored & (judged.decisions != "supports_reference")
+        reasons |= {c for k in np.flatnonzero(against) for c in self._cautions[k]}
         voices = Voices(
             claims=int(np.count_nonzero(judged.claims)),
             dissent=tuple(sorted(reasons)) if dissent or small else None,
@@ -185,6 +195,23 @@ class LargeBank:
         return self._judges.setdefault(place, Judge(found))
 
 
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """Which fingerprints know which files: the first 64 bits of their hashes, ascending."""
+
+    hashes: Array
+    members: Indices
+
+    def of(self, sha256: str, count: int) -> Flags:
+        """Return which of so many fingerprints know a file."""
+        found = np.zeros(count, bool)
+        key = np.uint64(int(sha256[:16], 16)) if sha256 else None
+        if key is not None:
+            first, last = (np.searchsorted(self.hashes, key, side) for side in ("left", "right"))
+            found[self.members[first:last]] = True
+        return found
+
+
 class _Columns:
     """What is kept of fingerprints that are read one by one."""
 
@@ -194,6 +221,8 @@ class _Columns:
         self.names: list[str] = []
         self.gathered = Gathering()
         self.tests: list[OutOfDistribution | None] = []
+        self.cautions: list[tuple[str, ...]] = []
+        self._hashes: list[Array] = []
         self._real: list[Doubles] = []
         self._generated: list[Doubles] = []
         self._numbers: list[tuple[float, float, float, float, bool]] = []
@@ -207,7 +236,7 @@ class _Columns:
         free = likelihood.fit_without_bounds(found)
         place, period = len(self.names), fingerprint.pattern.shape[-1]
         self.names.append(fingerprint.name)
-        self.gathered.add(found, free)
+        self.gathered.add(found, free.free_many(found.real)[:, None])
         self._real.append(np.sort(found.real))
         self._generated.append(np.sort(found.generated))
         self._numbers.append(
@@ -217,6 +246,10 @@ class _Columns:
             (place, made.weights.ravel(), made.norm, fingerprint.offset)
         )
         self.tests.append(fingerprint.distribution)
+        self.cautions.append(cautions_of(fingerprint))
+        self._hashes.append(
+            np.array([int(each[:16], 16) for each in known_images(fingerprint)], np.uint64)
+        )
         self.held += made.weights.nbytes + found.real.nbytes + found.generated.nbytes + _OVERHEAD
         self.held += 0 if fingerprint.distribution is None else fingerprint.distribution.nbytes
 
@@ -233,6 +266,12 @@ class _Columns:
             )
             for (asks, period), rows in self._templates.items()
         )
+
+    def known(self) -> _Known:
+        counts = [hashes.size for hashes in self._hashes]
+        hashes, members = np.concatenate(self._hashes), np.repeat(np.arange(len(counts)), counts)
+        order = np.argsort(hashes, kind="stable")
+        return _Known(hashes[order], members[order])
 
     def calibrations(self) -> Calibrations:
         mu_r, mu_g, slope, intercept, weak = map(np.array, zip(*self._numbers, strict=True))

@@ -77,7 +77,8 @@ class Linear(Estimator):
         gram = centred @ centred.T
 
         def coefficients(mask: Flags) -> Doubles:
-            return scaled_coefficients(gram[np.ix_(mask, mask)], labels[mask], rows.shape[1])
+            inside = gram[np.ix_(mask, mask)]
+            return scaled_coefficients(inside, labels[mask], rows.shape[1], groups[mask])
 
         def without(mask: Flags) -> Template:
             weights = centred[mask].T @ coefficients(mask)

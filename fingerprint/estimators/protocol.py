@@ -149,7 +149,7 @@ class Estimator(ABC):
 
     def features(self, residual_chw: Floats) -> Array:
         """Reduce a residual of shape (3, H, W) to what this estimator needs of it."""
-        raise UsageError("What pixels say is a part of 'fp extract --augment' alone.")
+        raise UsageError("What pixels say is a part of the conditions of 'fp extract' alone.")
 
     def pixel_features(self, image_hwc: Pixels) -> Array:
         """Reduce an image of shape (H, W, 3) likewise, where it is pixels that are seen."""

@@ -24,14 +24,15 @@ DEFAULT = "auto"
 SECOND_LOOK = "dif"
 """What a joined method tries where its closed forms are weak; it is optimised, by steps."""
 
-OF_EXPERTS: Listed = (
-    ("cosine", {}),
+OF_CONDITIONS: Listed = (
+    ("tile", {"periods": [8]}),
+    ("cyclic", {"period": 2}),
+    ("spectrum", {}),
     ("blocks", {}),
     ("cooccurrence", {"scale": 2}),
-    ("cooccurrence", {"scale": 4}),
     ("highpass", {}),
 )
-"""Parts that look at pixels: experts of a joined method have them beside those of the method."""
+"""Parts that are learned from versions of images, where a method joins several."""
 
-OF_GATE = "blocks"
-"""What the gate between experts reads: it does not move with the place of a crop."""
+OF_CODING = ("blocks", "spectrum")
+"""What the coding of an image is measured by."""

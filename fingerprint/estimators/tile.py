@@ -202,7 +202,7 @@ class Tile(Estimator):
                 tiles = rows[mask].reshape(-1, 3, period, period)
                 found = settled.fit(tiles, taught, np.arange(taught.size))
                 return found.pattern.astype(np.float64).ravel()
-            coefficients = scaled_coefficients(inside, taught, rows.shape[1])
+            coefficients = scaled_coefficients(inside, taught, rows.shape[1], groups[mask])
             return _of_unit_length(rows[mask].T @ coefficients)
 
         def without(mask: Flags) -> Template:

@@ -26,13 +26,18 @@ from fp.denoisers.population import (
     residuals,
     survey_all,
 )
-from fp.fingerprint.conditions.describing import describe as describe_conditions
-from fp.fingerprint.conditions.learning_run import Taught, learn_versions
-from fp.fingerprint.conditions.pixel_parts import with_pixels
+from fp.fingerprint.conditions import learning as conditioned
+from fp.fingerprint.conditions.versions import rows_of
 from fp.fingerprint.estimators.folds import FEWEST_SOURCES, Labelled, group, separation
 from fp.fingerprint.estimators.protocol import Course
 from fp.fingerprint.estimators.recipes import DEFAULT
-from fp.fingerprint.extraction.one_pass import Take, audit_of, stacked
+from fp.fingerprint.extraction.one_pass import (
+    ExaminedVersions,
+    Take,
+    audit_of,
+    stacked,
+    versions_of,
+)
 from fp.fingerprint.extraction.specificity import describe as describe_specificity
 from fp.fingerprint.extraction.specificity import foreign_claims
 from fp.fingerprint.learning import distribution, permutation, second_look
@@ -44,12 +49,11 @@ from fp.fingerprint.learning.permutation import Nulls, permutation_control
 from fp.fingerprint.learning.scoring import fitted_of
 from fp.fingerprint.model.distribution import OutOfDistribution
 from fp.fingerprint.model.fingerprint import Fingerprint
-from fp.fingerprint.model.ladder import Augmentation
 from fp.fingerprint.model.windows import Windows
 from fp.fingerprint.store.record import check_name
 from fp.fingerprint.windows import learning as windowed
 from fp.images.crop import SIDE, Anchor, CropRule
-from fp.images.loading import Limits, display_path
+from fp.images.loading import Limits, display_path, find_images
 from fp.system.arrays import Array, Flags, Indices
 from fp.system.errors import InputError, UsageError
 from fp.system.progress import Progress
@@ -73,7 +77,7 @@ class ExtractOptions:
         Parameters of the denoiser that differ from its defaults.
     size : tuple of int, optional
         Height and width of the examined part; by default the largest multiples of 32 within the
-        most common size of the generated images.
+        most common size of the generated images, and within nine tenths of the reference images.
     anchor : {"top-left", "centre"}
         Place of the examined part.
     folds : int
@@ -90,8 +94,8 @@ class ExtractOptions:
         Whether differences between the classes that are not the generator are looked for.
     match : str, optional
         What both classes go through alike before their residuals, the text of a `Degradation`;
-        ``"lowest"`` is JPEG at the lowest quality of either class, see
-        `fp.audit.preparation.matching_quality`.
+        ``"lowest"`` are the codings of both classes at their lowest quality, see
+        `fp.audit.preparation.matching`.
     background : tuple of Path
         Folders of other generators' images, on which the claims of the fingerprint are counted;
         nothing is learned from them.
@@ -101,9 +105,10 @@ class ExtractOptions:
     windows : bool
         Whether windows are calibrated too, so that large images can be examined as a whole and
         mapped.
-    augment : Augmentation, optional
-        Conditions for which experts are learned and calibrated as well, see
-        `fp.fingerprint.conditions`; the fingerprint itself is the same with and without.
+    conditions : bool
+        Whether a method that joins parts is learned and calibrated for images as they come, see
+        `fp.fingerprint.conditions`. It is not where both classes are re-encoded alike or windows
+        are calibrated: those go with images as they are, and of others nothing is claimed.
     """
 
     method: str = DEFAULT
@@ -121,14 +126,9 @@ class ExtractOptions:
     background: tuple[Path, ...] = ()
     dif: Mapping[str, Any] | None = field(default_factory=dict)
     windows: bool = False
-    augment: Augmentation | None = None
+    conditions: bool = True
 
     def __post_init__(self) -> None:
-        if self.augment is not None and self.match is not None:
-            raise UsageError(
-                "Matching re-encodes every image, so there is no condition left to learn; leave "
-                "out --match or --augment."
-            )
         if self.folds < 2:
             raise UsageError(f"Held-out scores need at least 2 folds, not {self.folds}.")
         if self.null is not None and self.null < 0:
@@ -181,11 +181,10 @@ def extract(
     method = method.fitting(min(reduction.crop.height, reduction.crop.width))
     if options.windows:  # what cannot have any is told before the work is done
         windowed.usable(method, reduction.crop)
-    if options.augment is not None:
-        with_pixels(method)  # refuses what no expert can join, before images are read
     reduction = prepare((generated, real), reduction, options.match)
     denoiser = reduction.residual().identity
-    take = Take(method, denoiser if options.audit else None, coded=options.augment is None)
+    versions = _versions((generated, real), method, reduction, options)
+    take = Take(method, denoiser if options.audit else None, versions)
     # Every residual is read once, but for windows and a second look.
     with residual_store(cache, dear=bool(denoiser.weights_sha256)) as store:
         populations = survey_all((generated, real), reduction, store, jobs, progress, take)
@@ -219,19 +218,19 @@ def extract(
         if options.dif is not None and second_look.is_due(fingerprint, method):
             joined = learn(second_look.with_dif(method, {"seed": options.seed, **options.dif}))
             fingerprint = second_look.choose(fingerprint, joined)
-        sample = Taught(images, known, reduction)
-        if options.augment is None:
+        if versions is None:
             learned = _distribution(populations, known, reduction.preparation)
             fingerprint = replace(fingerprint, distribution=learned)
+        else:
+            fingerprint = _with_conditions(fingerprint, versions.recipe, populations, known)
         if options.windows:
+            sample = _Sample(images, known, reduction)
             found = _windows(fingerprint, sample, method, stacks, store, progress)
             fingerprint = replace(fingerprint, windows=found)
         audited = audit_of(populations, reduction.preparation) if options.audit else None
         if audited is not None:
             audit = {**fingerprint.parameters, "audit": audited.summary()}
             fingerprint = replace(fingerprint, parameters=audit)
-        if options.augment is not None:
-            fingerprint = _with_conditions(fingerprint, sample, method, options, jobs, progress)
         foreign = foreign_claims(fingerprint, options.background, reduction, store, jobs, progress)
     described = {"specificity": describe_specificity(fingerprint, foreign)}
     fingerprint = replace(fingerprint, parameters={**fingerprint.parameters, **described})
@@ -242,9 +241,30 @@ def extract(
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _Sample:
+    """The images that a fingerprint is learned from, with what is known of them."""
+
+    images: list[Examined]
+    known: Labelled
+    reduction: Reduction
+
+
+def _versions(
+    folders: tuple[Path, Path], method: Recipe, reduction: Reduction, options: ExtractOptions
+) -> ExaminedVersions | None:
+    """Return which versions of the images are examined, where conditions are learned."""
+    plain = options.windows or reduction.preparation != "none" or not options.conditions
+    if plain or not method.joins:
+        return None
+    side = min(reduction.crop.height, reduction.crop.width)
+    rows = rows_of(len(find_images(folders)))
+    return ExaminedVersions(conditioned.recipe_of_versions(method, side), reduction, rows)
+
+
 def _windows(
     fingerprint: Fingerprint,
-    sample: Taught,
+    sample: _Sample,
     method: Recipe,
     stacks: Mapping[str, Array],
     store: ResidualCache,
@@ -286,19 +306,20 @@ def _distribution(
 
 
 def _with_conditions(
-    fingerprint: Fingerprint,
-    sample: Taught,
-    method: Recipe,
-    options: ExtractOptions,
-    jobs: int,
-    progress: Progress | None,
+    fingerprint: Fingerprint, recipe: Recipe, populations: list[Population], known: Labelled
 ) -> Fingerprint:
-    """Add the experts for images as they come, and how well each of them separates."""
-    assert options.augment is not None
-    learned = learn_versions(sample, method, options.augment, jobs, progress)
-    fingerprint = replace(fingerprint, conditions=learned)
-    told = {found.condition: asdict(found) for found in describe_conditions(fingerprint)}
-    return replace(fingerprint, parameters={**fingerprint.parameters, "conditions": told})
+    """Add what judges images as they come, and how well each kind of version separates."""
+    with threadpool_limits(1, user_api="blas"):
+        learned = conditioned.learn(recipe, versions_of(populations), known)
+    # A method that held a quarter of the images back is calibrated with that quarter alone.
+    held, found = fingerprint.calibration, learned.conditions
+    images = np.array([i.sha256 for population in populations for i in population.images])
+    real = found.real[np.isin(images[~known.labels], held.real_sha256)]
+    generated = found.generated[np.isin(images[known.labels], held.generated_sha256)]
+    found = replace(found, real=real, generated=generated)
+    told = [asdict(power) for power in learned.powers]
+    parameters = {**fingerprint.parameters, "conditions": told}
+    return replace(fingerprint, conditions=found, parameters=parameters)
 
 
 def _stage(stage: str, progress: Progress | None) -> Callable[[int, int], None] | None:
@@ -314,7 +335,8 @@ def _reduction(generated: Path, real: Path, options: ExtractOptions) -> Reductio
     reduction.residual()
     if options.size is not None:
         return reduction
-    return replace(reduction, crop=most_common_crop(generated, options.limits, options.anchor))
+    found = most_common_crop(generated, options.limits, options.anchor, [real])
+    return replace(reduction, crop=found)
 
 
 def _require_enough(folder: Path, population: Population) -> None:
@@ -383,5 +405,4 @@ def _resolved(options: ExtractOptions, learned: Learned, nulls: Nulls | None) ->
         "null": 0 if nulls is None else nulls.whole.shuffled.size,
         "seed": options.seed,
         "limits": {"pixels": options.limits.pixels, "file_bytes": options.limits.file_bytes},
-        **({} if options.augment is None else {"augment": options.augment.parameters()}),
     } | chosen

@@ -11,8 +11,9 @@ import numpy as np
 from scipy.stats import binomtest
 
 from fp.denoisers.cache import ResidualCache
-from fp.denoisers.population import Reduction, residuals, survey
-from fp.fingerprint.decision.judge import Features, Judge
+from fp.denoisers.population import Reduction, examined_again, survey
+from fp.fingerprint.conditions.judging import judge_of
+from fp.fingerprint.decision.judge import Features
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.typicality import LEVEL
 from fp.images.loading import display_path
@@ -58,7 +59,7 @@ def foreign_claims(
     Nothing is learned from them; the reduction is the fingerprint's own. InputError if a folder has
     no image that can be examined.
     """
-    judge = Judge(fingerprint)
+    judge = judge_of(fingerprint)
     found = []
     for folder in folders:
         images = survey(folder, reduction, store, jobs, progress).images
@@ -68,9 +69,9 @@ def foreign_claims(
                 "another generator's images."
             )
         claimed = 0
-        for residual in residuals(images, reduction, store):
-            stacks = Features(residual).of(judge.recipe)
-            row = judge.attribution("", stacks, "conformal", FPR)
+        for image, part, residual in examined_again(images, reduction, store):
+            features = Features(residual, part)
+            row = judge.examine("", features, image.compression, "conformal", FPR)
             claimed += row.decision == "supports_generator"
         bound = binomtest(claimed, len(images), alternative="less").proportion_ci(0.95, "exact")
         name = display_path(Path(folder.resolve().name))
@@ -82,8 +83,10 @@ def own_share(fingerprint: Fingerprint) -> float:
     """Return the share of the generator's held-out images that its fingerprint would claim.
 
     By the conformal rule at rate 0.05 and the test of typicality, each image ranked among the
-    others of its class.
+    others of its class; where there are conditions, of its images as found.
     """
+    if fingerprint.conditions is not None:
+        return float(fingerprint.parameters["conditions"][0]["power"])
     calibration = fingerprint.calibration
     generated, real = calibration.generated, calibration.real
     above = np.array([np.count_nonzero(real >= score) for score in generated])

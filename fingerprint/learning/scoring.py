@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from fp.fingerprint.learning import method as learning
 from fp.fingerprint.learning.fusion import Fusion
 from fp.fingerprint.learning.method import Recipe, Scored, Stacks
 from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.fingerprint.model.joined import Part
 from fp.fingerprint.model.typicality import SCORES
 from fp.system.errors import UsageError
 
@@ -30,6 +32,12 @@ def recipe_of(fingerprint: Fingerprint) -> Recipe:
             "parts of that method; extract it again."
         )
     return made
+
+
+def recipe_of_parts(method: str, parts: Sequence[Part]) -> Recipe:
+    """Return a method that joins stored parts, with the parameters that they store."""
+    listed = [[part.method, part.parameters.get("method", {})] for part in parts]
+    return learning.recipe(method, {"parts": listed})
 
 
 def _parameters(fingerprint: Fingerprint) -> dict[str, Any]:

@@ -1,198 +1,256 @@
-"""What a fingerprint has for images as they come: an expert for each condition, and the gate."""
+"""What a fingerprint has for images as they come: one score, calibrated on the measured coding."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from fp.fingerprint.model.gate import Gate
-from fp.fingerprint.model.joined import Joined
-from fp.fingerprint.model.ladder import ends, possible
-from fp.images.degradations import Degradation
+from fp.fingerprint.model.joined import Part
+from fp.fingerprint.model.typicality import Typicality
 from fp.system.arrays import Doubles, Floats
 
-LEAST = 0.05
-"""Share of the largest probability below which no expert is heard."""
+LOWEST, HIGHEST = -4.0, 2.0
+"""Deviations of the reference images beyond which the score of a part counts no more."""
+
+OUTSIDE = 0.02
+"""Share of versions of calibration images that may count as coded otherwise."""
+
+NEAREST = 5
+"""Versions of calibration images from which the distance of an image is measured."""
+
+MEASURED = 7
+"""How many numbers describe what happened to an image."""
+
+CURVES = 17
+"""How many numbers `curves` makes of these."""
+
+_FARTHEST = 3.0
 
 
 @dataclass(frozen=True, eq=False)
-class Tested:
-    """Scores of the calibration images in the worst case; see `fp.fingerprint.conditions.worst`.
+class Regression:
+    """A linear regression of q numbers on p.
 
     Parameters
     ----------
-    real, generated : ndarray of float64, shape (n_r,) and (n_g,)
-        Highest held-out score of each reference image over what may have happened to it, and lowest
-        of each of the generator's.
+    centre, scale : ndarray of float64, shape (p,)
+        What is subtracted from each number, and what it is then divided by.
+    weights : ndarray of float64, shape (p, q)
+        Weights of the standardised numbers.
+    offset : ndarray of float64, shape (q,)
+        What is added.
     """
 
-    real: Doubles
-    generated: Doubles
+    centre: Doubles
+    scale: Doubles
+    weights: Doubles
+    offset: Doubles
+
+    def __call__(self, rows: Doubles) -> Doubles:
+        """Return what is expected for rows (N, p), shape (N, q)."""
+        standard = (rows - self.centre) / self.scale
+        # One row at a time: the bits must not depend on how many are asked for together.
+        return np.array([row @ self.weights for row in standard]).reshape(-1, self.offset.size) + (
+            self.offset
+        )
 
 
 @dataclass(frozen=True, eq=False)
-class Searched:
-    """The same expert for images whose phase is unknown.
-
-    Where the largest of many scores is taken, the parts that are searched say less, so they are
-    weighed anew against the others.
+class Expected:
+    """What a statistic of one class is, given the coding, and how far images lie from that.
 
     Parameters
     ----------
-    pattern : ndarray of float32, shape (1, 2, K)
-        Weights of the parts, as `Fingerprint.pattern`.
+    mean, log_deviation : Regression
+        Of the statistic on `curves` of the coding; the second is the natural log of a deviation.
+    held : ndarray of float64, shape (M,)
+        Standardised statistic of every version of the class, by a regression that had not seen its
+        source, in the order of the images.
+    """
+
+    mean: Regression
+    log_deviation: Regression
+    held: Doubles
+
+    @cached_property
+    def _ascending(self) -> Doubles:
+        return np.sort(self.held)
+
+    def deviation(self, curved: Doubles) -> Doubles:
+        """Return the expected deviation for codings (N, .) of `curves`, shape (N,)."""
+        return np.asarray(np.exp(self.log_deviation(curved)[:, 0]))
+
+    def standardise(self, statistic: Doubles, curved: Doubles) -> Doubles:
+        """Return z = (t - m(c)) / s(c) of statistics t (N,) of images of these codings."""
+        return np.asarray((statistic - self.mean(curved)[:, 0]) / self.deviation(curved))
+
+    def share_above(self, z: float) -> float:
+        """Return the share of held-out versions whose z is at least as high."""
+        return 1 - float(np.searchsorted(self._ascending, z, "left")) / self.held.size
+
+    def share_below(self, z: float) -> float:
+        """Return the share of held-out versions whose z is at least as low."""
+        return float(np.searchsorted(self._ascending, z, "right")) / self.held.size
+
+
+def curves(coding: Doubles) -> Doubles:
+    """Return standardised codings (N, 7) with their squares and three products, shape (N, 17)."""
+    c = np.clip(coding, -_FARTHEST, _FARTHEST)
+    products = [c[:, 0] * c[:, 1], c[:, 0] * c[:, 2], c[:, 1] * c[:, 2]]
+    return np.column_stack([c, np.square(c), *products])
+
+
+@dataclass(frozen=True, eq=False)
+class Fusion:
+    """How the scores of K parts are joined.
+
+    Parameters
+    ----------
+    centre, scale : ndarray of float64, shape (K,)
+        Mean and deviation of the reference images' held-out scores.
+    weights : ndarray of float64, shape (K,)
+        Weights of the standardised and limited scores.
     offset : float
-        As `Fingerprint.offset`.
-    real, generated : ndarray of float64, shape (n_r,) and (n_g,)
-        Held-out score of each image, at the phase where it is largest.
-    specific_real, specific_generated : ndarray of float64, shape (n_r,) and (n_g,)
-        The generator's evidence alone at that phase.
-    tested : Tested, optional
-        What p-values come from; none in older files.
+        What is subtracted: the sum is 0 where both classes are equally likely.
     """
 
-    pattern: Floats
+    centre: Doubles
+    scale: Doubles
+    weights: Doubles
     offset: float
-    real: Doubles
-    generated: Doubles
-    specific_real: Doubles
-    specific_generated: Doubles
-    tested: Tested | None = None
+
+    def limited(self, parts: Doubles) -> Doubles:
+        """Return scores (N, K) in the reference images' deviations, from `LOWEST` to `HIGHEST`.
+
+        No part claims an image alone, however far the image lies along it.
+        """
+        return np.clip((parts - self.centre) / self.scale, LOWEST, HIGHEST)
+
+    def __call__(self, parts: Doubles) -> Doubles:
+        """Return the joined score of each image by the scores (N, K) of its parts, shape (N,)."""
+        return np.array([float(row @ self.weights) for row in self.limited(parts)]) - self.offset
 
 
 @dataclass(frozen=True, eq=False)
-class Expert:
-    """A fingerprint of the same generator in one condition.
-
-    A `ValueError` refuses numbers of scores that do not fit, and unknown conditions.
+class Neighbours:
+    """Whether an image is coded like a version of a calibration image, as far as pixels tell.
 
     Parameters
     ----------
-    condition : str
-        Text of a `Degradation`.
-    pattern : ndarray of float32, shape (1, 2, K)
-        Weights of its parts, as `Fingerprint.pattern`.
-    offset : float
-        As `Fingerprint.offset`.
-    real, generated : ndarray of float64, shape (n_r,) and (n_g,)
-        Held-out scores of images that a gate sent here, one of each source image of the
-        fingerprint's calibration and in its order.
-    joined : Joined
-        The parts.
-    searched : Searched
-        The same for images whose phase is unknown.
-    tested : Tested, optional
-        What p-values come from; none in older files.
+    centre, scale : ndarray of float64, shape (p,)
+        What is subtracted from the coding numbers, and what they are then divided by.
+    basis : ndarray of float32, shape (r, p)
+        Leading principal directions, each divided by its deviation.
+    points : ndarray of float32, shape (M, r)
+        The versions of the calibration images along these.
+    held : ndarray of float64, shape (M,)
+        Distance of each from versions of other images, ascending.
     """
 
-    condition: str
-    pattern: Floats
-    offset: float
-    real: Doubles
-    generated: Doubles
-    joined: Joined
-    searched: Searched
-    tested: Tested | None = None
+    centre: Doubles
+    scale: Doubles
+    basis: Floats
+    points: Floats
+    held: Doubles
 
-    def __post_init__(self) -> None:
-        Degradation(self.condition)
-        shape = (1, 2, len(self.joined.parts))
-        if self.pattern.shape != shape or self.searched.pattern.shape != shape:
-            raise ValueError(f"the pattern of expert {self.condition!r} has another shape")
-        for label in ("real", "generated"):
-            scores = getattr(self, label)
-            others = (
-                getattr(self.searched, label),
-                getattr(self.searched, f"specific_{label}"),
-                getattr(self.joined, f"specific_{label}"),
-                *(getattr(t, label) for t in (self.tested, self.searched.tested) if t is not None),
-            )
-            if any(other.shape != scores.shape for other in others):
-                raise ValueError(f"expert {self.condition!r} has another number of scores")
-            if not all(np.isfinite(values).all() for values in (scores, *others)):
-                raise ValueError(f"a score of expert {self.condition!r} is not finite")
+    def share_farther(self, numbers: Doubles) -> float:
+        """Return the share of versions that lie at least as far from others as an image (p,)."""
+        place = self.basis.astype(np.float64) @ ((numbers - self.centre) / self.scale)
+        distance = distances(place[None], self.points.astype(np.float64))[0]
+        return 1 - float(np.searchsorted(self.held, distance, "left")) / self.held.size
 
 
-@dataclass(frozen=True)
-class Placement:
-    """Where the gate sends an image.
-
-    Parameters
-    ----------
-    expert : int
-        Number of the expert that it comes to: the condition that explains it best.
-    p : float
-        Conformal p-value of its distance, or of how far it lies beyond the last rung of a
-        compression: the smaller.
-    second : int
-        Number of the expert that it would come to, were all conditions as probable before.
-    probable : tuple of (int, float)
-        Numbers of the most probable experts with their probabilities, which sum to 1; `expert` is
-        the first.
-    """
-
-    expert: int
-    p: float
-    second: int
-    probable: tuple[tuple[int, float], ...]
+def distances(places: Doubles, points: Doubles) -> Doubles:
+    """Return the mean distance of places (N, r) from the five nearest of points (M, r)."""
+    found = np.empty(len(places))
+    for index, place in enumerate(places):
+        squares = np.square(points - place).sum(axis=1)
+        nearest = np.partition(squares, NEAREST - 1)[:NEAREST]
+        found[index] = float(np.sqrt(nearest).mean())
+    return found
 
 
 @dataclass(frozen=True, eq=False)
 class Conditions:
-    """All experts of a fingerprint with the gate that sends to them.
+    """All that judges an image whose coding is measured and not known.
 
-    A `ValueError` refuses a gate that knows another number of conditions.
+    A `ValueError` refuses numbers of parts or scores that do not fit each other.
 
     Parameters
     ----------
-    experts : tuple of Expert
-        One for each condition; the first is that of images as the generator drew them.
-    gate : Gate
-        Which condition an image is in.
-    outside : float
-        Conformal p of the distance up to which an image lies outside the calibrated range.
+    parts : tuple of Part
+        The estimators, learned from all versions of the images; `real` and `generated` hold the
+        held-out score of each version.
+    fusion : Fusion
+        How they are joined.
+    coding : Regression
+        From the coding numbers of an image to the standardised settings of what happened to it.
+    settings : ndarray of float64, shape (2, 7)
+        Mean and deviation that these were standardised by.
+    score_of_real, score_of_generated : Expected
+        The joined score of images of each class.
+    generator, reference : Typicality
+        What is ordinary for each class.
+    distance_of_generated, distance_of_real : Expected
+        Distance of images of each class from it.
+    neighbours : Neighbours
+        Whether any calibration image was coded so.
+    real, generated : ndarray of float64, shape (n_r,) and (n_g,)
+        Held-out evidence of one version of each image, drawn, in the order of the fingerprint's
+        calibration; see `evidence`.
     """
 
-    experts: tuple[Expert, ...]
-    gate: Gate
-    outside: float
+    parts: tuple[Part, ...]
+    fusion: Fusion
+    coding: Regression
+    settings: Doubles
+    score_of_real: Expected
+    score_of_generated: Expected
+    generator: Typicality
+    reference: Typicality
+    distance_of_generated: Expected
+    distance_of_real: Expected
+    neighbours: Neighbours
+    real: Doubles
+    generated: Doubles
 
     def __post_init__(self) -> None:
-        if not self.experts or len(self.experts) != len(self.gate.means):
-            raise ValueError("a gate knows as many conditions as there are experts")
-        if len(self.gate.beyond) not in (0, len(ends(self.names))):
-            raise ValueError(
-                "a gate knows as many ends of ladders as there are among the conditions"
-            )
-        if not 0 < self.outside < 0.5:
-            raise ValueError(f"a level of {self.outside} is not possible")
+        if not self.parts or self.fusion.weights.shape != (len(self.parts),):
+            raise ValueError("the weights of the conditions do not fit their parts")
+        if self.settings.shape != (2, MEASURED) or self.coding.offset.shape != (MEASURED,):
+            raise ValueError("the coding of the conditions has another number of settings")
+        if self.real.size < 2 or self.generated.size < 2:
+            raise ValueError("the conditions hold no evidence of a class")
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """Conditions in their order."""
-        return tuple(expert.condition for expert in self.experts)
+    def nbytes(self) -> int:
+        """Bytes that its large arrays hold in memory."""
+        held = [part.pattern.nbytes for part in self.parts]
+        held += [part.real.nbytes + part.generated.nbytes for part in self.parts]
+        held += [
+            view.basis.nbytes
+            for typical in (self.generator, self.reference)
+            for view in typical.views.values()
+        ]
+        near = self.neighbours
+        return sum(held) + self.coding.weights.nbytes + near.basis.nbytes + near.points.nbytes
 
-    def tested(self, index: int, searched: bool) -> Tested | None:
-        """Return what the p-values of an expert come from, for a searched phase or a known one."""
-        expert = self.experts[index]
-        return expert.searched.tested if searched else expert.tested
 
-    def read(self, stack: Floats, factor: float = 1.0) -> Placement:
-        """Return which expert an image comes to, and how ordinary it is there.
+def evidence(
+    score: Doubles, real: tuple[Doubles, Doubles], generated: tuple[Doubles, Doubles]
+) -> Doubles:
+    """Return the evidence for the generator that joined scores are, given the coding, shape (N,).
 
-        `stack` holds the features that the gate reads, float32 (1, ...); `factor` is the one by
-        which the image was resampled, where it was brought back from that.
-        """
-        measured = self.gate.measure(stack, possible(self.names, factor))
-        expert = int(measured.nearest[0])
-        p = self.gate.p(expert, float(measured.distance[0]))
-        for number, end in enumerate(ends(self.names) if len(self.gate.beyond) else ()):
-            if end.last == expert:
-                p = min(p, self.gate.p_beyond(number, float(self.gate.along(stack, end)[0])))
-        probability = self.gate.probabilities(measured.misfits)[0]
-        order = np.argsort(-probability, kind="stable")
-        kept = order[probability[order] >= LEAST * probability[expert]]
-        shares = probability[kept] / probability[kept].sum()
-        probable = tuple(zip(kept.tolist(), shares.tolist(), strict=True))
-        return Placement(expert, p, int(measured.likeliest[0]), probable)
+    `real` and `generated` hold mean and deviation of the score in each class at the coding of each
+    image.
+
+    Notes
+    -----
+    e = (t - (m_g + m_r) / 2) max(m_g - m_r, 0) / v with v the mean of both variances: the log odds
+    of two normal classes of one variance. At a coding that hides the generator it is 0.
+    """
+    (mean_r, deviation_r), (mean_g, deviation_g) = real, generated
+    variance = (np.square(deviation_r) + np.square(deviation_g)) / 2
+    return np.asarray((score - (mean_g + mean_r) / 2) * np.maximum(mean_g - mean_r, 0.0) / variance)

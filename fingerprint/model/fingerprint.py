@@ -14,15 +14,13 @@ import numpy as np
 
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.model.calibration import Calibration, NullControl
+from fp.fingerprint.model.conditions import Conditions
 from fp.fingerprint.model.distribution import OutOfDistribution
 from fp.fingerprint.model.joined import Joined
 from fp.fingerprint.model.windows import Windows
 from fp.images.crop import CropRule
 from fp.images.degradations import Degradation
 from fp.system.arrays import Doubles, Floats
-
-if TYPE_CHECKING:
-    from fp.fingerprint.model.conditions import Conditions
 
 _NAMESPACE = uuid.UUID("5f6c0e1e-2d0c-5e6b-9f53-6a3f3c0b7a11")
 
@@ -74,8 +72,8 @@ class Fingerprint:
     windows : Windows, optional
         Calibration of windows, where it was asked for.
     conditions : Conditions, optional
-        Experts for images as they come, where the fingerprint was extracted with them; without it,
-        images are tested as if they came from the generator directly.
+        What judges images as they come, by their measured coding; without it, images are tested as
+        if they came from the generator directly.
     distribution : OutOfDistribution, optional
         What tells images that no calibration image is like, where there are no conditions; nothing
         is claimed of them. Files of before format 1.4 have none.
@@ -116,12 +114,22 @@ class Fingerprint:
                 f"not {self.pattern.shape}."
             )
         Degradation(self.preparation)  # refuses what it does not know
-        for expert in self.conditions.experts if self.conditions else ():
-            if (expert.real.shape, expert.generated.shape) != (
-                self.calibration.real.shape,
-                self.calibration.generated.shape,
-            ):
-                raise ValueError(f"Expert {expert.condition!r} has another number of scores.")
+        if self.conditions is not None and (
+            self.conditions.real.shape,
+            self.conditions.generated.shape,
+        ) != (self.calibration.real.shape, self.calibration.generated.shape):
+            raise ValueError("The conditions have another number of images.")
+
+    @property
+    def calibration_in_use(self) -> Calibration:
+        """Held-out scores of both classes that the score of an image is compared with.
+
+        Where there are conditions these are the evidence of one version of each image.
+        """
+        if self.conditions is None:
+            return self.calibration
+        found = self.conditions
+        return replace(self.calibration, real=found.real, generated=found.generated)
 
     @property
     def mu_r(self) -> float:
@@ -149,10 +157,8 @@ class Fingerprint:
         for each in self.windows.sizes if self.windows else ():
             for scores in (each.real, each.generated):
                 digest.update(np.ascontiguousarray(scores, "<f8").tobytes())
-        for expert in self.conditions.experts if self.conditions else ():
-            digest.update(expert.condition.encode())
-            for part in expert.joined.parts:
-                digest.update(np.ascontiguousarray(part.pattern, "<f4").tobytes())
+        for part in self.conditions.parts if self.conditions else ():
+            digest.update(np.ascontiguousarray(part.pattern, "<f4").tobytes())
         if self.distribution is not None:
             digest.update(np.ascontiguousarray(self.distribution.calibration, "<f8").tobytes())
         return str(uuid.uuid5(_NAMESPACE, digest.hexdigest()))

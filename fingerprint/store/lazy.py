@@ -120,15 +120,14 @@ def size_in_memory(fingerprint: Fingerprint) -> int:
         held.generated,
         *fingerprint.history.values(),
     ]
-    experts = fingerprint.conditions.experts if fingerprint.conditions is not None else ()
-    for joined in (fingerprint.joined, *(expert.joined for expert in experts)):
-        if joined is not None:
-            arrays += [part.pattern for part in joined.parts]
-            arrays += [view.basis for view in joined.typicality.views.values()]
+    if (joined := fingerprint.joined) is not None:
+        arrays += [part.pattern for part in joined.parts]
+        arrays += [view.basis for view in joined.typicality.views.values()]
     for each in fingerprint.windows.sizes if fingerprint.windows else ():
         arrays += [each.real, each.generated]
     texts = (*held.real_sha256, *held.generated_sha256, *held.real_source, *held.generated_source)
-    return sum(array.nbytes for array in arrays) + sum(len(text) + 57 for text in texts)
+    conditions = 0 if fingerprint.conditions is None else fingerprint.conditions.nbytes
+    return conditions + sum(array.nbytes for array in arrays) + sum(len(t) + 57 for t in texts)
 
 
 def _member(group: h5py.Group, place: Place) -> tuple[Member, str]:

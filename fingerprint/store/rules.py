@@ -59,6 +59,13 @@ def check_version(
 
 def structure_faults(entries: Mapping[str, Entry]) -> Iterator[Told]:
     """Yield missing and mistyped elements of a fingerprint's group; unknown ones are left alone."""
+    if "conditions@outside" in entries:
+        yield (
+            "conditions",
+            "holds the experts of an earlier 'fp extract --augment', which no fp reads any more; "
+            "extract the fingerprint again",
+        )
+        return
     for key, element in demanded(FINGERPRINT, entries):
         entry = entries.get(key)
         if entry is None:
@@ -144,8 +151,7 @@ def _faults_together(fields: dict[str, Any], elements: Elements) -> Iterator[Tol
         ]
     if conditions is not None:
         held += [
-            (f"conditions/{index:03d}/{label}", getattr(expert, label).size, n, "scores")
-            for index, expert in enumerate(conditions.experts)
+            (f"conditions/{label}", getattr(conditions, label).size, n, "images")
             for label, n in count.items()
         ]
     if windows is not None:

@@ -1,4 +1,4 @@
-"""The elements of a fingerprint's group in version 1.4: one table that all else follows from."""
+"""The elements of a fingerprint's group in version 1.5: one table that all else follows from."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
-from operator import itemgetter
 
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.model.calibration import Calibration, NullControl
-from fp.fingerprint.model.conditions import Searched, Tested
+from fp.fingerprint.model.conditions import (
+    Conditions,
+    Expected,
+    Fusion,
+    Neighbours,
+    Regression,
+)
 from fp.fingerprint.model.distribution import OutOfDistribution
 from fp.fingerprint.model.fingerprint import Fingerprint
-from fp.fingerprint.model.gate import Gate
 from fp.fingerprint.model.joined import Joined, Part
 from fp.fingerprint.model.typicality import Typicality, View
 from fp.fingerprint.model.windows import SIZES, Search, Windows
@@ -23,8 +27,8 @@ from fp.fingerprint.store.layout import Element, Group, Named, Series, lines, na
 from fp.images.crop import CropRule
 
 ENCODING_TYPE = "fp-fingerprint"
-ENCODING_VERSION = "1.4"
-KNOWN_MINOR = 4
+ENCODING_VERSION = "1.5"
+KNOWN_MINOR = 5
 
 HASH_KEY = "@content-sha256"
 HISTORY = "history/"
@@ -61,11 +65,12 @@ _PART = Group(
     ),
     check=values.check_part,
 )
+_TYPICALITY = Group(Typicality, (*lines("float64[1] calibration"), _VIEWS), "typicality")
 _JOINED = Group(
     Joined,
     (
         *lines("float64 specific_offset", "float64[1] specific_real specific_generated"),
-        Group(Typicality, (*lines("float64[1] calibration"), _VIEWS), "typicality"),
+        _TYPICALITY,
         _null("specific_null", finite=True),
         Series("parts", _PART, "NNN", key="parts", most=64),
     ),
@@ -113,49 +118,48 @@ _SIZES = Series(
 _WINDOW_PARTS = Element("parts", "int64", 1, loaded=lambda numbers: tuple(map(int, numbers)))
 _WINDOWS = Group(Windows, (_WINDOW_PARTS, _SIZES), "windows", since=2, optional=True)
 
-_GATE = Group(
-    Gate,
-    (
-        *lines("float32[1] centre scale", "float32[2] basis means", "float32[3] roots"),
-        *lines("float64[2] calibration"),
-        Element("beyond", "float64", 2, optional=True),
-        Element("log_prior", "float64", 1, since=3, optional=True, loaded=values.prior),
-        Element("temperature", "float64", since=3, optional=True),
-    ),
-    "gate",
-    check=values.check_gate,
+_REGRESSION = Group(
+    Regression, lines("float64[1] centre scale offset", "float64[2] weights"), check=values.scaled
 )
-_SCORED = lines("float64 offset", "float32[3] pattern", "float64[1] real generated")
-_TESTED = lines("float64[1] real generated")
-_EXPERT = Group(
-    values.expert,
+_EXPECTED = Group(
+    Expected,
     (
-        *lines("string condition"),
-        *_SCORED,
-        Group(
-            Searched, (*_SCORED, *lines("float64[1] specific_real specific_generated")), "searched"
-        ),
-        # All four or none: one group, though they lie in two places.
-        Group(
-            dict,
-            (
-                Group(Tested, _TESTED, "tested", "known", get=itemgetter("known")),
-                Group(Tested, _TESTED, "searched/tested", "searched", get=itemgetter("searched")),
-            ),
-            name="tests",
-            since=3,
-            optional=True,
-            get=values.tests,
-        ),
-        replace(_JOINED, optional=False),
+        replace(_REGRESSION, key="mean"),
+        replace(_REGRESSION, key="log_deviation"),
+        *lines("float64[1] held"),
     ),
+    check=values.check_expected,
 )
 _CONDITIONS = Group(
-    values.conditions,
-    (*lines("float64 outside"), _GATE, Series("experts", _EXPERT, "EEE", most=99)),
+    Conditions,
+    (
+        Series("parts", _PART, "NNN", key="parts", most=64),
+        Group(
+            Fusion,
+            lines("float64[1] centre scale weights", "float64 offset"),
+            "fusion",
+            check=values.scaled,
+        ),
+        replace(_REGRESSION, key="coding"),
+        *lines("float64[2] settings"),
+        replace(_EXPECTED, key="score_of_real"),
+        replace(_EXPECTED, key="score_of_generated"),
+        replace(_TYPICALITY, key="generator"),
+        replace(_TYPICALITY, key="reference"),
+        replace(_EXPECTED, key="distance_of_generated"),
+        replace(_EXPECTED, key="distance_of_real"),
+        Group(
+            Neighbours,
+            lines("float64[1] centre scale held", "float32[2] basis points"),
+            "neighbours",
+            check=values.check_neighbours,
+        ),
+        *lines("float64[1] real generated"),
+    ),
     "conditions",
-    since=2,
+    since=5,
     optional=True,
+    check=values.check_conditions,
 )
 _DISTRIBUTION = Group(
     OutOfDistribution,

@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.estimators.pixels import CODING_NUMBERS
-from fp.fingerprint.model.conditions import Conditions, Expert, Searched, Tested
+from fp.fingerprint.model.conditions import (
+    CURVES,
+    NEAREST,
+    Conditions,
+    Expected,
+    Fusion,
+    Neighbours,
+    Regression,
+)
 from fp.fingerprint.model.distribution import OutOfDistribution
-from fp.fingerprint.model.gate import Gate
 from fp.fingerprint.model.joined import Part
 from fp.fingerprint.model.typicality import View, in_order
 from fp.fingerprint.model.windows import Dependence, WindowSize
 from fp.images.degradations import Degradation
-from fp.system.arrays import Doubles
 
 
 def json_object(kind: type) -> Callable[[str], dict[str, Any]]:
@@ -63,13 +69,6 @@ def denoiser(text: str) -> DenoiserIdentity:
     return identity
 
 
-def prior(values: Doubles) -> Doubles:
-    """Return the prior of a gate, which holds one number at least where there is one."""
-    if not values.size:
-        raise ValueError("the gate has no prior for a condition")
-    return values
-
-
 def preparation(text: str) -> str:
     """Return the text of a degradation, or refuse it."""
     Degradation(text)
@@ -111,44 +110,45 @@ def views(found: dict[str, View]) -> dict[str, View]:
     return {name: found[name] for name in in_order(found)}
 
 
-def check_gate(gate: Gate, key: str) -> None:
-    """Refuse a gate whose shapes do not fit, or whose numbers cannot be."""
-    rank, features = gate.basis.shape
-    count = len(gate.means)
-    shapes = (gate.centre.shape, gate.scale.shape, gate.means.shape, gate.roots.shape)
-    if shapes != ((features,), (features,), (count, rank + 1), (count, rank + 1, rank + 1)):
-        raise ValueError("the shapes of the gate do not fit each other")
-    if (gate.scale <= 0).any() or (np.diagonal(gate.roots, axis1=1, axis2=2) <= 0).any():
-        raise ValueError("a scale of the gate is not positive")
-    if gate.calibration.shape[0] != count or not gate.calibration.shape[1]:
-        raise ValueError("the gate has no calibration for a condition")
-    if gate.log_prior.size and gate.log_prior.shape != (count,):
-        raise ValueError("the gate has no prior for a condition")
-    if gate.temperature is not None and gate.temperature <= 0:
-        raise ValueError("the temperature of the gate is not positive")
-    if any((np.diff(held, axis=1) < 0).any() for held in (gate.calibration, gate.beyond)):
-        raise ValueError("the calibration of the gate does not ascend")
+def scaled(found: Regression | Fusion, key: str) -> None:
+    """Refuse what divides by numbers that are not positive, or whose shapes do not fit."""
+    if found.centre.shape != found.scale.shape or len(found.weights) != found.centre.size:
+        raise ValueError(f"the shapes of {key} do not fit each other")
+    if isinstance(found, Regression) and found.offset.shape != found.weights.shape[1:]:
+        raise ValueError(f"the offset of {key} does not fit its weights")
+    if (found.scale <= 0).any():
+        raise ValueError(f"a scale of {key} is not positive")
 
 
-def tests(expert: Expert) -> dict[str, Tested | None] | None:
-    """Return what the p-values of an expert come from, by what is known of the phase."""
-    found = {"known": expert.tested, "searched": expert.searched.tested}
-    return found if any(found.values()) else None
+def check_expected(found: Expected, key: str) -> None:
+    """Refuse regressions of another number of curves, and no held-out number."""
+    for each in (found.mean, found.log_deviation):
+        if each.weights.shape != (CURVES, 1):
+            raise ValueError(f"a regression of {key} has shape {each.weights.shape}")
+    if not found.held.size:
+        raise ValueError(f"{key} holds no number")
 
 
-def expert(searched: Searched, tests: dict[str, Tested] | None = None, **fields: Any) -> Expert:
-    """Return an expert; what its p-values come from is stored beside its searched scores."""
-    if tests is None:
-        return Expert(searched=searched, **fields)
-    searched = replace(searched, tested=tests["searched"])
-    return Expert(searched=searched, tested=tests["known"], **fields)
+def check_neighbours(found: Neighbours, key: str) -> None:
+    """Refuse neighbours whose shapes do not fit, and fewer than are asked."""
+    rank, numbers = found.basis.shape
+    shapes = found.centre.shape, found.scale.shape, found.points.shape[1:]
+    if shapes != ((numbers,), (numbers,), (rank,)) or len(found.points) < NEAREST:
+        raise ValueError(f"the shapes of {key} do not fit each other")
+    if (found.scale <= 0).any():
+        raise ValueError(f"a scale of {key} is not positive")
+    if not found.held.size or (np.diff(found.held) < 0).any():
+        raise ValueError(f"the distances of {key} do not ascend, or there are none")
 
 
-def conditions(experts: tuple[Expert, ...], **fields: Any) -> Conditions:
-    """Return the experts with their gate; each condition has one."""
-    if len({expert.condition for expert in experts}) < len(experts):
-        raise ValueError("two experts have one condition")
-    return Conditions(experts, **fields)
+def check_conditions(found: Conditions, key: str) -> None:
+    """Refuse conditions whose measures are of different numbers."""
+    if found.coding.centre.shape != found.neighbours.centre.shape:
+        raise ValueError(f"{key} measures different numbers")
+    if (found.settings[1] <= 0).any():
+        raise ValueError(f"a deviation of {key}/settings is not positive")
+    if set(found.generator.views) != set(found.reference.views):
+        raise ValueError(f"{key} sees the classes in different views")
 
 
 def dependences(size: WindowSize) -> list[list[float]]:

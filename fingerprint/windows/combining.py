@@ -259,5 +259,5 @@ class BankWindows:
         """Null distribution of the bank by the windows of its calibration images."""
         gathered = Gathering()
         for judge in self.by_name.values():
-            gathered.add(judge.calibration, judge.ratio)
+            gathered.add(judge.calibration, judge.ratio.free_many(judge.calibration.real)[:, None])
         return gathered.family()

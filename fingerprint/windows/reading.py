@@ -72,12 +72,8 @@ class Reading:
 
         Of the rows of the bank's fingerprints, return the same, or what the windows say with the
         crop's answer beside. Windows decide only where every fingerprint of the bank has them, so
-        that the bank is calibrated alike, and none has experts for conditions: windows are
-        calibrated on images as the generator drew them, and experts know what happened to them
-        since.
+        that the bank is calibrated alike; one with windows has no conditions.
         """
-        if any(fingerprint.conditions is not None for fingerprint in self.bank):
-            return list(rows)
         if not self.options.whole or not self.windows.complete:
             return list(rows)
         judges = [self.windows.by_name[row.fingerprint] for row in rows]
@@ -123,7 +119,6 @@ class Reading:
             at_bound=stands_at_bound(found.log10_lr, judge.ratio.lower, judge.ratio.upper),
             specific=found.specific,
             log10_lr_specific=found.log10_lr_specific,
-            conditions=(),
             decision=decision,
             nearest_mean=found.answer.nearest_mean,
             reasons=reasons,
@@ -150,11 +145,8 @@ class Reading:
         area = self.image.height * self.image.width
         whole = self._answers.get(best.fingerprint)
         if whole is None:
-            # In pixels of the image: of one that was brought back to its size, those it came from.
-            factor = best.factor or 1.0
-            seen = fingerprint.crop.height * fingerprint.crop.width * factor**2
-            share = min(1.0, seen / area)
-            return replace(row, examined=None if row.score is None else share)
+            seen = fingerprint.crop.height * fingerprint.crop.width
+            return replace(row, examined=None if row.score is None else min(1.0, seen / area))
         side = self.windows.by_name[best.fingerprint].windows.size
         return replace(
             row,
@@ -166,9 +158,7 @@ class Reading:
     def mapped(self, best: Attribution) -> EvidenceMap | None:
         """Draw the map of the fingerprint that ranks first; None where it has no windows here.
 
-        The best of K fingerprints has one K-th of the rate. Nothing is flagged where the
-        fingerprint's experts find the image otherwise than the generator drew it: windows are not
-        calibrated for that.
+        The best of K fingerprints has one K-th of the rate.
         """
         judge = self.windows.by_name.get(best.fingerprint)
         if judge is None or best.score is None:
@@ -178,10 +168,7 @@ class Reading:
         if fields is None or (judge.windows.search is not None and not fields.moved):
             # Of a large bank, sums at all phases of all fingerprints would fill the memory.
             (fields,) = self._read([judge.fingerprint], searched=judge.windows.search is not None)
-        found = draw_map(fields, judge.windows, rate)
-        if _as_drawn(judge.fingerprint, best):
-            return found
-        return replace(found, generated=None, reference=None)
+        return draw_map(fields, judge.windows, rate)
 
     def _fields_of(self, asked: Fingerprint) -> Fields:
         """Return its fields; the image is read once for all that see the same residual."""
@@ -211,15 +198,3 @@ class Reading:
             # Sums at all phases are those of one fingerprint.
             yield replace(found, measures=weights.measures, sums=found.sums[start:end])
             start = end
-
-
-def _as_drawn(fingerprint: Fingerprint, row: Attribution) -> bool:
-    """Say whether an image is as windows are calibrated, as far as that is known."""
-    conditions = fingerprint.conditions
-    if conditions is None or row.condition is None:
-        return True
-    return (
-        row.condition == conditions.names[0]
-        and row.factor == 1.0
-        and "outside_calibrated_range" not in row.reasons
-    )

@@ -247,15 +247,10 @@
     }
 
     views(get) {
-      // Windows are calibrated on pictures as the generator drew them.
-      const elsewhere = get("condition") && (get("condition") !== "none" || get("factor") !== 1
-        || get("reasons").includes("outside_calibrated_range"));
       const found = [
         ["preview", "Preview", ""],
         ["map", "Evidence map", ": blue is like the reference images, vermilion like the generator; a solid line "
-          + "surrounds what is too high for the reference images, a dotted one what is too low for the generator"
-          + (elsewhere ? ". Windows are not calibrated for this picture's condition: nothing is flagged, and the colours "
-            + "are no evidence" : "")],
+          + "surrounds what is too high for the reference images, a dotted one what is too low for the generator"],
       ].filter(([name]) => get(name));
       if (!found.length) return [];
       return [make("div", { className: "views" }, ...found.map(([name, title, more]) =>
@@ -269,10 +264,8 @@
       if (place < 0 || score === null) return [];
       const known = this.meta.fingerprints[place];
       const parts = [make("h3", {}, `Its score among those of ${known.name}`)];
-      const whose = get("windows") ? "its windows" : get("condition")
-        ? `the expert for its condition, ${get("condition")}` : "";
-      const source = whose ? null : document.querySelector(`[data-scores="${place}"] svg`);
-      if (whose) parts.push(make("p", {}, `The score is that of ${whose}, with a scale and a calibration of `
+      const source = get("windows") ? null : document.querySelector(`[data-scores="${place}"] svg`);
+      if (!source) parts.push(make("p", {}, "The score is that of its windows, with a scale and a calibration of "
         + "their own; it is not drawn among the scores of the fingerprint."));
       if (source) {
         const svg = source.cloneNode(true);
@@ -298,7 +291,8 @@
       }
       const above = Math.round(get("p_real") * (known.n_real + 1)) - 1;
       const below = Math.round(get("p_generated") * (known.n_generated + 1)) - 1;
-      parts.push(make("p", {}, `${above} of ${known.n_real} held-out reference images score as high or higher; `
+      const at = get("condition") ? "At the coding that was measured in it, about " : "";
+      parts.push(make("p", {}, `${at}${above} of ${known.n_real} held-out reference images score as high or higher; `
         + `${below} of ${known.n_generated} of the generator's own score as low or lower.`));
       return parts;
     }
@@ -323,7 +317,8 @@
         ["p under h1, the bank", p(get("p_bank"))],
         ["p under h1", p(get("p_real"))],
         ["p under h2", p(get("p_generated"))],
-        ["p typical", p(get("p_typical"))],
+        ["p of being like the generator's", p(get("p_typical"))],
+        ["p of being like the references", p(get("p_reference"))],
         ["q over the run", p(get("q_real"))],
         ["by the nearest mean", get("nearest_mean")],
         ["share of the picture examined", share(get("examined"))],
@@ -331,11 +326,8 @@
         ["worth independent windows", p(get("windows_effective"))],
         ["the crop alone", get("crop_decision") && this.meta.decisions[get("crop_decision")][0]],
         ["log10 ratio of the crop alone", ratio(get("crop_log10_lr"))],
-        ["condition", get("condition")],
-        ["p of that condition", p(get("p_condition"))],
-        ["ratio over the conditions", (get("conditions") || []).join(", ")],
-        ["phase of the lattice (row, column)", get("phase")],
-        ["taken to be resampled by", p(get("factor"))],
+        ["seems to have gone through", get("condition")],
+        ["p of its coding", p(get("p_condition"))],
         ["mapped area too high for h1", share(get("map_generated"))],
         ["mapped area too low for h2", share(get("map_reference"))],
       ])];

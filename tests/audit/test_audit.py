@@ -27,7 +27,7 @@ from fp.audit.duplicates import Look, equal_pairs, look_of, near_pairs
 from fp.audit.findings import CODES, LEAST_AREA, severity_of
 from fp.audit.measuring import Folder, Measure, Properties, measure_folder
 from fp.audit.mixture import Split, dip_statistic, two_clusters
-from fp.audit.preparation import matching_quality
+from fp.audit.preparation import matching
 from fp.audit.traces import resampling_trace
 from fp.denoisers.cache import ResidualCache
 from fp.fingerprint.detection.banks import examine
@@ -419,6 +419,25 @@ def test_copies_are_counted_where_they_are(clean, tmp_path):
     assert found["near_duplicates_test"].examples == (f"{a}/p 003.png = {test}/p 001.png",)
 
 
+def test_what_is_asked_about_is_compared_with_the_calibration_images(clean, tmp_path):
+    asked = tmp_path / "asked"
+    folder_of(asked, [jpeg(textured(900 + n), 80) for n in range(5)])
+    Image.fromarray(textured(910)).save(asked / "z.png")
+    Image.fromarray(textured(911, SIDE + 32)).save(asked / "zz.png")
+    measured = [
+        measure_folder(place, Measure(place)) for place in (clean / "a", clean / "b", asked)
+    ]
+    found = {f.code: f for f in audit(*measured[:2], measured[2:]).findings}
+    assert found["test_compression"].severity == "warning"
+    assert "5 of 7 are stored as JPEG, as no image" in found["test_compression"].sentence
+    assert found["test_grid"].value == 5
+    assert (found["test_size"].severity, found["test_size"].value) == ("note", 1)
+    # Of images like those of the two folders nothing is said, nor without any.
+    like = {f.code: f.severity for f in audit(*measured[:2], measured[1:2]).findings}
+    assert {like[code] for code in ("test_compression", "test_grid", "test_size")} == {"none"}
+    assert "test_size" not in {f.code for f in audit(*measured[:2]).findings}
+
+
 @pytest.mark.parametrize("size", [1, 4, 8, 16])
 def test_small_folders_do_not_cry_wolf(clean, tmp_path, size):
     for seed in range(5):
@@ -507,9 +526,16 @@ def test_the_quality_to_match_is_the_lowest_but_for_outliers(tmp_path):
     a = folder_of(tmp_path / "a", [jpeg(photograph(s), 30 if s == 0 else 80) for s in range(30)])
     b = folder_of(tmp_path / "b", [jpeg(photograph(s), 92) for s in range(30)])
     c = folder_of(tmp_path / "c", [photograph(s) for s in range(3)])
-    assert matching_quality([a, b]) == 80
-    assert matching_quality([b, c]) == 92
-    assert matching_quality([c, c]) == 90
+    assert matching([a, b]) == "jpeg:80"
+    assert matching([b, c]) == "jpeg:92"
+    assert matching([c, c]) == "jpeg:90"
+    d = tmp_path / "d"
+    d.mkdir()
+    for seed in range(12):
+        Image.fromarray(photograph(seed)).save(d / f"{seed}.webp", quality=70)
+    found = re.fullmatch(r"webp:(\d+)(\+jpeg:80)?", matching([a, d]))
+    assert found and found[2] and 55 <= int(found[1]) <= 80
+    assert matching([c, d]) == f"webp:{found[1]}"
 
 
 def test_a_preparation_that_is_none_is_refused():

@@ -548,18 +548,15 @@ def test_texts_of_strangers_do_nothing_in_the_report(report):
     assert plain("a|b\n# c") == "a&#124;b &#35; c"
 
 
-def test_the_report_names_the_conditions_that_a_ratio_is_over():
-    row = {"condition": "jpeg:65", "p_condition": 0.4, "phase": None, "factor": 1.0}
-    assert "the ratio is over" not in "".join(_condition(row | {"conditions": ["jpeg:65 1.00"]}))
-    assert "the ratio is over" not in "".join(_condition(row))  # of an older run
-    several = {"conditions": ["jpeg:65 0.71", "jpeg:75 0.29"]}
-    assert (
-        "| the ratio is over the conditions, with their probabilities "
-        "| `jpeg:65 0.71`, `jpeg:75 0.29` |"
-    ) in list(_condition(row | several))
+def test_the_report_names_what_an_image_seems_to_have_gone_through():
+    row = {"condition": "resize:0.75+jpeg:65", "p_condition": 0.4}
+    assert list(_condition(row)) == [
+        "| seems to have gone through | `resize:0.75+jpeg:65`; p of its coding 0.4 |"
+    ]
+    assert list(_condition({})) == []  # of an older run
 
 
-@pytest.mark.parametrize("reason", ["scale_unknown", "condition_unclear"])
+@pytest.mark.parametrize("reason", ["unlike_reference", "coding_not_calibrated"])
 def test_a_ratio_that_may_be_of_another_image_is_not_put_into_words(reason):
     row = {"reasons": [reason], "width": 64, "height": 64, "condition": "none", "format": "PNG"}
     assert outside(row, None) == [REASONS[reason]]

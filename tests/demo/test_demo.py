@@ -146,7 +146,7 @@ def test_table_has_every_unknown_file_from_the_highest_score_down(demo):
     folder, out = demo
     shown = re.findall(r"^  (\S+\.(?:png|txt)) ", out, re.MULTILINE)
     assert sorted(shown) == sorted(path.name for path in (folder / "images" / "unknown").iterdir())
-    scores = [float(score) for score in re.findall(r"^  \S+\.png +([-+]\d\.\d{3}) ", out, re.M)]
+    scores = [float(score) for score in re.findall(r"^  \S+\.png +([-+]\d+\.\d{3}) ", out, re.M)]
     assert len(scores) == len(shown) - len(SPOILT)
     assert scores == sorted(scores, reverse=True)
 

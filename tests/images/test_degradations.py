@@ -12,7 +12,8 @@ from fp.system.errors import UsageError
 
 EXAMPLES = (
     *("jpeg:75", "webp:80", "resize:0.5", "nearest:0.5", "enlarge:1.5"),
-    *("blur:3", "bilateral:5", "noise:15"),
+    *("blur:3", "bilateral:5", "noise:15", "jpeg444:75", "offgrid:75", "avif:60"),
+    *("lanczos:0.5", "bilinear:0.5"),
 )
 
 

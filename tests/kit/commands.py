@@ -168,13 +168,14 @@ class Laboratory:
     def single(self) -> Path:
         """A bank of the first generator."""
         return self._bank(
-            "single.h5", [self.fingerprint(0, ExtractOptions(folds=4, denoiser="wavelet"))]
+            "single.h5",
+            [self.fingerprint(0, ExtractOptions(folds=4, denoiser="wavelet", conditions=False))],
         )
 
     @cached_property
     def pair(self) -> Path:
         """A bank of both."""
-        options = ExtractOptions(folds=4, denoiser="wavelet")
+        options = ExtractOptions(folds=4, denoiser="wavelet", conditions=False)
         return self._bank("pair.h5", [self.fingerprint(seed, options) for seed in (0, 1)])
 
     @cached_property

@@ -13,10 +13,17 @@ from project import DATA
 
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.model.calibration import Calibration, NullControl
-from fp.fingerprint.model.conditions import Conditions, Expert, Searched, Tested
+from fp.fingerprint.model.conditions import (
+    CURVES,
+    MEASURED,
+    Conditions,
+    Expected,
+    Fusion,
+    Neighbours,
+    Regression,
+)
 from fp.fingerprint.model.distribution import OutOfDistribution
 from fp.fingerprint.model.fingerprint import Fingerprint
-from fp.fingerprint.model.gate import Gate
 from fp.fingerprint.model.joined import Joined, Part
 from fp.fingerprint.model.typicality import Typicality, View
 from fp.images.crop import CropRule
@@ -138,42 +145,50 @@ def together(name: str = "of parts") -> Fingerprint:
     return replace(full(name), method="auto", pattern=pattern, joined=joined)
 
 
+def regression(numbers: int, found: int, start: int) -> Regression:
+    """Give a linear regression."""
+    return Regression(
+        wave(numbers, start),
+        wave(numbers, start + 2, 2.0),
+        wave(numbers * found, start + 4).reshape(numbers, found),
+        wave(found, start + 6, 1.0),
+    )
+
+
 def as_they_come(name: str = "as they come") -> Fingerprint:
-    """Give a fingerprint with experts for four conditions."""
+    """Give a fingerprint that measures what an image went through."""
     made = together(name)
-    joined = replace(made.joined, specific_null=None)
-    searched = Searched(
-        made.pattern * 2,
-        0.75,
-        wave(4, 21),
-        wave(3, 23, 1.0),
+    parts = tuple(
+        replace(part, real=wave(8, place), generated=wave(6, place + 1, 1.0))
+        for place, part in enumerate(made.joined.parts)
+    )
+    expected = Expected(
+        regression(CURVES, 1, 3), regression(CURVES, 1, 5), np.array([-1.5, 0.0, 0.25, 2.0])
+    )
+    neighbours = Neighbours(
+        wave(9, 11),
+        wave(9, 13, 2.0),
+        wave(18, 15).reshape(2, 9).astype(np.float32),
+        wave(14, 17).reshape(7, 2).astype(np.float32),
+        np.array([0.25, 0.5, 1.0]),
+    )
+    typicality = made.joined.typicality
+    conditions = Conditions(
+        parts,
+        Fusion(wave(2, 3), wave(2, 5, 2.0), wave(2, 7), 0.5),
+        regression(9, MEASURED, 9),
+        np.stack([wave(MEASURED, 19), wave(MEASURED, 21, 2.0)]),
+        expected,
+        replace(expected, held=np.array([-2.0, 1.0])),
+        typicality,
+        replace(typicality, calibration=wave(4, 23)),
+        replace(expected, held=np.array([0.5, 0.75])),
+        replace(expected, held=np.array([0.5, 1.75])),
+        neighbours,
         wave(4, 25),
         wave(3, 27, 1.0),
-        Tested(wave(4, 35), wave(3, 37, 1.0)),
     )
-    tested = Tested(wave(4, 39), wave(3, 41, 1.0))
-    scores = wave(4, 29), wave(3, 33, 1.0)
-    experts = tuple(
-        Expert(condition, made.pattern, offset, *scores, joined, searched, tested)
-        for condition, offset in (
-            ("none", 0.5),
-            ("resize:0.5+jpeg:75", 0.25),
-            ("webp:80", 0.125),
-            ("webp:50", 0.0625),
-        )
-    )
-    gate = Gate(
-        wave(6, 3).astype(np.float32),
-        wave(6, 5, 1.0).astype(np.float32),
-        wave(12, 7).reshape(2, 6).astype(np.float32),
-        wave(12, 9).reshape(4, 3).astype(np.float32),
-        np.stack([k * np.eye(3, dtype=np.float32) for k in (1, 2, 3, 4)]),
-        np.array([[0.5, 1.0], [0.25, 2.0], [0.5, 4.0], [1.0, 1.0]]),
-        np.array([[-0.5, 0.75]]),
-        np.array([0.0, -5.0, 0.0, 0.0]),
-        2.5,
-    )
-    return replace(made, conditions=Conditions(experts, gate, 0.03))
+    return replace(made, conditions=conditions)
 
 
 def coded(name: str = "as they are coded") -> Fingerprint:

@@ -63,7 +63,9 @@ def place(tmp_path_factory) -> Path:
 
 
 def made(place: Path, method: str) -> Fingerprint:
-    options = ExtractOptions(method=method, method_parameters=METHODS.get(method, {}), folds=4)
+    options = ExtractOptions(
+        method=method, method_parameters=METHODS.get(method, {}), folds=4, conditions=False
+    )
     cache = ResidualCache(place / "cache")
     asked = place / "own" / "root a", place / "photographs", method, options, cache
     return extract(*asked).fingerprint

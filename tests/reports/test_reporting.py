@@ -188,12 +188,23 @@ def test_only_files_that_are_what_they_were_are_pictured(lab, tmp_path):
     assert len(rows) == 24
 
 
-def test_what_experts_and_windows_say_is_told_and_not_drawn_among_other_scores(tmp_path):
+def test_what_windows_say_is_told_and_not_drawn_among_other_scores(tmp_path):
     run = synthetic_run(tmp_path, 40)
     plain = write_report(run).read_text("utf-8")
     assert '<path class="images"' in plain and "scores are not drawn" not in plain
-    told = {"condition": "jpeg:75", "p_condition": 0.25, "phase": "3,4", "factor": 0.75}
-    told["conditions"] = ["jpeg:75 0.80", "jpeg:65 0.20"]
+    rows = list(run.rows())
+    for row in rows:
+        for one in (row["detection"], *row["attributions"]):
+            if row["detection"]["status"] == "examined":
+                one |= {"windows": 9}
+    report = write_report(replace(run, rows=lambda: iter(rows)))
+    text = report.read_text("utf-8")
+    assert '<path class="images"' not in text and "120 scores are not drawn" in text
+
+
+def test_what_an_image_went_through_is_told(tmp_path):
+    run = synthetic_run(tmp_path, 40)
+    told = {"condition": "jpeg:75", "p_condition": 0.25, "p_reference": 0.5}
     rows = list(run.rows())
     for row in rows:
         for one in (row["detection"], *row["attributions"]):
@@ -204,8 +215,8 @@ def test_what_experts_and_windows_say_is_told_and_not_drawn_among_other_scores(t
     assert len(examined) == 40
     assert all(told.items() <= row.items() for row in examined)
     text = report.read_text("utf-8")
-    assert '<path class="images"' not in text and "120 scores are not drawn" in text
-    assert "A fingerprint with experts is calibrated for the conditions" in text
+    assert '<path class="images"' in text
+    assert "Where a fingerprint measures what a picture went through" in text
 
 
 def test_evidence_maps_stand_beside_the_pictures(lab, tmp_path):

@@ -310,10 +310,9 @@ def test_a_score_has_its_place_among_the_calibration(browser, reports):
         assert place == pytest.approx(left + share * (right - left), abs=0.1)
 
 
-def test_what_an_expert_judged_is_told_and_not_placed_among_other_scores(browser, tmp_path):
+def test_what_an_image_went_through_is_told_in_its_panel(browser, tmp_path):
     run = synthetic_run(tmp_path, 1)
-    told = {"condition": "jpeg:75", "p_condition": 0.25, "phase": "3,4", "factor": 0.75}
-    told["conditions"] = ["jpeg:75 0.80", "jpeg:65 0.20"]
+    told = {"condition": "jpeg:75", "p_condition": 0.25, "p_reference": 0.5}
     rows = list(run.rows())
     for one in (rows[0]["detection"], *rows[0]["attributions"]):
         one |= told
@@ -321,15 +320,14 @@ def test_what_an_expert_judged_is_told_and_not_placed_among_other_scores(browser
     with opened(browser, path) as found:
         found.page.locator(".open").first.click()
         shown = found.page.locator("#detail").inner_text()
-        assert "the expert for its condition, jpeg:75" in shown
+        assert "At the coding that was measured in it, about" in shown
         for label, value in (
-            ("condition", "jpeg:75"),
-            ("p of that condition", "0.25"),
-            ("ratio over the conditions", "jpeg:75 0.80, jpeg:65 0.20"),
+            ("seems to have gone through", "jpeg:75"),
+            ("p of its coding", "0.25"),
+            ("p of being like the references", "0.5"),
         ):
             assert f"{label}\n{value}" in shown
-        assert "3,4" in shown and "0.75" in shown
-        assert found.page.locator("#detail svg").count() == 0
+        assert found.page.locator("#detail svg").count() == 1
         assert found.said == []
 
 

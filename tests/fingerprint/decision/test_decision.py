@@ -1,12 +1,10 @@
 """From scores to answers: conformal p-values, both rules, and what the data cannot support."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from fp.fingerprint.decision.decision import decide, p_generated, p_real
+from fp.fingerprint.decision.decision import decide, p_generated, p_real, verdict
 from fp.fingerprint.model.calibration import Calibration
 
 
@@ -96,11 +94,16 @@ def test_calibration_refuses_what_is_no_calibration():
         Calibration(np.ones(1), np.ones(1), (), ("g",), ("r",), ("g",), "test")
 
 
-def test_p_values_come_from_what_is_tested_and_means_from_the_calibration():
-    made = calibration([0.0, 1.0, 2.0], [8.0, 9.0, 10.0])
-    worse = replace(made, real=made.real + 6, generated=made.generated - 6)
-    plain, tested = (decide(7.0, made, "conformal", 0.3, tested=t) for t in (None, worse))
-    assert (plain.p_real, plain.p_generated) == (1 / 4, 1 / 4)
-    assert (tested.p_real, tested.p_generated) == (3 / 4, 1.0)
-    assert plain.nearest_mean == tested.nearest_mean == "generated"
-    assert tested.decision == "inconclusive"
+def test_an_image_unlike_the_references_is_not_supported_as_one():
+    sides = {"separates": True, "generated_nearer": False, "weak": False}
+    for like, decision in ((True, "supports_reference"), (False, "inconclusive")):
+        found = verdict(
+            "conformal", **sides, against_h1=False, against_h2=True, like_reference=like
+        )
+        assert found.decision == decision
+        assert found.reasons == (() if like else ("unlike_reference",))
+    # The paper's rule asks nothing of the kind.
+    paper = verdict(
+        "nearest-mean", **sides, against_h1=False, against_h2=True, like_reference=False
+    )
+    assert paper.decision == "supports_reference"

@@ -46,3 +46,27 @@ def test_identical_rows_give_the_difference_of_means():
     rows = np.where(labels[:, None], 1.0, -1.0) * np.ones((4, 3))
     found = rows.T @ discriminant_coefficients(rows @ rows.T, labels, 3)
     assert found == pytest.approx(np.full(3, 2.0))
+
+
+def test_rows_of_one_group_count_as_one_observation():
+    """The noise of the covariance is that of sums over groups, written out."""
+    rows, labels = two_classes(36, 8)
+    inside = centred(rows, labels)
+    groups = np.arange(36) // 3
+    covariance = inside.T @ inside / 36
+    sums = [inside[groups == g].T @ inside[groups == g] for g in range(12)]
+    noise = sum(np.square(a - 3 * covariance).sum() for a in sums) / 36**2 / 8
+    spread = np.square(covariance - np.trace(covariance) / 8 * np.eye(8)).sum() / 8
+    found = ledoit_wolf_shrinkage(inside @ inside.T, 8, groups)
+    assert found == pytest.approx(min(noise, spread) / spread, rel=1e-9)
+    alone = ledoit_wolf_shrinkage(inside @ inside.T, 8, np.arange(36))
+    assert alone == pytest.approx(ledoit_wolf_shrinkage(inside @ inside.T, 8), rel=1e-9)
+
+
+def test_copies_shrink_as_the_images_themselves_do():
+    rows, labels = two_classes(30, 12)
+    inside = centred(rows, labels)
+    copies = np.repeat(inside, 4, axis=0)
+    found = ledoit_wolf_shrinkage(copies @ copies.T, 12, np.repeat(np.arange(30), 4))
+    assert found == pytest.approx(ledoit_wolf_shrinkage(inside @ inside.T, 12), rel=1e-9)
+    assert ledoit_wolf_shrinkage(copies @ copies.T, 12) < found

@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,26 +12,21 @@ import numpy as np
 import pytest
 from commands import EPOCH, environment, fp, json_rows
 from scipy.ndimage import gaussian_filter
-from synthetic import Generator, save, write_generated, write_photographs
+from synthetic import Generator, write_generated, write_photographs
 
 from fp.denoisers import registry as denoisers
-from fp.fingerprint.detection.banks import examine
-from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.estimators import registry as estimators
 from fp.fingerprint.estimators.protocol import Estimator, Fitted
 from fp.fingerprint.estimators.recipes import JOINED
 from fp.fingerprint.extraction.extraction import ExtractOptions, extract
 from fp.fingerprint.learning.method import Recipe, recipe
-from fp.fingerprint.model.ladder import Augmentation
 from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.fingerprint.windows.fields import Weights, fields_of_residual
 from fp.fingerprint.windows.searching import read
-from fp.images.loading import load_image
 from fp.system import plugins
 from fp.system.errors import DenoiserError, UsageError
 
 PROJECT = Path(__file__).parents[3]
-CONDITIONS = "none,jpeg:75"
 
 
 class Folded(Estimator):
@@ -123,27 +119,17 @@ def tells_apart(found):
 @pytest.mark.slow
 def test_it_works_alone_through_every_door(lab, tmp_path):
     bank = tmp_path / "own.h5"
-    found, outcome = extracted(
-        lab, bank, "--method", "own", "--windows", "--augment", CONDITIONS, "--null", 9
-    )
+    found, outcome = extracted(lab, bank, "--method", "own", "--windows", "--null", 9)
     assert "G: own fingerprint" in outcome.out
     assert found.null.shuffled.size == 9 and found.null.observed > found.null.shuffled.max()
     assert found.joined is None and found.windows.parts == (0,)
-    experts = found.conditions.experts
-    assert [expert.condition for expert in experts] == CONDITIONS.split(",")
-    for expert in experts:
-        assert [part.method for part in expert.joined.parts] == ["own"]
-        for half in (expert, expert.searched):
-            assert half.generated.mean() > half.real.max()
-    assert tells_apart(decisions(lab, bank, tmp_path / "experts"))
-    # Without experts, windows decide of large images and maps are drawn.
-    with environment(FP_CACHE=lab / "cache"):
-        plain, _ = extracted(lab, tmp_path / "plain.h5", "--method", "own", "--windows")
-    assert plain.pattern.tobytes() == found.pattern.tobytes()
+    assert found.conditions is None and found.distribution is not None
+    assert tells_apart(decisions(lab, bank, tmp_path / "small"))
+    # Windows decide of large images, and maps are drawn.
     large = lab / "large"
     write_generated(large / "made", 3, Generator(strength=0.03), first=2000, side=192)
     write_photographs(large / "photographs", 3, first=2000, side=192)
-    assert fp("detect", tmp_path / "plain.h5", large, "-o", tmp_path / "large", "--map").code == 0
+    assert fp("detect", bank, large, "-o", tmp_path / "large", "--map").code == 0
     rows = json_rows(tmp_path / "large")
     assert all(row["windows"] == 36 for row in rows)
     made = [row["log10_lr"] for row in rows if "/made/" in row["path"]]
@@ -158,19 +144,24 @@ def test_it_works_joined(lab, tmp_path):
         folds=4,
         null=9,
         windows=True,
-        augment=Augmentation(tuple(CONDITIONS.split(","))),
     )
     found = extract(lab / "made", lab / "real", "G", options).fingerprint
     assert found.joined.parts[-1].method == "own" and found.joined.parts[-1].real.size == 40
     assert len(found.windows.parts) == len(parts)
     assert found.null.observed > found.null.shuffled.max()
-    for expert in found.conditions.experts:
-        assert "own" in [part.method for part in expert.joined.parts]
+    plain = extract(lab / "made", lab / "real", "G", replace(options, windows=False)).fingerprint
+    assert [part.method for part in plain.conditions.parts][-1] == "own"
+    assert plain.conditions.parts[-1].generated.mean() > plain.conditions.parts[-1].real.mean()
     write_bank(tmp_path / "joined.h5", [found])
+    write_bank(tmp_path / "plain.h5", [plain])
     assert fp("bank", "verify", tmp_path / "joined.h5").code == 0
     (again,) = read_bank(tmp_path / "joined.h5")
     assert again.uuid == found.uuid
     assert tells_apart(decisions(lab, tmp_path / "joined.h5", tmp_path / "d"))
+    assert (
+        "supports_generator"
+        not in decisions(lab, tmp_path / "plain.h5", tmp_path / "p")["photographs"]
+    )
 
 
 def test_what_is_stored_scores_as_what_was_learned():
@@ -266,37 +257,14 @@ def test_defaults_share_nothing_and_score_at_every_phase():
 )
 def test_every_estimator_goes_through_the_same_doors(lab, tmp_path, method, more):
     windows = () if method == "fourier" else ("--windows",)
-    options = ("--method", method, *more, *windows, "--augment", CONDITIONS)
+    options = ("--method", method, *more, *windows)
     found, _ = extracted(lab, tmp_path / "g.h5", *options)
     assert (found.windows is None) == (method == "fourier")
     calibrating = found.calibration.real.size
     assert calibrating == (10 if method == "dif" else 40)
-    for expert in found.conditions.experts:
-        assert expert.real.size == expert.searched.real.size == calibrating
-        (part,) = expert.joined.parts
-        assert part.method == method and part.real.size == calibrating
     found = decisions(lab, tmp_path / "g.h5", tmp_path / "d")
     assert "supports_generator" not in found["photographs"]
     assert "supports_generator" in found["made"] or method != "tile"
-    # A crop is read at every phase, where anything moves.
-    (fingerprint,) = read_bank(tmp_path / "g.h5")
-    save(Generator(strength=0.03).draw(3000, 128)[5:101, 3:99], tmp_path / "crop.png")
-    seen = examine(load_image(tmp_path / "crop.png"), [fingerprint], DetectOptions(fpr=0.2))
-    assert seen.detection.phase is not None and seen.detection.log10_lr is not None
-    assert seen.detection.specific is None and (
-        seen.detection.phase == "0,0" or method != "fourier"
-    )
-
-
-@pytest.mark.parametrize("method", ["mean", "tile"])
-def test_an_expert_of_one_estimator_scores_as_the_estimator(lab, method):
-    """Held-out scores of images as they were drawn are those of the plain cross-fit."""
-    augment = Augmentation(tuple(CONDITIONS.split(",")))
-    options = ExtractOptions(method=method, folds=4, augment=augment)
-    found = extract(lab / "made", lab / "real", "G", options).fingerprint
-    part = found.conditions.experts[0].joined.parts[0]
-    np.testing.assert_allclose(part.real, found.calibration.real, atol=1e-5)
-    np.testing.assert_allclose(part.pattern, found.pattern, atol=1e-5)
 
 
 @pytest.mark.parametrize("method", ["fourier", "spectrum"])

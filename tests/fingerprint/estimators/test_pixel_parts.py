@@ -1,4 +1,4 @@
-"""The parts of experts that look at pixels, against what their docstrings say."""
+"""The parts that look at pixels, against what their docstrings say."""
 
 from fractions import Fraction
 from itertools import product
@@ -133,7 +133,7 @@ def test_the_folded_highpass_is_the_mean_at_each_phase():
 def test_parts_of_pixels_refuse_residuals_and_strange_parameters():
     residual = np.zeros((3, 64, 64), np.float32)
     for name in ("cosine", "blocks", "cooccurrence", "highpass"):
-        with pytest.raises(UsageError, match="a part of 'fp extract --augment' alone"):
+        with pytest.raises(UsageError, match="a part of the conditions of 'fp extract' alone"):
             estimators.get(name).features(residual)
         assert name not in estimators.available()
     with pytest.raises(UsageError, match="is 1, 2, 4 or 8, not 3"):

@@ -26,6 +26,15 @@ def test_source_is_the_path_where_stems_say_nothing():
     assert sources_of(paths) == [f"{i:04d}/image" for i in range(6)]
 
 
+def test_pictures_of_one_prompt_are_one_source():
+    paths = [PurePath(f"a prompt {n:02d}_{i}.png") for n in range(8) for i in range(3)]
+    assert sources_of(paths) == [f"a prompt {n:02d}" for n in range(8) for _ in range(3)]
+    # Of a camera all names begin alike, and most seeds stand alone.
+    for name in ("IMG_{:04d}", "{:05d}", "{:05d}-12345{:05d}"):
+        paths = [PurePath(name.format(n, n) + ".png") for n in range(40)]
+        assert sources_of(paths) == [path.stem for path in paths]
+
+
 def test_equal_bytes_and_equal_sources_chain_into_one_group():
     groups = group(["a", "b", "b", "c", "d"], ["1", "1", "2", "2", "3"])
     assert len(set(groups[:4])) == 1

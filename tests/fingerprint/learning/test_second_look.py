@@ -27,7 +27,7 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def looked_twice(folders):
-    options = ExtractOptions(folds=4, audit=False, dif=BRIEF)
+    options = ExtractOptions(folds=4, audit=False, dif=BRIEF, conditions=False)
     return extract(folders / "left", folders / "right", "left", options).fingerprint
 
 
@@ -35,7 +35,7 @@ def test_dif_that_finds_nothing_is_tried_told_and_left_out(looked_twice, folders
     told = looked_twice.parameters["second_look"]
     assert told["joined"] is False and told["p"] > 0.01
     assert is_weak(looked_twice)
-    options = ExtractOptions(folds=4, audit=False, dif=None)
+    options = ExtractOptions(folds=4, audit=False, dif=None, conditions=False)
     plain = extract(folders / "left", folders / "right", "left", options).fingerprint
     assert "second_look" not in plain.parameters
     assert plain.uuid == looked_twice.uuid, "the closed forms are as they were"
@@ -81,7 +81,7 @@ def test_no_third_look(looked_twice):
 
 def test_strong_closed_forms_are_not_looked_at_twice(folders, tmp_path):
     write_generated(tmp_path / "made", second_look.FEWEST, Generator(0), side=64)
-    options = ExtractOptions(folds=4, audit=False, dif=BRIEF)
+    options = ExtractOptions(folds=4, audit=False, dif=BRIEF, conditions=False)
     found = extract(tmp_path / "made", folders / "right", "made", options).fingerprint
     assert "second_look" not in found.parameters
 

@@ -188,11 +188,6 @@ def lone_part_offset(file):
     file[SECOND].create_group("joined").attrs.create("specific_offset", np.array(1.0, "<f8"))
 
 
-def lone_level(file):
-    """Begin conditions, and leave it at that."""
-    file[SECOND].create_group("conditions").attrs.create("outside", np.array(0.03, "<f8"))
-
-
 i8, f8 = np.array(1, "<i8"), np.array(1.0, "<f8")
 hashes = np.array([b"a" * 64] * 4)
 
@@ -295,7 +290,7 @@ BROKEN = [
     ("M15", change("@created_utc", "2026-01-01T00:00:00+01:00"), "created_utc' must be", F),
     ("M20", lone_part_offset, "joined.specific_real. is missing", F),
     ("M21", lone_parts, "windows of the sizes .* are not possible", F),
-    ("M22", lone_level, "conditions.gate.centre. is missing", F),
+    ("M22", change("conditions/settings", np.ones((2, 7))), "conditions/parts/000.* is missing", F),
     (
         "M23",
         change("distribution/scale", np.ones(769, "<f4")),
@@ -407,7 +402,7 @@ def test_a_later_minor_version_is_read_with_what_is_new_in_it(bank):
     with h5py.File(bank, "r+") as file:
         put(file, "@encoding-version", "1.7")
         file.create_group("index")
-        put(file[FIRST], "@encoding-version", "1.5")
+        put(file[FIRST], "@encoding-version", "1.6")
         put(file[FIRST], "@licence", "CC0")
         put(file[FIRST], "@strength", f8)
         put(file[FIRST], "calibration/foreign", np.ones(3))
@@ -517,9 +512,15 @@ def test_the_page_names_every_element_with_its_type():
             table[key] = (kind, shape.count(",") + 1 - shape.count(",)") if shape else 0)
     assert table.pop("history/<name>")[0] == "float64"
     # Told in one row each: they are what a fingerprint has by the same names.
-    assert table.pop("conditions/EEE/joined...") == ("", 0)
+    whole = ("conditions/parts/NNN", "conditions/generator", "conditions/reference")
+    assert {table.pop(f"{key}...") for key in whole} == {("", 0)}
     named = {each.key: each.element for each in schema.NAMED}
-    alike = {key for key in named if key.startswith(("conditions/EEE/joined", "joined/null"))}
+    alike = {key for key in named if key.startswith((*whole, "joined/null"))}
+    expected = ("score_of_real", "score_of_generated", "distance_of_real", "distance_of_generated")
+    regressions = [f"{one}/{of}" for one in expected for of in ("mean", "log_deviation")]
+    for key in [key for key in table if "REGRESSION" in key]:
+        told = table.pop(key)
+        table |= {key.replace("REGRESSION", place): told for place in ("coding", *regressions)}
     assert {table.pop(key) for key in list(table) if key.startswith("joined/null")} == {("", 0)}
     assert table == {
         key: (element.kind, element.rank) for key, element in named.items() if key not in alike
@@ -599,19 +600,27 @@ def test_files_hold_what_the_page_says_of_storage(tmp_path):
         assert file.id.get_create_plist().get_version()[0] >= 2
 
 
-def test_tests_and_priors_of_experts_are_named_since_1_3():
-    newer = [
-        f"conditions/000/{place}tested/{label}"
-        for place in ("", "searched/")
-        for label in ("real", "generated")
-    ]
-    for key in (*newer, "conditions/gate/log_prior", "conditions/gate@temperature"):
-        assert schema.is_known(key, 3) and not schema.is_known(key, 2)
-        assert schema.version_naming(["pattern", key]) == "1.3"
-    for key in ("conditions/gate/beyond", "conditions/000/real", "windows/parts"):
-        assert schema.is_known(key, 2) and not schema.is_known(key, 1)
-        assert schema.version_naming(["pattern", key]) == "1.2"
+def test_elements_are_named_since_the_version_that_first_wrote_them():
+    for key, minor in (
+        ("conditions/coding/weights", 5),
+        ("conditions/parts/000/real", 5),
+        ("conditions/score_of_real/mean/offset", 5),
+        ("windows/064/searched/scale", 3),
+        ("windows/parts", 2),
+    ):
+        assert schema.is_known(key, minor) and not schema.is_known(key, minor - 1)
+        assert schema.version_naming(["pattern", key]) == f"1.{minor}"
     assert schema.version_naming(["pattern"]) == "1.1"
+
+
+def test_experts_of_an_earlier_fp_are_refused_in_one_sentence(tmp_path):
+    write_bank(tmp_path / "old.h5", [small()])
+    with h5py.File(tmp_path / "old.h5", "r+") as file:
+        group = file["000000"].create_group("conditions")
+        group.attrs["outside"] = 0.02
+    told = r"experts of an earlier .* extract the fingerprint again"
+    with pytest.raises(FormatError, match=told):
+        read_bank(tmp_path / "old.h5")
 
 
 def test_the_test_of_the_coding_is_named_since_1_4():

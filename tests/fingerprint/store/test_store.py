@@ -169,7 +169,8 @@ def test_no_part_of_a_fingerprint_can_be_forgotten_here():
     made = full()
     joined, conditions = together().joined, as_they_come().conditions
     kinds = (made, made.calibration, made.null, joined, *joined.parts[:1])
-    kinds += (conditions, conditions.gate, conditions.experts[0].searched, coded().distribution)
+    kinds += (conditions, conditions.fusion, conditions.coding, conditions.score_of_real)
+    kinds += (conditions.neighbours, coded().distribution)
     for kind in kinds:
         for field in fields(kind):
             if kind is made and field.name in OTHERS:
@@ -195,7 +196,7 @@ def test_parts_come_back_as_they_were(tmp_path):
     ]
 
 
-def test_experts_come_back_as_they_were(tmp_path):
+def test_conditions_come_back_as_they_were(tmp_path):
     path = tmp_path / "bank.h5"
     write_bank(path, [small(), as_they_come()])
     found = read_bank(path)[1]

@@ -261,7 +261,7 @@ def lab(tmp_path_factory):
     root = tmp_path_factory.mktemp("windows")
     write_generated(root / "made", 32, STRONG, side=128)
     write_photographs(root / "real", 32, side=128)
-    options = ExtractOptions(null=0, audit=False, dif=None)
+    options = ExtractOptions(null=0, audit=False, dif=None, conditions=False)
     plain = extract(root / "made", root / "real", "G", options).fingerprint
     found = extract(root / "made", root / "real", "G", replace(options, windows=True)).fingerprint
     write_bank(root / "g.h5", [found])

@@ -1,0 +1,44 @@
+"""What a reader of an answer must know of the fingerprint, and of the image's part in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fp.fingerprint.decision.decision import Rule, Verdict, of_calibration
+from fp.fingerprint.decision.rows import Attribution
+from fp.fingerprint.model.fingerprint import Fingerprint
+
+FEW_SOURCES = 20
+"""Sources of a class from which on p-values of 0.05 rest on more than one of them."""
+
+
+def cautions_of(fingerprint: Fingerprint) -> tuple[str, ...]:
+    """Return the reason codes that stand beside every answer of a fingerprint."""
+    held, found = fingerprint.calibration, []
+    if min(len(set(held.real_source)), len(set(held.generated_source))) < FEW_SOURCES:
+        found.append("few_sources")
+    audit = fingerprint.parameters.get("audit", ())
+    if any(each.get("severity") == "serious" for each in audit):
+        found.append("audit_serious")
+    return tuple(found)
+
+
+def known_images(fingerprint: Fingerprint) -> frozenset[str]:
+    """Return the hashes of the files that a fingerprint was learned from or calibrated with."""
+    held = fingerprint.calibration
+    return frozenset((*held.real_sha256, *held.generated_sha256))
+
+
+def with_cautions(row: Attribution, cautions: tuple[str, ...]) -> Attribution:
+    """Return a row that has a score with these codes behind its reasons."""
+    if row.score is None or not cautions:
+        return row
+    return replace(row, reasons=(*row.reasons, *cautions))
+
+
+def told_as_known(row: Attribution, rule: Rule) -> Attribution:
+    """Return the row of an image that the fingerprint was learned from or calibrated with."""
+    if row.score is None:
+        return row
+    found = of_calibration(Verdict(row.decision, row.reasons), rule)
+    return replace(row, decision=found.decision, reasons=found.reasons)

@@ -1,0 +1,184 @@
+"""Images as they come: what a fingerprint with default options says of them."""
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import fp
+from PIL import Image
+from synthetic import Generator, photograph, save, write_generated, write_photographs
+
+from fp.fingerprint.conditions.judging import CodingJudge, judge_of
+from fp.fingerprint.decision.judge import Judge
+from fp.fingerprint.detection.banks import WholeBank, examine
+from fp.fingerprint.detection.detection import DetectOptions
+from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.store.bank import read_bank, write_bank
+from fp.images.degradations import Degradation
+from fp.images.loading import LoadedImage, load_image
+
+SIDE = 128
+STRONG = Generator(0, 0.03)
+OPTIONS = ExtractOptions(null=0, audit=False)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp("as they come")
+    write_generated(root / "made", 60, STRONG, side=SIDE)
+    write_photographs(root / "real", 60, side=SIDE)
+    return root
+
+
+@pytest.fixture(scope="module")
+def fingerprint(folders):
+    return extract(folders / "made", folders / "real", "G", OPTIONS).fingerprint
+
+
+def judged(fingerprint, array, **options):
+    image = LoadedImage(Path("array"), "", "", "", (), None, array)
+    return examine(image, [fingerprint], DetectOptions(**options)).detection
+
+
+def decisions(fingerprint, draw, text, count=24):
+    rows = [
+        judged(fingerprint, Degradation(text).apply(draw(seed, SIDE)))
+        for seed in range(5000, 5000 + count)
+    ]
+    return [row.decision for row in rows], rows
+
+
+@pytest.mark.parametrize("text", ["none", "jpeg:90", "jpeg:70", "webp:80", "resize:0.75+jpeg:85"])
+def test_photographs_are_not_claimed_and_images_of_the_generator_are_not_cleared(fingerprint, text):
+    real, _ = decisions(fingerprint, photograph, text)
+    own, _ = decisions(fingerprint, STRONG.draw, text)
+    assert real.count("supports_generator") <= 3
+    assert own.count("supports_reference") <= 3
+    if text in ("none", "jpeg:90"):
+        assert own.count("supports_generator") >= 18
+
+
+def test_the_measured_coding_is_told(fingerprint):
+    _, rows = decisions(fingerprint, photograph, "jpeg:60")
+    told = [row.condition for row in rows]
+    assert sum(text.startswith(("jpeg:", "resize")) and "jpeg:" in text for text in told) >= 18
+    _, rows = decisions(fingerprint, photograph, "none")
+    assert [row.condition for row in rows].count("none") >= 18
+
+
+def test_the_file_does_not_matter_the_pixels_do(fingerprint, tmp_path):
+    coded = io.BytesIO()
+    Image.fromarray(photograph(7, SIDE)).save(coded, "JPEG", quality=80)
+    (tmp_path / "a.jpg").write_bytes(coded.getvalue())
+    save(load_image(tmp_path / "a.jpg").rgb_hwc, tmp_path / "b.png")
+    one, two = (
+        examine(load_image(tmp_path / name), [fingerprint], DetectOptions()).detection
+        for name in ("a.jpg", "b.png")
+    )
+    same = ("path", "sha256", "format")
+    assert replace(one, **dict.fromkeys(same)) == replace(two, **dict.fromkeys(same))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda rng: rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8),
+        lambda rng: np.full((SIDE, SIDE, 3), 128, np.uint8),
+        lambda rng: (rng.random((SIDE, SIDE, 1)) > 0.5).astype(np.uint8).repeat(3, 2) * 255,
+    ],
+)
+def test_nothing_is_said_of_what_no_calibration_image_was_like(fingerprint, make):
+    row = judged(fingerprint, make(np.random.default_rng(0)))
+    assert row.decision == "inconclusive"
+    assert {"coding_not_calibrated", "unlike_reference", "unlike_generator"} & set(row.reasons)
+    assert row.score is not None and row.p_condition is not None
+
+
+def test_a_low_score_alone_clears_no_image(fingerprint):
+    """An image that is unlike the reference images is not supported as one of them."""
+    known = fingerprint.conditions
+    strict = replace(known.distance_of_real, held=known.distance_of_real.held - 100)
+    unlike = replace(fingerprint, conditions=replace(known, distance_of_real=strict))
+    row, changed = (judged(each, photograph(5001, SIDE)) for each in (fingerprint, unlike))
+    assert row.decision == "supports_reference"
+    assert (changed.decision, changed.reasons) == ("inconclusive", ("unlike_reference",))
+
+
+def test_p_values_count_images_and_not_versions(fingerprint):
+    row = judged(fingerprint, STRONG.draw(5000, SIDE))
+    assert row.p_real >= 1 / 61 and row.p_real == pytest.approx(1 / 61, abs=0.02)
+    assert fingerprint.conditions.parts[0].real.size == 60 * 7
+    assert row.mu_r == pytest.approx(fingerprint.conditions.real.mean())
+
+
+def test_it_comes_back_from_a_file_and_says_the_same(fingerprint, tmp_path):
+    write_bank(tmp_path / "g.h5", [fingerprint])
+    (again,) = read_bank(tmp_path / "g.h5")
+    assert again.uuid == fingerprint.uuid
+    for seed in range(6000, 6004):
+        image = Degradation("jpeg:80").apply(STRONG.draw(seed, SIDE))
+        assert judged(again, image) == judged(fingerprint, image)
+    assert (tmp_path / "g.h5").stat().st_size < 3e6
+
+
+def test_the_processes_do_not_matter(folders, fingerprint):
+    again = extract(folders / "made", folders / "real", "G", OPTIONS, jobs=2).fingerprint
+    assert again.uuid == fingerprint.uuid
+    np.testing.assert_array_equal(again.conditions.real, fingerprint.conditions.real)
+
+
+def test_the_power_in_every_kind_of_version_is_kept(fingerprint):
+    told = fingerprint.parameters["conditions"]
+    assert len(told) == 7 and told[0]["kind"] == "as found" and told[0]["auc"] > 0.95
+    assert fingerprint.parameters["specificity"]["own"] == told[0]["power"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"conditions": False},
+        {"match": "jpeg:80"},
+        {"method": "tile"},
+    ],
+)
+def test_without_conditions_the_coding_of_the_calibration_images_counts(folders, options):
+    found = extract(folders / "made", folders / "real", "G", replace(OPTIONS, **options))
+    assert found.fingerprint.conditions is None and found.fingerprint.distribution is not None
+    assert type(judge_of(found.fingerprint)) is Judge
+
+
+def test_a_bank_of_both_kinds_is_examined_with_one_residual(folders, fingerprint, monkeypatch):
+    plain = extract(
+        folders / "made", folders / "real", "P", replace(OPTIONS, conditions=False)
+    ).fingerprint
+    bank = WholeBank((fingerprint, plain))
+    assert [type(judge) for judge in bank.judges] == [CodingJudge, Judge]
+    asked = []
+    from fp.fingerprint.detection import detection
+
+    whole = detection.residual_for
+    monkeypatch.setattr(
+        detection, "residual_for", lambda identity: asked.append(1) or whole(identity)
+    )
+    found = bank.examine(
+        LoadedImage(Path("a"), "", "", "", (), None, STRONG.draw(1, SIDE)), DetectOptions(fpr=0.1)
+    )
+    assert len(asked) == 1 and len(found.attributions) == 2
+    assert {row.fingerprint: row.p_reference is None for row in found.attributions} == {
+        "G": False,
+        "P": True,
+    }
+
+
+def test_the_command_says_what_was_calibrated(folders, tmp_path):
+    given = ("--generated", folders / "made", "--real", folders / "real", "--null", 0)
+    outcome = fp("extract", *given, "-o", tmp_path / "a.h5", "--jobs", 1)
+    assert outcome.code == 0, outcome.err
+    assert "conditions" in outcome.out and "JPEG 35 to 79" in outcome.out
+    plain = fp("extract", *given, "-o", tmp_path / "b.h5", "--jobs", 1, "--conditions", "none")
+    assert plain.code == 0 and "JPEG 35 to 79" not in plain.out
+    shown = fp("bank", "show", tmp_path / "a.h5", "--json")
+    assert "JPEG 35 to 79" in json.dumps(json.loads(shown.out))

@@ -1,0 +1,177 @@
+"""What is learned from versions, against plain references, and that nothing is seen twice."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import kstest
+from sklearn.linear_model import Ridge
+
+from fp.fingerprint.conditions.learning import (
+    Versions,
+    compressed,
+    learn,
+    recipe_of_versions,
+    ridge,
+)
+from fp.fingerprint.conditions.versions import KINDS, versions
+from fp.fingerprint.estimators.folds import Labelled
+from fp.fingerprint.estimators.recipes import OF_CONDITIONS
+from fp.fingerprint.learning.method import Recipe, recipe
+from fp.fingerprint.model.conditions import (
+    HIGHEST,
+    LOWEST,
+    Expected,
+    Fusion,
+    Neighbours,
+    Regression,
+    curves,
+    distances,
+    evidence,
+)
+
+SIZES = {"tile": (3, 32, 32), "cyclic": (68, 8, 8), "highpass": (3, 8, 8)}
+
+
+def drawn(images, separation=0.0, seed=0):
+    """Draw features of versions: noise that the versions of an image share, and a difference."""
+    rng = np.random.default_rng(seed)
+    parts = [part for part in recipe_of_versions(recipe("auto"), 256).parts if part.reads in SIZES]
+    labels = np.arange(images) < images // 2
+    rows = [versions(f"{number:016x}") for number in range(images)]
+    image = np.repeat(np.arange(images), len(KINDS))
+    stacks = {}
+    for name, shape in SIZES.items():
+        shared = rng.normal(size=(images, *shape))
+        found = shared[image] + rng.normal(size=(image.size, *shape))
+        direction = rng.normal(size=shape) / np.sqrt(np.prod(shape))
+        found += separation * labels[image][:, None, None, None] * direction
+        stacks[name] = found.astype(np.float32)
+    kind = np.array([each for row in rows for each, _ in row])
+    numbers = rng.normal(size=(image.size, 30)) + kind[:, None] * np.arange(30) / 20
+    texts = [text for row in rows for _, text in row]
+    given = Versions(image, kind, texts, stacks, numbers)
+    return Recipe("auto", tuple(parts)), given, Labelled(labels, np.arange(images))
+
+
+def test_the_parts_are_named_and_those_from_elsewhere_stay():
+    method = recipe_of_versions(recipe("auto"), 256)
+    assert [part.name for part in method.parts] == [name for name, _ in OF_CONDITIONS]
+    small = recipe_of_versions(recipe("auto"), 32)
+    assert "spectrum" not in [part.name for part in small.parts]
+    own = replace(method.parts[0])
+    object.__setattr__(own, "name", "own")
+    found = recipe_of_versions(Recipe("auto", (*recipe("auto").parts, own)), 256)
+    assert found.parts[-1] is own and len(found.parts) == len(method.parts) + 1
+
+
+@pytest.mark.parametrize("shape", [(60, 7), (20, 50)])
+def test_a_ridge_regression_is_that_of_the_textbook(shape):
+    rng = np.random.default_rng(1)
+    rows, targets = rng.normal(3, 2, shape), rng.normal(size=(shape[0], 2))
+    found = ridge(rows, targets, 0.2)
+    z = (rows - rows.mean(axis=0)) / (rows.std(axis=0) + 1e-6)
+    inner = z.T @ z if shape[1] <= shape[0] else z @ z.T
+    known = Ridge(alpha=0.2 * np.trace(inner) / len(inner), fit_intercept=False)
+    known.fit(z, targets - targets.mean(axis=0))
+    np.testing.assert_allclose(found(rows), known.predict(z) + targets.mean(axis=0), atol=1e-9)
+    np.testing.assert_array_equal(found(rows)[:3], found(rows[:3]))
+
+
+def test_a_generator_that_is_none_is_claimed_no_more_than_photographs():
+    """With labels that mean nothing, held-out scores do not separate in any kind of version."""
+    aucs, claimed = [], []
+    for seed in range(4):
+        learned = learn(*drawn(60, 0.0, seed))
+        aucs += [power.auc for power in learned.powers]
+        claimed += [power.power for power in learned.powers]
+    assert abs(np.mean(aucs) - 0.5) < 0.06
+    assert np.mean(claimed) < 0.1
+
+
+def test_a_difference_is_found_and_the_held_out_numbers_are_standard():
+    method, given, known = drawn(80, 15.0)
+    learned = learn(method, given, known)
+    found = learned.conditions
+    assert np.mean([power.auc for power in learned.powers]) > 0.9
+    assert [power.kind for power in learned.powers] == list(KINDS)
+    assert found.generated.mean() > found.real.mean()
+    assert (found.real.size, found.generated.size) == (40, 40)
+    for expected in (found.score_of_real, found.score_of_generated, found.distance_of_real):
+        assert expected.held.size == 280
+        assert abs(np.median(expected.held)) < 0.5 and 0.7 < expected.held.std() < 2
+    # Fresh images of either class have ordinary p-values.
+    _, fresh, _ = drawn(80, 15.0)
+    rng = np.random.default_rng(9)
+    shifted = {
+        name: rows + rng.normal(0, 1, rows.shape).astype(np.float32)
+        for name, rows in fresh.stacks.items()
+    }
+    scores = np.column_stack(
+        [
+            estimator.score(shifted[estimator.reads], part.pattern, part.offset)
+            for estimator, part in zip(method.parts, found.parts, strict=True)
+        ]
+    )
+    coding = (found.coding(fresh.numbers) - found.settings[0]) / found.settings[1]
+    joined, curved = found.fusion(scores), curves(coding)
+    labels = known.labels[fresh.image]
+    assert found.score_of_real.standardise(joined, curved)[labels].mean() > 1
+    assert found.score_of_generated.standardise(joined, curved)[~labels].mean() < -1
+
+
+def test_learning_twice_gives_the_same_bits():
+    method, given, known = drawn(40, 15.0)
+    one, two = learn(method, given, known), learn(method, given, known)
+    np.testing.assert_array_equal(one.conditions.real, two.conditions.real)
+    for a, b in zip(one.conditions.parts, two.conditions.parts, strict=True):
+        np.testing.assert_array_equal(a.pattern, b.pattern)
+
+
+def test_shares_count_what_is_at_least_as_extreme():
+    nothing = Regression(np.zeros(17), np.ones(17), np.zeros((17, 1)), np.zeros(1))
+    found = Expected(nothing, nothing, np.array([-1.0, 0.0, 0.0, 2.0]))
+    assert [found.share_above(z) for z in (-2, 0, 0.1, 2, 3)] == [1, 0.75, 0.25, 0.25, 0]
+    assert [found.share_below(z) for z in (-2, -1, 0, 3)] == [0, 0.25, 0.75, 1]
+    np.testing.assert_array_equal(found.standardise(np.array([3.0]), np.zeros((1, 17))), [3.0])
+
+
+def test_no_part_claims_an_image_alone():
+    fusion = Fusion(np.zeros(3), np.ones(3), np.ones(3), 0.0)
+    assert fusion(np.array([[1e9, 0.0, 0.0]]))[0] == HIGHEST
+    assert fusion(np.array([[-1e9, 0.0, 0.0]]))[0] == LOWEST
+    rows = np.random.default_rng(2).normal(size=(9, 3))
+    np.testing.assert_array_equal(fusion(rows)[4:], fusion(rows[4:]))
+
+
+def test_the_evidence_is_the_log_odds_of_normal_classes_and_nothing_where_they_are_alike():
+    one = np.ones(1)
+    assert evidence(2 * one, (0 * one, one), (3 * one, one))[0] == pytest.approx(1.5)
+    assert evidence(2 * one, (0 * one, 2 * one), (3 * one, 2 * one))[0] == pytest.approx(0.375)
+    assert evidence(9 * one, (1 * one, one), (1 * one, one))[0] == 0
+    assert evidence(9 * one, (2 * one, one), (1 * one, one))[0] == 0
+
+
+def test_neighbours_are_the_five_nearest_and_never_versions_of_the_same_image():
+    points = np.arange(12.0)[:, None]
+    assert distances(np.array([[0.0], [20.0]]), points).tolist() == [2.0, 11.0]
+    learned = learn(*drawn(40)).conditions.neighbours
+    assert isinstance(learned, Neighbours) and learned.held.size == 280
+    # Held-out distances are larger than those to versions of the same image would be.
+    exact = learned.points.astype(np.float64)
+    assert learned.held.mean() > distances(exact, exact).mean()
+
+
+def test_shares_of_the_coding_are_uniform_for_images_like_the_calibration():
+    found = learn(*drawn(60)).conditions.neighbours
+    fresh = drawn(60, seed=0)[1].numbers
+    rng = np.random.default_rng(3)
+    kind = np.tile(np.arange(7), 60)
+    fresh = rng.normal(size=fresh.shape) + kind[:, None] * np.arange(30) / 20
+    shares = [found.share_farther(row) for row in fresh]
+    assert kstest(shares, "uniform").statistic < 0.15
+    assert found.share_farther(np.full(30, 40.0)) == 0
+
+
+def test_distances_are_compressed_evenly():
+    assert compressed(np.array([-np.e + 1, 0.0, np.e - 1])) == pytest.approx([-1, 0, 1])
