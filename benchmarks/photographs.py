@@ -20,7 +20,7 @@ from pathlib import Path
 import click
 import numpy as np
 from held_out import CORPUS, PROJECT
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter
 from scipy.stats import beta
 
 from fp.fingerprint.detection.banks import examine
@@ -42,6 +42,10 @@ CELLS = (
     *((cell, "PNG") for cell in SIZES),
     *((f"{cell}+jpeg:85", "file") for cell in SIZES),
 )
+OWN = (*CELLS, *((cell, "PNG") for cell in ("blur:1", "turned:1", "page:1")))
+"""An image of the generator itself: blurred, turned by a quarter, on a white page as well."""
+STRANGERS = ("night", "scan", "drawing", "document", "flat")
+"""Pictures that no generator drew and that are no photographs as found, made of some."""
 COLUMNS = (
     *("generator", "images", "cell", "form", "n", "too_small", "claimed", "claimed_low"),
     *("claimed_high", "reference", "reference_low", "reference_high", "withheld"),
@@ -121,6 +125,17 @@ def changed(pixels, cell, form):
         if kind in ("jpeg", "webp", "avif"):
             content = coded(pixels, kind, number)
             pixels = decoded(content)
+        elif kind == "blur":
+            picture = Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(float(number)))
+            pixels = np.asarray(picture)
+        elif kind == "turned":
+            pixels = np.rot90(pixels)
+        elif kind == "page":
+            page = np.full((height + 64, width + 64, 3), 255, np.uint8)
+            page[37 : 37 + height, 29 : 29 + width] = pixels
+            pixels = page
+        elif kind in STRANGERS:
+            pixels = stranger(pixels, kind)
         elif kind == "off":
             grown = np.pad(pixels, ((3, 0), (5, 0), (0, 0)), "edge")
             pixels = decoded(coded(grown, "jpeg", number))[3:, 5:]
@@ -135,6 +150,38 @@ def changed(pixels, cell, form):
     made = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(made, "PNG", compress_level=1)
     return made.getvalue()
+
+
+def stranger(pixels, kind):
+    """Make a picture of a kind of a photograph, the same one every time."""
+    rng = np.random.default_rng(int(pixels.sum()))
+    height, width = pixels.shape[:2]
+    if kind == "night":  # a tenth of the light, and the noise of a sensor
+        light = (pixels / 255.0) ** 2.2 * 0.02
+        noisy = light + rng.normal(0, 0.002, pixels.shape)
+        return np.rint(255 * np.clip(noisy * 8, 0, 1) ** (1 / 2.2)).astype(np.uint8)
+    if kind == "scan":  # softened, printed in dots, and read again
+        soft = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(0.7)), float)
+        rows, columns = np.mgrid[:height, :width]
+        dots = 9 * np.cos(2 * np.pi * rows / 5.3) * np.cos(2 * np.pi * columns / 5.3)
+        noisy = soft + dots[..., None] + rng.normal(0, 2, pixels.shape)
+        return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+    if kind == "drawing":  # its edges, black on white
+        grey = Image.fromarray(pixels).convert("L").filter(ImageFilter.GaussianBlur(1.5))
+        edges = np.asarray(grey.filter(ImageFilter.FIND_EDGES), float)
+        lines = 255 - 255 * (edges > np.quantile(edges, 0.9))
+        return np.repeat(lines.astype(np.uint8)[..., None], 3, axis=2)
+    if kind == "document":
+        page = Image.new("RGB", (width, height), "white")
+        draw = ImageDraw.Draw(page)
+        letters = np.array(list("abcdefghijklmnopqrstuvwxyz      "))
+        for line in range(8, height - 12, 14):
+            draw.text((8, line), "".join(rng.choice(letters, width // 6)), fill="black")
+        return np.asarray(page)
+    across = np.linspace(0, 1, width)[None, :, None]
+    first, second = rng.integers(0, 256, (2, 3))
+    mixed = np.broadcast_to(first + across * (second - first), (height, width, 3))
+    return np.rint(mixed).astype(np.uint8)
 
 
 def interval(hits, n):
@@ -183,7 +230,7 @@ def counted(fingerprint, paths, cell, form):
 
 def groups_of(generator, own, references, rest, images, seed):
     """Yield the name, the pictures and the cells of every population that is asked about."""
-    yield f"own: {generator}", own[:images], CELLS
+    yield f"own: {generator}", own[:images], OWN
     for name in PHOTOGRAPHS:
         paths = rest if name == "real" else pictures(CORPUS / name)
         if name == "t2i/real/web":
@@ -193,6 +240,8 @@ def groups_of(generator, own, references, rest, images, seed):
     strangers += sorted((CORPUS / "t2i/strangers").iterdir())
     for folder in strangers:
         yield f"stranger: {folder.name}", shuffled(pictures(folder), seed)[:images], CELLS[:1]
+    made = [(f"{kind}:1", "PNG") for kind in STRANGERS]
+    yield "stranger: made", shuffled(rest, seed)[:images], made
 
 
 def table(rows):

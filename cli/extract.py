@@ -196,6 +196,7 @@ def command(generated: Path, real: Path, output: Path, given: ExtractCommand) ->
     from fp.images.loading import Limits, display_path
     from fp.manifest import Recorder, Source, list_inputs, manifest_of
     from fp.reports.audit_text import warnings
+    from fp.reports.facts import describe
     from fp.runs.unfinished import is_unfinished_bank, write_or_complete_bank
     from fp.system.outputs import check_file
 
@@ -251,7 +252,7 @@ def command(generated: Path, real: Path, output: Path, given: ExtractCommand) ->
     title, facts = summary(result.fingerprint)
     click.echo(title)
     tell_table((), facts, (f"  {label:<12} {text}" for label, text in facts))
-    end_with(result.skipped)
+    end_with((*result.skipped, *describe(result.fingerprint).labels))
 
 
 def _parameters(given: ExtractCommand) -> dict[str, object]:
@@ -316,9 +317,7 @@ def summary(fingerprint: Fingerprint) -> tuple[str, list[tuple[str, str]]]:
         facts.append(("windows", f"of {found.sides} pixels are calibrated"))
     for place, line in enumerate(found.powers):
         facts.append(("" if place else "conditions", line))
-    if found.judge.weak:
-        facts.append(("WEAK", "it separates no better than label shuffles may"))
-    return title, facts
+    return title, [*facts, *found.labels]
 
 
 def _against_chance(fingerprint: Fingerprint) -> Iterator[tuple[str, str]]:

@@ -27,7 +27,7 @@ tabulator](tasks.md#complete-commands-with-the-tabulator) in bash, zsh and fish.
 | 0 | done |
 | 1 | internal error, or interrupted |
 | 2 | usage |
-| 3 | done, but some inputs were not examined |
+| 3 | done, but some inputs were not examined, or the fingerprint carries a label (`fp extract`) |
 | 4 | unusable input or output |
 | 5 | integrity failure |
 """

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from fp.fingerprint.decision.cautions import FEW_SOURCES
 from fp.fingerprint.model.fingerprint import Fingerprint
 
 if TYPE_CHECKING:
     from fp.fingerprint.decision.judge import Judge
+
+
+_RATE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +42,31 @@ class Facts:
 
         found = self.fingerprint.parameters.get("conditions", [])
         return [Power(**each).line for each in found]
+
+    @property
+    def labels(self) -> list[tuple[str, str]]:
+        """What limits every answer of it, with a sentence each; empty where nothing does."""
+        held, found = self.fingerprint.calibration, []
+        if self.judge.weak:
+            found.append(("WEAK", "it separates no better than label shuffles may"))
+        if self.smallest_p > _RATE:
+            found.append(
+                (
+                    "CLAIMS NOTHING",
+                    f"{self.n_real} reference images support no claim at a rate of {_RATE:g}; "
+                    "give at least 19",
+                )
+            )
+        sources = min(len(set(held.real_source)), len(set(held.generated_source)))
+        if sources < FEW_SOURCES:
+            found.append(
+                (
+                    "FEW SOURCES",
+                    f"the images of a class come from {sources} sources, such as prompts; what is "
+                    "special about these may pass for the generator",
+                )
+            )
+        return found
 
     @property
     def n_real(self) -> int:

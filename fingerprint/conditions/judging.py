@@ -16,7 +16,7 @@ from fp.fingerprint.decision.judge import Features, Judge
 from fp.fingerprint.decision.rows import Attribution
 from fp.fingerprint.learning.method import Recipe
 from fp.fingerprint.learning.scoring import recipe_of_parts
-from fp.fingerprint.model.conditions import OUTSIDE, Conditions, curves, evidence
+from fp.fingerprint.model.conditions import ALLOWANCE, OUTSIDE, Conditions, curves, evidence
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.typicality import LEVEL
 from fp.system.arrays import Doubles
@@ -85,8 +85,8 @@ class CodingJudge(Judge):
         Notes
         -----
         With z_r and z_g the standardised score under h1 and h2, p_real = (1 + n_r F_r) / (1 + n_r),
-        where F_r is the share of held-out versions of reference images whose z is at least z_r, and
-        p_generated the same of the generator's whose z is at most z_g. Here n counts
+        where F_r is the share of held-out versions of reference images whose z is at least z_r /
+        1.1, and p_generated the same of the generator's whose z is at most z_g. Here n counts
         sources: neither versions nor pictures of one prompt are independent. The distances and the
         coding are judged alike, with n images, since they can only take a claim back.
         """
@@ -111,8 +111,9 @@ class CodingJudge(Judge):
             )[0]
         )
         z = float(of_real.standardise(score, curved)[0])
-        p_real = conformal(of_real.share_above(z), self.sources[0])
-        p_bank = p_real if corrected is None else corrected(p_real, z)
+        unusual = min(z, z / ALLOWANCE)
+        p_real = conformal(of_real.share_above(unusual), self.sources[0])
+        p_bank = p_real if corrected is None else corrected(p_real, unusual)
         z = float(of_generated.standardise(score, curved)[0])
         p_generated = conformal(of_generated.share_below(z), self.sources[1])
 

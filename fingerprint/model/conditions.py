@@ -14,6 +14,9 @@ from fp.system.arrays import Doubles, Floats
 LOWEST, HIGHEST = -4.0, 2.0
 """Deviations of the reference images beyond which the score of a part counts no more."""
 
+ALLOWANCE = 1.1
+"""How much more widely photographs of other sources may scatter than the reference images do."""
+
 OUTSIDE = 0.02
 """Share of versions of calibration images that may count as coded otherwise."""
 

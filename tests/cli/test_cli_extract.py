@@ -217,7 +217,11 @@ REFUSED = {
     "a file": (["--generated", "{odd}/file.png"], 4, "{odd}/file.png is no folder"),
     "too few": (["--real", "{odd}/few"], 4, "{odd}/few holds 7 usable source images; a"),
     "too small": (["--generated", "{odd}/tiny"], 4, "of at least 32 x 32 pixels"),
-    "smaller than the rest": (["--real", "{odd}/mixed"], 4, "7 usable source images, 9 too small;"),
+    "smaller than the rest": (
+        ["--real", "{odd}/mixed", "--size", "64x64"],
+        4,
+        "7 usable source images, 9 too small;",
+    ),
     "one folder twice": (["--real", "{lab}/made0"], 4, "share files; name two folders"),
     "one in the other": (["--real", "{lab}/made0/sub folder"], 4, "share files; name two folders"),
     "name too long": (["--generated", "/" + "n" * 300], 4, "does not exist or cannot be reached"),

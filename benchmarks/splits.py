@@ -1,0 +1,193 @@
+"""Do the error rates of images as they come hold? Many splits by source, by kind of version.
+
+    python benchmarks/splits.py --generator tae_flux2 --splits 200
+
+needs the corpus (FP_CORPUS, by default ../shared/corpus beside the project). Features are kept in
+the work folder, and so is every finished split: an interrupted run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import click
+import numpy as np
+from held_out import CORPUS, PROJECT
+from photographs import generators
+from threadpoolctl import threadpool_limits
+
+from fp.denoisers.cache import ResidualCache
+from fp.denoisers.population import Reduction, survey_all
+from fp.evaluation import mean_of, split
+from fp.fingerprint.conditions.judging import conformal
+from fp.fingerprint.conditions.learning import Versions, compressed, learn, recipe_of_versions
+from fp.fingerprint.conditions.versions import KINDS
+from fp.fingerprint.estimators.folds import Labelled, group
+from fp.fingerprint.extraction.one_pass import ExaminedVersions, Take, versions_of
+from fp.fingerprint.learning.method import recipe
+from fp.fingerprint.model.conditions import OUTSIDE, curves
+from fp.fingerprint.model.typicality import LEVEL
+from fp.images.crop import CropRule
+
+COLUMNS = ("generator", "split", "kind", "class", "n", "p05", "p01", "claimed", "reference")
+
+
+def load(generator, work):
+    """Return all versions of a generator's images and of the photographs, with what is known."""
+    kept = work / f"{generator}.npz"
+    method = recipe_of_versions(recipe("auto"), 256)
+    if not kept.exists():
+        reduction = Reduction("wavelet", CropRule(256, 256))
+        take = Take(recipe("cyclic"), None, ExaminedVersions(method, reduction, len(KINDS)))
+        store = ResidualCache(work / "none", limit_bytes=0)
+        folders = generators()[generator], CORPUS / "real"
+        populations = survey_all(folders, reduction, store, 1, None, take)
+        found = versions_of(populations)
+        labels = np.repeat([True, False], [len(p.images) for p in populations])
+        images = [image for p in populations for image in p.images]
+        # A redrawn photograph and its original are one source.
+        groups = group([i.source for i in images], [i.sha256 for i in images])
+        rest = {f"stack {name}": stack for name, stack in found.stacks.items()}
+        np.savez(
+            kept.with_suffix(".part.npz"),
+            image=found.image,
+            kind=found.kind,
+            texts=np.array(found.texts),
+            numbers=found.numbers,
+            labels=labels,
+            groups=groups,
+            **rest,
+        )
+        kept.with_suffix(".part.npz").rename(kept)
+    with np.load(kept) as held:
+        stacks = {name[6:]: held[name] for name in held.files if name.startswith("stack ")}
+        given = Versions(held["image"], held["kind"], held["texts"], stacks, held["numbers"])
+        return method, given, held["labels"], held["groups"]
+
+
+def chosen(given, labels, images):
+    """Return the versions of some images, numbered anew."""
+    rows = np.flatnonzero(np.isin(given.image, images))
+    stacks = {name: stack[rows] for name, stack in given.stacks.items()}
+    number = np.searchsorted(images, given.image[rows])
+    texts = [given.texts[row] for row in rows]
+    return Versions(number, given.kind[rows], texts, stacks, given.numbers[rows])
+
+
+def judged(method, found, given):
+    """Return p under h1 and h2, whether an image is claimed, and whether it is the reference's."""
+    parts = zip(method.parts, found.parts, strict=True)
+    scores = np.column_stack(
+        [part.score(given.stacks[part.reads], held.pattern, held.offset) for part, held in parts]
+    )
+    curved = curves((found.coding(given.numbers) - found.settings[0]) / found.settings[1])
+    joined, views = found.fusion(scores), method.views(given.stacks)
+    n_real, n_generated = found.real.size, found.generated.size
+
+    def p(expected, statistic, count, above):
+        z = expected.standardise(statistic, curved)
+        share = expected.share_above if above else expected.share_below
+        return np.array([conformal(share(each), count) for each in z])
+
+    p_real = p(found.score_of_real, joined, n_real, True)
+    p_generated = p(found.score_of_generated, joined, n_generated, False)
+    far = [compressed(each.measure(views).statistic) for each in (found.generator, found.reference)]
+    typical = p(found.distance_of_generated, far[0], n_generated, True) > LEVEL
+    like = p(found.distance_of_real, far[1], n_real, True) > LEVEL
+    images = n_real + n_generated
+    coded = np.array(
+        [
+            conformal(found.neighbours.share_farther(row), images) > max(OUTSIDE, 1 / (1 + images))
+            for row in given.numbers
+        ]
+    )
+    claimed = (p_real <= 0.05) & (p_generated > 0.05) & typical & coded
+    reference = (p_generated <= 0.05) & (p_real > 0.05) & like & coded
+    return p_real, claimed, reference
+
+
+@click.command()
+@click.option("--generator", "named", multiple=True, default=("tae_flux2",), show_default=True)
+@click.option("--splits", default=200, show_default=True)
+@click.option("--training", default=128, show_default=True, help="Images a class, or two thirds.")
+@click.option("--work", type=click.Path(path_type=Path), default=PROJECT / ".work/splits")
+def main(named, splits, training, work):
+    """Learn from random halves, and ask about the rest."""
+    work.mkdir(parents=True, exist_ok=True)
+    kept = work / f"splits-{training}.csv"
+    rows = []
+    if kept.exists():
+        with kept.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+    done = {(row["generator"], int(row["split"])) for row in rows}
+    with kept.open("a", newline="") as file, threadpool_limits(1):
+        writer = csv.DictWriter(file, COLUMNS)
+        if not rows:
+            writer.writeheader()
+        for generator in named:
+            method, given, labels, groups = load(generator, work)
+            for seed in range(splits):
+                if (generator, seed) in done:
+                    continue
+                count = min(training, 2 * int(labels.sum()) // 3)
+                inside = split(labels, groups, count, seed)
+                known = np.flatnonzero(inside)
+                learned = learn(
+                    method,
+                    chosen(given, labels, known),
+                    Labelled(labels[known], groups[known], 6, seed),
+                ).conditions
+                rest = np.flatnonzero(~inside)
+                asked = chosen(given, labels, rest)
+                p_real, claimed, reference = judged(method, learned, asked)
+                for kind, name in enumerate(KINDS):
+                    for label in (False, True):
+                        mine = (asked.kind == kind) & (labels[rest][asked.image] == label)
+                        row = {
+                            "generator": generator,
+                            "split": seed,
+                            "kind": name,
+                            "class": "generated" if label else "reference",
+                            "n": int(mine.sum()),
+                            "p05": float((p_real[mine] <= 0.05).mean()),
+                            "p01": float((p_real[mine] <= 0.01).mean()),
+                            "claimed": float(claimed[mine].mean()),
+                            "reference": float(reference[mine].mean()),
+                        }
+                        writer.writerow(row)
+                        rows.append({column: str(value) for column, value in row.items()})
+                file.flush()
+    print(table(rows))
+
+
+def table(rows):
+    """Give means over splits with 95 % intervals over splits, which share images."""
+    lines = [
+        "| generator | version | references with p <= 0.05 | <= 0.01 | claimed | own claimed | "
+        "own called reference |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for generator in dict.fromkeys(row["generator"] for row in rows):
+        for kind in KINDS:
+            cells = []
+            for label, column in (
+                ("reference", "p05"),
+                ("reference", "p01"),
+                ("reference", "claimed"),
+                ("generated", "claimed"),
+                ("generated", "reference"),
+            ):
+                values = [
+                    100 * float(row[column])
+                    for row in rows
+                    if (row["generator"], row["kind"], row["class"]) == (generator, kind, label)
+                ]
+                found = mean_of(values)
+                cells.append(f"{found.value:.1f} ({found.low:.1f} to {found.high:.1f})")
+            lines.append(f"| {generator} | {kind} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
