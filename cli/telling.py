@@ -30,6 +30,9 @@ _STYLES = {
 """Colours help the eye; the words say it all."""
 
 
+MOST_NAMED = 5
+"""Files of one reason up to which each is named."""
+
 MOST_ROWS = 40
 """Rows that a terminal gets; who wants all of them opens the files."""
 
@@ -112,9 +115,16 @@ def tell_reasons(found: Summary) -> None:
 
 
 def tell_skipped(skipped: Iterable[Skipped], indent: str = "") -> None:
-    """Name the files that were not examined."""
+    """Name the files that were not examined; of many with one reason, how many and the first."""
+    by_reason: dict[str, list[Skipped]] = {}
     for one in skipped:
-        click.echo(f"{indent}not examined ({one.reason}): {one.message}", err=True)
+        by_reason.setdefault(one.reason, []).append(one)
+    for reason, files in by_reason.items():
+        shown = files if len(files) <= MOST_NAMED else files[:1]
+        if len(files) > len(shown):
+            click.echo(f"{indent}not examined ({reason}): {len(files)} files, such as:", err=True)
+        for one in shown:
+            click.echo(f"{indent}not examined ({one.reason}): {one.message}", err=True)
 
 
 def end_with(not_examined: Sized) -> None:

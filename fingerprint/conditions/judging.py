@@ -154,7 +154,6 @@ class CodingJudge(Judge):
             p_generated=p_generated,
             p_typical=likeness[0],
             p_reference=likeness[1],
-            distance=float(known.generator.measure(views).total[0]),
             log10_lr=self.ratio(value),
             at_bound=self.ratio.at_bound(value),
             decision=found.decision,

@@ -121,8 +121,9 @@ class Attribution(Evidence):
     decision : str
         Decision by this fingerprint alone, at its share of the rate.
     distance : float or None
-        Squared distance from the generator's own images, where parts are joined: what fingerprints
-        of a bank are ranked by.
+        Squared distance from the generator's own images, where parts are joined and the fingerprint
+        has no conditions: what fingerprints of a bank are ranked by. Distances from versions do not
+        tell generators apart.
     path, fingerprint, mu_r, mu_g
         As all others in `Evidence`.
     """
