@@ -57,8 +57,8 @@ def check_match(match: str | None) -> None:
         Degradation(match)
 
 
-def prepare(folders: tuple[Path, Path], reduction: Reduction, match: str | None) -> Reduction:
-    """Return the reduction with what both classes go through, `match` as in `check_match`."""
+def prepare(folders: Sequence[Path], reduction: Reduction, match: str | None) -> Reduction:
+    """Return the reduction with what all classes go through, `match` as in `check_match`."""
     if match == LOWEST:
         match = matching(folders, reduction.limits)
     return reduction if match is None else replace(reduction, preparation=match)

@@ -1,4 +1,4 @@
-"""``fp bank``: files of fingerprints listed, shown, extended and verified."""
+"""``fp bank``: files of fingerprints learned, listed, shown, extended and verified."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fp.cli import learning
 from fp.cli.declared import invocation_of
 from fp.cli.options import PATH
 from fp.cli.suggesting import SuggestingGroup, complete_fingerprints
@@ -27,12 +28,15 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 @click.group("bank", cls=SuggestingGroup)
 def command() -> None:
-    """List, show, extend and verify files of fingerprints.
+    """Learn, list, show, extend and verify files of fingerprints.
 
     A BANK is a file that 'fp extract' or 'fp bank add' wrote, or a folder of such files.
 
     Example: fp bank list generators.h5
     """
+
+
+command.add_command(learning.command)
 
 
 @command.command("list")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,26 +37,6 @@ class MethodChoice(click.Choice[str]):
     @choices.setter
     def choices(self, _: object) -> None:
         """Ignore what is set: the registry knows."""
-
-
-def _denoiser(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    from fp.denoisers.registry import check_name
-    from fp.system.errors import DenoiserError
-
-    try:
-        check_name(value)
-    except DenoiserError as error:
-        raise click.BadParameter(str(error)) from None
-    return value
-
-
-def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
-    if value is None:
-        return None
-    found = re.fullmatch(r"(\d{1,6})x(\d{1,6})", value, re.ASCII | re.IGNORECASE)
-    if found is None:
-        raise click.BadParameter(f"{value!r} is not WIDTHxHEIGHT, such as 256x256.")
-    return int(found[2]), int(found[1])
 
 
 def _match(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -105,13 +84,13 @@ class ExtractCommand:
         shell_complete=complete_denoisers,
         default="wavelet",
         show_default=True,
-        callback=_denoiser,
+        callback=shared.checked_denoiser,
         help="What makes the residuals; see 'fp denoiser list'.",
     )
     size: tuple[int, int] | None = option(
         "--size",
         metavar="WIDTHxHEIGHT",
-        callback=_size,
+        callback=shared.checked_size,
         help="Examined part, multiples of 32 [default: within the most common generated size "
         "and nine tenths of the reference images].",
     )

@@ -31,6 +31,30 @@ output_folder = click.option(
 )
 
 
+def checked_denoiser(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Refuse a denoiser that there is not, before anything is read."""
+    from fp.denoisers.registry import check_name
+    from fp.system.errors import DenoiserError
+
+    try:
+        check_name(value)
+    except DenoiserError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
+
+
+def checked_size(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[int, int] | None:
+    """Return height and width of a ``WIDTHxHEIGHT``."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,6})x(\d{1,6})", value, re.ASCII | re.IGNORECASE)
+    if found is None:
+        raise click.BadParameter(f"{value!r} is not WIDTHxHEIGHT, such as 256x256.")
+    return int(found[2]), int(found[1])
+
+
 def _jobs(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
     if value is not None:
         return value

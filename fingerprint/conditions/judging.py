@@ -13,6 +13,7 @@ from fp.fingerprint.conditions.learning import compressed
 from fp.fingerprint.conditions.versions import described
 from fp.fingerprint.decision.decision import Rule, verdict, withheld
 from fp.fingerprint.decision.judge import Features, Judge
+from fp.fingerprint.decision.likelihood import LikelihoodRatio, fit_to
 from fp.fingerprint.decision.rows import Attribution
 from fp.fingerprint.learning.method import Recipe
 from fp.fingerprint.learning.scoring import recipe_of_parts
@@ -91,25 +92,9 @@ class CodingJudge(Judge):
         coding are judged alike, with n images, since they can only take a claim back.
         """
         known = self.conditions
-        stacks = features.of(self.parts)
-        scores = np.column_stack(
-            [
-                estimator.score(stacks[estimator.reads], part.pattern, part.offset)
-                for estimator, part in zip(self.parts.parts, known.parts, strict=True)
-            ]
-        )
-        numbers = coding_numbers(features)
-        settings = known.coding(numbers)
-        curved = curves((settings - known.settings[0]) / known.settings[1])
-        score = known.fusion(scores)
+        seen = Seen.of(known, self.parts, features)
+        curved, score = seen.curved, seen.score
         of_real, of_generated = known.score_of_real, known.score_of_generated
-        value = float(
-            evidence(
-                score,
-                (of_real.mean(curved)[:, 0], of_real.deviation(curved)),
-                (of_generated.mean(curved)[:, 0], of_generated.deviation(curved)),
-            )[0]
-        )
         z = float(of_real.standardise(score, curved)[0])
         unusual = min(z, z / ALLOWANCE)
         p_real = conformal(of_real.share_above(unusual), self.sources[0])
@@ -117,7 +102,7 @@ class CodingJudge(Judge):
         z = float(of_generated.standardise(score, curved)[0])
         p_generated = conformal(of_generated.share_below(z), self.sources[1])
 
-        views = self.parts.views(stacks)
+        views = self.parts.views(features.of(self.parts))
         likeness = []
         for typical, expected, count in (
             (known.generator, known.distance_of_generated, known.generated.size),
@@ -127,8 +112,9 @@ class CodingJudge(Judge):
             far = float(expected.standardise(distance, curved)[0])
             likeness.append(conformal(expected.share_above(far), count))
         images = known.real.size + known.generated.size
-        p_condition = conformal(known.neighbours.share_farther(numbers[0]), images)
+        p_condition = conformal(known.neighbours.share_farther(seen.numbers), images)
 
+        value = seen.evidence
         generated_nearer = abs(value - self.mu_g) < abs(value - self.mu_r)
         found = verdict(
             rule,
@@ -140,7 +126,8 @@ class CodingJudge(Judge):
             typical=likeness[0] > LEVEL,
             like_reference=likeness[1] > LEVEL,
         )
-        if p_condition <= max(OUTSIDE, 1 / (1 + images)):
+        is_calibrated = p_condition > max(OUTSIDE, 1 / (1 + images))
+        if not is_calibrated:
             found = withheld(found, rule)
         return Attribution(
             path=path,
@@ -159,9 +146,69 @@ class CodingJudge(Judge):
             decision=found.decision,
             nearest_mean="generated" if generated_nearer else "real",
             reasons=found.reasons,
-            condition=described(settings[0]),
+            condition=described(seen.settings),
             p_condition=p_condition,
+            log10_lr_rest=self._against_rest(features) if is_calibrated else None,
         )
+
+    def _against_rest(self, features: Features) -> float | None:
+        rest = self.fingerprint.rest
+        if rest is None:
+            return None
+        recipe = recipe_of_parts(self.fingerprint.method, rest.parts)
+        return self._rest_ratio(Seen.of(rest, recipe, features).evidence)
+
+    @cached_property
+    def _rest_ratio(self) -> LikelihoodRatio:
+        rest = self.fingerprint.rest
+        assert rest is not None
+        return fit_to(rest.real, rest.generated)
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What conditions see of an image.
+
+    Parameters
+    ----------
+    score : ndarray of float64, shape (1,)
+        Joined score.
+    numbers : ndarray of float64, shape (p,)
+        Coding numbers.
+    settings : ndarray of float64, shape (7,)
+        Estimated settings of what happened to it.
+    curved : ndarray of float64, shape (1, 17)
+        `curves` of these.
+    evidence : float
+        Evidence for the generator at that coding.
+    """
+
+    score: Doubles
+    numbers: Doubles
+    settings: Doubles
+    curved: Doubles
+    evidence: float
+
+    @classmethod
+    def of(cls, known: Conditions, recipe: Recipe, features: Features) -> Seen:
+        """Score an image by the parts, and measure its coding."""
+        stacks = features.of(recipe)
+        scores = np.column_stack(
+            [
+                estimator.score(stacks[estimator.reads], part.pattern, part.offset)
+                for estimator, part in zip(recipe.parts, known.parts, strict=True)
+            ]
+        )
+        numbers = coding_numbers(features)
+        settings = known.coding(numbers)
+        curved = curves((settings - known.settings[0]) / known.settings[1])
+        score = known.fusion(scores)
+        moments = [
+            (each.mean(curved)[:, 0], each.deviation(curved))
+            for each in (known.score_of_real, known.score_of_generated)
+        ]
+        found = float(evidence(score, moments[0], moments[1])[0])
+        return cls(score, numbers[0], settings[0], curved, found)
 
 
 def conformal(share: float, count: int) -> float:

@@ -22,7 +22,8 @@ REASONS = {
     "fits_neither": "the score is unusual for both populations",
     "no_separation": "mu_g does not exceed mu_r: the fingerprint separates nothing",
     "several_candidates": "more than one fingerprint of the bank claims the image",
-    "nearer_to_another": "the image lies nearer to a generator whose fingerprint claims nothing",
+    "nearer_to_another": "the image lies nearer to a generator whose fingerprint claims nothing, "
+    "or is more probably drawn by it",
     "unlike_generator": "the score claims the generator, and the image is unlike its own images",
     "typicality_unknown": "the windows claim the generator; the image is too small for the crop",
     "weak_fingerprint": "the fingerprint separates no better than label shuffles may",

@@ -8,7 +8,7 @@ there.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
@@ -68,12 +68,17 @@ def stands_at_bound(log10_lr: float, lower: float, upper: float) -> bool:
 
 
 def fit(calibration: Calibration) -> LikelihoodRatio:
-    """Fit the likelihood ratio of a fingerprint to all its held-out scores.
+    """Fit the likelihood ratio of a fingerprint to all its held-out scores; see `fit_to`."""
+    return fit_to(calibration.real, calibration.generated)
+
+
+def fit_to(real: Doubles, generated: Doubles) -> LikelihoodRatio:
+    """Fit the likelihood ratio of two classes to held-out scores, at least one of each.
 
     Its bounds come from ratios that were fitted without the score they belong to (up to ten folds).
     """
-    scores = np.concatenate([calibration.real, calibration.generated])
-    labels = np.arange(scores.size) >= calibration.real.size
+    scores = np.concatenate([real, generated])
+    labels = np.arange(scores.size) >= real.size
     ratios = np.empty(scores.size)
     # Dealt by rank within each class: the folds follow from the scores alone.
     fold = np.empty(scores.size, dtype=np.intp)
@@ -88,8 +93,9 @@ def fit(calibration: Calibration) -> LikelihoodRatio:
             inside = np.ones_like(inside)
         slope, intercept = _logistic(scores[inside], labels[inside])
         ratios[outside] = slope * scores[outside] + intercept
-    lower, upper = empirical_bounds(ratios[~labels], ratios[labels])
-    return replace(fit_without_bounds(calibration), lower=lower, upper=upper)
+    return LikelihoodRatio(
+        *_logistic(scores, labels), *empirical_bounds(ratios[~labels], ratios[labels])
+    )
 
 
 def fit_without_bounds(calibration: Calibration) -> LikelihoodRatio:

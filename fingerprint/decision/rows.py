@@ -61,6 +61,11 @@ class Evidence:
         `fp.images.degradations.Degradation`.
     p_condition : float or None
         Conformal p-value of how far the image's coding lies from that of all calibration images.
+    log10_lr_rest : float or None
+        log10 likelihood ratio of the generator against all others of its bank and the references,
+        within its bounds, where the bank was learned as one.
+    posterior : float or None
+        Probability of the generator at even odds between all of the bank and none of them.
     windows : int or None
         Number of windows that the row speaks of; None where it speaks of the crop.
     windows_effective : float or None
@@ -95,6 +100,8 @@ class Evidence:
     reasons: tuple[str, ...] = ()
     condition: str | None = None
     p_condition: float | None = None
+    log10_lr_rest: float | None = None
+    posterior: float | None = None
     windows: int | None = None
     windows_effective: float | None = None
     crop_score: float | None = None
@@ -132,7 +139,7 @@ class Attribution(Evidence):
         "path fingerprint method score rho mu_r mu_g p_real p_generated p_bank p_typical",
         "p_reference distance log10_lr specific log10_lr_specific decision nearest_mean reasons",
         "windows windows_effective crop_score crop_log10_lr crop_decision condition p_condition",
-        "log10_lr_low log10_lr_high at_bound",
+        "log10_lr_rest posterior log10_lr_low log10_lr_high at_bound",
     )
 
     fingerprint: str = field()
@@ -158,6 +165,9 @@ class Detection(Evidence):
     q_real : float or None
         p_bank corrected over the images of the run (Benjamini and Hochberg), where a
         false-discovery rate was asked for.
+    candidates : tuple of str
+        Fingerprints that share 95 % of the posterior, the most probable first; ``none of these``
+        among them where it belongs there.
     message : str
         One sentence where the image was not examined.
     sha256, pixels_sha256, format, width, height, mode, converted, orientation
@@ -176,15 +186,17 @@ class Detection(Evidence):
     columns: ClassVar[tuple[str, ...]] = _columns(
         "path status decision fingerprint score rho mu_r mu_g p_real p_generated p_bank p_typical",
         "p_reference log10_lr log10_lr_low log10_lr_high at_bound specific log10_lr_specific",
-        "q_real nearest_mean condition p_condition reasons message sha256",
-        "pixels_sha256 format width height mode converted orientation claimed examined windows",
-        "windows_effective crop_score crop_log10_lr crop_decision map map_generated map_reference",
+        "q_real nearest_mean condition p_condition log10_lr_rest posterior candidates reasons",
+        "message sha256 pixels_sha256 format width height mode converted orientation claimed",
+        "examined windows windows_effective crop_score crop_log10_lr crop_decision map",
+        "map_generated map_reference",
     )
 
     status: str
     decision: Decision
     _: KW_ONLY
     q_real: float | None = None
+    candidates: tuple[str, ...] = ()
     message: str = ""
     sha256: str | None = None
     pixels_sha256: str | None = None

@@ -14,6 +14,7 @@ from fp.fingerprint.conditions.judging import judge_of
 from fp.fingerprint.decision.cautions import told_as_known, with_cautions
 from fp.fingerprint.decision.family import Family, check_rate, family_of
 from fp.fingerprint.decision.judge import Features, Judge
+from fp.fingerprint.decision.posterior import is_one_bank, with_posterior
 from fp.fingerprint.decision.rows import Attribution, Finding, not_examined, with_file
 from fp.fingerprint.detection.detection import (
     DetectOptions,
@@ -102,6 +103,11 @@ class WholeBank:
         return family_of(self.judges)
 
     @cached_property
+    def is_one(self) -> bool:
+        """Whether its fingerprints were learned together, so that there is a posterior."""
+        return is_one_bank(self.members)
+
+    @cached_property
     def weak(self) -> tuple[str, ...]:
         """Names of the weak fingerprints."""
         return tuple(judge.fingerprint.name for judge in self.judges if judge.weak)
@@ -138,6 +144,10 @@ class WholeBank:
             rows.append(judge.examine(shown, parts[key], image.compression, *ruled))
         reading = Reading(image, self.members, self.windows(options.window), options, residual_for)
         rows = self._with_cautions(reading.as_a_whole(rows), image, options)
+        candidates: tuple[str, ...] = ()
+        if self.is_one:
+            shared = with_posterior(rows)
+            rows, candidates = list(shared.rows), shared.candidates
         if all(row.score is None for row in rows):
             assert too_small is not None
             return not_examined(shown, too_small, image)
@@ -145,6 +155,7 @@ class WholeBank:
         best = rows[0]
         by = next(each for each in self.judges if each.fingerprint.name == best.fingerprint)
         said = over_bank(best, voices_of(rows), by, options.rule)
+        said = replace(said, candidates=candidates)
         detection = reading.completed(with_file(said, image), best)
         drawn = reading.mapped(best) if options.mapped else None
         if drawn is not None:

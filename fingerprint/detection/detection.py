@@ -120,12 +120,14 @@ class Preparation:
 def rank(row: Attribution) -> tuple[Any, ...]:
     """Sort key: definite claims first, then by how badly h1 and how well h2 explains the score."""
     if row.score is None or row.p_real is None or row.p_generated is None:
-        return (2, 0.0, 0.0, 0.0, 0.0, row.fingerprint)
+        return (2, 0.0, 0.0, 0.0, 0.0, 0.0, row.fingerprint)
     claims = 0 if row.decision == "supports_generator" else 1
     place = (row.score - row.mu_r) / abs(row.mu_g - row.mu_r or 1.0)
-    # Where images of the generators themselves were measured, the nearest come first.
+    # Where the bank was learned as one the most probable come first, and where images of the
+    # generators themselves were measured the nearest.
+    probable = 0.0 if row.posterior is None else row.posterior
     near = 0.0 if row.distance is None else row.distance
-    return (claims, near, row.p_real, -row.p_generated, -place, row.fingerprint)
+    return (claims, -probable, near, row.p_real, -row.p_generated, -place, row.fingerprint)
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ class Voices:
         Reasons of those that do not support the reference, sorted; None where all do, or where
         there is one fingerprint alone.
     nearer_elsewhere : bool
-        Whether the image lies nearer to a generator than to the best one.
+        Whether the image lies nearer to a generator than to the best one, or is more probably its.
     """
 
     claims: int
@@ -155,6 +157,7 @@ def voices_of(rows: Sequence[Attribution]) -> Voices:
         row.method == best.method and row.distance is not None and row.distance < best.distance
         for row in scored
     )
+    nearer |= any((row.posterior or 0.0) > (best.posterior or 0.0) for row in scored)
     dissent = [row for row in rows if row.decision != "supports_reference"]
     return Voices(
         claims=sum(row.decision == "supports_generator" for row in scored),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -175,29 +176,89 @@ def extract(
     """
     options = options or ExtractOptions()
     check_name(name)
-    method = learning.recipe(options.method, options.method_parameters)
-    reduction = _reduction(generated, real, options)
-    # Of a joined method, what does not fit into the examined part is left out.
-    method = method.fitting(min(reduction.crop.height, reduction.crop.width))
-    if options.windows:  # what cannot have any is told before the work is done
-        windowed.usable(method, reduction.crop)
-    reduction = prepare((generated, real), reduction, options.match)
-    denoiser = reduction.residual().identity
-    versions = _versions((generated, real), method, reduction, options)
-    take = Take(method, denoiser if options.audit else None, versions)
+    study = Study.of((generated,), real, options, jobs, progress)
     # Every residual is read once, but for windows and a second look.
-    with residual_store(cache, dear=bool(denoiser.weights_sha256)) as store:
-        populations = survey_all((generated, real), reduction, store, jobs, progress, take)
-        for folder, population in zip((generated, real), populations, strict=True):
-            _require_enough(folder, population)
-        images = [image for population in populations for image in population.images]
-        labels = np.array(
-            [True] * len(populations[0].images) + [False] * len(populations[1].images)
-        )
-        groups = group([i.source for i in images], [i.sha256 for i in images])
-        known = Labelled(labels, groups, options.folds, options.seed)
-        course = Course(_stage("optimisation", progress), checkpoint)
+    with study.store_of(cache) as store:
+        populations = study.survey((generated, real), store)
+        return study.learn(name, populations, store, checkpoint)
 
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """How fingerprints are made, settled before any image is read.
+
+    Parameters
+    ----------
+    options : ExtractOptions
+        What is asked for.
+    method : Recipe
+        The method, as far as it fits into the examined part.
+    reduction : Reduction
+        How files become residuals.
+    versions : ExaminedVersions or None
+        Which versions of the images are examined.
+    jobs : int
+        Number of processes.
+    progress : callable, optional
+        Called after every image and every stage.
+    """
+
+    options: ExtractOptions
+    method: Recipe
+    reduction: Reduction
+    versions: ExaminedVersions | None
+    jobs: int = 1
+    progress: Progress | None = None
+
+    @classmethod
+    def of(
+        cls,
+        generated: Sequence[Path],
+        real: Path,
+        options: ExtractOptions,
+        jobs: int = 1,
+        progress: Progress | None = None,
+    ) -> Study:
+        """Settle method, examined part and preparation for folders of generators' images."""
+        method = learning.recipe(options.method, options.method_parameters)
+        reduction = _reduction(generated, real, options)
+        # Of a joined method, what does not fit into the examined part is left out.
+        method = method.fitting(min(reduction.crop.height, reduction.crop.width))
+        if options.windows:  # what cannot have any is told before the work is done
+            windowed.usable(method, reduction.crop)
+        reduction = prepare((*generated, real), reduction, options.match)
+        versions = _versions(len(find_images((generated[0], real))), method, reduction, options)
+        return cls(options, method, reduction, versions, jobs, progress)
+
+    def store_of(self, cache: ResidualCache | None) -> AbstractContextManager[ResidualCache]:
+        """Lend the cache, or a store of residuals that lasts as long as the block."""
+        return residual_store(cache, dear=bool(self.reduction.residual().identity.weights_sha256))
+
+    def survey(self, folders: Sequence[Path], store: ResidualCache) -> list[Population]:
+        """Examine the images of all folders; InputError where one has too few."""
+        denoiser = self.reduction.residual().identity
+        take = Take(self.method, denoiser if self.options.audit else None, self.versions)
+        found = survey_all(folders, self.reduction, store, self.jobs, self.progress, take)
+        for folder, population in zip(folders, found, strict=True):
+            _require_enough(folder, population)
+        return found
+
+    def learn(
+        self,
+        name: str,
+        populations: Sequence[Population],
+        store: ResidualCache,
+        checkpoint: Path | None = None,
+    ) -> Extraction:
+        """Make the fingerprint of the first population against the second.
+
+        What was taken of the images is let go of.
+        """
+        options, reduction = self.options, self.reduction
+        images = [image for population in populations for image in population.images]
+        known = known_of(populations, options)
+        labels, groups = known.labels, known.groups
+        course = Course(_stage("optimisation", self.progress), checkpoint)
         rows = (taken.features for population in populations for taken in population.taken)
         stacks = stacked(rows, len(images))
 
@@ -205,40 +266,46 @@ def extract(
             missing = tuple(part for part in method.parts if part.reads not in stacks)
             if missing:  # a second look reads the residuals only for what is new in it
                 unread = replace(method, parts=missing)
-                stacks.update(_features(images, unread, reduction, store, progress))
+                stacks.update(_features(images, unread, reduction, store, self.progress))
             # One thread: the matrices are small, and its sums have the same bits on every machine.
             with threadpool_limits(1, user_api="blas"):
-                asked = options.folds, options.seed, course, jobs
+                asked = options.folds, options.seed, course, self.jobs
                 learned = method.learn(stacks, labels, groups, *asked)
-                nulls = _nulls(options, learned, stacks, labels, groups, jobs)
+                nulls = _nulls(options, learned, stacks, labels, groups, self.jobs)
                 settings = _resolved(options, learned, nulls)
                 return assemble(name, settings, reduction, images, labels, learned, nulls)
 
+        method = self.method
         fingerprint = learn(method)
         if options.dif is not None and second_look.is_due(fingerprint, method):
             joined = learn(second_look.with_dif(method, {"seed": options.seed, **options.dif}))
             fingerprint = second_look.choose(fingerprint, joined)
-        if versions is None:
+        if self.versions is None:
             learned = _distribution(populations, known, reduction.preparation)
             fingerprint = replace(fingerprint, distribution=learned)
         else:
-            fingerprint = _with_conditions(fingerprint, versions.recipe, populations, known)
+            recipe = self.versions.recipe
+            fingerprint = _with_conditions(fingerprint, recipe, populations, known)
         if options.windows:
             sample = _Sample(images, known, reduction)
-            found = _windows(fingerprint, sample, method, stacks, store, progress)
+            found = _windows(fingerprint, sample, method, stacks, store, self.progress)
             fingerprint = replace(fingerprint, windows=found)
         audited = audit_of(populations, reduction.preparation) if options.audit else None
-        if audited is not None:
-            audit = {**fingerprint.parameters, "audit": audited.summary()}
-            fingerprint = replace(fingerprint, parameters=audit)
-        foreign = foreign_claims(fingerprint, options.background, reduction, store, jobs, progress)
-    described = {"specificity": describe_specificity(fingerprint, foreign)}
-    fingerprint = replace(fingerprint, parameters={**fingerprint.parameters, **described})
-    return Extraction(
-        fingerprint,
-        tuple(skipped for population in populations for skipped in population.skipped),
-        audited,
-    )
+        told: dict[str, Any] = {} if audited is None else {"audit": audited.summary()}
+        asked = options.background, reduction, store, self.jobs, self.progress
+        foreign = foreign_claims(fingerprint, *asked)
+        told["specificity"] = describe_specificity(fingerprint, foreign)
+        fingerprint = replace(fingerprint, parameters={**fingerprint.parameters, **told})
+        skipped = tuple(skipped for population in populations for skipped in population.skipped)
+        return Extraction(fingerprint, skipped, audited)
+
+
+def known_of(populations: Sequence[Population], options: ExtractOptions) -> Labelled:
+    """Return what is known of images, of which the first population is the generator's."""
+    images = [image for population in populations for image in population.images]
+    labels = np.arange(len(images)) < len(populations[0].images)
+    groups = group([i.source for i in images], [i.sha256 for i in images])
+    return Labelled(labels, groups, options.folds, options.seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,15 +318,15 @@ class _Sample:
 
 
 def _versions(
-    folders: tuple[Path, Path], method: Recipe, reduction: Reduction, options: ExtractOptions
+    images: int, method: Recipe, reduction: Reduction, options: ExtractOptions
 ) -> ExaminedVersions | None:
     """Return which versions of the images are examined, where conditions are learned."""
     plain = options.windows or reduction.preparation != "none" or not options.conditions
     if plain or not method.joins:
         return None
     side = min(reduction.crop.height, reduction.crop.width)
-    rows = rows_of(len(find_images(folders)))
-    return ExaminedVersions(conditioned.recipe_of_versions(method, side), reduction, rows)
+    recipe = conditioned.recipe_of_versions(method, side)
+    return ExaminedVersions(recipe, reduction, rows_of(images))
 
 
 def _windows(
@@ -290,7 +357,7 @@ def _windows(
 
 
 def _distribution(
-    populations: list[Population], known: Labelled, preparation: str
+    populations: Sequence[Population], known: Labelled, preparation: str
 ) -> OutOfDistribution:
     """Learn what tells images that no calibration image is like."""
     coded = [taken.coding for population in populations for taken in population.taken]
@@ -306,7 +373,7 @@ def _distribution(
 
 
 def _with_conditions(
-    fingerprint: Fingerprint, recipe: Recipe, populations: list[Population], known: Labelled
+    fingerprint: Fingerprint, recipe: Recipe, populations: Sequence[Population], known: Labelled
 ) -> Fingerprint:
     """Add what judges images as they come, and how well each kind of version separates."""
     with threadpool_limits(1, user_api="blas"):
@@ -326,8 +393,9 @@ def _stage(stage: str, progress: Progress | None) -> Callable[[int, int], None] 
     return None if progress is None else lambda done, total: progress(stage, done, total)
 
 
-def _reduction(generated: Path, real: Path, options: ExtractOptions) -> Reduction:
-    require_folders(generated, real)
+def _reduction(generated: Sequence[Path], real: Path, options: ExtractOptions) -> Reduction:
+    for folder in generated:
+        require_folders(folder, real)
     parameters = tuple(sorted(options.denoiser_parameters.items()))
     # An unknown denoiser or an impossible size is found before the images are read.
     crop = CropRule(*(options.size or (SIDE, SIDE)), options.anchor)
@@ -335,7 +403,8 @@ def _reduction(generated: Path, real: Path, options: ExtractOptions) -> Reductio
     reduction.residual()
     if options.size is not None:
         return reduction
-    found = most_common_crop(generated, options.limits, options.anchor, [real])
+    others = [real, *generated[1:]]
+    found = most_common_crop(generated[0], options.limits, options.anchor, others)
     return replace(reduction, crop=found)
 
 

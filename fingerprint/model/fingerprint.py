@@ -74,6 +74,9 @@ class Fingerprint:
     conditions : Conditions, optional
         What judges images as they come, by their measured coding; without it, images are tested as
         if they came from the generator directly.
+    rest : Conditions, optional
+        The same against all others of the bank that it was learned with, references among them:
+        what tells it from its peers, whose names are ``peers`` of the parameters.
     distribution : OutOfDistribution, optional
         What tells images that no calibration image is like, where there are no conditions; nothing
         is claimed of them. Files of before format 1.4 have none.
@@ -99,6 +102,7 @@ class Fingerprint:
     windows: Windows | None = None
     conditions: Conditions | None = None
     distribution: OutOfDistribution | None = None
+    rest: Conditions | None = None
 
     def __post_init__(self) -> None:
         if self.pattern.ndim != 3 or self.pattern.dtype != np.float32:
@@ -157,7 +161,7 @@ class Fingerprint:
         for each in self.windows.sizes if self.windows else ():
             for scores in (each.real, each.generated):
                 digest.update(np.ascontiguousarray(scores, "<f8").tobytes())
-        for part in self.conditions.parts if self.conditions else ():
+        for part in (each for held in (self.conditions, self.rest) if held for each in held.parts):
             digest.update(np.ascontiguousarray(part.pattern, "<f4").tobytes())
         if self.distribution is not None:
             digest.update(np.ascontiguousarray(self.distribution.calibration, "<f8").tobytes())

@@ -126,8 +126,8 @@ def size_in_memory(fingerprint: Fingerprint) -> int:
     for each in fingerprint.windows.sizes if fingerprint.windows else ():
         arrays += [each.real, each.generated]
     texts = (*held.real_sha256, *held.generated_sha256, *held.real_source, *held.generated_source)
-    conditions = 0 if fingerprint.conditions is None else fingerprint.conditions.nbytes
-    return conditions + sum(array.nbytes for array in arrays) + sum(len(t) + 57 for t in texts)
+    conditions = [each.nbytes for each in (fingerprint.conditions, fingerprint.rest) if each]
+    return sum(conditions) + sum(array.nbytes for array in arrays) + sum(len(t) + 57 for t in texts)
 
 
 def _member(group: h5py.Group, place: Place) -> tuple[Member, str]:

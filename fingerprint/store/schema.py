@@ -213,6 +213,7 @@ FINGERPRINT = Group(
         _null("null", finite=False),  # a separation can be infinite
         _JOINED,
         _CONDITIONS,
+        replace(_CONDITIONS, key="rest"),
         _WINDOWS,
         _DISTRIBUTION,
     ),

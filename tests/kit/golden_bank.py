@@ -188,7 +188,8 @@ def as_they_come(name: str = "as they come") -> Fingerprint:
         wave(4, 25),
         wave(3, 27, 1.0),
     )
-    return replace(made, conditions=conditions)
+    rest = replace(conditions, real=wave(9, 29), generated=wave(5, 31, 1.0))
+    return replace(made, conditions=conditions, rest=rest)
 
 
 def coded(name: str = "as they are coded") -> Fingerprint:

@@ -515,7 +515,8 @@ def test_the_page_names_every_element_with_its_type():
     whole = ("conditions/parts/NNN", "conditions/generator", "conditions/reference")
     assert {table.pop(f"{key}...") for key in whole} == {("", 0)}
     named = {each.key: each.element for each in schema.NAMED}
-    alike = {key for key in named if key.startswith((*whole, "joined/null"))}
+    assert "`rest/...` (since 1.5) has the same elements as `conditions/...`" in PAGE
+    alike = {key for key in named if key.startswith((*whole, "joined/null", "rest/"))}
     expected = ("score_of_real", "score_of_generated", "distance_of_real", "distance_of_generated")
     regressions = [f"{one}/{of}" for one in expected for of in ("mean", "log_deviation")]
     for key in [key for key in table if "REGRESSION" in key]:

@@ -161,7 +161,7 @@ def test_everything_comes_back_as_it_was(tmp_path, members):
     assert verify_bank(path) == []
 
 
-OTHERS = ("joined", "windows", "conditions", "distribution")
+OTHERS = ("joined", "windows", "conditions", "distribution", "rest")
 DERIVED = {"encoding-type", "encoding-version", "content-sha256", "uuid"}
 
 

@@ -1,0 +1,99 @@
+"""``fp bank learn``: a folder for each generator in, a bank out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from fp.cli import options as shared
+from fp.cli.declared import invocation_of, option, options_of
+from fp.cli.options import PATH
+from fp.cli.suggesting import complete_denoisers
+from fp.cli.telling import end_with, tell_skipped, tell_table
+
+
+@dataclass(frozen=True)
+class LearnCommand:
+    """Options of ``fp bank learn``."""
+
+    denoiser: str = option(
+        "--denoiser",
+        shell_complete=complete_denoisers,
+        default="wavelet",
+        show_default=True,
+        callback=shared.checked_denoiser,
+        help="What makes the residuals; see 'fp denoiser list'.",
+    )
+    size: tuple[int, int] | None = option(
+        "--size",
+        metavar="WIDTHxHEIGHT",
+        callback=shared.checked_size,
+        help="Examined part of all folders, multiples of 32 [default: within the most common size "
+        "of the first folder and nine tenths of all others].",
+    )
+    seed: int = shared.seed_option(help="Seed of folds and shuffles.")
+    jobs: int = shared.jobs_option()
+    max_pixels: int = shared.max_pixels_option()
+    no_cache: bool = shared.no_cache_option()
+    cache_folder: Path | None = shared.cache_option()
+    overwrite: bool = shared.overwrite_option()
+
+
+@click.command("learn")
+@click.argument("folder", type=PATH)
+@shared.real_folder
+@click.option("-o", "--output", type=PATH, required=True, help="Bank to write (.h5).")
+@options_of(LearnCommand)
+def command(folder: Path, real: Path, output: Path, given: LearnCommand) -> None:
+    """Make a bank from FOLDER, which holds a folder of images for each generator.
+
+    Each generator is learned against the reference images, as by 'fp extract', and against all the
+    others. 'fp detect' then says of each image how probable each generator of the bank is, and
+    that it is none of these.
+
+    Example: fp bank learn generators/ --real photos/ -o bank.h5
+    """
+    from fp.fingerprint.extraction.bank_learning import Folders, learn_bank
+    from fp.fingerprint.extraction.extraction import ExtractOptions
+    from fp.fingerprint.store.bank import write_bank
+    from fp.images.loading import Limits
+    from fp.manifest import Recorder, Source, list_inputs, manifest_of
+    from fp.reports.facts import describe
+    from fp.system.outputs import check_file
+
+    check_file(output, (folder, real), overwrite=given.overwrite)
+    recorder = Recorder(manifest_of(output), invocation_of("bank learn"))
+    folders = Folders.below(folder, real)
+    limits = Limits(pixels=given.max_pixels)
+    options = ExtractOptions(
+        denoiser=given.denoiser, size=given.size, seed=given.seed, limits=limits, dif=None
+    )
+    cache = shared.open_cache(given.cache_folder, given.no_cache, (folder, real))
+    with shared.interruptible("no bank was written"), shared.progress_bar("learn") as progress:
+        found = learn_bank(folders, options, cache, given.jobs, progress)
+    members = [each.fingerprint for each in found]
+    write_bank(output, members, overwrite=given.overwrite)
+    held = [member.calibration for member in members]
+    recorder.finish(
+        list_inputs(
+            [Source("generated", folders.generated), Source("real", (real,))], limits, given.jobs
+        ),
+        [output],
+        {"fingerprints": {member.name: member.uuid for member in members}},
+        (digest for each in held for digest in (*each.real_sha256, *each.generated_sha256)),
+    )
+    # Every extraction met the same references.
+    skipped = tuple(dict.fromkeys(one for each in found for one in each.skipped))
+    tell_skipped(skipped)
+    rows, labels = [], []
+    for member in members:
+        about = describe(member)
+        labels += about.labels
+        own = f"{100 * member.parameters['specificity']['own']:.0f} %"
+        told = "; ".join(label for label, _ in about.labels)
+        rows.append((member.name, f"{about.n_generated} + {about.n_real}", own, told))
+    heads = ("name", "images", "of its own claimed", "labels")
+    tell_table(heads, rows, ("  ".join(cell for cell in row if cell) for row in rows))
+    end_with((*skipped, *labels))

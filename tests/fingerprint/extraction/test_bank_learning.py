@@ -1,0 +1,111 @@
+"""A bank from a folder for each generator: each as alone, and told from its peers."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import csv_rows, fp, json_rows
+from synthetic import Generator, write_generated, write_photographs
+
+from fp.fingerprint.decision.posterior import NONE
+from fp.fingerprint.detection.banks import WholeBank
+from fp.fingerprint.detection.detection import DetectOptions
+from fp.fingerprint.extraction.bank_learning import Folders, learn_bank
+from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.store.bank import read_bank, write_bank
+from fp.images.loading import find_images, load_image
+from fp.system.errors import InputError
+
+SIDE = 128
+MAKERS = {"one": Generator(0, 0.03), "two": Generator(1, 0.03), "three": Generator(2, 0.03)}
+OPTIONS = ExtractOptions(null=0, audit=False, dif=None)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    root = tmp_path_factory.mktemp("bank")
+    for name, maker in MAKERS.items():
+        write_generated(root / "made" / name, 40, maker, side=SIDE)
+        write_generated(root / "asked" / name, 6, maker, first=9000, side=SIDE)
+    write_generated(root / "asked" / "stranger", 6, Generator(7, 0.03), first=9000, side=SIDE)
+    write_photographs(root / "real", 40, side=SIDE)
+    write_photographs(root / "asked" / "photographs", 6, first=9000, side=SIDE)
+    (root / "made" / ".hidden").mkdir()
+    return root
+
+
+@pytest.fixture(scope="module")
+def learned(lab):
+    return learn_bank(Folders.below(lab / "made", lab / "real"), OPTIONS)
+
+
+def test_each_member_is_what_it_would_be_alone(lab, learned):
+    assert [made.fingerprint.name for made in learned] == ["one", "three", "two"]
+    alone = extract(lab / "made" / "two", lab / "real", "two", OPTIONS).fingerprint
+    member = learned[2].fingerprint
+    assert alone.calibration.real_sha256 == member.calibration.real_sha256
+    np.testing.assert_array_equal(alone.pattern, member.pattern)
+    np.testing.assert_array_equal(alone.conditions.real, member.conditions.real)
+    assert alone.rest is None and member.rest is not None
+    assert member.parameters["peers"] == ["one", "three", "two"]
+    # Of the others about as many versions are taken as of the generator itself.
+    held = member.rest.parts[0]
+    assert held.generated.size == 40 * 7 and 0.8 * 900 < held.real.size <= 900
+
+
+def test_images_go_to_their_generator_and_photographs_to_none(lab, learned, tmp_path):
+    write_bank(tmp_path / "bank.h5", [made.fingerprint for made in learned])
+    bank = WholeBank(tuple(read_bank(tmp_path / "bank.h5")))
+    right, first = 0, []
+    for folder in sorted((lab / "asked").iterdir()):
+        for path in [path for path in find_images([folder]) if path.is_file()]:
+            found = bank.examine(load_image(path), DetectOptions(fpr=0.1))
+            shares = {row.fingerprint: row.posterior for row in found.attributions}
+            known = [value for value in shares.values() if value is not None]
+            assert 0 < sum(known) < 1
+            if folder.name in MAKERS:
+                right += max(shares, key=lambda name: shares[name] or 0) == folder.name
+                if found.detection.decision == "supports_generator":
+                    assert found.detection.fingerprint == folder.name
+            elif folder.name == "photographs":
+                first.append(found.detection.candidates[0])
+                assert found.detection.decision != "supports_generator"
+    assert right >= 16
+    assert first.count(NONE) >= 5
+
+
+def test_a_part_of_the_bank_has_no_posterior(lab, learned):
+    bank = WholeBank(tuple(made.fingerprint for made in learned[:2]))
+    found = bank.examine(
+        load_image(next((lab / "asked" / "one").iterdir())), DetectOptions(fpr=0.1)
+    )
+    assert found.detection.candidates == ()
+    assert {row.posterior for row in found.attributions} == {None}
+
+
+def test_the_command_makes_the_bank_and_detection_names_the_generator(lab, tmp_path):
+    bank = tmp_path / "bank.h5"
+    given = (lab / "made", "--real", lab / "real", "-o", bank, "--jobs", 1)
+    outcome = fp("bank", "learn", *given)
+    assert outcome.code == 0, outcome.err
+    assert [line.split()[0] for line in outcome.out.splitlines()[-3:]] == ["one", "three", "two"]
+    assert fp("bank", "verify", bank).code == 0
+    assert fp("bank", "learn", *given).code == 4  # nothing is overwritten unasked
+    outcome = fp("detect", bank, lab / "asked", "-o", tmp_path / "o", "--fpr", 0.1, "--jobs", 1)
+    assert outcome.code == 0, outcome.err
+    rows = json_rows(tmp_path / "o")
+    below = lab / "asked"
+    named = [(Path(row["path"]).relative_to(below).parts[0], row["candidates"]) for row in rows]
+    assert sum(name in candidates for name, candidates in named if name in MAKERS) >= 16
+    told = csv_rows(tmp_path / "o" / "detections.csv")
+    assert "candidates" in told[0]
+    assert fp("verify", f"{bank}.manifest.json").code == 0
+
+
+@pytest.mark.parametrize("folder", ["made/one", "nowhere"])
+def test_a_folder_without_folders_is_refused_in_one_sentence(lab, tmp_path, folder):
+    with pytest.raises(InputError, match=r"holds [01] folders; a bank is learned from"):
+        Folders.below(lab / folder, lab / "real")
+    given = (lab / folder, "--real", lab / "real", "-o", tmp_path / "b.h5")
+    outcome = fp("bank", "learn", *given)
+    assert outcome.code == 4 and "folders; a bank is learned from" in outcome.err
