@@ -35,8 +35,8 @@ from fp.fingerprint.detection.banks import DEFAULT_MEMORY, WholeBank, check_bank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.large_bank import LargeBank
 from fp.fingerprint.detection.opening import StoredBank, open_for_examination
-from fp.fingerprint.extraction.extraction import Extraction, ExtractOptions
 from fp.fingerprint.extraction.extraction import extract as extract_folders
+from fp.fingerprint.extraction.options import Extraction, ExtractOptions
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import write_bank
 from fp.fingerprint.store.lazy import LazyBank

@@ -84,13 +84,12 @@ def show_lineage(found: Lineage) -> str:
         for number, cluster in enumerate(found.families.clusters, start=1)
     }
     rows = [
-        (found.names[pair.first], found.names[pair.second], pair.relation, pair.direction)
-        for pair in found.pairs
+        (found.names[pair.first], found.names[pair.second], pair.relation) for pair in found.pairs
     ]
     return show(
         f"{len(found.names)} generators",
         families,
-        ("first", "second", "relation", "direction"),
+        ("first", "second", "relation"),
         rows,
         found.notes,
     )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from fp.audit.findings import Audit
     from fp.fingerprint.decision.rows import Detection
-    from fp.fingerprint.extraction.extraction import Extraction
+    from fp.fingerprint.extraction.options import Extraction
     from fp.fingerprint.model.fingerprint import Fingerprint
 
 MOST_ROWS = 20

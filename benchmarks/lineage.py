@@ -212,23 +212,6 @@ def lines_and_siblings(found, tree):
     return line, siblings
 
 
-def named(found, tree):
-    """Count what the tool itself says of the order of kin: right, wrong, open; and siblings."""
-
-    counts = np.zeros(5, dtype=int)
-    for pair in found.pairs:
-        if pair.relation != "kin":
-            continue
-        a, b = found.names[pair.first], found.names[pair.second]
-        first = {"first_before_second": a, "second_before_first": b}.get(pair.direction)
-        if in_line(a, b, tree):
-            elder = a if a in ancestors(b, tree) else b
-            counts[2 if first is None else int(first != elder)] += 1
-        elif tree[a]["family"] == tree[b]["family"]:
-            counts[3 if first is not None else 4] += 1
-    return counts
-
-
 def edges(found, tree):
     """Ask on every edge whether the child's fingerprint flags the parent's images more often."""
     crossed = found.cross_detection
@@ -281,7 +264,7 @@ def main(zoos, work, denoiser, section, jobs):
     ]
     directed, shown, plain, marks, line, siblings = [], None, [], [], [], []
     flagged = {}
-    orders = np.zeros(5, dtype=int)
+
     for zoo in zoos:
         folder = work / zoo
         tree = truth_of(folder)
@@ -299,7 +282,6 @@ def main(zoos, work, denoiser, section, jobs):
             if images == 64:
                 directed += [(zoo, *edge) for edge in edges(got["found"], tree)]
                 shown = zoo, part(whole, set(tree), 64), every["found"]
-                orders += named(got["found"], tree)
                 finals = part(whole, final, 64)
                 plain.append(
                     f"| {zoo} {plain_against_kinship(finals, tree, got['found'], denoiser)}"
@@ -322,11 +304,6 @@ def main(zoos, work, denoiser, section, jobs):
             f'\n\nDirection, "the child\'s fingerprint {what}": {hits} of {len(directed)} edges; '
             f"for most edges of {good} of {len(roots)} roots."
         )
-    text += (
-        f"\n\nOrder of kin as the tool names it, at 64 images: of {orders[:3].sum()} pairs along a "
-        f"line of descent {orders[0]} right, {orders[1]} wrong, {orders[2]} left open; of "
-        f"{orders[3:].sum()} pairs of siblings, which have none, {orders[3]} named."
-    )
     text += (
         "\n\nThe two directions of a pair of kin answer by sizes that differ by a factor of "
         f"{np.median(line):.2f} in the median of {len(line)} pairs along a line of descent, and "

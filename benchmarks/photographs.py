@@ -25,7 +25,8 @@ from scipy.stats import beta
 
 from fp.fingerprint.detection.banks import examine
 from fp.fingerprint.detection.detection import DetectOptions
-from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.extraction.extraction import extract
+from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.images.loading import load_image
 

@@ -13,7 +13,8 @@ import zoo
 from scipy.stats import t
 
 from fp.denoisers.cache import ResidualCache
-from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.extraction.extraction import extract
+from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.model.fingerprint import Fingerprint
 
 

@@ -170,6 +170,9 @@ def _finding(row: Row, name: str, bank: dict[str, Fingerprint]) -> Iterator[str]
         told = f"{row['windows']} windows, worth {row['windows_effective']:.1f} independent ones"
         yield f"| examined as a whole | {told}; {row['examined']:.0%} of the area |"
     yield from _condition(row)
+    if row.get("candidates"):
+        told = ", ".join(map(plain, row["candidates"]))
+        yield f"| share 95 % of the probability over the bank, the most probable first | {told} |"
     yield f"| size, format | {row['width']}x{row['height']}, {plain(row['format'])} |\n"
     for reason in row["reasons"]:
         yield f"* `{reason}`: {REASONS.get(reason) or FILE_REASONS.get(reason, '')}"

@@ -171,7 +171,8 @@ def command(generated: Path, real: Path, output: Path, given: ExtractCommand) ->
 
     Example: fp extract --generated sd14/ --real photos/ -o sd14.h5 --name "SD 1.4"
     """
-    from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+    from fp.fingerprint.extraction.extraction import extract
+    from fp.fingerprint.extraction.options import ExtractOptions
     from fp.images.loading import Limits, display_path
     from fp.manifest import Recorder, Source, list_inputs, manifest_of
     from fp.reports.audit_text import warnings

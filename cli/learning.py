@@ -56,7 +56,7 @@ def command(folder: Path, real: Path, output: Path, given: LearnCommand) -> None
     Example: fp bank learn generators/ --real photos/ -o bank.h5
     """
     from fp.fingerprint.extraction.bank_learning import Folders, learn_bank
-    from fp.fingerprint.extraction.extraction import ExtractOptions
+    from fp.fingerprint.extraction.options import ExtractOptions
     from fp.fingerprint.store.bank import write_bank
     from fp.images.loading import Limits
     from fp.manifest import Recorder, Source, list_inputs, manifest_of

@@ -155,15 +155,4 @@ def summary(found: Lineage) -> Iterator[str]:
         f"pairs: {counts['kin']} kin, {counts['undecided']} undecided, "
         f"{counts['not_shown']} not shown"
     )
-    directed = [pair for pair in found.pairs if pair.direction != "undirected"]
-    for pair in directed:
-        first, second = found.names[pair.first], found.names[pair.second]
-        if pair.direction == "second_before_first":
-            first, second = second, first
-        yield f"  if one of {first} and {second} descends from the other, {first} came first"
-    if directed:
-        yield (
-            "  assumed of an order, and not shown: one of the two was trained on from the other; "
-            "siblings can get one as well"
-        )
     yield from (f"note: {note}" for note in found.notes)

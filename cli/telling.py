@@ -30,7 +30,7 @@ _STYLES = {
 """Colours help the eye; the words say it all."""
 
 
-MOST_NAMED = 5
+MOST_NAMED = 20
 """Files of one reason up to which each is named."""
 
 MOST_ROWS = 40

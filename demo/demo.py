@@ -20,7 +20,8 @@ from fp.demo.images import SPOILT, Region, plan_regions, write_images
 from fp.demo.tiny_decoder import STRIDE, load_decoder
 from fp.fingerprint.correlation.lattice import average, lattice_share
 from fp.fingerprint.detection.detection import DetectOptions, residual_for
-from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.extraction.extraction import extract
+from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import write_bank
 from fp.images.loading import display_path, find_images, load_image

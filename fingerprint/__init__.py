@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fp.fingerprint.decision.rows import Attribution, Detection, Finding
     from fp.fingerprint.detection.banks import examine
     from fp.fingerprint.detection.detection import DetectOptions
-    from fp.fingerprint.extraction.extraction import Extraction, ExtractOptions
+    from fp.fingerprint.extraction.options import Extraction, ExtractOptions
     from fp.fingerprint.model.calibration import Calibration, NullControl
     from fp.fingerprint.model.fingerprint import Fingerprint
 

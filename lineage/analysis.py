@@ -15,7 +15,6 @@ from fp.lineage.cross_detection import CrossDetection, cross_detect
 from fp.lineage.levels import compare
 from fp.lineage.null import adjusted_for_many
 from fp.lineage.options import LineageOptions
-from fp.lineage.order import put_in_order
 from fp.lineage.pairs import Pair, pair_up
 from fp.lineage.scores import speaks_of_generator
 from fp.lineage.traces import every_level
@@ -109,7 +108,7 @@ def analyse(collection: Collection, options: LineageOptions | None = None) -> Li
         cross_detection=crossed,
         kinship=compared.kinship,
         strides=tuple(compared.strides.tolist()),
-        pairs=tuple(put_in_order(pairs, options.rate)),
+        pairs=tuple(pairs),
         families=families,
         notes=tuple(_notes(collection, compared.strides)),
         options=options,

@@ -34,8 +34,6 @@ class Comparison:
     relative : ndarray of float64, shape (K, K)
         Entry (i, j): what images of j raise the score of fingerprint i by, its own images' being
         1; NaN where i shows no pattern.
-    p_symmetry : ndarray of float64, shape (K, K)
-        Bootstrap p of "both directions answer alike", two-sided.
     p : ndarray of float64, shape (K, K)
         Permutation p of ordered pairs; NaN where one of the two shows no pattern at a level of the
         other, and there is nothing to test.
@@ -49,7 +47,6 @@ class Comparison:
     kinship: Doubles
     resampled: Doubles
     relative: Doubles
-    p_symmetry: Doubles
     p: Doubles
     strangers: Indices
     strides: Indices
@@ -106,7 +103,6 @@ def compare(
         np.where(none, 0.0, _picked(kinship, weakest)),
         np.where(none, 0.0, np.where(asked[:, None], resampled, np.inf).min(axis=0)),
         _picked(np.array([one.relative for one in every]), weakest),
-        _picked(np.array([_asymmetry(one.resampled) for one in every]), weakest),
         np.where(none, np.nan, p),
         np.array([strangers(int(period)) for period in periods])[longest],
         np.where(main.any(axis=0), stride, 0),
@@ -136,12 +132,3 @@ def _at(
 def _picked(layers: Doubles, at: Indices) -> Doubles:
     """Take entry (i, j) from layer at[i, j]."""
     return np.asarray(np.take_along_axis(layers, at[None], axis=0)[0])
-
-
-def _asymmetry(resampled: Doubles) -> Doubles:
-    """Return the bootstrap p of "patterns i and j are of one size", at least 2 / (B + 1)."""
-    own = np.diagonal(resampled, axis1=1, axis2=2)
-    below = own[:, :, None] <= own[:, None, :]
-    above = own[:, :, None] >= own[:, None, :]
-    tail = np.minimum(below.sum(0), above.sum(0))
-    return np.asarray(np.minimum(1.0, 2 * (1 + tail) / (1 + len(own))))

@@ -12,9 +12,6 @@ from fp.system.arrays import Doubles
 
 Relation = Literal["kin", "undecided", "not_shown"]
 
-Direction = Literal["undirected", "first_before_second", "second_before_first"]
-"""Which of two kin came first, if one descends from the other; see `fp.lineage.order`."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
@@ -26,8 +23,6 @@ class Pair:
         Their numbers.
     relation : {"kin", "undecided", "not_shown"}
         See `relate`.
-    direction : {"undirected", "first_before_second", "second_before_first"}
-        Which of the two is the ancestor, if one of them descends from the other.
     reasons : tuple of str
         Why it is not "kin".
     kinship : float
@@ -44,14 +39,11 @@ class Pair:
     response_forward, response_backward : float
         What the images of the other raise the fingerprint's score by, its own images' being 1;
         NaN where a generator shows no pattern.
-    p_symmetry : float
-        Bootstrap p of "both directions answer alike", two-sided.
     """
 
     first: int
     second: int
     relation: Relation
-    direction: Direction = "undirected"
     reasons: tuple[str, ...]
     kinship: float
     low: float
@@ -62,7 +54,6 @@ class Pair:
     q: float
     response_forward: float
     response_backward: float
-    p_symmetry: float
 
 
 def relate(
@@ -105,7 +96,6 @@ def pair_up(compared: Comparison, q: Doubles, cut: float, rate: float) -> list[P
         "q": q,
         "response_forward": compared.relative,
         "response_backward": compared.relative.T,
-        "p_symmetry": compared.p_symmetry,
     }
     found = []
     for i, j in zip(*np.triu_indices(len(kinship), 1), strict=True):
@@ -117,7 +107,6 @@ def pair_up(compared: Comparison, q: Doubles, cut: float, rate: float) -> list[P
                 first=int(i),
                 second=int(j),
                 relation=relation,
-                direction="undirected",
                 reasons=reasons,
                 strangers=int(compared.strangers[i, j]),
                 **at,

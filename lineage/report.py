@@ -81,7 +81,6 @@ def as_html(found: Lineage, skipped: Sequence[Skipped] = ()) -> str:
             loners=loners,
             relations={name: relations[name] for name in _RELATIONS},
             words=_RELATIONS,
-            directed=[row for row in pair_rows(found) if row["direction"] != "undirected"],
             pairs=_pairs(found),
             crossed=_crossed(found),
             figures=[(*told, _uris(name, found)) for name, told in _CAPTIONS.items()],
@@ -112,11 +111,7 @@ def _pairs(found: Lineage) -> Table:
 
 
 def _told(row: dict[str, Any]) -> str:
-    if row["reasons"]:
-        return "; ".join(row["reasons"]).replace("_", " ")
-    first = {"first_before_second": "first", "second_before_first": "second"}
-    found = first.get(row["direction"])
-    return "" if found is None else str(row[found])
+    return "; ".join(row["reasons"]).replace("_", " ")
 
 
 def _crossed(found: Lineage) -> Table:

@@ -241,8 +241,8 @@ if all(pair["relation"] != "undecided" for pair in pairs):
 # %% [markdown]
 # ## What follows, and what does not
 #
-# * Kinship has no direction. An order, where one is told, is no more than an indication that hangs
-#   on how the child was made; dates of publication say more about who came first.
+# * Kinship has no direction: which of two kin came first, the images do not say. Dates of
+#   publication do.
 # * "Not shown" is no statement that two generators are strangers. A child that was trained for long
 #   can lose its parent's pattern, as `distant b` begins to.
 # * The patterns here are simpler than those of real generators, and all of one strength. How the

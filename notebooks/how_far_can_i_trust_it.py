@@ -34,7 +34,8 @@ from fp.fingerprint.decision.likelihood import certified_rate
 from fp.fingerprint.decision.rows import Detection
 from fp.fingerprint.detection.banks import examine
 from fp.fingerprint.detection.detection import DetectOptions
-from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.extraction.extraction import extract
+from fp.fingerprint.extraction.options import ExtractOptions
 from fp.images.degradations import Degradation
 from fp.images.loading import Limits, load_image
 from fp.reports.figures import (

@@ -67,9 +67,8 @@ _NEAREST = {
 _OPTIONAL = (
     "condition",
     "p_condition",
-    "conditions",
-    "phase",
-    "factor",
+    "posterior",
+    "candidates",
     "examined",
     "windows",
     "windows_effective",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from fp.fingerprint.decision.cautions import FEW_SOURCES
+from fp.fingerprint.decision.cautions import FEW_SOURCES, fewest_sources
 from fp.fingerprint.model.fingerprint import Fingerprint
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Facts:
     @property
     def labels(self) -> list[tuple[str, str]]:
         """What limits every answer of it, with a sentence each; empty where nothing does."""
-        held, found = self.fingerprint.calibration, []
+        found = []
         if self.judge.weak:
             found.append(("WEAK", "it separates no better than label shuffles may"))
         if self.smallest_p > _RATE:
@@ -57,7 +57,7 @@ class Facts:
                     "give at least 19",
                 )
             )
-        sources = min(len(set(held.real_source)), len(set(held.generated_source)))
+        sources = fewest_sources(self.fingerprint)
         if sources < FEW_SOURCES:
             found.append(
                 (

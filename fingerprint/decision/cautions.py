@@ -14,13 +14,25 @@ FEW_SOURCES = 20
 
 def cautions_of(fingerprint: Fingerprint) -> tuple[str, ...]:
     """Return the reason codes that stand beside every answer of a fingerprint."""
-    held, found = fingerprint.calibration, []
-    if min(len(set(held.real_source)), len(set(held.generated_source))) < FEW_SOURCES:
+    found = []
+    if fewest_sources(fingerprint) < FEW_SOURCES:
         found.append("few_sources")
     audit = fingerprint.parameters.get("audit", ())
     if any(each.get("severity") == "serious" for each in audit):
         found.append("audit_serious")
     return tuple(found)
+
+
+def fewest_sources(fingerprint: Fingerprint) -> int:
+    """Return from how many sources the images of the poorer class come.
+
+    Of a method that held images back, its calibration has a part of them only; in that proportion
+    there were more.
+    """
+    held = fingerprint.calibration
+    images = sum(fingerprint.native_sizes.values()) or held.generated.size
+    part = min(1.0, held.generated.size / images)
+    return round(min(len(set(held.real_source)), len(set(held.generated_source))) / part)
 
 
 def known_images(fingerprint: Fingerprint) -> frozenset[str]:

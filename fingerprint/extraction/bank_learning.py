@@ -14,8 +14,9 @@ from fp.denoisers.population import Population
 from fp.fingerprint.conditions import learning as conditioned
 from fp.fingerprint.conditions.versions import MOST_ROWS
 from fp.fingerprint.estimators.folds import Labelled
-from fp.fingerprint.extraction.extraction import Extraction, ExtractOptions, Study, known_of
+from fp.fingerprint.extraction.extraction import Study, known_of
 from fp.fingerprint.extraction.one_pass import versions_of
+from fp.fingerprint.extraction.options import Extraction, ExtractOptions
 from fp.fingerprint.learning.method import Recipe
 from fp.images.loading import display_path
 from fp.system.errors import InputError

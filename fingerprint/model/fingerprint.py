@@ -74,12 +74,12 @@ class Fingerprint:
     conditions : Conditions, optional
         What judges images as they come, by their measured coding; without it, images are tested as
         if they came from the generator directly.
-    rest : Conditions, optional
-        The same against all others of the bank that it was learned with, references among them:
-        what tells it from its peers, whose names are ``peers`` of the parameters.
     distribution : OutOfDistribution, optional
         What tells images that no calibration image is like, where there are no conditions; nothing
         is claimed of them. Files of before format 1.4 have none.
+    rest : Conditions, optional
+        The same against all others of the bank that it was learned with, references among them:
+        what tells it from its peers, whose names are ``peers`` of the parameters.
     """
 
     name: str

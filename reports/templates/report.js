@@ -326,6 +326,8 @@
         ["worth independent windows", p(get("windows_effective"))],
         ["the crop alone", get("crop_decision") && this.meta.decisions[get("crop_decision")][0]],
         ["log10 ratio of the crop alone", ratio(get("crop_log10_lr"))],
+        ["probability of this generator", share(get("posterior") ?? null)],
+        ["drawn by one of", (get("candidates") || []).join(", ")],
         ["seems to have gone through", get("condition")],
         ["p of its coding", p(get("p_condition"))],
         ["mapped area too high for h1", share(get("map_generated"))],

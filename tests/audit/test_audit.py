@@ -32,7 +32,8 @@ from fp.audit.traces import resampling_trace
 from fp.denoisers.cache import ResidualCache
 from fp.fingerprint.detection.banks import examine
 from fp.fingerprint.detection.detection import DetectOptions
-from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.extraction.extraction import extract
+from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.images.compiled_jpeg_grid import count_vanishing

@@ -184,7 +184,7 @@ def test_a_file_that_is_not_there_is_unusable_input(run, tmp_path):
 
 
 def test_usage_is_told_with_an_example(run):
-    assert set(command.commands) == {"list", "show", "add", "verify"}
+    assert set(command.commands) == {"learn", "list", "show", "add", "verify"}
     for name in command.commands:
         code, out, _ = run(name, "--help")
         assert code == 0 and f"Example: fp bank {name}" in out

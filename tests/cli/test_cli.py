@@ -14,7 +14,7 @@ from commands import HEAVY, fp, imported
 
 from fp.cli import main as cli_main
 from fp.denoisers import registry
-from fp.fingerprint.extraction.extraction import ExtractOptions
+from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.learning import method as learning
 from fp.system.errors import IntegrityError
 

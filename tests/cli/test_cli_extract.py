@@ -17,7 +17,8 @@ from synthetic import photograph, save, write_photographs
 
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.population import Reduction, residuals, survey
-from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.extraction.extraction import extract
+from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.store.bank import read_bank
 from fp.images.crop import CropRule
 from fp.images.loading import display_path, find_images

@@ -14,7 +14,8 @@ from family_tree import FAMILIES, write_tree
 
 from fp.cli.main import group
 from fp.denoisers.cache import ResidualCache
-from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.extraction.extraction import extract
+from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.store.bank import write_bank
 
 FILES = {

@@ -23,7 +23,8 @@ from synthetic import Generator, write_generated, write_photographs
 
 from fp.cli.main import main
 from fp.denoisers.cache import ResidualCache
-from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.extraction.extraction import extract
+from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import write_bank
 

@@ -33,8 +33,7 @@ from fp.lineage.kinship import normalise, respond
 from fp.lineage.levels import compare
 from fp.lineage.null import adjusted_for_many, permutation_p, presence_p, strangers
 from fp.lineage.options import LineageOptions
-from fp.lineage.order import put_in_order
-from fp.lineage.pairs import Pair, relate
+from fp.lineage.pairs import relate
 from fp.lineage.report import as_html
 from fp.lineage.traces import every_level, level, placements, trace
 from fp.lineage.whitening import filtered, filters_outside, whiten
@@ -84,7 +83,6 @@ def test_planted_families_are_found(found):
         if FAMILIES[names[0]] != FAMILIES[names[1]]:
             assert pair.relation != "kin", names
         assert pair.low <= pair.kinship <= pair.high
-        assert pair.direction == "undirected"
     support = {len(cluster.members): cluster.support for cluster in found.families.clusters}
     assert min(support.values()) > 0.8
 
@@ -505,37 +503,8 @@ def test_real_photographs_in_folders_are_no_kin(everything):
             assert pair.relation == "not_shown"
 
 
-@pytest.mark.parametrize(
-    ("there", "back", "p", "direction"),
-    [
-        (0.9, 0.5, 0.01, "second_before_first"),
-        (0.5, 0.9, 0.01, "first_before_second"),
-        (0.5, 0.9, 0.06, "undirected"),  # chance
-        (0.7, 0.8, 0.01, "undirected"),  # no chance, and still too little
-    ],
-)
-def test_the_order_of_kin_is_named_where_the_answers_differ(there, back, p, direction):
-    told = {"kinship": 0.8, "low": 0.7, "high": 0.9, "strangers": 1024, "p_symmetry": p}
-    told |= dict.fromkeys(("p_forward", "p_backward", "q"), 0.001)
-    told |= {"response_forward": there, "response_backward": back}
-    pair = Pair(first=0, second=1, relation="kin", reasons=(), **told)
-    (found,) = put_in_order([pair], 0.05)
-    assert found == replace(pair, direction=direction)
-    undecided = replace(pair, relation="undecided")
-    assert put_in_order([undecided], 0.05)[0] is undecided
-    # Among twenty pairs that do not differ, one p of .01 is nothing.
-    many = put_in_order([pair, *[replace(pair, p_symmetry=0.5)] * 19], 0.05)
-    assert all(one.direction == "undirected" for one in many)
-
-
-def test_an_order_is_told_with_what_it_assumes(found):
-    kin = next(pair for pair in found.pairs if pair.relation == "kin")
-    ordered = replace(kin, direction="second_before_first")
-    told = replace(found, pairs=(ordered,))
-    first, second = found.names[kin.second], found.names[kin.first]
-    lines = [*summary(told)]
-    assert f"  if one of {first} and {second} descends from the other, {first} came first" in lines
-    assumed = "was trained on from the other; siblings can get one as well"
-    assert any(line.endswith(assumed) for line in lines)
-    assert not any("assumed" in line for line in summary(replace(found, pairs=(kin,))))
-    assert "That is assumed and not shown" in as_html(told)
+def test_no_order_is_named(found):
+    """Kinship has no direction: which came first, the images do not say."""
+    assert not any("descends" in line or "came first" in line for line in summary(found))
+    assert "which came first, is not said" in as_html(found)
+    assert "direction" not in vars(found.pairs[0])

@@ -16,7 +16,8 @@ from fp.denoisers.cache import ResidualCache
 from fp.fingerprint import Bank
 from fp.fingerprint.estimators import registry
 from fp.fingerprint.estimators.protocol import Estimator, Fitted
-from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.extraction.extraction import extract
+from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import write_bank
 from fp.images.crop import CropRule

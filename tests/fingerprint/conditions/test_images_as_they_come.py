@@ -15,7 +15,8 @@ from fp.fingerprint.conditions.judging import CodingJudge, judge_of
 from fp.fingerprint.decision.judge import Judge
 from fp.fingerprint.detection.banks import WholeBank, examine
 from fp.fingerprint.detection.detection import DetectOptions
-from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.extraction.extraction import extract
+from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.images.degradations import Degradation
 from fp.images.loading import LoadedImage, load_image

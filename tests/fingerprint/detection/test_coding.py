@@ -15,7 +15,8 @@ from synthetic import Generator, photograph, save, write_generated, write_photog
 
 from fp.fingerprint.detection.banks import examine
 from fp.fingerprint.detection.detection import DetectOptions
-from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.extraction.extraction import extract
+from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.learning import distribution
 from fp.fingerprint.model.distribution import LEVEL, OutOfDistribution
 from fp.fingerprint.model.typicality import View

@@ -18,7 +18,8 @@ from fp.denoisers import registry as denoisers
 from fp.fingerprint.estimators import registry as estimators
 from fp.fingerprint.estimators.protocol import Estimator, Fitted
 from fp.fingerprint.estimators.recipes import JOINED
-from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.extraction.extraction import extract
+from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.learning.method import Recipe, recipe
 from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.fingerprint.windows.fields import Weights, fields_of_residual
@@ -88,7 +89,8 @@ def extracted(lab, output, *options):
     with environment(FP_CACHE=lab / "cache", SOURCE_DATE_EPOCH=EPOCH):
         folders = ("--generated", lab / "made", "--real", lab / "real", "--name", "G")
         outcome = fp("extract", *folders, *options, "--folds", 4, "--jobs", 1, "-o", output)
-        assert outcome.code == 0, outcome.err
+        # Few images calibrate a method that holds a part of them back: it can claim nothing.
+        assert outcome.code == (3 if "CLAIMS NOTHING" in outcome.out else 0), outcome.err
         assert fp("bank", "verify", output).code == 0
         (found,) = read_bank(output)
         return found, outcome

@@ -11,7 +11,8 @@ from fp.fingerprint.decision.posterior import NONE
 from fp.fingerprint.detection.banks import WholeBank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.extraction.bank_learning import Folders, learn_bank
-from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.extraction.extraction import extract
+from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.images.loading import find_images, load_image
 from fp.system.errors import InputError
@@ -76,9 +77,8 @@ def test_images_go_to_their_generator_and_photographs_to_none(lab, learned, tmp_
 
 def test_a_part_of_the_bank_has_no_posterior(lab, learned):
     bank = WholeBank(tuple(made.fingerprint for made in learned[:2]))
-    found = bank.examine(
-        load_image(next((lab / "asked" / "one").iterdir())), DetectOptions(fpr=0.1)
-    )
+    image = load_image(next((lab / "asked" / "one").glob("*.png")))
+    found = bank.examine(image, DetectOptions(fpr=0.1))
     assert found.detection.candidates == ()
     assert {row.posterior for row in found.attributions} == {None}
 

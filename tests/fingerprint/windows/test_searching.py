@@ -14,7 +14,8 @@ from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.estimators import registry as estimators
 from fp.fingerprint.estimators.cells import repeating
 from fp.fingerprint.estimators.protocol import Fitted
-from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.extraction.extraction import extract
+from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.model.windows import CELL, Search, Windows
 from fp.fingerprint.windows import searching
 from fp.fingerprint.windows.combining import weights_of, window_judge_of

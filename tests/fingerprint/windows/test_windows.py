@@ -21,7 +21,8 @@ from fp.fingerprint.estimators.cyclic import cyclic_covariance
 from fp.fingerprint.estimators.protocol import Fitted
 from fp.fingerprint.estimators.spectrum import log_power_spectrum
 from fp.fingerprint.estimators.tile import Tile
-from fp.fingerprint.extraction.extraction import ExtractOptions, extract
+from fp.fingerprint.extraction.extraction import extract
+from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.model.calibration import Calibration
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.windows import ALIKE, CELL, Dependence, Search, Windows, WindowSize
