@@ -17,7 +17,7 @@ KINDS = (
     "WebP 50 to 95",
     "reduced and back",
     "AVIF, enlarged, or JPEG off the grid",
-    "coded twice",
+    "coded, possibly twice",
 )
 """The versions of an image, in their order."""
 

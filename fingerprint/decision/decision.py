@@ -28,8 +28,8 @@ REASONS = {
     "typicality_unknown": "the windows claim the generator; the image is too small for the crop",
     "weak_fingerprint": "the fingerprint separates no better than label shuffles may",
     "unlike_reference": "the score speaks for the reference images, and the image is unlike them",
-    "coding_not_calibrated": "the image went through a coding or a resampling that no calibration "
-    "image had",
+    "coding_not_calibrated": "the coding of the image is unusual among the calibration images: it "
+    "went through a compression or a resampling that they did not",
     "calibration_image": "the fingerprint was learned from or calibrated with this image, so its "
     "p-values do not hold for it",
     "few_sources": "the fingerprint's images of a class come from fewer than 20 sources, such as "
