@@ -20,13 +20,12 @@ from threadpoolctl import threadpool_limits
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.population import Reduction, survey_all
 from fp.evaluation import mean_of, split
-from fp.fingerprint.conditions.judging import conformal
 from fp.fingerprint.conditions.learning import Versions, compressed, learn, recipe_of_versions
 from fp.fingerprint.conditions.versions import KINDS
 from fp.fingerprint.estimators.folds import Labelled, group
 from fp.fingerprint.extraction.one_pass import ExaminedVersions, Take, versions_of
 from fp.fingerprint.learning.method import recipe
-from fp.fingerprint.model.conditions import OUTSIDE, curves
+from fp.fingerprint.model.conditions import OUTSIDE, allowed, conformal, curves
 from fp.fingerprint.model.typicality import LEVEL
 from fp.images.crop import CropRule
 
@@ -46,8 +45,8 @@ def load(generator, work):
         found = versions_of(populations)
         labels = np.repeat([True, False], [len(p.images) for p in populations])
         images = [image for p in populations for image in p.images]
-        # A redrawn photograph and its original are one source.
-        groups = group([i.source for i in images], [i.sha256 for i in images])
+        sources = [f"{label}/{i.source}" for i, label in zip(images, labels, strict=True)]
+        groups = group(sources, [i.sha256 for i in images])
         rest = {f"stack {name}": stack for name, stack in found.stacks.items()}
         np.savez(
             kept.with_suffix(".part.npz"),
@@ -90,7 +89,9 @@ def judged(method, found, given):
         share = expected.share_above if above else expected.share_below
         return np.array([conformal(share(each), count) for each in z])
 
-    p_real = p(found.score_of_real, joined, n_real, True)
+    z_real = found.score_of_real.standardise(joined, curved)
+    ranked = [found.score_of_real.share_above(allowed(each)) for each in z_real]
+    p_real = np.array([conformal(share, n_real) for share in ranked])
     p_generated = p(found.score_of_generated, joined, n_generated, False)
     far = [compressed(each.measure(views).statistic) for each in (found.generator, found.reference)]
     typical = p(found.distance_of_generated, far[0], n_generated, True) > LEVEL

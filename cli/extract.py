@@ -283,7 +283,7 @@ def summary(fingerprint: Fingerprint) -> tuple[str, list[tuple[str, str]]]:
     facts.append(("scored", f"{found.n_generated} generated, {n} reference images ({scheme})"))
     if "period" in fingerprint.parameters:
         facts.append(("period", f"{fingerprint.parameters['period']} pixels"))
-    facts.append(("means", f"mu_g {fingerprint.mu_g:+.5f}, mu_r {fingerprint.mu_r:+.5f}"))
+    facts.append(("means", f"mu_g {found.judge.mu_g:+.5f}, mu_r {found.judge.mu_r:+.5f}"))
     facts.append(
         ("smallest p", f"{found.smallest_p:.4f}: no smaller false-positive rate can be asked for")
     )

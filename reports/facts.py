@@ -53,7 +53,7 @@ class Facts:
             found.append(
                 (
                     "CLAIMS NOTHING",
-                    f"{self.n_real} reference images support no claim at a rate of {_RATE:g}; "
+                    f"{self.votes} reference images support no claim at a rate of {_RATE:g}; "
                     "give at least 19",
                 )
             )
@@ -81,7 +81,14 @@ class Facts:
     @property
     def smallest_p(self) -> float:
         """Smallest conformal p-value that it can give."""
-        return 1 / (self.n_real + 1)
+        return 1 / (self.votes + 1)
+
+    @property
+    def votes(self) -> int:
+        """Number of reference images, or of their sources, that its p-values count."""
+        if "conditions" not in self.fingerprint.parameters:
+            return self.n_real
+        return len(set(self.fingerprint.calibration.real_source))
 
     @property
     def largest_shuffled(self) -> float | None:

@@ -17,7 +17,14 @@ from fp.fingerprint.decision.likelihood import LikelihoodRatio, fit_to
 from fp.fingerprint.decision.rows import Attribution
 from fp.fingerprint.learning.method import Recipe
 from fp.fingerprint.learning.scoring import recipe_of_parts
-from fp.fingerprint.model.conditions import ALLOWANCE, OUTSIDE, Conditions, curves, evidence
+from fp.fingerprint.model.conditions import (
+    OUTSIDE,
+    Conditions,
+    allowed,
+    conformal,
+    curves,
+    evidence,
+)
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.typicality import LEVEL
 from fp.system.arrays import Doubles
@@ -43,11 +50,15 @@ class CodingJudge(Judge):
         """The parts of the joined score."""
         return recipe_of_parts(self.fingerprint.method, self.conditions.parts)
 
+    @property
+    def votes(self) -> int:
+        """Number of sources of reference images that a p-value under h1 counts."""
+        return self.sources[0]
+
     @cached_property
     def evidence_of_references(self) -> Doubles:
         """Held-out z of each reference image in all its versions, (n, k); see `Judge`."""
         held, images = self.conditions.score_of_real.held, self.calibration.real.size
-        # Of a method that held images back these are not the images of the calibration.
         return held.reshape(images, -1) if held.size % images == 0 else np.empty((images, 0))
 
     @cached_property
@@ -96,9 +107,9 @@ class CodingJudge(Judge):
         curved, score = seen.curved, seen.score
         of_real, of_generated = known.score_of_real, known.score_of_generated
         z = float(of_real.standardise(score, curved)[0])
-        unusual = min(z, z / ALLOWANCE)
+        unusual = allowed(z)
         p_real = conformal(of_real.share_above(unusual), self.sources[0])
-        p_bank = p_real if corrected is None else corrected(p_real, unusual)
+        p_bank = p_real if corrected is None else max(p_real, corrected(p_real, unusual))
         z = float(of_generated.standardise(score, curved)[0])
         p_generated = conformal(of_generated.share_below(z), self.sources[1])
 
@@ -209,8 +220,3 @@ class Seen:
         ]
         found = float(evidence(score, moments[0], moments[1])[0])
         return cls(score, numbers[0], settings[0], curved, found)
-
-
-def conformal(share: float, count: int) -> float:
-    """Return the p-value of a statistic that this share of so many others reaches, in (0, 1]."""
-    return (1 + count * share) / (1 + count)

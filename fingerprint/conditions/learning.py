@@ -11,7 +11,7 @@ from fp.fingerprint.conditions.versions import KINDS, settings
 from fp.fingerprint.estimators import registry as estimators
 from fp.fingerprint.estimators.folds import Labelled
 from fp.fingerprint.estimators.protocol import CrossFit
-from fp.fingerprint.estimators.recipes import JOINED, OF_CONDITIONS
+from fp.fingerprint.estimators.recipes import DEFAULT, JOINED, OF_CONDITIONS
 from fp.fingerprint.learning import typicality
 from fp.fingerprint.learning.fusion import newton
 from fp.fingerprint.learning.method import Recipe
@@ -23,12 +23,14 @@ from fp.fingerprint.model.conditions import (
     Fusion,
     Neighbours,
     Regression,
+    allowed,
+    conformal,
     curves,
     distances,
     evidence,
 )
 from fp.fingerprint.model.joined import Part
-from fp.fingerprint.model.typicality import Typicality
+from fp.fingerprint.model.typicality import LEVEL, Typicality
 from fp.system.arrays import Array, Doubles, Flags, Indices
 
 _FOLDS = 6
@@ -40,11 +42,14 @@ _OF_CODING, _OF_MEAN, _OF_DEVIATION = 0.1, 0.01, 0.1
 def recipe_of_versions(method: Recipe, side: int) -> Recipe:
     """Return what learns from versions beside a method that joins parts.
 
-    It is `OF_CONDITIONS`, with the parts of the method that come from elsewhere; those that a
-    square of this side is too small for are left out.
+    It is `OF_CONDITIONS`, of which `lattice` has those that speak of the generator, with the parts
+    of the method that come from elsewhere; those that a square of this side is too small for are
+    left out.
     """
     known = {name for listed, _ in JOINED.values() for name, _ in listed}
     parts = [estimators.get(name, **chosen) for name, chosen in OF_CONDITIONS]
+    if method.name != DEFAULT:
+        parts = [part for part in parts if part.role == "generator-specific"]
     parts += [part for part in method.parts if part.name not in known]
     return Recipe(method.name, tuple(parts)).fitting(side)
 
@@ -83,7 +88,8 @@ class Power:
     auc : float
         Area under the ROC curve of the evidence.
     power : float
-        Share of the generator's versions that would be claimed at 0.05.
+        Share of the generator's versions that would be claimed at 0.05; every one is taken to be
+        coded like the calibration images.
     """
 
     kind: str
@@ -154,6 +160,7 @@ def learn(recipe: Recipe, versions: Versions, known: Labelled) -> Learned:
         _distances(each, labels == c, curved, folds)
         for each, c in zip(typical, (False, True), strict=True)
     )
+    held = _Statistics(of_real, of_generated, generator)
     drawn = _one_of_each(versions, known)
     conditions = Conditions(
         _parts(recipe, crossed, scores, labels),
@@ -164,13 +171,13 @@ def learn(recipe: Recipe, versions: Versions, known: Labelled) -> Learned:
         of_generated.expected,
         typical[1],
         typical[0],
-        generator,
-        reference,
+        generator.expected,
+        reference.expected,
         _neighbours(versions.numbers, groups),
         found[drawn[~known.labels]],
         found[drawn[known.labels]],
     )
-    return Learned(conditions, tuple(_powers(versions.kind, labels, found, of_real, of_generated)))
+    return Learned(conditions, tuple(_powers(versions.kind, known, labels, found, held)))
 
 
 def _held_out(part: CrossFit, stacks: Mapping[str, Array], folds: Indices) -> Doubles:
@@ -293,10 +300,10 @@ def _moments(statistic: Doubles, curved: Doubles) -> Expected:
     return Expected(mean, replace(log_deviation, offset=offset), np.zeros(0))
 
 
-def _distances(typical: Typicality, members: Flags, curved: Doubles, folds: Indices) -> Expected:
+def _distances(typical: Typicality, members: Flags, curved: Doubles, folds: Indices) -> _HeldOut:
     statistic = np.zeros(folds.size)
     statistic[members] = compressed(typical.calibration)
-    return _expect(statistic, members, curved, folds).expected
+    return _expect(statistic, members, curved, folds)
 
 
 def compressed(statistic: Doubles) -> Doubles:
@@ -331,19 +338,34 @@ def _one_of_each(versions: Versions, known: Labelled) -> Indices:
 
 
 def _powers(
-    kinds: Indices, labels: Flags, found: Doubles, of_real: _HeldOut, of_generated: _HeldOut
+    kinds: Indices, known: Labelled, labels: Flags, found: Doubles, held: _Statistics
 ) -> list[Power]:
+    """Count, by kind of version, what would be claimed of the generator's at 0.05."""
+    n_real, n_generated = (np.unique(known.groups[known.labels == c]).size for c in (False, True))
     powers = []
     for kind in np.unique(kinds):
         inside = kinds == kind
-        own, real = inside & labels, found[inside & ~labels]
-        if not own.any() or not real.size:
+        own, real = np.flatnonzero(inside & labels), found[inside & ~labels]
+        if not own.size or not real.size:
             continue
         higher = found[own][:, None] > real
         auc = higher.mean() + (found[own][:, None] == real).mean() / 2
         claimed = [
-            of_real.expected.share_above(a) <= 0.05 < of_generated.expected.share_below(b)
-            for a, b in zip(of_real.z[own], of_generated.z[own], strict=True)
+            conformal(held.real.expected.share_above(allowed(held.real.z[i])), n_real) <= 0.05
+            and conformal(held.generated.expected.share_below(held.generated.z[i]), n_generated)
+            > 0.05
+            and conformal(held.likeness.expected.share_above(held.likeness.z[i]), labels.sum())
+            > LEVEL
+            for i in own
         ]
         powers.append(Power(KINDS[kind], float(auc), float(np.mean(claimed))))
     return powers
+
+
+@dataclass(frozen=True, eq=False)
+class _Statistics:
+    """Held-out score under both classes, and distance from the generator's own images."""
+
+    real: _HeldOut
+    generated: _HeldOut
+    likeness: _HeldOut

@@ -85,7 +85,7 @@ def family_of(judges: Sequence[Judge]) -> Family:
     """
     gathered = Gathering()
     for judge in judges:
-        gathered.add(judge.calibration, judge.evidence_of_references)
+        gathered.add(judge.calibration, judge.evidence_of_references, judge.votes)
     if len({type(judge) for judge in judges}) > 1:
         return replace(gathered.family(), largest=None)
     return gathered.family()
@@ -100,11 +100,15 @@ class Gathering:
         self._most = 0
         self._largest: dict[str, Doubles] = {}
 
-    def add(self, calibration: Calibration, evidence: Doubles) -> None:
-        """Take in the held-out evidence (n, k) of a fingerprint in k versions of each reference."""
+    def add(self, calibration: Calibration, evidence: Doubles, votes: int | None = None) -> None:
+        """Take in the held-out evidence (n, k) of a fingerprint in k versions of each reference.
+
+        `votes` is the number of references that its p-values count; by default that of images.
+        """
         first = self._members == 0
         self._members += 1
-        self._fewest = min(self._fewest or calibration.real.size, calibration.real.size)
+        votes = calibration.real.size if votes is None else votes
+        self._fewest = min(self._fewest or votes, votes)
         own: dict[str, Doubles] = {}
         for digest, row in zip(calibration.real_sha256, evidence, strict=True):
             held = self._largest.get(digest)
@@ -122,7 +126,7 @@ class Gathering:
         if self._members == 1 or 2 * len(self._largest) < self._most:
             return Family(self._members, self._fewest, None)
         values = np.sort(np.concatenate(list(self._largest.values())))
-        return Family(self._members, len(self._largest), values)
+        return Family(self._members, min(len(self._largest), self._fewest), values)
 
 
 def check_rate(fpr: float, family: Family) -> None:

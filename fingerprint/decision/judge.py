@@ -162,6 +162,11 @@ class Judge:
         """
         return self.ratio.free_many(self.calibration.real)[:, None]
 
+    @property
+    def votes(self) -> int:
+        """Number of reference images that a p-value under h1 counts."""
+        return self.calibration.real.size
+
     @cached_property
     def cautions(self) -> tuple[str, ...]:
         """Reason codes that stand beside every answer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Protocol
 
@@ -151,7 +151,8 @@ class WholeBank:
         if all(row.score is None for row in rows):
             assert too_small is not None
             return not_examined(shown, too_small, image)
-        rows.sort(key=rank)
+        nearest = all(row.distance is not None for row in rows if row.score is not None)
+        rows.sort(key=partial(rank, by_distance=nearest))
         best = rows[0]
         by = next(each for each in self.judges if each.fingerprint.name == best.fingerprint)
         said = over_bank(best, voices_of(rows), by, options.rule)

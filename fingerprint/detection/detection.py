@@ -117,8 +117,11 @@ class Preparation:
         return Features(residual_for(self.denoiser)(part), part)
 
 
-def rank(row: Attribution) -> tuple[Any, ...]:
-    """Sort key: definite claims first, then by how badly h1 and how well h2 explains the score."""
+def rank(row: Attribution, by_distance: bool = True) -> tuple[Any, ...]:
+    """Sort key: definite claims first, then by how badly h1 and how well h2 explains the score.
+
+    Distances count only where all rows that are compared have one.
+    """
     if row.score is None or row.p_real is None or row.p_generated is None:
         return (2, 0.0, 0.0, 0.0, 0.0, 0.0, row.fingerprint)
     claims = 0 if row.decision == "supports_generator" else 1
@@ -126,7 +129,7 @@ def rank(row: Attribution) -> tuple[Any, ...]:
     # Where the bank was learned as one the most probable come first, and where images of the
     # generators themselves were measured the nearest.
     probable = 0.0 if row.posterior is None else row.posterior
-    near = 0.0 if row.distance is None else row.distance
+    near = row.distance if by_distance and row.distance is not None else 0.0
     return (claims, -probable, near, row.p_real, -row.p_generated, -place, row.fingerprint)
 
 

@@ -2,7 +2,7 @@
 
 A denoiser takes quantised frequencies for picture, so a residual of a compressed image says little
 about them. These two look at the image, do not move with the place of a crop, and see processing
-only; they are parts of the experts of `fp extract --augment`.
+only; they are parts of what judges images as they come.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def available() -> dict[str, str]:
 def get(name: str, **parameters: Any) -> Estimator:
     """Make an estimator by its own parameters; UsageError if the name or a parameter is unknown.
 
-    The name is one of `names`, or that of a part of experts that looks at pixels.
+    The name is one of `names`, or that of a part of conditions that looks at pixels.
     """
     make = _maker(name)
     if make is None:

@@ -130,7 +130,8 @@ class Study:
         if options.windows:  # what cannot have any is told before the work is done
             windowed.usable(method, reduction.crop)
         reduction = prepare((*generated, real), reduction, options.match)
-        versions = _versions(len(find_images((generated[0], real))), method, reduction, options)
+        images = max(len(find_images((folder, real))) for folder in generated)
+        versions = _versions(images, method, reduction, options)
         return cls(options, method, reduction, versions, jobs, progress)
 
     def store_of(self, cache: ResidualCache | None) -> AbstractContextManager[ResidualCache]:
@@ -180,8 +181,10 @@ class Study:
 
         method = self.method
         fingerprint = learn(method)
-        if options.dif is not None and second_look.is_due(fingerprint, method):
-            joined = learn(second_look.with_dif(method, {"seed": options.seed, **options.dif}))
+        looks_again = options.dif is not None and self.versions is None
+        if looks_again and second_look.is_due(fingerprint, method):
+            more = {"seed": options.seed, **(options.dif or {})}
+            joined = learn(second_look.with_dif(method, more))
             fingerprint = second_look.choose(fingerprint, joined)
         if self.versions is None:
             learned = _distribution(populations, known, reduction.preparation)
@@ -225,7 +228,7 @@ def _versions(
 ) -> ExaminedVersions | None:
     """Return which versions of the images are examined, where conditions are learned."""
     plain = options.windows or reduction.preparation != "none" or not options.conditions
-    if plain or not method.joins:
+    if plain or not method.joins or not method.is_closed_form:
         return None
     side = min(reduction.crop.height, reduction.crop.width)
     recipe = conditioned.recipe_of_versions(method, side)
@@ -281,15 +284,9 @@ def _with_conditions(
     """Add what judges images as they come, and how well each kind of version separates."""
     with threadpool_limits(1, user_api="blas"):
         learned = conditioned.learn(recipe, versions_of(populations), known)
-    # A method that held a quarter of the images back is calibrated with that quarter alone.
-    held, found = fingerprint.calibration, learned.conditions
-    images = np.array([i.sha256 for population in populations for i in population.images])
-    real = found.real[np.isin(images[~known.labels], held.real_sha256)]
-    generated = found.generated[np.isin(images[known.labels], held.generated_sha256)]
-    found = replace(found, real=real, generated=generated)
     told = [asdict(power) for power in learned.powers]
     parameters = {**fingerprint.parameters, "conditions": told}
-    return replace(fingerprint, conditions=found, parameters=parameters)
+    return replace(fingerprint, conditions=learned.conditions, parameters=parameters)
 
 
 def _stage(stage: str, progress: Progress | None) -> Callable[[int, int], None] | None:

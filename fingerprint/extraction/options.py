@@ -57,15 +57,16 @@ class ExtractOptions:
         Folders of other generators' images, on which the claims of the fingerprint are counted;
         nothing is learned from them.
     dif : mapping, optional
-        Parameters of the `dif` fingerprint that a joined method tries where its closed forms are
-        weak, see `fp.fingerprint.learning.second_look`; None tries none.
+        Parameters of the `dif` fingerprint that a joined method without conditions tries where its
+        closed forms are weak, see `fp.fingerprint.learning.second_look`; None tries none.
     windows : bool
         Whether windows are calibrated too, so that large images can be examined as a whole and
         mapped.
     conditions : bool
         Whether a method that joins parts is learned and calibrated for images as they come, see
         `fp.fingerprint.conditions`. It is not where both classes are re-encoded alike or windows
-        are calibrated: those go with images as they are, and of others nothing is claimed.
+        are calibrated, nor where `dif` is joined: those go with images as they are, and of others
+        nothing is claimed.
     """
 
     method: str = DEFAULT

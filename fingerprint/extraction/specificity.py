@@ -13,6 +13,7 @@ from scipy.stats import binomtest
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.population import Reduction, examined_again, survey
 from fp.fingerprint.conditions.judging import judge_of
+from fp.fingerprint.conditions.versions import KINDS
 from fp.fingerprint.decision.judge import Features
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.typicality import LEVEL
@@ -83,10 +84,12 @@ def own_share(fingerprint: Fingerprint) -> float:
     """Return the share of the generator's held-out images that its fingerprint would claim.
 
     By the conformal rule at rate 0.05 and the test of typicality, each image ranked among the
-    others of its class; where there are conditions, of its images as found.
+    others of its class; where there are conditions, of its images as found (of the first kind of
+    version that there is, where none was drawn as found).
     """
     if fingerprint.conditions is not None:
-        return float(fingerprint.parameters["conditions"][0]["power"])
+        told = {each["kind"]: each["power"] for each in fingerprint.parameters["conditions"]}
+        return float(told.get(KINDS[0], next(iter(told.values()))))
     calibration = fingerprint.calibration
     generated, real = calibration.generated, calibration.real
     above = np.array([np.count_nonzero(real >= score) for score in generated])

@@ -21,8 +21,10 @@ def is_weak(fingerprint: Fingerprint) -> bool:
 
     With at least 100 extractions from shuffled labels in the file: whether the separation is at or
     below their 99th percentile. Without: whether the permutation p of the held-out scores exceeds
-    0.01.
+    0.01. Where there are conditions it is the evidence that decides, so its permutation p counts.
     """
+    if fingerprint.conditions is not None:
+        return permutation_p(fingerprint.calibration_in_use) > LEVEL
     null = fingerprint.null
     if null is not None and null.shuffled.size >= FEWEST_SHUFFLES:
         return not_above(null)

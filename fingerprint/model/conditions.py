@@ -257,3 +257,13 @@ def evidence(
     (mean_r, deviation_r), (mean_g, deviation_g) = real, generated
     variance = (np.square(deviation_r) + np.square(deviation_g)) / 2
     return np.asarray((score - (mean_g + mean_r) / 2) * np.maximum(mean_g - mean_r, 0.0) / variance)
+
+
+def allowed(z: float) -> float:
+    """Return the standardised score that is ranked under h1: a high one, divided by 1.1."""
+    return min(z, z / ALLOWANCE)
+
+
+def conformal(share: float, count: int) -> float:
+    """Return the p-value of a statistic that this share of so many others reaches, in (0, 1]."""
+    return (1 + count * share) / (1 + count)

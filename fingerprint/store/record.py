@@ -45,7 +45,7 @@ class Summary:
     windows : tuple of int
         Sides of the calibrated windows in pixels; empty where there are none.
     fingerprint : Fingerprint
-        All else; its pattern is one zero, and it has no parts, experts or windows.
+        All else; its pattern is one zero, and it has no parts, conditions or windows.
     """
 
     uuid: str

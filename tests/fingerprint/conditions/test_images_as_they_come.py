@@ -183,3 +183,50 @@ def test_the_command_says_what_was_calibrated(folders, tmp_path):
     assert plain.code == 0 and "JPEG 35 to 79" not in plain.out
     shown = fp("bank", "show", tmp_path / "a.h5", "--json")
     assert "JPEG 35 to 79" in json.dumps(json.loads(shown.out))
+
+
+def test_what_is_learned_once_has_no_conditions_and_is_looked_at_once(folders):
+    """A part that holds images back cannot be learned anew for every two folds."""
+    brief = {"steps": 2, "mode": "reference", "seed": 0}
+    parts = [["tile", {}], ["dif", brief]]
+    found = extract(
+        folders / "made",
+        folders / "real",
+        "G",
+        replace(OPTIONS, method="lattice", method_parameters={"parts": parts}, dif=None),
+    )
+    assert found.fingerprint.conditions is None and found.fingerprint.distribution is not None
+
+
+def test_lattice_speaks_of_the_generator_alone():
+    from fp.fingerprint.conditions.learning import recipe_of_versions
+    from fp.fingerprint.learning.method import recipe
+
+    roles = {part.role for part in recipe_of_versions(recipe("lattice"), 256).parts}
+    assert roles == {"generator-specific"}
+
+
+def test_whether_it_is_weak_follows_from_what_decides(fingerprint):
+    known = fingerprint.conditions
+    noise = np.random.default_rng(0).normal(size=60)
+    hidden = replace(fingerprint, conditions=replace(known, real=noise, generated=noise[::-1]))
+    assert not judge_of(fingerprint).weak and judge_of(hidden).weak
+
+
+def test_a_bank_counts_sources_as_each_of_its_fingerprints_does(fingerprint):
+    """Ten prompts, six pictures each: no p-value is smaller than one eleventh."""
+    held = fingerprint.calibration
+    sources = tuple(f"prompt {number // 6}" for number in range(60))
+    few = replace(fingerprint, calibration=replace(held, real_source=sources))
+    bank = WholeBank((few, replace(few, name="H")))
+    assert bank.family.largest is not None and bank.family.smallest_p == pytest.approx(1 / 11)
+    image = LoadedImage(Path("a"), "", "", "", (), None, STRONG.draw(5000, SIDE))
+    for row in bank.examine(image, DetectOptions(fpr=0.2)).attributions:
+        assert row.p_bank >= row.p_real >= 1 / 11
+
+
+def test_the_power_that_is_told_is_that_of_fresh_images(fingerprint):
+    told = {each["kind"]: each["power"] for each in fingerprint.parameters["conditions"]}
+    fresh, _ = decisions(fingerprint, STRONG.draw, "jpeg:87", 40)
+    share = fresh.count("supports_generator") / 40
+    assert abs(share - told["JPEG 76 to 98"]) < 0.25
