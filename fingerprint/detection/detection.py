@@ -109,7 +109,7 @@ class Preparation:
     def of(cls, fingerprint: Fingerprint) -> Preparation:
         """Give what a fingerprint asks for."""
         denoiser = fingerprint.denoiser
-        return cls(denoiser, fingerprint.crop, fingerprint.preparation, denoiser.digest)
+        return cls(denoiser, fingerprint.crop_in_use, fingerprint.preparation, denoiser.digest)
 
     def features(self, image: LoadedImage) -> Features:
         """Prepare an image; raises `ImageError` where it is too small."""

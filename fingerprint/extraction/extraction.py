@@ -45,6 +45,7 @@ from fp.fingerprint.learning.crossfit import null_control
 from fp.fingerprint.learning.method import Learned, Recipe
 from fp.fingerprint.learning.permutation import Nulls, permutation_control
 from fp.fingerprint.learning.scoring import fitted_of
+from fp.fingerprint.model.conditions import seen_of
 from fp.fingerprint.model.distribution import OutOfDistribution
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.windows import Windows
@@ -230,6 +231,7 @@ def _versions(
     plain = options.windows or reduction.preparation != "none" or not options.conditions
     if plain or not method.joins or not method.is_closed_form:
         return None
+    reduction = replace(reduction, crop=seen_of(reduction.crop))
     side = min(reduction.crop.height, reduction.crop.width)
     recipe = conditioned.recipe_of_versions(method, side)
     return ExaminedVersions(recipe, reduction, rows_of(images))

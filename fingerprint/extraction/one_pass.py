@@ -111,7 +111,7 @@ class ExaminedVersions:
     recipe : Recipe
         The parts that learn from them.
     reduction : Reduction
-        How an image becomes a residual.
+        How an image becomes a residual, at the part that is seen.
     rows : int
         Number of versions of each image.
     """
@@ -128,8 +128,8 @@ class ExaminedVersions:
         )
 
     def _version(self, seen: Seen, kind: int, text: str) -> Version:
-        part, residual = seen.part, seen.residual
-        if text != "none":
+        part, residual = self.reduction.part(seen.image.rgb_hwc), seen.residual
+        if text != "none" or part.shape != seen.part.shape:
             part = Degradation(text).apply(part)
             residual = self.reduction.residual()(part)
         features = Features(residual, part)

@@ -71,6 +71,9 @@ def foreign_claims(
             )
         claimed = 0
         for image, part, residual in examined_again(images, reduction, store):
+            if (crop := fingerprint.crop_in_use) != reduction.crop:
+                part = crop.apply(image.rgb_hwc)
+                residual = reduction.residual()(part)
             features = Features(residual, part)
             row = judge.examine("", features, image.compression, "conformal", FPR)
             claimed += row.decision == "supports_generator"

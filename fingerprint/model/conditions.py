@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from fp.fingerprint.model.joined import Part
 from fp.fingerprint.model.typicality import Typicality
+from fp.images.crop import CropRule
 from fp.system.arrays import Doubles, Floats
 
 LOWEST, HIGHEST = -4.0, 2.0
@@ -22,6 +23,9 @@ OUTSIDE = 0.02
 
 NEAREST = 5
 """Versions of calibration images from which the distance of an image is measured."""
+
+MOST_SIDE = 512
+"""Side in pixels beyond which conditions do not see an examined part: its time grows by area."""
 
 MEASURED = 7
 """How many numbers describe what happened to an image."""
@@ -267,3 +271,8 @@ def allowed(z: float) -> float:
 def conformal(share: float, count: int) -> float:
     """Return the p-value of a statistic that this share of so many others reaches, in (0, 1]."""
     return (1 + count * share) / (1 + count)
+
+
+def seen_of(crop: CropRule) -> CropRule:
+    """Return the part that conditions see of an image, by the examined part of a fingerprint."""
+    return replace(crop, height=min(crop.height, MOST_SIDE), width=min(crop.width, MOST_SIDE))

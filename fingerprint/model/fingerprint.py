@@ -14,7 +14,7 @@ import numpy as np
 
 from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.model.calibration import Calibration, NullControl
-from fp.fingerprint.model.conditions import Conditions
+from fp.fingerprint.model.conditions import Conditions, seen_of
 from fp.fingerprint.model.distribution import OutOfDistribution
 from fp.fingerprint.model.joined import Joined
 from fp.fingerprint.model.windows import Windows
@@ -134,6 +134,11 @@ class Fingerprint:
             return self.calibration
         found = self.conditions
         return replace(self.calibration, real=found.real, generated=found.generated)
+
+    @property
+    def crop_in_use(self) -> CropRule:
+        """Which part of an image its answer speaks of: with conditions at most 512 x 512 pixels."""
+        return self.crop if self.conditions is None else seen_of(self.crop)
 
     @property
     def mu_r(self) -> float:

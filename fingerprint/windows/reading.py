@@ -145,7 +145,8 @@ class Reading:
         area = self.image.height * self.image.width
         whole = self._answers.get(best.fingerprint)
         if whole is None:
-            seen = fingerprint.crop.height * fingerprint.crop.width
+            crop = fingerprint.crop_in_use
+            seen = crop.height * crop.width
             return replace(row, examined=None if row.score is None else min(1.0, seen / area))
         side = self.windows.by_name[best.fingerprint].windows.size
         return replace(

@@ -230,3 +230,21 @@ def test_the_power_that_is_told_is_that_of_fresh_images(fingerprint):
     fresh, _ = decisions(fingerprint, STRONG.draw, "jpeg:87", 40)
     share = fresh.count("supports_generator") / 40
     assert abs(share - told["JPEG 76 to 98"]) < 0.25
+
+
+def test_of_large_pictures_no_more_is_seen_than_512_pixels(tmp_path, monkeypatch):
+    """What is learned and what is asked are the same part, and the rest costs nothing."""
+    monkeypatch.setattr("fp.fingerprint.model.conditions.MOST_SIDE", 96)
+    write_generated(tmp_path / "made", 20, STRONG, side=SIDE)
+    write_photographs(tmp_path / "real", 20, side=SIDE)
+    options = replace(OPTIONS, background=(tmp_path / "made",))
+    found = extract(tmp_path / "made", tmp_path / "real", "G", options).fingerprint
+    assert (found.crop.height, found.crop_in_use.height) == (SIDE, 96)
+    whole, other = STRONG.draw(7000, SIDE), photograph(7000, SIDE)
+    other[:96, :96] = whole[:96, :96]
+    one, two = judged(found, whole, fpr=0.1), judged(found, other, fpr=0.1)
+    assert replace(one, pixels_sha256="") == replace(two, pixels_sha256="")
+    assert one.examined == pytest.approx(96**2 / SIDE**2)
+    assert judged(found, whole[:96, :96], fpr=0.1).score == one.score
+    (claims,) = found.parameters["specificity"]["foreign"]
+    assert claims["images"] == 20
