@@ -118,19 +118,19 @@ class Preparation:
 
 
 def rank(row: Attribution, by_distance: bool = True) -> tuple[Any, ...]:
-    """Sort key: definite claims first, then by how badly h1 and how well h2 explains the score.
+    """Sort key: the most probable, definite claims, then how badly h1 and how well h2 explains.
 
     Distances count only where all rows that are compared have one.
     """
     if row.score is None or row.p_real is None or row.p_generated is None:
-        return (2, 0.0, 0.0, 0.0, 0.0, 0.0, row.fingerprint)
+        return (0.0, 2, 0.0, 0.0, 0.0, 0.0, row.fingerprint)
     claims = 0 if row.decision == "supports_generator" else 1
     place = (row.score - row.mu_r) / abs(row.mu_g - row.mu_r or 1.0)
-    # Where the bank was learned as one the most probable come first, and where images of the
-    # generators themselves were measured the nearest.
+    # Where the bank was learned as one the most probable comes first, and where images of the
+    # generators themselves were measured the nearest of those that claim.
     probable = 0.0 if row.posterior is None else row.posterior
     near = row.distance if by_distance and row.distance is not None else 0.0
-    return (claims, -probable, near, row.p_real, -row.p_generated, -place, row.fingerprint)
+    return (-probable, claims, near, row.p_real, -row.p_generated, -place, row.fingerprint)
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,8 @@ def voices_of(rows: Sequence[Attribution]) -> Voices:
         row.method == best.method and row.distance is not None and row.distance < best.distance
         for row in scored
     )
-    nearer |= any((row.posterior or 0.0) > (best.posterior or 0.0) for row in scored)
+    # The most probable one does not claim the image, and another does.
+    nearer |= best.posterior is not None and best.decision != "supports_generator"
     dissent = [row for row in rows if row.decision != "supports_reference"]
     return Voices(
         claims=sum(row.decision == "supports_generator" for row in scored),

@@ -64,6 +64,7 @@ def test_images_go_to_their_generator_and_photographs_to_none(lab, learned, tmp_
             shares = {row.fingerprint: row.posterior for row in found.attributions}
             known = [value for value in shares.values() if value is not None]
             assert 0 < sum(known) < 1
+            assert found.detection.posterior == max(known)
             if folder.name in MAKERS:
                 right += max(shares, key=lambda name: shares[name] or 0) == folder.name
                 if found.detection.decision == "supports_generator":
