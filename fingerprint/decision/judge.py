@@ -85,12 +85,12 @@ class Judge:
     @property
     def mu_r(self) -> float:
         """Mean held-out score of the reference images."""
-        return self.calibration.mu_r
+        return self.fingerprint.mu_r
 
     @property
     def mu_g(self) -> float:
         """Mean held-out score of the generator's images."""
-        return self.calibration.mu_g
+        return self.fingerprint.mu_g
 
     def examine(
         self,

@@ -142,13 +142,13 @@ class Fingerprint:
 
     @property
     def mu_r(self) -> float:
-        """Mean held-out score of the reference images."""
-        return self.calibration.mu_r
+        """Mean held-out score of the reference images; with conditions, of their evidence."""
+        return self.calibration_in_use.mu_r
 
     @property
     def mu_g(self) -> float:
-        """Mean held-out score of the generator's images."""
-        return self.calibration.mu_g
+        """Mean held-out score of the generator's images; with conditions, of their evidence."""
+        return self.calibration_in_use.mu_g
 
     @property
     def uuid(self) -> str:

@@ -14,7 +14,7 @@ from synthetic import Generator, photograph, save, write_generated, write_photog
 from fp.fingerprint.conditions.judging import CodingJudge, judge_of
 from fp.fingerprint.decision.judge import Judge
 from fp.fingerprint.detection.banks import WholeBank, examine
-from fp.fingerprint.detection.detection import DetectOptions
+from fp.fingerprint.detection.detection import DetectOptions, unscored
 from fp.fingerprint.extraction.extraction import extract
 from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.store.bank import read_bank, write_bank
@@ -113,6 +113,15 @@ def test_p_values_count_images_and_not_versions(fingerprint):
     assert row.p_real >= 1 / 61 and row.p_real == pytest.approx(1 / 61, abs=0.02)
     assert fingerprint.conditions.parts[0].real.size == 60 * 7
     assert row.mu_r == pytest.approx(fingerprint.conditions.real.mean())
+
+
+def test_means_are_those_of_the_score_that_is_told(fingerprint):
+    """Also where an image was not scored, and where a fingerprint tells of itself."""
+    row = judged(fingerprint, STRONG.draw(5000, SIDE))
+    left_out = unscored("small.png", fingerprint, "too_small")
+    expected = fingerprint.conditions.real.mean(), fingerprint.conditions.generated.mean()
+    for told in (row, left_out, fingerprint):
+        assert (told.mu_r, told.mu_g) == pytest.approx(expected)
 
 
 def test_it_comes_back_from_a_file_and_says_the_same(fingerprint, tmp_path):
