@@ -20,12 +20,12 @@ from threadpoolctl import threadpool_limits
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.population import Reduction, survey_all
 from fp.evaluation import mean_of, split
-from fp.fingerprint.conditions.learning import Versions, compressed, learn, recipe_of_versions
+from fp.fingerprint.conditions.learning import Versions, learn, recipe_of_versions
 from fp.fingerprint.conditions.versions import KINDS
 from fp.fingerprint.estimators.folds import Labelled, group
 from fp.fingerprint.extraction.one_pass import ExaminedVersions, Take, versions_of
 from fp.fingerprint.learning.method import recipe
-from fp.fingerprint.model.conditions import OUTSIDE, allowed, conformal, curves
+from fp.fingerprint.model.conditions import allowed, compressed
 from fp.fingerprint.model.typicality import LEVEL
 from fp.images.crop import CropRule
 
@@ -80,29 +80,21 @@ def judged(method, found, given):
     scores = np.column_stack(
         [part.score(given.stacks[part.reads], held.pattern, held.offset) for part, held in parts]
     )
-    curved = curves((found.coding(given.numbers) - found.settings[0]) / found.settings[1])
+    curved = found.curved(found.coding(given.numbers))
     joined, views = found.fusion(scores), method.views(given.stacks)
     n_real, n_generated = found.real.size, found.generated.size
 
     def p(expected, statistic, count, above):
-        z = expected.standardise(statistic, curved)
-        share = expected.share_above if above else expected.share_below
-        return np.array([conformal(share(each), count) for each in z])
+        p_of = expected.p_above if above else expected.p_below
+        return np.array([p_of(each, count) for each in expected.standardise(statistic, curved)])
 
     z_real = found.score_of_real.standardise(joined, curved)
-    ranked = [found.score_of_real.share_above(allowed(each)) for each in z_real]
-    p_real = np.array([conformal(share, n_real) for share in ranked])
+    p_real = np.array([found.score_of_real.p_above(allowed(each), n_real) for each in z_real])
     p_generated = p(found.score_of_generated, joined, n_generated, False)
     far = [compressed(each.measure(views).statistic) for each in (found.generator, found.reference)]
     typical = p(found.distance_of_generated, far[0], n_generated, True) > LEVEL
     like = p(found.distance_of_real, far[1], n_real, True) > LEVEL
-    images = n_real + n_generated
-    coded = np.array(
-        [
-            conformal(found.neighbours.share_farther(row), images) > max(OUTSIDE, 1 / (1 + images))
-            for row in given.numbers
-        ]
-    )
+    coded = np.array([found.covers(found.p_of_coding(row)) for row in given.numbers])
     claimed = (p_real <= 0.05) & (p_generated > 0.05) & typical & coded
     reference = (p_generated <= 0.05) & (p_real > 0.05) & like & coded
     return p_real, claimed, reference

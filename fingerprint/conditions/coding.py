@@ -24,5 +24,5 @@ def coding_numbers(features: Features) -> Doubles:
     if min(features.size) >= spectrum.smallest:
         view = spectrum.view(features.of_part(spectrum))
         rows.append(np.zeros((1, 0)) if view is None else view)
-    rows.append(np.array([[min(features.grid_strength(), _GRID) * _WEIGHT]]))
+    rows.append(np.array([[min(features.grid_strength, _GRID) * _WEIGHT]]))
     return np.hstack(rows).astype(np.float64)

@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 
 from fp.fingerprint.conditions.coding import coding_numbers
-from fp.fingerprint.conditions.learning import compressed
 from fp.fingerprint.conditions.versions import described
 from fp.fingerprint.decision.decision import Rule, verdict, withheld
 from fp.fingerprint.decision.judge import Features, Judge
@@ -17,14 +16,7 @@ from fp.fingerprint.decision.likelihood import LikelihoodRatio, fit_to
 from fp.fingerprint.decision.rows import Attribution
 from fp.fingerprint.learning.method import Recipe
 from fp.fingerprint.learning.scoring import recipe_of_parts
-from fp.fingerprint.model.conditions import (
-    OUTSIDE,
-    Conditions,
-    allowed,
-    conformal,
-    curves,
-    evidence,
-)
+from fp.fingerprint.model.conditions import Conditions, allowed, compressed, evidence
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.typicality import LEVEL
 from fp.system.arrays import Doubles
@@ -108,10 +100,10 @@ class CodingJudge(Judge):
         of_real, of_generated = known.score_of_real, known.score_of_generated
         z = float(of_real.standardise(score, curved)[0])
         unusual = allowed(z)
-        p_real = conformal(of_real.share_above(unusual), self.sources[0])
+        p_real = of_real.p_above(unusual, self.sources[0])
         p_bank = p_real if corrected is None else max(p_real, corrected(p_real, unusual))
         z = float(of_generated.standardise(score, curved)[0])
-        p_generated = conformal(of_generated.share_below(z), self.sources[1])
+        p_generated = of_generated.p_below(z, self.sources[1])
 
         views = self.parts.views(features.of(self.parts))
         likeness = []
@@ -121,9 +113,8 @@ class CodingJudge(Judge):
         ):
             distance = compressed(typical.measure(views).statistic)
             far = float(expected.standardise(distance, curved)[0])
-            likeness.append(conformal(expected.share_above(far), count))
-        images = known.real.size + known.generated.size
-        p_condition = conformal(known.neighbours.share_farther(seen.numbers), images)
+            likeness.append(expected.p_above(far, count))
+        p_condition = known.p_of_coding(seen.numbers)
 
         value = seen.evidence
         generated_nearer = abs(value - self.mu_g) < abs(value - self.mu_r)
@@ -137,7 +128,7 @@ class CodingJudge(Judge):
             typical=likeness[0] > LEVEL,
             like_reference=likeness[1] > LEVEL,
         )
-        is_calibrated = p_condition > max(OUTSIDE, 1 / (1 + images))
+        is_calibrated = known.covers(p_condition)
         if not is_calibrated:
             found = withheld(found, rule)
         return Attribution(
@@ -166,8 +157,12 @@ class CodingJudge(Judge):
         rest = self.fingerprint.rest
         if rest is None:
             return None
-        recipe = recipe_of_parts(self.fingerprint.method, rest.parts)
-        return self._rest_ratio(Seen.of(rest, recipe, features).evidence)
+        return self._rest_ratio(Seen.of(rest, self._rest_parts, features).evidence)
+
+    @cached_property
+    def _rest_parts(self) -> Recipe:
+        assert self.fingerprint.rest is not None
+        return recipe_of_parts(self.fingerprint.method, self.fingerprint.rest.parts)
 
     @cached_property
     def _rest_ratio(self) -> LikelihoodRatio:
@@ -212,7 +207,7 @@ class Seen:
         )
         numbers = coding_numbers(features)
         settings = known.coding(numbers)
-        curved = curves((settings - known.settings[0]) / known.settings[1])
+        curved = known.curved(settings)
         score = known.fusion(scores)
         moments = [
             (each.mean(curved)[:, 0], each.deviation(curved))

@@ -24,7 +24,7 @@ from fp.fingerprint.model.conditions import (
     Neighbours,
     Regression,
     allowed,
-    conformal,
+    compressed,
     curves,
     distances,
     evidence,
@@ -306,11 +306,6 @@ def _distances(typical: Typicality, members: Flags, curved: Doubles, folds: Indi
     return _expect(statistic, members, curved, folds)
 
 
-def compressed(statistic: Doubles) -> Doubles:
-    """Return sign(t) log(1 + |t|) of distances: far tails would outweigh the regressions."""
-    return np.asarray(np.sign(statistic) * np.log1p(np.abs(statistic)))
-
-
 def _neighbours(numbers: Doubles, groups: Indices) -> Neighbours:
     centre, scale = numbers.mean(axis=0), numbers.std(axis=0) + 1e-6
     z = (numbers - centre) / scale
@@ -351,11 +346,9 @@ def _powers(
         higher = found[own][:, None] > real
         auc = higher.mean() + (found[own][:, None] == real).mean() / 2
         claimed = [
-            conformal(held.real.expected.share_above(allowed(held.real.z[i])), n_real) <= 0.05
-            and conformal(held.generated.expected.share_below(held.generated.z[i]), n_generated)
-            > 0.05
-            and conformal(held.likeness.expected.share_above(held.likeness.z[i]), labels.sum())
-            > LEVEL
+            held.real.expected.p_above(allowed(held.real.z[i]), n_real) <= 0.05
+            and held.generated.expected.p_below(held.generated.z[i], n_generated) > 0.05
+            and held.likeness.expected.p_above(held.likeness.z[i], labels.sum()) > LEVEL
             for i in own
         ]
         powers.append(Power(KINDS[kind], float(auc), float(np.mean(claimed))))

@@ -45,8 +45,9 @@ class Features:
         height, width = self._residual.shape[1:]
         return height, width
 
+    @cached_property
     def grid_strength(self) -> float:
-        """Give the strength of the JPEG grid; see `fp.images.jpeg_grid.jpeg_grid`."""
+        """The strength of the JPEG grid; see `fp.images.jpeg_grid.jpeg_grid`."""
         assert self._image is not None
         return jpeg_grid(luminance_window(self._image)).strength
 

@@ -101,6 +101,14 @@ class Expected:
         """Return the share of held-out versions whose z is at least as low."""
         return float(np.searchsorted(self._ascending, z, "right")) / self.held.size
 
+    def p_above(self, z: float, count: int) -> float:
+        """Return the p-value of a high z among so many independent images; see `conformal`."""
+        return conformal(self.share_above(z), count)
+
+    def p_below(self, z: float, count: int) -> float:
+        """Return the p-value of a low z among so many independent images; see `conformal`."""
+        return conformal(self.share_below(z), count)
+
 
 def curves(coding: Doubles) -> Doubles:
     """Return standardised codings (N, 7) with their squares and three products, shape (N, 17)."""
@@ -231,6 +239,22 @@ class Conditions:
         if self.real.size < 2 or self.generated.size < 2:
             raise ValueError("the conditions hold no evidence of a class")
 
+    def curved(self, measured: Doubles) -> Doubles:
+        """Return `curves` of measured codings (N, 7), standardised by `settings`, shape (N, 17)."""
+        return curves((measured - self.settings[0]) / self.settings[1])
+
+    def p_of_coding(self, numbers: Doubles) -> float:
+        """Return the p-value of coding numbers (p,) among the calibration images."""
+        return conformal(self.neighbours.share_farther(numbers), self._images)
+
+    def covers(self, p_of_coding: float) -> bool:
+        """Return whether an image with this p-value is coded like the calibration images."""
+        return p_of_coding > max(OUTSIDE, 1 / (1 + self._images))
+
+    @property
+    def _images(self) -> int:
+        return self.real.size + self.generated.size
+
     @property
     def nbytes(self) -> int:
         """Bytes that its large arrays hold in memory."""
@@ -261,6 +285,11 @@ def evidence(
     (mean_r, deviation_r), (mean_g, deviation_g) = real, generated
     variance = (np.square(deviation_r) + np.square(deviation_g)) / 2
     return np.asarray((score - (mean_g + mean_r) / 2) * np.maximum(mean_g - mean_r, 0.0) / variance)
+
+
+def compressed(statistic: Doubles) -> Doubles:
+    """Return sign(t) log(1 + |t|) of distances: far tails would outweigh the regressions."""
+    return np.asarray(np.sign(statistic) * np.log1p(np.abs(statistic)))
 
 
 def allowed(z: float) -> float:

@@ -9,7 +9,6 @@ from sklearn.linear_model import Ridge
 
 from fp.fingerprint.conditions.learning import (
     Versions,
-    compressed,
     learn,
     recipe_of_versions,
     ridge,
@@ -25,6 +24,7 @@ from fp.fingerprint.model.conditions import (
     Fusion,
     Neighbours,
     Regression,
+    compressed,
     curves,
     distances,
     evidence,
