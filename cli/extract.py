@@ -12,7 +12,6 @@ import click
 from fp.cli import options as shared
 from fp.cli.declared import invocation_of, option, options_of
 from fp.cli.options import PATH
-from fp.cli.suggesting import complete_denoisers
 from fp.cli.telling import end_with, tell_skipped, tell_table
 from fp.fingerprint.estimators import registry as estimators
 from fp.fingerprint.estimators.recipes import DEFAULT, JOINED, SECOND_LOOK
@@ -79,18 +78,8 @@ class ExtractCommand:
         is_flag=True,
         help="Let dif compute in float32 on one thread: the same pattern every time, bit for bit.",
     )
-    denoiser: str = option(
-        "--denoiser",
-        shell_complete=complete_denoisers,
-        default="wavelet",
-        show_default=True,
-        callback=shared.checked_denoiser,
-        help="What makes the residuals; see 'fp denoiser list'.",
-    )
-    size: tuple[int, int] | None = option(
-        "--size",
-        metavar="WIDTHxHEIGHT",
-        callback=shared.checked_size,
+    denoiser: str = shared.denoiser_option()
+    size: tuple[int, int] | None = shared.size_option(
         help="Examined part, multiples of 32 [default: within the most common generated size "
         "and nine tenths of the reference images].",
     )

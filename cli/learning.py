@@ -8,9 +8,8 @@ from pathlib import Path
 import click
 
 from fp.cli import options as shared
-from fp.cli.declared import invocation_of, option, options_of
+from fp.cli.declared import invocation_of, options_of
 from fp.cli.options import PATH
-from fp.cli.suggesting import complete_denoisers
 from fp.cli.telling import end_with, tell_skipped, tell_table
 
 
@@ -18,18 +17,8 @@ from fp.cli.telling import end_with, tell_skipped, tell_table
 class LearnCommand:
     """Options of ``fp bank learn``."""
 
-    denoiser: str = option(
-        "--denoiser",
-        shell_complete=complete_denoisers,
-        default="wavelet",
-        show_default=True,
-        callback=shared.checked_denoiser,
-        help="What makes the residuals; see 'fp denoiser list'.",
-    )
-    size: tuple[int, int] | None = option(
-        "--size",
-        metavar="WIDTHxHEIGHT",
-        callback=shared.checked_size,
+    denoiser: str = shared.denoiser_option()
+    size: tuple[int, int] | None = shared.size_option(
         help="Examined part of all folders, multiples of 32 [default: within the most common size "
         "of the first folder and nine tenths of all others].",
     )

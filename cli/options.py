@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fp.cli.declared import option
+from fp.cli.suggesting import complete_denoisers
 from fp.system.errors import FpError
 
 if TYPE_CHECKING:
@@ -62,6 +63,18 @@ def _jobs(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
 
     return usable_cores()
 
+
+denoiser_option = partial(
+    option,
+    "--denoiser",
+    shell_complete=complete_denoisers,
+    default="wavelet",
+    show_default=True,
+    callback=checked_denoiser,
+    help="What makes the residuals; see 'fp denoiser list'.",
+)
+
+size_option = partial(option, "--size", metavar="WIDTHxHEIGHT", callback=checked_size)
 
 jobs_option = partial(
     option,
