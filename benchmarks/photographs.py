@@ -15,6 +15,7 @@ import hashlib
 import io
 import tempfile
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -265,6 +266,26 @@ def table(rows):
     return "\n".join(lines)
 
 
+@contextmanager
+def kept_rows(path, columns):
+    """Give the rows that earlier runs kept, and what keeps further ones, flushed together."""
+    rows = []
+    if path.exists():
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        if not rows:
+            writer.writeheader()
+
+        def keep(found):
+            writer.writerows(found)
+            file.flush()
+            rows.extend({name: str(value) for name, value in row.items()} for row in found)
+
+        yield rows, keep
+
+
 @click.command()
 @click.option("--generators", "named", default="tae_flux2,ldm", show_default=True)
 @click.option("--cells", default="*", show_default=True, help="Pattern of degradations.")
@@ -276,15 +297,8 @@ def main(named, cells, training, images, seed, work):
     """Count claims over populations and degradations."""
     work.mkdir(parents=True, exist_ok=True)
     kept = work / f"cells-{training}-{images}-{seed}.csv"
-    rows = []
-    if kept.exists():
-        with kept.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-    done = {tuple(row[name] for name in COLUMNS[:4]) for row in rows}
-    with kept.open("a", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        if not rows:
-            writer.writeheader()
+    with kept_rows(kept, COLUMNS) as (rows, keep):
+        done = {tuple(row[name] for name in COLUMNS[:4]) for row in rows}
         for generator in named.split(","):
             fingerprint, *held = learned(generator, training, seed, work)
             for name, paths, asked in groups_of(generator, *held, images, seed):
@@ -294,9 +308,7 @@ def main(named, cells, training, images, seed, work):
                         continue
                     row = dict(zip(COLUMNS, key, strict=False))
                     row |= counted(fingerprint, paths, cell, form)
-                    writer.writerow(row)
-                    file.flush()
-                    rows.append({column: str(value) for column, value in row.items()})
+                    keep([row])
     print(table(rows))
 
 

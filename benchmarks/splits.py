@@ -8,13 +8,12 @@ the work folder, and so is every finished split: an interrupted run goes on wher
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import click
 import numpy as np
 from held_out import CORPUS, PROJECT
-from photographs import generators
+from photographs import generators, kept_rows
 from threadpoolctl import threadpool_limits
 
 from fp.denoisers.cache import ResidualCache
@@ -109,15 +108,8 @@ def main(named, splits, training, work):
     """Learn from random halves, and ask about the rest."""
     work.mkdir(parents=True, exist_ok=True)
     kept = work / f"splits-{training}.csv"
-    rows = []
-    if kept.exists():
-        with kept.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-    done = {(row["generator"], int(row["split"])) for row in rows}
-    with kept.open("a", newline="") as file, threadpool_limits(1):
-        writer = csv.DictWriter(file, COLUMNS)
-        if not rows:
-            writer.writeheader()
+    with kept_rows(kept, COLUMNS) as (rows, keep), threadpool_limits(1):
+        done = {(row["generator"], int(row["split"])) for row in rows}
         for generator in named:
             method, given, labels, groups = load(generator, work)
             for seed in range(splits):
@@ -134,6 +126,7 @@ def main(named, splits, training, work):
                 rest = np.flatnonzero(~inside)
                 asked = chosen(given, labels, rest)
                 p_real, claimed, reference = judged(method, learned, asked)
+                counted = []
                 for kind, name in enumerate(KINDS):
                     for label in (False, True):
                         mine = (asked.kind == kind) & (labels[rest][asked.image] == label)
@@ -148,9 +141,8 @@ def main(named, splits, training, work):
                             "claimed": float(claimed[mine].mean()),
                             "reference": float(reference[mine].mean()),
                         }
-                        writer.writerow(row)
-                        rows.append({column: str(value) for column, value in row.items()})
-                file.flush()
+                        counted.append(row)
+                keep(counted)
     print(table(rows))
 
 
