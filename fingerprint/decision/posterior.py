@@ -54,17 +54,13 @@ def with_posterior(rows: Sequence[Attribution]) -> Posterior:
     former say whether a generator of the bank drew the image, the latter which of them. These are
     even odds between the bank, with all its generators alike, and the reference images.
     """
-    told = [
-        (row.log10_lr, row.log10_lr_rest)
-        for row in rows
-        if row.log10_lr is not None and row.log10_lr_rest is not None
-    ]
-    if not told:
+    known = [row for row in rows if row.log10_lr is not None and row.log10_lr_rest is not None]
+    if not known:
         return Posterior(tuple(rows), ())
+    told = [(row.log10_lr, row.log10_lr_rest) for row in known]
     against_references, against_rest = 10.0 ** np.array(told, dtype=np.float64).T
     odds = np.append(against_references * against_rest / against_rest.sum(), 1.0)
     shares = odds / odds.sum()
-    known = [row for row in rows if row.log10_lr is not None and row.log10_lr_rest is not None]
     names = [*(row.fingerprint for row in known), NONE]
     order = np.argsort(-shares, kind="stable")
     # As many as it takes, the last of them included.
