@@ -19,13 +19,12 @@ from threadpoolctl import threadpool_limits
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.population import Reduction, survey_all
 from fp.evaluation import mean_of, split
+from fp.fingerprint.conditions.judging import Seen
 from fp.fingerprint.conditions.learning import Versions, learn, recipe_of_versions
 from fp.fingerprint.conditions.versions import KINDS
 from fp.fingerprint.estimators.folds import Labelled, group
 from fp.fingerprint.extraction.one_pass import ExaminedVersions, Take, versions_of
 from fp.fingerprint.learning.method import recipe
-from fp.fingerprint.model.conditions import allowed, compressed
-from fp.fingerprint.model.typicality import LEVEL
 from fp.images.crop import CropRule
 
 COLUMNS = ("generator", "split", "kind", "class", "n", "p05", "p01", "claimed", "reference")
@@ -73,30 +72,15 @@ def chosen(given, labels, images):
     return Versions(number, given.kind[rows], texts, stacks, given.numbers[rows])
 
 
-def judged(method, found, given):
-    """Return p under h1 and h2, whether an image is claimed, and whether it is the reference's."""
-    parts = zip(method.parts, found.parts, strict=True)
-    scores = np.column_stack(
-        [part.score(given.stacks[part.reads], held.pattern, held.offset) for part, held in parts]
-    )
-    curved = found.curved(found.coding(given.numbers))
-    joined, views = found.fusion(scores), method.views(given.stacks)
-    n_real, n_generated = found.real.size, found.generated.size
-
-    def p(expected, statistic, count, above):
-        p_of = expected.p_above if above else expected.p_below
-        return np.array([p_of(each, count) for each in expected.standardise(statistic, curved)])
-
-    z_real = found.score_of_real.standardise(joined, curved)
-    p_real = np.array([found.score_of_real.p_above(allowed(each), n_real) for each in z_real])
-    p_generated = p(found.score_of_generated, joined, n_generated, False)
-    far = [compressed(each.measure(views).statistic) for each in (found.generator, found.reference)]
-    typical = p(found.distance_of_generated, far[0], n_generated, True) > LEVEL
-    like = p(found.distance_of_real, far[1], n_real, True) > LEVEL
-    coded = np.array([found.covers(found.p_of_coding(row)) for row in given.numbers])
-    claimed = (p_real <= 0.05) & (p_generated > 0.05) & typical & coded
-    reference = (p_generated <= 0.05) & (p_real > 0.05) & like & coded
-    return p_real, claimed, reference
+def judged(method, found, given, sources):
+    """Return p under h1, whether an image is claimed, and whether it is the reference's."""
+    seen = Seen.of(found, method, given.stacks, given.numbers)
+    every = seen.p_values(found, method, given.stacks, sources)
+    told = {"separates": True, "generated_nearer": False, "weak": False}
+    said = [p.verdict(found, p.real, "conformal", 0.05, **told).decision for p in every]
+    decided = np.array(said)
+    claimed, reference = decided == "supports_generator", decided == "supports_reference"
+    return np.array([p.real for p in every]), claimed, reference
 
 
 @click.command()
@@ -125,7 +109,8 @@ def main(named, splits, training, work):
                 ).conditions
                 rest = np.flatnonzero(~inside)
                 asked = chosen(given, labels, rest)
-                p_real, claimed, reference = judged(method, learned, asked)
+                sources = tuple(np.unique(groups[known][labels[known] == c]).size for c in (0, 1))
+                p_real, claimed, reference = judged(method, learned, asked, sources)
                 counted = []
                 for kind, name in enumerate(KINDS):
                     for label in (False, True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from fp.fingerprint.conditions.coding import coding_numbers
 from fp.fingerprint.conditions.versions import described
-from fp.fingerprint.decision.decision import Rule, verdict, withheld
+from fp.fingerprint.decision.decision import Rule, Verdict, verdict, withheld
 from fp.fingerprint.decision.judge import Features, Judge
 from fp.fingerprint.decision.likelihood import LikelihoodRatio, fit_to
 from fp.fingerprint.decision.rows import Attribution
@@ -19,7 +19,7 @@ from fp.fingerprint.learning.scoring import recipe_of_parts
 from fp.fingerprint.model.conditions import Conditions, allowed, compressed, evidence
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.typicality import LEVEL
-from fp.system.arrays import Doubles
+from fp.system.arrays import Array, Doubles
 
 
 def judge_of(fingerprint: Fingerprint) -> Judge:
@@ -95,42 +95,21 @@ class CodingJudge(Judge):
         coding are judged alike, with n images, since they can only take a claim back.
         """
         known = self.conditions
-        seen = Seen.of(known, self.parts, features)
-        curved, score = seen.curved, seen.score
-        of_real, of_generated = known.score_of_real, known.score_of_generated
-        z = float(of_real.standardise(score, curved)[0])
-        unusual = allowed(z)
-        p_real = of_real.p_above(unusual, self.sources[0])
-        p_bank = p_real if corrected is None else max(p_real, corrected(p_real, unusual))
-        z = float(of_generated.standardise(score, curved)[0])
-        p_generated = of_generated.p_below(z, self.sources[1])
-
-        views = self.parts.views(features.of(self.parts))
-        likeness = []
-        for typical, expected, count in (
-            (known.generator, known.distance_of_generated, known.generated.size),
-            (known.reference, known.distance_of_real, known.real.size),
-        ):
-            distance = compressed(typical.measure(views).statistic)
-            far = float(expected.standardise(distance, curved)[0])
-            likeness.append(expected.p_above(far, count))
-        p_condition = known.p_of_coding(seen.numbers)
-
-        value = seen.evidence
+        stacks = features.of(self.parts)
+        seen = Seen.of(known, self.parts, stacks, coding_numbers(features))
+        (p,) = seen.p_values(known, self.parts, stacks, self.sources)
+        p_bank = p.real if corrected is None else max(p.real, corrected(p.real, p.unusual))
+        value = float(seen.evidence[0])
         generated_nearer = abs(value - self.mu_g) < abs(value - self.mu_r)
-        found = verdict(
+        found = p.verdict(
+            known,
+            p_bank,
             rule,
+            fpr,
             separates=self.mu_g > self.mu_r,
             generated_nearer=generated_nearer,
-            against_h1=p_bank <= fpr,
-            against_h2=p_generated <= fpr,
             weak=self.weak,
-            typical=likeness[0] > LEVEL,
-            like_reference=likeness[1] > LEVEL,
         )
-        is_calibrated = known.covers(p_condition)
-        if not is_calibrated:
-            found = withheld(found, rule)
         return Attribution(
             path=path,
             fingerprint=self.fingerprint.name,
@@ -138,26 +117,28 @@ class CodingJudge(Judge):
             score=value,
             mu_r=self.mu_r,
             mu_g=self.mu_g,
-            p_real=p_real,
+            p_real=p.real,
             p_bank=p_bank,
-            p_generated=p_generated,
-            p_typical=likeness[0],
-            p_reference=likeness[1],
+            p_generated=p.generated,
+            p_typical=p.typical,
+            p_reference=p.reference,
             log10_lr=self.ratio(value),
             at_bound=self.ratio.at_bound(value),
             decision=found.decision,
             nearest_mean="generated" if generated_nearer else "real",
             reasons=found.reasons,
-            condition=described(seen.settings),
-            p_condition=p_condition,
-            log10_lr_rest=self._against_rest(features) if is_calibrated else None,
+            condition=described(seen.settings[0]),
+            p_condition=p.condition,
+            log10_lr_rest=self._against_rest(features) if known.covers(p.condition) else None,
         )
 
     def _against_rest(self, features: Features) -> float | None:
         rest = self.fingerprint.rest
         if rest is None:
             return None
-        return self._rest_ratio(Seen.of(rest, self._rest_parts, features).evidence)
+        parts = self._rest_parts
+        seen = Seen.of(rest, parts, features.of(parts), coding_numbers(features))
+        return self._rest_ratio(float(seen.evidence[0]))
 
     @cached_property
     def _rest_parts(self) -> Recipe:
@@ -171,21 +152,69 @@ class CodingJudge(Judge):
         return fit_to(rest.real, rest.generated)
 
 
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """What conditions see of an image.
+@dataclass(frozen=True)
+class PValues:
+    """p-values of one image.
 
     Parameters
     ----------
-    score : ndarray of float64, shape (1,)
-        Joined score.
-    numbers : ndarray of float64, shape (p,)
+    real, generated : float
+        Of its score under h1 and under h2.
+    typical, reference : float
+        Of its distance from the generator's images and from the reference images.
+    condition : float
+        Of its coding.
+    unusual : float
+        The standardised score under h1 that was ranked.
+    """
+
+    real: float
+    generated: float
+    typical: float
+    reference: float
+    condition: float
+    unusual: float
+
+    def verdict(
+        self,
+        known: Conditions,
+        p_bank: float,
+        rule: Rule,
+        fpr: float,
+        *,
+        separates: bool,
+        generated_nearer: bool,
+        weak: bool,
+    ) -> Verdict:
+        """Return what follows; see `fp.fingerprint.decision.decision.verdict`."""
+        found = verdict(
+            rule,
+            separates=separates,
+            generated_nearer=generated_nearer,
+            against_h1=p_bank <= fpr,
+            against_h2=self.generated <= fpr,
+            weak=weak,
+            typical=self.typical > LEVEL,
+            like_reference=self.reference > LEVEL,
+        )
+        return found if known.covers(self.condition) else withheld(found, rule)
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What conditions see of N images.
+
+    Parameters
+    ----------
+    score : ndarray of float64, shape (N,)
+        Joined scores.
+    numbers : ndarray of float64, shape (N, p)
         Coding numbers.
-    settings : ndarray of float64, shape (7,)
-        Estimated settings of what happened to it.
-    curved : ndarray of float64, shape (1, 17)
+    settings : ndarray of float64, shape (N, 7)
+        Estimated settings of what happened to each.
+    curved : ndarray of float64, shape (N, 17)
         `curves` of these.
-    evidence : float
+    evidence : ndarray of float64, shape (N,)
         Evidence for the generator at that coding.
     """
 
@@ -193,19 +222,19 @@ class Seen:
     numbers: Doubles
     settings: Doubles
     curved: Doubles
-    evidence: float
+    evidence: Doubles
 
     @classmethod
-    def of(cls, known: Conditions, recipe: Recipe, features: Features) -> Seen:
-        """Score an image by the parts, and measure its coding."""
-        stacks = features.of(recipe)
+    def of(
+        cls, known: Conditions, recipe: Recipe, stacks: Mapping[str, Array], numbers: Doubles
+    ) -> Seen:
+        """Score images by the parts, by what these read of them, and measure their coding."""
         scores = np.column_stack(
             [
                 estimator.score(stacks[estimator.reads], part.pattern, part.offset)
                 for estimator, part in zip(recipe.parts, known.parts, strict=True)
             ]
         )
-        numbers = coding_numbers(features)
         settings = known.coding(numbers)
         curved = known.curved(settings)
         score = known.fusion(scores)
@@ -213,5 +242,38 @@ class Seen:
             (each.mean(curved)[:, 0], each.deviation(curved))
             for each in (known.score_of_real, known.score_of_generated)
         ]
-        found = float(evidence(score, moments[0], moments[1])[0])
-        return cls(score, numbers[0], settings[0], curved, found)
+        found = evidence(score, moments[0], moments[1])
+        return cls(score, numbers, settings, curved, found)
+
+    def p_values(
+        self,
+        known: Conditions,
+        recipe: Recipe,
+        stacks: Mapping[str, Array],
+        sources: tuple[int, int],
+    ) -> list[PValues]:
+        """Return the p-values of each image, with the numbers of source images of both classes."""
+        n_real, n_generated = sources
+        unusual = [
+            allowed(float(z)) for z in known.score_of_real.standardise(self.score, self.curved)
+        ]
+        low = known.score_of_generated.standardise(self.score, self.curved)
+        views = recipe.views(stacks)
+        typical, reference = (
+            expected.standardise(compressed(each.measure(views).statistic), self.curved)
+            for each, expected in (
+                (known.generator, known.distance_of_generated),
+                (known.reference, known.distance_of_real),
+            )
+        )
+        return [
+            PValues(
+                real=known.score_of_real.p_above(unusual[n], n_real),
+                generated=known.score_of_generated.p_below(low[n], n_generated),
+                typical=known.distance_of_generated.p_above(typical[n], known.generated.size),
+                reference=known.distance_of_real.p_above(reference[n], known.real.size),
+                condition=known.p_of_coding(self.numbers[n]),
+                unusual=unusual[n],
+            )
+            for n in range(len(self.score))
+        ]
