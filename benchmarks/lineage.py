@@ -59,6 +59,7 @@ def part(collection, names, images):
             folder,
             images=tuple(folder.images[i] for i in keep),
             traces=folder.traces[keep],
+            coded=folder.coded[keep],
         )
 
     chosen = [folder for folder in collection.generators if folder.name in names]

@@ -35,7 +35,8 @@ def with_photographs(collection, seed):
     for name, third in zip((*PHOTOGRAPHS, whole.name), np.array_split(dealt, 3), strict=True):
         keep = np.sort(third)
         images = tuple(whole.images[i] for i in keep)
-        parts.append(replace(whole, name=name, images=images, traces=whole.traces[keep]))
+        taken = {"traces": whole.traces[keep], "coded": whole.coded[keep]}
+        parts.append(replace(whole, name=name, images=images, **taken))
     folders = sorted((*collection.generators, *parts[:2]), key=lambda f: (f.digest, f.name))
     return Collection(tuple(folders), parts[2])
 

@@ -91,13 +91,15 @@ def analyse(collection: Collection, options: LineageOptions | None = None) -> Li
         )
         compared = compare(traces, member, groups, options.period, options.samples, options.seed)
         q = adjusted_for_many(compared.p)
-        # A likeness that strangers of the same make reach as well counts as none.
-        shown = q <= options.rate
+        # A likeness that strangers or a codec reach as well counts as none.
+        is_coded = np.array([folder.is_coded for folder in collection.generators])
+        coded = np.logical_and.outer(is_coded, is_coded)
+        shown = (q <= options.rate) & ~coded
         np.fill_diagonal(shown, True)
         families = find_families(
             _counted(compared.kinship, shown), _counted(compared.resampled, shown), options.cut
         )
-    pairs = pair_up(compared, q, options.cut, options.rate)
+    pairs = pair_up(compared, q, coded, options.cut, options.rate)
     sources = tuple(
         int(np.unique(groups[member == k]).size) for k in range(len(collection.folders))
     )
@@ -129,6 +131,13 @@ def _notes(collection: Collection, strides: Indices) -> list[str]:
         for name, stride in zip(collection.names, strides, strict=True)
         if stride == 0
     ]
+    coded = [folder.name for folder in collection.generators if folder.is_coded]
+    if len(coded) > 1:
+        notes.append(
+            f"{', '.join(coded)}: compressed with loss, half of the images or more. A codec leaves "
+            "a lattice of its own, so no two of these are called kin; give images as the "
+            "generators drew them."
+        )
     for folder in collection.folders:
         sizes = {image.size for image in folder.images}
         if len(sizes) > 1:

@@ -21,10 +21,11 @@ from fp.denoisers.population import (
 from fp.fingerprint.detection.opening import StoredBank, open_bank
 from fp.fingerprint.estimators.folds import FEWEST_SOURCES, group
 from fp.fingerprint.model.fingerprint import Fingerprint
+from fp.images.jpeg_grid import jpeg_grid, luminance_window
 from fp.images.loading import display_path
 from fp.lineage.scores import scores_of
 from fp.lineage.traces import trace
-from fp.system.arrays import Doubles, Indices
+from fp.system.arrays import Doubles, Flags, Indices
 from fp.system.errors import InputError
 from fp.system.progress import Progress
 
@@ -45,17 +46,25 @@ class Folder:
         Trace of each image; see `fp.lineage.traces`.
     scores : ndarray of float64, shape (N, K)
         Score of each image by each fingerprint of the bank; no column without a bank.
+    coded : ndarray of bool, shape (N,)
+        Whether each image is stored by a lossy codec, or shows the grid of JPEG in its pixels.
     """
 
     name: str
     images: tuple[Examined, ...]
     traces: Doubles
     scores: Doubles
+    coded: Flags
 
     @property
     def digest(self) -> str:
         """SHA-256 over the hashes of the images: the folder's identity, whatever its name."""
         return hashlib.sha256("".join(image.sha256 for image in self.images).encode()).hexdigest()
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether a lossy codec left its own lattice in at least half of the images."""
+        return bool(2 * np.count_nonzero(self.coded) >= self.coded.size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +157,8 @@ def collect(
     `InputError` names a folder with too few sources.
     """
     roots = [*generators, real]
-    found = survey_all(roots, reduction, store, jobs, progress, _Look(bank))
+    look = _Look(bank, prepared=reduction.preparation != "none")
+    found = survey_all(roots, reduction, store, jobs, progress, look)
     folders = [_folder(root, population) for root, population in zip(roots, found, strict=True)]
     ordered = sorted(folders[:-1], key=lambda folder: (folder.digest, folder.name))
     skipped = tuple(one for population in found for one in population.skipped)
@@ -163,16 +173,22 @@ def _folder(root: Path, found: Population) -> Folder:
             f"{display_path(root)} holds {sources} usable source images; lineage needs "
             f"at least {FEWEST_SOURCES}, better 64, of each generator and of the reference."
         )
-    traces, scores = (np.stack(taken) for taken in zip(*found.taken, strict=True))
-    return Folder(display_path(Path(root.resolve().name)), found.images, traces, scores)
+    traces, scores, coded = (np.stack(taken) for taken in zip(*found.taken, strict=True))
+    return Folder(display_path(Path(root.resolve().name)), found.images, traces, scores, coded)
 
 
 @dataclass(frozen=True)
 class _Look:
-    """Trace of an image and its scores by a bank: small enough to travel, as no residual is."""
+    """Trace of an image, its scores by a bank, and whether it was coded with loss.
+
+    They are small enough to travel, as no residual is.
+    """
 
     bank: StoredBank | None
+    prepared: bool
 
-    def __call__(self, seen: Seen) -> tuple[Doubles, Doubles]:
+    def __call__(self, seen: Seen) -> tuple[Doubles, Doubles, bool]:
         scores = np.empty(0) if self.bank is None else scores_of(seen.residual, self.bank)
-        return trace(seen.residual), scores
+        coded = self.prepared or seen.stored.compression != "lossless"
+        coded = coded or jpeg_grid(luminance_window(seen.part)).present
+        return trace(seen.residual), scores, coded

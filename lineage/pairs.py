@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from fp.lineage.levels import Comparison
-from fp.system.arrays import Doubles
+from fp.system.arrays import Doubles, Flags
 
 Relation = Literal["kin", "undecided", "not_shown"]
 
@@ -57,14 +57,21 @@ class Pair:
 
 
 def relate(
-    low: float, high: float, p: tuple[float, float], q: float, cut: float, rate: float
+    low: float,
+    high: float,
+    p: tuple[float, float],
+    q: float,
+    cut: float,
+    rate: float,
+    coded: bool = False,
 ) -> tuple[Relation, tuple[str, ...]]:
     """Return the relation that the figures of a pair support, and what stands against ``kin``.
 
     It is ``kin`` where both directions are significant and the interval from `low` to `high` lies
     above the cut; ``not_shown`` where the pair was not tested (`q`, the larger p adjusted, is NaN),
     or where the interval lies below the cut and the pair is not significant or the interval
-    contains 0; else ``undecided``.
+    contains 0; else ``undecided``. Where both are `coded` with loss, the pattern that they have in
+    common may be that of the codec, whose strength depends on the content: they are never ``kin``.
     """
     if np.isnan(q):
         return "not_shown", ("no_common_pattern",)
@@ -76,6 +83,8 @@ def relate(
         reasons.append("kinship_below_cut")
     elif low < cut:
         reasons.append("interval_contains_cut")
+    if coded:
+        reasons.append("both_compressed")
     if not reasons:
         return "kin", ()
     if high < cut and (q > rate or low <= 0):
@@ -83,8 +92,11 @@ def relate(
     return "undecided", tuple(reasons)
 
 
-def pair_up(compared: Comparison, q: Doubles, cut: float, rate: float) -> list[Pair]:
-    """Return all pairs in the order (0, 1), (0, 2), ...; q, shape (K, K), is that of pairs."""
+def pair_up(compared: Comparison, q: Doubles, coded: Flags, cut: float, rate: float) -> list[Pair]:
+    """Return all pairs in the order (0, 1), (0, 2), ...
+
+    q and whether both were `coded` with loss, shape (K, K), are those of pairs.
+    """
     kinship, p = compared.kinship, compared.p
     low, high = np.quantile(compared.resampled, (0.025, 0.975), axis=0)
     tables = {
@@ -101,7 +113,8 @@ def pair_up(compared: Comparison, q: Doubles, cut: float, rate: float) -> list[P
     for i, j in zip(*np.triu_indices(len(kinship), 1), strict=True):
         at = {name: float(table[i, j]) for name, table in tables.items()}
         both = at["p_forward"], at["p_backward"]
-        relation, reasons = relate(at["low"], at["high"], both, at["q"], cut, rate)
+        limits = at["low"], at["high"]
+        relation, reasons = relate(*limits, both, at["q"], cut, rate, bool(coded[i, j]))
         found.append(
             Pair(
                 first=int(i),

@@ -14,6 +14,7 @@ import pytest
 from family_tree import FAMILIES, SIDE, draw, write_tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from scipy.stats import binomtest
 from sklearn.metrics import adjusted_rand_score, roc_auc_score
 from synthetic import save
@@ -105,6 +106,61 @@ def test_photographs_are_no_family(planted, tmp_path):
     lineage = analyse(gather(tmp_path, planted / "cache"), OPTIONS)
     assert all(pair.relation != "kin" for pair in lineage.pairs)
     assert all(len(cluster.members) == 1 for cluster in lineage.families.clusters)
+
+
+def as_webp(collection, named):
+    def coded(folder):
+        few = np.arange(len(folder.images)) % 2 == 0  # half of them are enough
+        return replace(folder, coded=few) if folder.name in named else folder
+
+    return replace(collection, generators=tuple(map(coded, collection.generators)))
+
+
+def test_what_a_codec_may_have_left_makes_no_kin(collection, found):
+    def relations(lineage):
+        names = lineage.names
+        return {frozenset((names[p.first], names[p.second])): p for p in lineage.pairs}
+
+    both = frozenset(("root a", "child a"))
+    assert relations(found)[both].relation == "kin"
+    one = analyse(as_webp(collection, ("root a",)), OPTIONS)
+    assert relations(one)[both].relation == "kin"
+    assert one.notes == found.notes
+    lineage = analyse(as_webp(collection, both), OPTIONS)
+    pair = relations(lineage)[both]
+    assert (pair.relation, pair.reasons) == ("undecided", ("both_compressed",))
+    assert sorted(both) not in [
+        sorted(lineage.names[m] for m in cluster.members) for cluster in lineage.families.clusters
+    ]
+    (note,) = set(lineage.notes) - set(found.notes)
+    assert all(name in note for name in both)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options", "coded"),
+    [
+        (".webp", {"lossless": True}, False),
+        (".webp", {"quality": 90}, True),
+        (".jpg", {"quality": 90}, True),
+    ],
+)
+def test_a_folder_knows_whether_it_was_compressed(tmp_path, suffix, options, coded):
+    for name in ("a", "b", "real"):
+        (tmp_path / name).mkdir()
+        for number in range(8):
+            picture = Image.fromarray(draw(None, 1000 + number))
+            picture.save(tmp_path / name / f"{name}{number * 37}x{suffix}", **options)
+    reduction = Reduction("wavelet", CropRule(SIDE, SIDE))
+    folders = [tmp_path / "a", tmp_path / "b"]
+    found = collect(folders, tmp_path / "real", reduction, ResidualCache(tmp_path / "cache"))
+    assert [folder.is_coded for folder in found.folders] == [coded] * 3
+    if coded:  # the same pixels in another file
+        for path in tmp_path.glob(f"*/*{suffix}"):
+            with Image.open(path) as image:
+                image.save(path.with_suffix(".png"))
+            path.unlink()
+        again = collect(folders, tmp_path / "real", reduction, ResidualCache(tmp_path / "cache"))
+        assert [folder.is_coded for folder in again.folders] == [suffix == ".jpg"] * 3
 
 
 def test_a_fingerprint_detects_its_own_folder_and_not_a_stranger(found):
@@ -369,8 +425,8 @@ def test_intervals_of_the_area_cover():
 
 
 def test_what_is_said_of_a_pair():
-    def said(low, high, p, q):
-        return relate(low, high, p, q, 0.4, 0.05)
+    def said(low, high, p, q, coded=False):
+        return relate(low, high, p, q, 0.4, 0.05, coded)
 
     assert said(0.5, 0.7, (0.01, 0.01), 0.01) == ("kin", ())
     assert said(0.5, 0.7, (0.01, 0.2), 0.3) == ("undecided", ("one_direction_only",))
@@ -379,6 +435,8 @@ def test_what_is_said_of_a_pair():
     assert said(-0.1, 0.3, (0.01, 0.01), 0.01)[0] == "not_shown"
     assert said(0.1, 0.3, (0.5, 0.5), 0.6)[0] == "not_shown"
     assert said(0.5, 0.7, (0.5, 0.5), 0.6) == ("undecided", ("not_beyond_strangers",))
+    assert said(0.5, 0.7, (0.01, 0.01), 0.01, True) == ("undecided", ("both_compressed",))
+    assert said(-0.1, 0.3, (0.01, 0.01), 0.01, True)[0] == "not_shown"
     nothing = float("nan")
     assert said(0, 0, (nothing, nothing), nothing) == ("not_shown", ("no_common_pattern",))
 
