@@ -1,0 +1,150 @@
+"""How many pictures of a generator that draws are enough? Accuracy and claims by their number.
+
+    python benchmarks/few_images.py --section few-images
+
+needs the corpus (FP_CORPUS, by default ../shared/corpus beside the project). A seed deals whole
+prompts, or pictures where names tell no prompt, between training and test; the training images are
+spread over the prompts that train. Finished splits are kept in the work folder. It measures the
+plain score of images as they are, without conditions (`--conditions none`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+from held_out import CORPUS, PROJECT, features_of
+from photographs import generators, kept_rows
+from threadpoolctl import threadpool_limits
+
+from fp.denoisers.population import Reduction, survey
+from fp.evaluation import mean_of
+from fp.evaluation.trials import balanced_accuracy
+from fp.fingerprint.decision.decision import p_generated, p_real
+from fp.fingerprint.decision.likelihood import fit_without_bounds
+from fp.fingerprint.estimators.folds import group
+from fp.fingerprint.learning.method import recipe
+from fp.fingerprint.model.calibration import Calibration
+from fp.images.crop import CropRule
+from lineage import publish, store
+
+GENERATORS = ("ldm", "glid3xl", "sd_v1", "realvisxl_turbo", "flux1dev", "gpt_image_1")
+SIZES = (8, 16, 32, 64, 128)
+COLUMNS = ("generator", "training", "seed", "method", "tested", "accuracy", "claimed", "false")
+RATE = 0.05
+
+
+def load(generator, method, cache):
+    """Return features, labels and source groups of a generator's images and photographs."""
+    images, labels = [], []
+    for folder, label in ((generators()[generator], True), (CORPUS / "real", False)):
+        found = survey(folder, Reduction("wavelet", CropRule(256, 256)), cache, 1).images
+        images += found
+        labels += [label] * len(found)
+    sources = [f"{label}/{image.source}" for image, label in zip(images, labels, strict=True)]
+    groups = group(sources, [image.sha256 for image in images])
+    reduction = Reduction("wavelet", CropRule(256, 256))
+    return features_of(method, images, reduction, cache), np.array(labels), groups
+
+
+def dealt(labels, groups, training, seed):
+    """Return which images train and which test, no source in both, or None if there are too few.
+
+    Half of the sources may train, up to four fifths where so many images are asked for. Training
+    images are taken from one source after the other, in turns.
+    """
+    rng = np.random.default_rng(seed)
+    known, asked = [], []
+    for label in (True, False):
+        numbers = rng.permutation(np.flatnonzero(labels == label))
+        sources = rng.permutation(np.unique(groups[numbers]))
+        share = max(0.5, min(0.8, training / numbers.size))
+        inside = np.isin(groups[numbers], sources[: round(share * sources.size)])
+        pool = numbers[inside]
+        turn = np.zeros(pool.size)
+        for source in np.unique(groups[pool]):
+            members = np.flatnonzero(groups[pool] == source)
+            turn[members] = np.arange(members.size)
+        if pool.size < training:
+            return None
+        known.append(pool[np.argsort(turn, kind="stable")][:training])
+        asked.append(numbers[~inside])
+    return np.concatenate(known), np.concatenate(asked)
+
+
+def measured(method, stacks, labels, groups, parts, seed):
+    """Learn from some images and count what is said of others."""
+    known, asked = parts
+    inner = {name: stack[known] for name, stack in stacks.items()}
+    learned = method.learn(inner, labels[known], groups[known], 10, seed)
+    held, taught = learned.held, labels[known][learned.held.index]
+    classes = held.scores[~taught], held.scores[taught]
+    names = [tuple(str(number) for number in range(scores.size)) for scores in classes]
+    calibration = Calibration(*classes, *names, *names, "cross-fit")
+    scores, truth = learned.score({name: s[asked] for name, s in stacks.items()}), labels[asked]
+    forced = fit_without_bounds(calibration).free_many(scores) > 0
+    claimed = np.array(
+        [p_real(s, calibration) <= RATE < p_generated(s, calibration) for s in scores]
+    )
+    return {
+        "tested": int(truth.sum()),
+        "accuracy": balanced_accuracy(truth, forced),
+        "claimed": float(claimed[truth].mean()),
+        "false": float(claimed[~truth].mean()),
+    }
+
+
+def table(rows):
+    """Return means over seeds with 95 % intervals over seeds, which share images."""
+    lines = [
+        "| generator | images a class | method | seeds | tested | accuracy | own claimed | "
+        "photographs claimed |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for key in dict.fromkeys((r["generator"], r["training"], r["method"]) for r in rows):
+        mine = [r for r in rows if (r["generator"], r["training"], r["method"]) == key]
+        cells = []
+        for column in ("accuracy", "claimed", "false"):
+            found = mean_of([100 * float(row[column]) for row in mine])
+            low, high = max(found.low, 0.0), min(found.high, 100.0)
+            cells.append(f"{found.value:.1f} ({low:.1f} to {high:.1f})")
+        tested = f"{np.mean([int(row['tested']) for row in mine]):.0f}"
+        lines.append("| " + " | ".join([*key, str(len(mine)), tested, *cells]) + " |")
+    return "\n".join(lines)
+
+
+@click.command()
+@click.option("--generators", "named", default=",".join(GENERATORS), show_default=True)
+@click.option("--methods", default="auto,tile,mean", show_default=True)
+@click.option("--seeds", default=5, show_default=True)
+@click.option("--section", help="Section of RESULTS.md to replace.")
+@click.option("--work", type=click.Path(path_type=Path), default=PROJECT / ".work/few-images")
+def main(named, methods, seeds, section, work):
+    """Learn from ever more images, and ask about pictures of other prompts."""
+    work.mkdir(parents=True, exist_ok=True)
+    with kept_rows(work / "splits.csv", COLUMNS) as (rows, keep), threadpool_limits(1):
+        done = {tuple(row[name] for name in COLUMNS[:4]) for row in rows}
+        for generator in named.split(","):
+            for name in methods.split(","):
+                todo = [
+                    (training, seed)
+                    for training in SIZES
+                    for seed in range(seeds)
+                    if (generator, str(training), str(seed), name) not in done
+                ]
+                if not todo:
+                    continue
+                method = recipe(name)
+                stacks, labels, groups = load(generator, method, store())
+                for training, seed in todo:
+                    parts = dealt(labels, groups, training, seed)
+                    if parts is not None:
+                        found = measured(method, stacks, labels, groups, parts, seed)
+                        given = dict(zip(COLUMNS, (generator, training, seed, name), strict=False))
+                        keep([given | found])
+    publish(section, table(rows))
+
+
+if __name__ == "__main__":
+    main()
