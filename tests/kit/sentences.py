@@ -74,5 +74,5 @@ def sentences(piece: str) -> list[str]:
 
 
 def count_words(sentence: str) -> int:
-    """Return how many words a sentence has: what stands between blanks and has a letter or digit."""
+    """Count the words of a sentence: what stands between blanks and has a letter or digit."""
     return sum(any(sign.isalnum() for sign in word) for word in sentence.split())
