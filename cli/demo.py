@@ -72,7 +72,7 @@ def command(output: Path, given: DemoCommand) -> None:
 
 
 def report(found: Demonstration) -> Iterator[str]:
-    """Tell a newcomer, in lines, what was done, what came out, and what to do next."""
+    """Yield the lines that tell a newcomer what was done and what came out."""
     from fp.images.loading import display_path
 
     learned = found.fingerprint

@@ -101,7 +101,7 @@ class LargeBank:
         self._known, self._cautions = columns.known(), tuple(columns.cautions)
 
     def __len__(self) -> int:
-        """Give the number of fingerprints."""
+        """Return the number of fingerprints."""
         return len(self._lazy)
 
     @property
@@ -151,7 +151,7 @@ class LargeBank:
         return self._finding(image, rows, judged, small, options)
 
     def members_of(self, names: Collection[str] | None) -> Iterator[Fingerprint]:
-        """Give the fingerprints of these names, or all of them, in their order."""
+        """Return the fingerprints of these names, or all of them, in their order."""
         held = self._calibrations.names
         return (self._lazy[k] for k, name in enumerate(held) if names is None or name in names)
 

@@ -27,7 +27,7 @@ ROOT, FIRST, SECOND = "/", "000000", "000001"
 
 
 def text(value, pad=0):
-    """Give a string as the format stores it, with its type."""
+    """Return a string as the format stores it, with its type."""
     raw = value if isinstance(value, bytes) else value.encode()
     return np.array(raw, h5py.string_dtype("utf-8", max(1, len(raw) + pad)))
 
@@ -57,12 +57,12 @@ def reseal(file):
 
 
 def change(key, value, where=SECOND):
-    """Give a change of one element."""
+    """Return a change of one element."""
     return lambda file: put(file[where], key, value)
 
 
 def remove(key, where=SECOND):
-    """Give the removal of one element."""
+    """Return the removal of one element."""
 
     def act(file):
         owner, at, name = key.rpartition("@")
@@ -75,7 +75,7 @@ def remove(key, where=SECOND):
 
 
 def links(make):
-    """Give the replacement of a pattern by what `make` puts there."""
+    """Return a change that replaces a pattern by what `make` puts there."""
 
     def act(file):
         del file[SECOND]["pattern"]
@@ -102,7 +102,7 @@ def external(group):
 
 
 def declared(shape, dtype, **options):
-    """Give a pattern that is declared and never written."""
+    """Return a pattern that is declared and never written."""
 
     def act(file):
         del file[SECOND]["pattern"]
@@ -137,7 +137,7 @@ def foreign_filter(file):
 
 
 def restored(**options):
-    """Give the same pattern stored in another way."""
+    """Return the same pattern stored in another way."""
 
     def act(file):
         values = file[SECOND]["pattern"][()]
@@ -164,7 +164,7 @@ def exchange(file):
 
 
 def uuid_right(act):
-    """Give a change after which the fingerprint's identity is right again."""
+    """Return a change after which the fingerprint's identity is right again."""
 
     def both(file):
         act(file)
