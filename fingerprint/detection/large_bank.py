@@ -25,7 +25,7 @@ from fp.fingerprint.decision.cautions import (
 from fp.fingerprint.decision.family import Family, Gathering
 from fp.fingerprint.decision.judge import Features, Judge
 from fp.fingerprint.decision.rows import Attribution, Finding, not_examined, with_file
-from fp.fingerprint.decision.sorted_scores import Ladders
+from fp.fingerprint.decision.sorted_scores import SortedScores
 from fp.fingerprint.detection.banks import check_member, needs_more
 from fp.fingerprint.detection.detection import (
     DetectOptions,
@@ -277,8 +277,8 @@ class _Columns:
         mu_r, mu_g, slope, intercept, weak = map(np.array, zip(*self._numbers, strict=True))
         return Calibrations(
             tuple(self.names),
-            Ladders.of(self._real),
-            Ladders.of(self._generated),
+            SortedScores.of(self._real),
+            SortedScores.of(self._generated),
             mu_r,
             mu_g,
             slope,

@@ -1,11 +1,19 @@
-"""Pages and help texts in short sentences, and the counter that says so."""
+"""Pages, help texts and reports in short sentences, and the counter that says so."""
 
 from __future__ import annotations
 
 import click
 import pytest
 from project import PROJECT
-from sentences import cells, count_words, help_pieces, page_lines, page_pieces, sentences
+from sentences import (
+    cells,
+    count_words,
+    help_pieces,
+    page_lines,
+    page_pieces,
+    sentences,
+    template_pieces,
+)
 
 from fp.cli.main import group
 
@@ -120,3 +128,16 @@ def test_the_sentences_of_the_help_texts_are_short():
     pieces = list(help_pieces(group, click.Context(group)))
     assert not too_long(pieces)
     assert average(pieces) <= LONGEST_AVERAGE
+
+
+def test_what_a_run_fills_in_is_one_word_of_a_template():
+    text = "<style>p { a }</style>\n{# no #}<p>A <b>bold</b> {{ one.two(3) }}.{% if a %} Or\n"
+    assert list(template_pieces(text + "this.{% endif %}</p>\n<td>c</td>")) == [
+        "A bold X. Or this.",
+        "c",
+    ]
+
+
+@pytest.mark.parametrize("page", sorted(PROJECT.glob("reports/templates/*.html")))
+def test_the_sentences_of_a_report_are_short(page):
+    assert not too_long(template_pieces(page.read_text("utf-8")))

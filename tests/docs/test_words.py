@@ -7,7 +7,7 @@ import re
 import click
 import pytest
 from project import PROJECT
-from sentences import help_pieces
+from sentences import help_pieces, template_pieces
 
 from fp.cli.main import group
 
@@ -50,6 +50,11 @@ def test_no_page_has_a_word_that_was_given_up(page):
 
 def test_no_help_text_has_a_word_that_was_given_up():
     assert not found_in("\n\n".join(help_pieces(group, click.Context(group))))
+
+
+@pytest.mark.parametrize("page", sorted(PROJECT.glob("reports/templates/*.html")))
+def test_no_report_has_a_word_that_was_given_up(page):
+    assert not found_in("\n\n".join(template_pieces(page.read_text("utf-8"))))
 
 
 def test_the_glossary_is_linked():

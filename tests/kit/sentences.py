@@ -15,6 +15,12 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _DISPLAY = re.compile(r"^\$\$.*?\$\$$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?<=\n\n)(?: {4}[^\n]*\n)+")
 _ITEM = re.compile(r"^\s*(?:[*+-]|\d+\.)\s+")
+_NOT_SHOWN = (
+    re.compile(r"<(script|style)\b.*?</\1>", re.DOTALL),
+    re.compile(r"\{[#%].*?[#%]\}", re.DOTALL),
+)
+_FILLED = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+_BLOCK = re.compile(r"</?(?:p|li|t[dhr]|h\d|d[dt]|div|ul|table|section|summary|caption)\b[^>]*>")
 _END = re.compile(r"(\S*[.!?]['\")*_\]]*)\s+")
 
 
@@ -76,3 +82,13 @@ def sentences(piece: str) -> list[str]:
 def count_words(sentence: str) -> int:
     """Count the words of a sentence: what stands between blanks and has a letter or digit."""
     return sum(any(sign.isalnum() for sign in word) for word in sentence.split())
+
+
+def template_pieces(text: str) -> Iterator[str]:
+    """Yield the paragraphs, cells and items of a page's template, whatever a run fills in."""
+    for pattern in _NOT_SHOWN:
+        text = pattern.sub("", text)
+    text = _BLOCK.sub("\n", _FILLED.sub("X", " ".join(text.split())))
+    for piece in re.sub(r"<[^>]+>", "", text).split("\n"):
+        if piece.strip():
+            yield " ".join(piece.split())

@@ -615,12 +615,12 @@ def test_elements_are_named_since_the_version_that_first_wrote_them():
     assert schema.version_naming(["pattern"]) == "1.1"
 
 
-def test_experts_of_an_earlier_fp_are_refused_in_one_sentence(tmp_path):
+def test_models_of_an_earlier_fp_are_refused_in_one_sentence(tmp_path):
     write_bank(tmp_path / "old.h5", [small()])
     with h5py.File(tmp_path / "old.h5", "r+") as file:
         group = file["000000"].create_group("conditions")
         group.attrs["outside"] = 0.02
-    told = r"experts of an earlier .* extract the fingerprint again"
+    told = r"models of an earlier .* extract the fingerprint again"
     with pytest.raises(FormatError, match=told):
         read_bank(tmp_path / "old.h5")
 
