@@ -307,7 +307,7 @@ class Bank:
         write_bank(Path(path), self, overwrite=overwrite)
 
     def __repr__(self) -> str:
-        """Name a few of the fingerprints."""
+        """Return the names of a few of the fingerprints."""
         shown = ", ".join(map(repr, self.names[:3])) + (", ..." if len(self) > 3 else "")
         return f"<Bank of {len(self)}: {shown}>"
 

@@ -29,7 +29,7 @@ def find_families(
     progress: Progress | None = None,
     **settings: Any,
 ) -> Lineage:
-    """Ask which of several generators share an ancestor; nothing is written.
+    """Return which of several generators share an ancestor; nothing is written.
 
     Parameters
     ----------

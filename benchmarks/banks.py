@@ -103,7 +103,7 @@ def share(hits, n):
 @click.option("--cells", default="none,jpeg:85", show_default=True)
 @click.option("--work", type=click.Path(path_type=Path), default=PROJECT / ".work/banks")
 def main(images, asked, seed, cells, work):
-    """Ask a bank about its own generators, photographs and strangers."""
+    """Test a bank on images of its own generators, on photographs and on strangers."""
     work.mkdir(parents=True, exist_ok=True)
     bank, held = learned(images, seed, work)
     heads = (

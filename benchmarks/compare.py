@@ -195,7 +195,7 @@ class _PublishedStep:
         self._size = (BATCH, 3, height, width)
 
     def time(self) -> tuple[float, float]:
-        """Give the seconds of the denoiser and of everything else."""
+        """Return the seconds of the denoiser and of everything else."""
         torch = self._torch
         started = time.process_time()
         with torch.no_grad():

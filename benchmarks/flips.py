@@ -45,7 +45,7 @@ _KINDS = (
 
 
 def kind_of(name: str) -> str:
-    """Say what a file is."""
+    """Return what kind of file it is."""
     return next((kind for part, kind in _KINDS if part in name), "inputs of a run")
 
 
@@ -75,7 +75,7 @@ def made(work: Path) -> None:
 
 
 def targets(work: Path) -> dict[Path, Path]:
-    """Give every file with what ``fp verify`` is asked of it."""
+    """Return every file with the place that ``fp verify`` is given for it."""
     found = {work / "case.zip": work / "case.zip", work / "bank.h5": work / "run"}
     for folder, asked in (("case", "case"), ("run", "run"), ("seized", "run")):
         for path in sorted((work / folder).rglob("*")):
@@ -85,7 +85,7 @@ def targets(work: Path) -> dict[Path, Path]:
 
 
 def verify(place: Path) -> int:
-    """Ask the command."""
+    """Return the exit code of the command."""
     from commands import fp
 
     return fp("verify", place, "--jobs", 1).code
@@ -118,7 +118,7 @@ def flips(files: list[Path], count: int, rng: random.Random) -> Iterator[tuple[P
 
 
 def other_logs(log: bytes) -> Iterator[tuple[str, bytes]]:
-    """Give a log with entries out of their place; the last line, which counts them, is left."""
+    """Yield logs with entries out of place; the last line, which counts them, is left."""
     *entries, end = log.splitlines(keepends=True)
     for place in range(len(entries)):
         before, here, after = entries[:place], entries[place : place + 1], entries[place + 1 :]
@@ -130,7 +130,7 @@ def other_logs(log: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def changes(work: Path, count: int, seed: int) -> Iterator[tuple[str, Path, Callable[[], object]]]:
-    """Give everything that is done: its name, what is asked, and a context that does it."""
+    """Yield each change: its name, what is verified, and a context that makes it."""
     rng = random.Random(seed)
     asked = targets(work)
     files = list(asked)
@@ -190,7 +190,7 @@ def run_command(count: int, seed: int, work: Path) -> None:
 
 
 def is_found(name: str, code: int) -> bool:
-    """Say whether an exit code tells of a change."""
+    """Return whether an exit code tells of a change."""
     return code == 5 or (name == "a file removed" and code == 4)
 
 

@@ -104,7 +104,7 @@ def image_seeds() -> list[bytes]:
 
 
 def fingerprint_seeds() -> list[bytes]:
-    """Give the golden file of version 1.0, and one of this version with joined parts."""
+    """Return the golden file of version 1.0, and one of this version with joined parts."""
     sys.path.insert(0, str(PROJECT / "tests"))
     from tempfile import TemporaryDirectory
 
@@ -157,7 +157,7 @@ def mutate(content: bytes, others: list[bytes], rng: random.Random) -> bytes:
 
 
 def with_checksums(content: bytes) -> bytes:
-    """Give every whole chunk of a PNG its checksum."""
+    """Write the right checksum into every whole chunk of a PNG."""
     if not content.startswith(b"\x89PNG\r\n\x1a\n"):
         return content
     found, place = bytearray(content), 8
@@ -191,7 +191,7 @@ def mutate_hdf5(content: bytes, path: Path, rng: random.Random) -> None:
 
 
 def reseal(file: h5py.File) -> None:
-    """Give changed fingerprints the hash of their content, as a forger would."""
+    """Write the hash of their content into changed fingerprints, as a forger would."""
     for group in file.values():
         listing = {}
         visited: list[tuple[str, h5py.HLObject]] = [("", group)]

@@ -63,7 +63,7 @@ _SHORTEST = 30  # seconds; a process that lasts less has not begun
 
 
 def ask(door: str, path: Path, content: bytes) -> str:
-    """Give what a door says of a file; the metadata readers see also what no decoder takes."""
+    """Return what a door says of a file; metadata are read of every file."""
     path.write_bytes(content)
     if door == "fingerprints":
         return through_hdf5_door(path)
@@ -91,7 +91,7 @@ def ask(door: str, path: Path, content: bytes) -> str:
 def mutator(
     door: str, seeds: list[bytes], path: Path, own: Callable[[bytes, int], bytes]
 ) -> Callable[[bytes, int, int], bytes]:
-    """Give a mutator that knows checksums and the structure of HDF5; `own` is libFuzzer's."""
+    """Return a mutator that knows checksums and the structure of HDF5; `own` is libFuzzer's."""
 
     def mutated(content: bytes, longest: int, seed: int) -> bytes:
         rng = random.Random(seed)
@@ -232,7 +232,7 @@ def run_door(door: str, minutes: float, seed: int, work: Path) -> None:
 
 
 def children_seconds() -> float:
-    """Give the processor time of all processes that were waited for."""
+    """Return the processor time of all processes that were waited for."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -260,7 +260,7 @@ for _door in DOORS:
 
 
 def told(door: str, work: Path) -> list[str]:
-    """Give the row of a door in the table."""
+    """Return the row of a door in the table."""
     place = work / f"coverage-{door}"
     rows = runs_of(place)
     if not rows:

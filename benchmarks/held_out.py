@@ -72,7 +72,7 @@ def cell(denoiser, method, generator, training, splits, nulls, parameters, store
 
 
 def seeded(method, seed):
-    """Give the method with the seed of the split, where it draws anything at random."""
+    """Return the method with the seed of the split, where it draws anything at random."""
     return replace(method, parts=tuple(part.seeded(seed) for part in method.parts))
 
 
@@ -99,7 +99,7 @@ def table(rows, generators):
 
 
 def stamp(command, commit=None):
-    """Say by which command, on which day and commit a table was made."""
+    """Return the command, day and commit by which a table was made."""
     if commit is None:
         head = ["git", "rev-parse", "--short", "HEAD"]
         found = subprocess.run(head, cwd=PROJECT, capture_output=True, text=True, check=False)

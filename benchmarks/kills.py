@@ -78,7 +78,7 @@ class Subject:
 
 
 def files_in(folder: Path) -> dict[str, object]:
-    """Give the content of all files but the record, which holds times and folders."""
+    """Return the content of all files but the record, which holds times and folders."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -98,7 +98,7 @@ def link(names: tuple[str, ...], source: Path) -> Callable[[Path], None]:
 
 
 def check_cache(folder: Path) -> None:
-    """See that no residual that was kept is empty; whether it is right, the results tell."""
+    """Check that no residual that was kept is empty; the results tell whether it is right."""
     for path in (folder / "cache").glob("*/*.residual"):
         assert path.stat().st_size > 0, path
 
@@ -308,13 +308,13 @@ def started(folder: Path, arguments: tuple[str, ...]) -> Iterator[subprocess.Pop
 
 
 def trace(folder: Path) -> tuple[int, int]:
-    """Give a figure that changes with the first thing that a command leaves."""
+    """Return a figure that changes with the first thing that a command leaves."""
     paths = [path for path in folder.rglob("*") if not path.is_symlink()]
     return len(paths), sum(path.lstat().st_mtime_ns for path in paths if path.exists())
 
 
 def written(subject: Subject, folder: Path) -> set[str]:
-    """Name what lies in the output: results, and those that are being written."""
+    """Return what lies in the output: results, and those that are being written."""
     output = folder / subject.output
     found = output.rglob("*") if output.is_dir() else folder.glob(f"*{output.name}*")
     names = [path.name for path in found]
@@ -322,7 +322,7 @@ def written(subject: Subject, folder: Path) -> set[str]:
 
 
 def is_result(name: str) -> bool:
-    """Say whether a file is a result: neither hidden nor the journal of a run that goes on."""
+    """Return whether a file is a result: neither hidden nor the journal of a run that goes on."""
     from fp.runs.collecting import JOURNAL
 
     return name[0] != "." and name != JOURNAL
@@ -338,7 +338,7 @@ class Pace:
     end: float
 
     def faster(self) -> Pace:
-        """Give the pace of a machine that has less to do."""
+        """Return the pace of a machine that has less to do."""
         return Pace(*(0.9 * seconds for seconds in astuple(self)))
 
 
@@ -381,7 +381,7 @@ def until_killed(subject: Subject, folder: Path, late: bool, share: float, pace:
 
 
 def left(subject: Subject, folder: Path) -> str:
-    """Say in a word what a kill left."""
+    """Return in a word what a kill left."""
     if subject.finished(folder):
         return "everything"
     files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]

@@ -68,7 +68,7 @@ def part(collection, names, images):
 
 
 def truth_of(folder):
-    """Give family, parent and whether it is a checkpoint, of each member of a zoo."""
+    """Return family, parent and whether it is a checkpoint, of each member of a zoo."""
     rows = json.loads((folder / "tree.json").read_text("utf-8"))["members"]
     return {row["name"]: row for row in rows}
 
@@ -98,13 +98,13 @@ def score(collection, tree, options):
 
 
 def residuals_of(collection, denoiser):
-    """Give the residual of each image, from the cache."""
+    """Return the residual of each image, from the cache."""
     images = [image for folder in collection.folders for image in folder.images]
     return residuals(images, Reduction(denoiser, CROP), store())
 
 
 def tile_rows(collection, denoiser):
-    """Give the tiles of all images at a period of 8, less the mean of each channel, a row each."""
+    """Compute the tiles of all images at period 8, less channel means, a row each."""
     tiles = refold(np.stack([Tile().features(r) for r in residuals_of(collection, denoiser)]), 8)
     tiles -= tiles.mean(axis=(2, 3), keepdims=True)
     return tiles.reshape(len(tiles), -1)
@@ -126,7 +126,7 @@ def by_linkage(likeness, names, tree, cut):
 
 
 def plain_against_kinship(collection, tree, found, denoiser):
-    """Say what the plain correlation of the mean tiles makes of the families."""
+    """Return the row of a table: families by the plain correlation of mean tiles."""
     plain, names = plain_correlation(collection, denoiser), collection.names
     family = np.array([tree[name]["family"] for name in names])
     same = (family[:, None] == family) & ~np.eye(len(names), dtype=bool)
@@ -140,7 +140,7 @@ def plain_against_kinship(collection, tree, found, denoiser):
 
 
 def flagged_by_relation(found, tree):
-    """Give the share flagged in the weaker and the stronger direction of all pairs, by relation."""
+    """Compute the shares flagged in the weaker and the stronger direction, by relation."""
     crossed = found.cross_detection
     place, flagged = {n: i for i, n in enumerate(crossed.fingerprints)}, crossed.flagged.value
     rows = {}
@@ -154,7 +154,7 @@ def flagged_by_relation(found, tree):
 
 
 def relation(a, b, tree):
-    """Name what two members of a zoo are to each other; None where no table tells of it."""
+    """Return what two members of a zoo are to each other; None where no table tells it."""
     points = [name for name in (a, b) if tree[name]["checkpoint_of"]]
     families = {tree[name]["family"] for name in (a, b)}
     if families == {"A", "A-other-content"}:
@@ -175,7 +175,7 @@ def relation(a, b, tree):
 
 
 def kinship_of_checkpoints(found, tree):
-    """Give for each root its kinship with each of its checkpoints."""
+    """Return for each root its kinship with each of its checkpoints."""
     rows = []
     for root in ("A", "B"):
         own = sorted(name for name, row in tree.items() if row["checkpoint_of"] == root)
@@ -192,18 +192,18 @@ def spread(values, scale=1):
 
 
 def in_line(a, b, tree):
-    """Say whether one of two networks descends from the other."""
+    """Return whether one of two networks descends from the other."""
     return a in ancestors(b, tree) or b in ancestors(a, tree)
 
 
 def ancestors(name, tree):
-    """Name all networks that a network descends from."""
+    """Return all networks that a network descends from."""
     parent = tree[name]["parent"]
     return set() if parent is None else {parent} | ancestors(parent, tree)
 
 
 def lines_and_siblings(found, tree):
-    """Give how far the answers of a pair's two directions differ: along a line, and of siblings."""
+    """Compute how far a pair's two directions differ: along a line, and of siblings."""
     line, siblings = [], []
     for pair in found.pairs:
         a, b = found.names[pair.first], found.names[pair.second]
@@ -214,7 +214,7 @@ def lines_and_siblings(found, tree):
 
 
 def edges(found, tree):
-    """Ask on every edge whether the child's fingerprint flags the parent's images more often."""
+    """Count the edges on which the child's fingerprint flags the parent's images more often."""
     crossed = found.cross_detection
     place = {name: i for i, name in enumerate(crossed.fingerprints)}
     rows = []

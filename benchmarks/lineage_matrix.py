@@ -48,7 +48,7 @@ def diagonal(rows, own):
 
 
 def plain(rows, own):
-    """Take the difference of the means."""
+    """Return the difference of the means."""
     return rows[own].mean(axis=0) - rows[~own].mean(axis=0)
 
 
@@ -88,7 +88,7 @@ def by_traces(rows, member, dealt, spread_of, cosine):
 
 
 def cyclic_rows(collection, denoiser):
-    """Give the cyclic covariances of all images, a row an image."""
+    """Compute the cyclic covariances of all images, a row an image."""
     rows = [cyclic_covariance(r).ravel() for r in residuals_of(collection, denoiser)]
     return np.stack(rows).astype(np.float64)
 
@@ -124,7 +124,7 @@ def ways(collection, denoiser):
 
 
 def weaker_shares(collection, scores, tree):
-    """Give the shares flagged in the weaker direction, by relation."""
+    """Compute the shares flagged in the weaker direction, by relation."""
     member, names = collection.members(), collection.names
     middle = [
         (scores[member == k, k].mean() + scores[member == len(names), k].mean()) / 2

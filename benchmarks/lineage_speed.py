@@ -32,7 +32,7 @@ STRENGTH = 0.02
 
 
 def lattice(number):
-    """Give the taps of a generator: mostly those of the first of its five."""
+    """Draw the taps of a generator: mostly those of the first of its five."""
     own = np.random.default_rng([number, 1]).normal(size=(8, 8, 3))
     first = np.random.default_rng([number - number % 5, 1]).normal(size=(8, 8, 3))
     return own if number % 5 == 0 else 0.85 * first + 0.53 * own
@@ -56,7 +56,7 @@ def write(folder, generators, images):
 
 
 def processor_time():
-    """Give the processor time of all ended child processes in seconds."""
+    """Return the processor time of all ended child processes in seconds."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

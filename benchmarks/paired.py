@@ -33,7 +33,7 @@ def accuracies(work, row, generator, training, splits):
 @click.option("--work", type=click.Path(path_type=Path), default=PROJECT / ".work" / "held_out")
 @click.option("--section", help="Section of RESULTS.md to replace.")
 def main(first, others, training, splits, work, section):
-    """Give the accuracy of FIRST less that of OTHERS (as DENOISER-METHOD), in points."""
+    """Estimate the accuracy of FIRST less that of OTHERS (as DENOISER-METHOD), in points."""
     lines = [f"| {first} against | {' | '.join(GENERATORS)} |", "| --- " * 4 + "|"]
     for other in others:
         cells = []

@@ -88,7 +88,7 @@ def split(paths, training, seed):
 
 
 def thumbnail(path, square):
-    """Give a small grey picture of mean 0 and norm 1, of the middle square where that is asked."""
+    """Return a small grey picture of mean 0 and norm 1, if asked of the middle square."""
     with Image.open(path) as image:
         grey = image.convert("L")
     width, height = grey.size
@@ -193,7 +193,7 @@ def interval(hits, n):
 
 
 def learned(generator, training, seed, work):
-    """Give the fingerprint of a generator, from the work folder or made, and what was held out."""
+    """Return the fingerprint of a generator, read or made, and what was held out."""
     images = pictures(folder_of(generator))
     made, own = split(images, min(training, 2 * len(images) // 3), seed)
     references, rest = split(pictures(CORPUS / "real"), training, seed)
@@ -247,7 +247,7 @@ def groups_of(generator, own, references, rest, images, seed):
 
 
 def table(rows):
-    """Give the table of all cells: share, interval and number of images."""
+    """Return the table of all cells: share, interval and number of images."""
     lines = [
         "| generator | images | cell | stored as | n | claimed % | reference % | withheld % |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
@@ -268,7 +268,7 @@ def table(rows):
 
 @contextmanager
 def kept_rows(path, columns):
-    """Give the rows that earlier runs kept, and what keeps further ones, flushed together."""
+    """Yield the rows that earlier runs kept, and what keeps further ones, flushed together."""
     rows = []
     if path.exists():
         with path.open(newline="") as file:

@@ -132,7 +132,7 @@ def main(named, splits, training, work):
 
 
 def table(rows):
-    """Give means over splits with 95 % intervals over splits, which share images."""
+    """Estimate means over splits with 95 % intervals over splits, which share images."""
     lines = [
         "| generator | version | references with p <= 0.05 | <= 0.01 | claimed | own claimed | "
         "own called reference |",

@@ -44,7 +44,7 @@ PATH = click.Path(path_type=Path, exists=True)
 
 
 def measured(work: Callable[[], Any], repeats: int) -> tuple[float, float, Any]:
-    """Give the median of the processor seconds, the peak of allocated bytes, and the result."""
+    """Return the median of the processor seconds, the peak of allocated bytes, and the result."""
     found = work()
     times = []
     for _ in range(repeats):
@@ -156,7 +156,7 @@ ASKS = Preparation(
 
 
 def _each(pictures: Sequence[LoadedImage], work: Callable[[LoadedImage], Any]) -> list[float]:
-    """Give the processor seconds of a work on each picture."""
+    """Return the processor seconds of a work on each picture."""
     times = [time.process_time()]
     for picture in pictures:
         work(picture)

@@ -52,7 +52,7 @@ class Recipe:
 
 
 def loss(drawn: Tensor, wanted: Tensor, gradient_weight: float) -> Tensor:
-    """Give the L1 loss plus the weighted L1 loss of the differences along rows and columns."""
+    """Compute the L1 loss plus the weighted L1 loss of differences of neighbours."""
     total = l1_loss(drawn, wanted)
     for axis in (2, 3):
         total = total + gradient_weight * l1_loss(drawn.diff(dim=axis), wanted.diff(dim=axis))
@@ -92,7 +92,7 @@ def train(photographs: Photographs, recipe: Recipe) -> TinyAutoencoder:
 
 
 def provenance(paths: list[Path], recipe: Recipe) -> dict[str, Any]:
-    """Say what made the weights; the photographs by one hash over all of their files."""
+    """Return what made the weights; the photographs by one hash over all of their files."""
     digest = hashlib.sha256()
     for path in paths:
         digest.update(hashlib.sha256(path.read_bytes()).digest())

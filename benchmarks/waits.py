@@ -37,7 +37,7 @@ THREADS = tuple(f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "OPENBLAS", "NU
 
 
 def seconds(work: Callable[[], Any], repeats: int) -> list[float]:
-    """Give the processor seconds of each call, after one that is not counted."""
+    """Return the processor seconds of each call, after one that is not counted."""
     work()
     found = []
     for _ in range(repeats):
@@ -48,7 +48,7 @@ def seconds(work: Callable[[], Any], repeats: int) -> list[float]:
 
 
 def spread(values: list[float], scale: float = 1.0, digits: int = 3) -> str:
-    """Give the median, the smallest and the largest of values."""
+    """Return the median, the smallest and the largest of values."""
     middle, low, high = (scale * f(values) for f in (np.median, min, max))
     return f"{middle:.{digits}g} ({low:.{digits}g} to {high:.{digits}g})"
 

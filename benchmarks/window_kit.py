@@ -19,7 +19,7 @@ from fp.fingerprint.model.fingerprint import Fingerprint
 
 
 def stamp(command: str) -> str:
-    """Give the line that says where a table comes from."""
+    """Return the line that says where a table comes from."""
     found = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
     )
@@ -28,7 +28,7 @@ def stamp(command: str) -> str:
 
 
 def interval(values: list[float]) -> str:
-    """Give a mean with its 95 % interval (Student's t)."""
+    """Estimate a mean with its 95 % interval (Student's t)."""
     mean = float(np.mean(values))
     if len(values) < 2:
         return f"{mean:.3f}"

@@ -76,7 +76,7 @@ def off_lattice(pixels: np.ndarray, number: int) -> np.ndarray:
 
 
 def full(cells: np.ndarray) -> np.ndarray:
-    """Give every pixel the value of its cell."""
+    """Return an array of pixels, each with the value of its cell."""
     return np.kron(cells, np.ones((CELL, CELL), cells.dtype))
 
 

@@ -111,7 +111,7 @@ class Member:
 
 
 def members(plan: Plan) -> tuple[Member, ...]:
-    """Name all networks, parents before children; checkpoints of the roots A and B come extra."""
+    """Return all networks, parents before children, and the checkpoints of roots A and B."""
 
     def root(name: str, content: int, initial: str, architecture: str = "transposed") -> Member:
         return Member(name, name, None, content, plan.rate, plan.steps, initial, architecture)

@@ -54,7 +54,7 @@ def domain(member: Fingerprint) -> Iterator[str]:
 
 
 def _beyond(found: Facts) -> Iterator[str]:
-    """Say what a fingerprint is calibrated for beside images as the generator drew them."""
+    """Return what a fingerprint is calibrated for beside images as the generator drew them."""
     if found.sides:
         yield f"* Windows of {found.sides} pixels are calibrated."
     if not found.powers:
@@ -67,7 +67,7 @@ def _beyond(found: Facts) -> Iterator[str]:
 
 
 def _audited(member: Fingerprint) -> Iterator[str]:
-    """Say in what else the two folders differed that the fingerprint was learned from."""
+    """Return in what else the two folders differed that the fingerprint was learned from."""
     found = member.parameters.get("audit")
     if not isinstance(found, list):
         yield "* Its two folders of images were not audited for differences beside their origin."

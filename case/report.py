@@ -184,7 +184,7 @@ def _finding(row: Row, name: str, bank: dict[str, Fingerprint]) -> Iterator[str]
 
 
 def _condition(row: Row) -> Iterator[str]:
-    """Say what an image seems to have gone through."""
+    """Return, in words, what an image seems to have gone through."""
     if row.get("condition") is None:
         return
     p = _figure(row["p_condition"])

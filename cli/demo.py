@@ -72,7 +72,7 @@ def command(output: Path, given: DemoCommand) -> None:
 
 
 def report(found: Demonstration) -> Iterator[str]:
-    """Tell a newcomer, in lines, what was done, what came out, and what to do next."""
+    """Yield the lines that tell a newcomer what was done and what came out."""
     from fp.images.loading import display_path
 
     learned = found.fingerprint
@@ -88,10 +88,10 @@ def report(found: Demonstration) -> Iterator[str]:
     yield ""
     yield from _paragraph(
         "How to read it: the score weighs all evidence, above 0 for the generator and below for "
-        f"photographs; the generator's images have {learned.mu_g:+.3f} on average, photographs "
+        f"photographs. The generator's images have {learned.mu_g:+.3f} on average, photographs "
         f"{learned.mu_r:+.3f}. A file "
         "supports one of the two only where its score is usual for that one and rare for the "
-        "other; a file that is no whole image is named, and the rest goes on."
+        "other. A file that is no whole image is named, and the rest goes on."
     )
     yield ""
     yield from _paragraph(

@@ -39,7 +39,7 @@ class LazyGroup(SuggestingGroup):
     """A group that imports ``fp.cli.<name>`` and takes its ``command`` when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the subcommands."""
+        """Return the names of the subcommands."""
         return sorted(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

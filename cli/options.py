@@ -207,7 +207,7 @@ class Interrupted(FpError):
 
 @contextmanager
 def interruptible(kept: str) -> Iterator[None]:
-    """Say what is kept, and how to go on, when Ctrl-C ends the block; the end of a sentence."""
+    """Raise `Interrupted` when Ctrl-C ends the block; `kept` says how to go on."""
     try:
         yield
     except KeyboardInterrupt:

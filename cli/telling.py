@@ -115,7 +115,7 @@ def tell_reasons(found: Summary) -> None:
 
 
 def tell_skipped(skipped: Iterable[Skipped], indent: str = "") -> None:
-    """Name the files that were not examined; of many with one reason, how many and the first."""
+    """Print the files that were not examined; of many with one reason, number and first."""
     by_reason: dict[str, list[Skipped]] = {}
     for one in skipped:
         by_reason.setdefault(one.reason, []).append(one)

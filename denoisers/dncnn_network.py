@@ -125,7 +125,7 @@ class TrainableDnCNN(nn.Module):
         self._lay_out()
 
     def keep_statistics(self) -> None:
-        """Let batch norm use its running statistics from now on, as it will in use."""
+        """Set batch norm to its running statistics from now on, as in use."""
         for block in self.inner():
             block.norm.eval()
 

@@ -152,7 +152,7 @@ def estimate(
 
 
 def _repeatable(total: Doubles, count: Doubles) -> Floats:
-    """Keep what two halves agree on: sums and counts (2, ., 80, 80) to a map (3, 80, 80)."""
+    """Return what two halves agree on: sums and counts (2, ., 80, 80) to a map (3, 80, 80)."""
     level = total.sum((2, 3), keepdims=True) / count.sum((2, 3), keepdims=True)
     row = total.sum(3, keepdims=True) / count.sum(3, keepdims=True) - level
     column = total.sum(2, keepdims=True) / count.sum(2, keepdims=True) - level

@@ -345,7 +345,7 @@ def examined_again(
 
 
 def sources_of(paths: Sequence[PurePath]) -> list[str]:
-    """Name the source of each image of one class: the stem of its file name.
+    """Return the source of each image of one class: the stem of its file name.
 
     Where numbered stems share few beginnings (``a red cat-1``, ``a red cat-2``), these are the
     sources: pictures of one prompt resemble each other. Where stems say nothing, because fewer than

@@ -121,7 +121,7 @@ class _Run:
             self.optimiser.state[f"{kind}.{renamed[name]}"] = tensor
 
     def advance(self) -> Tensor:
-        """Do one step and give its loss."""
+        """Do one step and return its loss."""
         noisy, noise = draw_batch(self.photographs, self.options, self.step)
         self.network.train()
         if self.options.depth_at(self.step) > len(self.network.blocks) + 2:

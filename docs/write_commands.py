@@ -34,7 +34,7 @@ tabulator](tasks.md#complete-commands-with-the-tabulator) in bash, zsh and fish.
 
 
 def text() -> str:
-    """Give the page."""
+    """Return the page."""
     context = click.Context(group, info_name="fp", **group.context_settings)
     return "\n".join([HEAD, *_sections(group, context)])
 

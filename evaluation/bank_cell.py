@@ -70,7 +70,7 @@ class BankCell(Cell):
     strangers: tuple[str, ...] = ()
 
     def members(self) -> tuple[str, ...]:
-        """Name the classes whose images it needs."""
+        """Return the classes whose images it needs."""
         return (REAL, *self.generators, *self.strangers)
 
     def measure(self, bench: Bench) -> Found:
@@ -211,7 +211,7 @@ class BankCell(Cell):
 
 
 def _attribute(bank: _Bank, seen: _Seen, members: list[int], held: Doubles, fpr: float) -> Indices:
-    """Give each image to one fingerprint of a bank, or to none (-1), as `fp detect` does.
+    """Return the fingerprint of each image, or -1 for none, as `fp detect` decides.
 
     Evidence is calibrated as a maximum: against the largest held-out evidence over the bank of each
     training photograph. A claim must find the image ordinary for its generator too, and typical and

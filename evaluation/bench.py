@@ -127,7 +127,7 @@ class Bench:
     def wanted(
         self, names: Sequence[str], denoiser: str, conditions: Sequence[str], method: Choice
     ) -> list[Wanted]:
-        """Name the features that `stacks` will open."""
+        """Return the features that `stacks` will open."""
         if method.sees == "scores":
             return []
         return [

@@ -105,15 +105,15 @@ class Cell:
     shuffled: bool
 
     def wanted(self, bench: Bench) -> list[Wanted]:
-        """Name the features that it needs."""
+        """Return the features that it needs."""
         return bench.wanted(self.members(), self.denoiser, self.needs(), self.method)
 
     def members(self) -> tuple[str, ...]:
-        """Name the classes whose images it needs."""
+        """Return the classes whose images it needs."""
         return (REAL, *self.generators)
 
     def needs(self) -> tuple[str, ...]:
-        """Name the conditions whose images it needs."""
+        """Return the conditions whose images it needs."""
         return ("none",)
 
     def measure(self, bench: Bench) -> Found:
@@ -188,7 +188,7 @@ class TrainedCell(Cell):
     mixed: tuple[str, ...] = ()
 
     def needs(self) -> tuple[str, ...]:
-        """Name the conditions whose images it needs."""
+        """Return the conditions whose images it needs."""
         taught = self.mixed if self.trained_on == MIX else (self.trained_on,)
         return tuple(dict.fromkeys((*taught, *self.conditions)))
 
@@ -237,7 +237,7 @@ class SemanticCell(Cell):
     conditions: tuple[str, ...] = ("none",)
 
     def needs(self) -> tuple[str, ...]:
-        """Name the conditions whose images it needs."""
+        """Return the conditions whose images it needs."""
         return tuple(dict.fromkeys(("none", *self.conditions)))
 
     def measure(self, bench: Bench) -> Found:
@@ -294,7 +294,7 @@ class AttributionCell(TrainedCell):
     scheme: str = "rest"
 
     def members(self) -> tuple[str, ...]:
-        """Name the classes; `reference` decides whether photographs are one."""
+        """Return the classes; `reference` decides whether photographs are one."""
         return (REAL, *self.generators) if self.reference else self.generators
 
     def measure(self, bench: Bench) -> Found:

@@ -141,7 +141,7 @@ def read_dataset(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Look at every file of a data set: ``real/``, ``generated/<name>/``, and folders of strangers.
+    """Read every file of a data set: ``real/``, ``generated/<name>/``, and folders of strangers.
 
     Parameters
     ----------

@@ -169,7 +169,7 @@ class GivenScores:
         return frozenset(condition for (_, condition), _ in self.rows)
 
     def learn(self, stacks: tuple[Array, ...]) -> GivenLearned:
-        """Take the training images' scores as held out: nothing here has learned from them."""
+        """Return the training images' scores as held out: nothing here has learned from them."""
         scores = np.asarray(stacks[0][:, 0], dtype=np.float64)
         held = HeldOut(
             scores, np.arange(scores.size), Fitted(np.zeros((1, 1, 1), np.float32)), "given"

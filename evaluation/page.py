@@ -66,7 +66,7 @@ def page(
 
 
 def _is_headline(figure: Figure) -> bool:
-    """Say whether a figure belongs into the summary: accuracy over all generators, images as is."""
+    """Return whether a figure is in the summary: accuracy over all generators, images as is."""
     return (
         figure.metric == "accuracy"
         and figure.generator == MEAN

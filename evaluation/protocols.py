@@ -76,7 +76,7 @@ class Protocol:
                 Degradation(condition)
 
     def conditions_named(self) -> tuple[str, ...]:
-        """Name all conditions."""
+        """Return all conditions."""
         return ()
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
@@ -135,7 +135,7 @@ class Detection(Protocol):
     kinds: ClassVar[tuple[str, ...]] = ("sample_size", "compression", "degradation")
 
     def conditions_named(self) -> tuple[str, ...]:
-        """Name all conditions."""
+        """Return all conditions."""
         return (*self.train, *self.conditions)
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
@@ -170,7 +170,7 @@ class Semantic(Protocol):
     kinds: ClassVar[tuple[str, ...]] = ("semantic",)
 
     def conditions_named(self) -> tuple[str, ...]:
-        """Name all conditions."""
+        """Return all conditions."""
         return self.conditions
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
@@ -231,7 +231,7 @@ class Attribution(Protocol):
                 raise UsageError("Scheme 'reference' needs photographs; set reference = true.")
 
     def conditions_named(self) -> tuple[str, ...]:
-        """Name all conditions."""
+        """Return all conditions."""
         return (*(t for t in self.train if t != "same"), *self.conditions)
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:

@@ -42,7 +42,7 @@ def unsupported(image: Image.Image) -> str | None:
 
 
 def _unsupported_tiff(image: Image.Image) -> str | None:
-    """Find the layouts that Pillow opens and then decodes to wrong values without a word."""
+    """Return the layouts that Pillow opens and then decodes to wrong values without a word."""
     tags = getattr(image, "tag_v2", {})
     bits = max(tags.get(_BITS, (1,)))
     if set(tags.get(_SAMPLE_FORMAT, (1,))) != {1}:

@@ -61,7 +61,7 @@ class Lineage:
     options: LineageOptions
 
     def parameters(self) -> dict[str, Any]:
-        """Give all parameters; JSON types only."""
+        """Return all parameters; JSON types only."""
         return asdict(self.options)
 
 

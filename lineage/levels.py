@@ -130,5 +130,5 @@ def _at(
 
 
 def _picked(layers: Doubles, at: Indices) -> Doubles:
-    """Take entry (i, j) from layer at[i, j]."""
+    """Return entry (i, j) from layer at[i, j]."""
     return np.asarray(np.take_along_axis(layers, at[None], axis=0)[0])

@@ -35,7 +35,7 @@ def presence_p(
 
 
 def _shuffled(own: Flags, group: Indices, shuffles: int, rng: np.random.Generator) -> Flags:
-    """Let whole sources trade labels; the first row is as it was.
+    """Draw labels that whole sources trade; the first row is as it was.
 
     Sources of one class trade among themselves. One that occurs in both swaps its two sides or not.
     """

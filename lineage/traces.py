@@ -106,7 +106,7 @@ def folder_means(rows: Doubles, member: Indices, reference: int) -> Doubles:
 
 
 def _between(traces: Doubles, period: int, shorter: int) -> Doubles:
-    """Take what repeats every `period` pixels and not every `shorter`."""
+    """Return what repeats every `period` pixels and not every `shorter`."""
     rows = _refold(traces, period)
     times = period // shorter
     rows = rows - np.tile(_refold(traces, shorter), (1, 1, 1, times, times))

@@ -110,7 +110,7 @@ plt.show()
 
 # %%
 def scores_of(rows: list[Detection]) -> np.ndarray:
-    """Give the scores of what was examined."""
+    """Return the scores of what was examined."""
     return np.array([row.score for row in rows if row.score is not None])
 
 

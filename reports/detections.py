@@ -34,7 +34,7 @@ Reporting = Literal["full", "without-pictures", "none"]
 """What report a run leaves beside its tables."""
 
 Members = Callable[[Collection[str] | None], Iterator[Fingerprint]]
-"""Gives the fingerprints of these names, or all of them, in the order of their bank."""
+"""Function that returns the fingerprints of these names, or all, in the order of their bank."""
 
 DECISIONS = {
     "supports_generator": (

@@ -81,7 +81,7 @@ class Previews:
         self._pixels = MOST_PIXELS
 
     def of(self, row: Mapping[str, Any]) -> tuple[str | None, str | None]:
-        """Give the picture of a row and its evidence map as data URIs; None where there is none."""
+        """Return picture and evidence map of a row as data URIs, None where missing."""
         decision = row["decision"]
         if row["status"] != "examined" or not self._left[decision]:
             return None, None

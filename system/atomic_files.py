@@ -32,7 +32,7 @@ _LINKS_UNKNOWN = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, err
 
 
 def output_error(path: Path, error: OSError) -> OutputError:
-    """Say in one sentence why a file cannot be written, with the remedy."""
+    """Return one sentence that says why a file cannot be written, with the remedy."""
     code = error.errno or 0
     reason = _REMEDIES.get(code) or f"{os.strerror(code) if code else error}; choose another place"
     return OutputError(f"{display_path(path)} cannot be written: {reason}.")

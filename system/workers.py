@@ -292,7 +292,7 @@ def _fit_to_travel(error: Exception) -> Exception:
 
 @contextlib.contextmanager
 def _as_workers_start() -> Iterator[None]:
-    """Let processes start with one thread each, and out of reach of Ctrl-C: we end them ourselves.
+    """Set the environment so that processes start with one thread each, out of reach of Ctrl-C.
 
     A process has the environment of the one that started it, and the signals that were blocked.
     """

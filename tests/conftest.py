@@ -16,7 +16,7 @@ settings.load_profile("fp")
 
 @pytest.fixture(scope="session")
 def corpus() -> Path:
-    """Give the folder of real images, or skip where it is missing."""
+    """Return the folder of real images, or skip where it is missing."""
     beside = Path(__file__).parents[2] / "shared" / "corpus"
     folder = Path(os.environ.get("FP_CORPUS") or beside)
     if not (folder / "photos" / "val").is_dir():

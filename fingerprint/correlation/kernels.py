@@ -41,7 +41,7 @@ one_launch = threading.Lock()
 
 
 def threads() -> int:
-    """Give the number of threads that compiled functions may use."""
+    """Return the number of threads that compiled functions may use."""
     return _threads
 
 
@@ -211,7 +211,7 @@ def _moments_of(stack: AnyFloats, name: str) -> Moments:
 def _measure(
     stack: AnyFloats, name: str, others: AnyFloats, other_means: Doubles
 ) -> tuple[Moments, Doubles]:
-    """Give the moments of N images and their (N, K) inner products with K others, all centred."""
+    """Compute moments of N images and their (N, K) inner products with K others, centred."""
     size = int(np.prod(stack.shape[1:]))
     images, patterns = stack.reshape(-1, size), others.reshape(-1, size)
     mean, norm = np.empty(len(images)), np.empty(len(images))
@@ -229,7 +229,7 @@ def _measure(
 
 
 def _share(count: int, most: int) -> int:
-    """Give the size of a task, so that a short stack still feeds every thread."""
+    """Return the size of a task, such that a short stack still feeds every thread."""
     return max(1, min(most, -(-count // _threads)))
 
 

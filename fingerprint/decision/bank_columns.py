@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from fp.fingerprint.decision.decision import Rule, Verdict, of_calibration, verdict, withheld
-from fp.fingerprint.decision.sorted_scores import Ladders
+from fp.fingerprint.decision.sorted_scores import SortedScores
 from fp.system.arrays import Array, Doubles, Flags, Indices
 
 
@@ -25,7 +25,7 @@ class Calibrations:
     ----------
     names : tuple of str
         Names of the generators.
-    real, generated : Ladders
+    real, generated : SortedScores
         Held-out scores of both classes.
     mu_r, mu_g : ndarray of float64, shape (K,)
         Their means.
@@ -36,8 +36,8 @@ class Calibrations:
     """
 
     names: tuple[str, ...]
-    real: Ladders
-    generated: Ladders
+    real: SortedScores
+    generated: SortedScores
     mu_r: Doubles
     mu_g: Doubles
     slope: Doubles

@@ -122,7 +122,7 @@ class Gathering:
         }
 
     def family(self) -> Family:
-        """Give the family of all that were taken in, at least one."""
+        """Return the family of all that were taken in, at least one."""
         if self._members == 1 or 2 * len(self._largest) < self._most:
             return Family(self._members, self._fewest, None)
         values = np.sort(np.concatenate(list(self._largest.values())))

@@ -36,7 +36,7 @@ class Features:
         self._coding: Floats | None = None
 
     def of(self, recipe: Recipe) -> dict[str, Array]:
-        """Give the features that a method reads, as stacks of one image, by name."""
+        """Return the features that a method reads, as stacks of one image, by name."""
         return {part.reads: self.of_part(part) for part in recipe.parts}
 
     @property
@@ -60,7 +60,7 @@ class Features:
         return test.p(self._coding)
 
     def of_part(self, part: Estimator) -> Array:
-        """Give what an estimator reads, as a stack of one image."""
+        """Return what an estimator reads, as a stack of one image."""
         if part.reads not in self._found:
             self._found[part.reads] = part.read(self._residual, self._image)[None]
         return self._found[part.reads]

@@ -46,24 +46,24 @@ class LikelihoodRatio:
     upper: float
 
     def __call__(self, score: float) -> float:
-        """Give log10 LR of a score, within the bounds."""
+        """Compute log10 LR of a score, within the bounds."""
         return float(min(max(self.free(score), self.lower), self.upper))
 
     def free(self, score: float) -> float:
-        """Give log10 LR of a score without the bounds; its sign is the forced decision."""
+        """Compute log10 LR of a score without the bounds; its sign is the forced decision."""
         return self.slope * score + self.intercept
 
     def free_many(self, scores: Doubles) -> Doubles:
-        """Give what `free` gives, of many scores at once."""
+        """Compute what `free` returns, of many scores at once."""
         return np.asarray(self.slope * scores + self.intercept)
 
     def at_bound(self, score: float) -> bool:
-        """Say whether the bounds cut the ratio of a score off."""
+        """Return whether the bounds cut the ratio of a score off."""
         return stands_at_bound(self.free(score), self.lower, self.upper)
 
 
 def stands_at_bound(log10_lr: float, lower: float, upper: float) -> bool:
-    """Say whether a log10 likelihood ratio is not inside its bounds."""
+    """Return whether a log10 likelihood ratio is not inside its bounds."""
     return not lower < log10_lr < upper
 
 
@@ -160,12 +160,12 @@ class Resampled:
     coefficients: Doubles
 
     def interval(self, score: float) -> tuple[float, float]:
-        """Give the 95 % percentile interval of the unbounded log10 LR of a score."""
+        """Estimate the 95 % percentile interval of the unbounded log10 LR of a score."""
         low, high = np.quantile(self.ratios(score), [0.025, 0.975])
         return float(low), float(high)
 
     def ratios(self, score: float) -> Doubles:
-        """Give the unbounded log10 LR of a score by every resample, shape (B,)."""
+        """Compute the unbounded log10 LR of a score by every resample, shape (B,)."""
         return np.asarray(self.coefficients[:, 0] * score + self.coefficients[:, 1])
 
 

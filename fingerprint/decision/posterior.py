@@ -43,7 +43,7 @@ class Posterior:
 
 
 def with_posterior(rows: Sequence[Attribution]) -> Posterior:
-    """Give each row of a bank the probability of its generator.
+    """Return the rows of a bank with the probability of each generator.
 
     A generator whose images were never coded as this one has none; without any, nothing is said.
 

@@ -236,7 +236,7 @@ class Finding:
 
 
 def not_examined(path: str, error: ImageError, image: LoadedImage | None = None) -> Finding:
-    """Give the row of a file that could not be examined."""
+    """Return the row of a file that could not be examined."""
     row = Detection(
         path, "not_examined", "not_examined", reasons=(error.reason,), message=str(error)
     )
@@ -244,13 +244,13 @@ def not_examined(path: str, error: ImageError, image: LoadedImage | None = None)
 
 
 def with_claims(finding: Finding, claims: Sequence[Claim]) -> Finding:
-    """Give a finding with what the file claims about itself."""
+    """Return a finding with what the file claims about itself."""
     told = tuple(claim.line for claim in claims)
     return replace(finding, detection=replace(finding.detection, claimed=told))
 
 
 def with_file(row: Detection, image: LoadedImage) -> Detection:
-    """Give a row with what is known of the file."""
+    """Return a row with what is known of the file."""
     names = ("sha256", "pixels_sha256", "format", "width", "height", "mode", "converted")
     known = {name: getattr(image, name) for name in (*names, "orientation")}
     return replace(row, **known)

@@ -12,23 +12,23 @@ from fp.system.jit import compiled
 
 
 @dataclass(frozen=True, eq=False)
-class Ladders:
+class SortedScores:
     """Ascending scores of many fingerprints, one behind the other.
 
     Parameters
     ----------
-    rungs : ndarray of float64, shape (n,)
+    ascending : ndarray of float64, shape (n,)
         The scores of the first fingerprint, of the second and so on, each ascending.
     starts : ndarray of int64, shape (K + 1,)
         Where those of each fingerprint start; the last is n.
     """
 
-    rungs: Doubles
+    ascending: Doubles
     starts: Counts
 
     @classmethod
-    def of(cls, scores: Sequence[Doubles]) -> Ladders:
-        """Make the ladders of K arrays of ascending scores, shape (n_k,) each."""
+    def of(cls, scores: Sequence[Doubles]) -> SortedScores:
+        """Return the sorted scores of K ascending arrays, shape (n_k,) each."""
         starts = np.zeros(len(scores) + 1, np.int64)
         np.cumsum([found.size for found in scores], out=starts[1:])
         return cls(np.concatenate(scores), starts)
@@ -48,19 +48,19 @@ class Ladders:
 
     def _count(self, values: Doubles, with_equals: bool) -> Counts:
         found = np.empty(len(self.starts) - 1, np.int64)
-        _climb(self.rungs, self.starts, values, with_equals, found)
+        _count_below(self.ascending, self.starts, values, with_equals, found)
         return found
 
 
 @compiled
-def _climb(
-    rungs: Doubles, starts: Counts, values: Doubles, with_equals: bool, found: Counts
+def _count_below(
+    ascending: Doubles, starts: Counts, values: Doubles, with_equals: bool, found: Counts
 ) -> None:
     for k in range(len(found)):
         low, high, value = starts[k], starts[k + 1], values[k]
         while low < high:
             middle = (low + high) // 2
-            if rungs[middle] < value or (with_equals and rungs[middle] == value):
+            if ascending[middle] < value or (with_equals and ascending[middle] == value):
                 low = middle + 1
             else:
                 high = middle

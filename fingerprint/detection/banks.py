@@ -43,7 +43,7 @@ class Bank(Protocol):
     """Fingerprints that images are tested against."""
 
     def __len__(self) -> int:
-        """Give the number of fingerprints."""
+        """Return the number of fingerprints."""
 
     @property
     def family(self) -> Family:
@@ -57,7 +57,7 @@ class Bank(Protocol):
         """Test one image against every fingerprint."""
 
     def members_of(self, names: Collection[str] | None) -> Iterator[Fingerprint]:
-        """Give the fingerprints of these names, or all of them, in their order."""
+        """Return the fingerprints of these names, or all of them, in their order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ class WholeBank:
             check_member(fingerprint)
 
     def __len__(self) -> int:
-        """Give the number of fingerprints."""
+        """Return the number of fingerprints."""
         return len(self.members)
 
     @cached_property
@@ -175,7 +175,7 @@ class WholeBank:
         return found
 
     def members_of(self, names: Collection[str] | None) -> Iterator[Fingerprint]:
-        """Give the fingerprints of these names, or all of them, in their order."""
+        """Return the fingerprints of these names, or all of them, in their order."""
         return (member for member in self.members if names is None or member.name in names)
 
 

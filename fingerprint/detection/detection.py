@@ -107,7 +107,7 @@ class Preparation:
 
     @classmethod
     def of(cls, fingerprint: Fingerprint) -> Preparation:
-        """Give what a fingerprint asks for."""
+        """Return the features that a fingerprint asks for."""
         denoiser = fingerprint.denoiser
         return cls(denoiser, fingerprint.crop_in_use, fingerprint.preparation, denoiser.digest)
 
@@ -171,7 +171,7 @@ def voices_of(rows: Sequence[Attribution]) -> Voices:
 
 
 def reasons_of(found: Iterable[Attribution | Verdict]) -> tuple[str, ...]:
-    """Give all reasons, sorted and each once."""
+    """Return all reasons, sorted and each once."""
     return tuple(sorted({reason for row in found for reason in row.reasons}))
 
 
@@ -195,7 +195,7 @@ def over_bank(best: Attribution, voices: Voices, judge: Judge, rule: Rule) -> De
 
 
 def unscored(path: str, fingerprint: Fingerprint, reason: str) -> Attribution:
-    """Give the row of a fingerprint that an image is too small for."""
+    """Return the row of a fingerprint that an image is too small for."""
     return Attribution(
         path=path,
         fingerprint=fingerprint.name,

@@ -25,7 +25,7 @@ from fp.fingerprint.decision.cautions import (
 from fp.fingerprint.decision.family import Family, Gathering
 from fp.fingerprint.decision.judge import Features, Judge
 from fp.fingerprint.decision.rows import Attribution, Finding, not_examined, with_file
-from fp.fingerprint.decision.sorted_scores import Ladders
+from fp.fingerprint.decision.sorted_scores import SortedScores
 from fp.fingerprint.detection.banks import check_member, needs_more
 from fp.fingerprint.detection.detection import (
     DetectOptions,
@@ -101,7 +101,7 @@ class LargeBank:
         self._known, self._cautions = columns.known(), tuple(columns.cautions)
 
     def __len__(self) -> int:
-        """Give the number of fingerprints."""
+        """Return the number of fingerprints."""
         return len(self._lazy)
 
     @property
@@ -151,7 +151,7 @@ class LargeBank:
         return self._finding(image, rows, judged, small, options)
 
     def members_of(self, names: Collection[str] | None) -> Iterator[Fingerprint]:
-        """Give the fingerprints of these names, or all of them, in their order."""
+        """Return the fingerprints of these names, or all of them, in their order."""
         held = self._calibrations.names
         return (self._lazy[k] for k, name in enumerate(held) if names is None or name in names)
 
@@ -277,8 +277,8 @@ class _Columns:
         mu_r, mu_g, slope, intercept, weak = map(np.array, zip(*self._numbers, strict=True))
         return Calibrations(
             tuple(self.names),
-            Ladders.of(self._real),
-            Ladders.of(self._generated),
+            SortedScores.of(self._real),
+            SortedScores.of(self._generated),
             mu_r,
             mu_g,
             slope,

@@ -18,7 +18,7 @@ COLUMNS = 16
 
 @compiled
 def _transform(real: Doubles, imaginary: Doubles, cosine: Doubles, sine: Doubles) -> int:
-    """Transform (2, n * COLUMNS) values along n; give which half of the arrays holds the result."""
+    """Transform (2, n * COLUMNS) values along n; return which half holds the result."""
     n = real.shape[1] // COLUMNS
     side, rest, stride, source = n, n, COLUMNS, 0
     while rest > 1:

@@ -89,7 +89,7 @@ def _sums(ycc: NDArray[np.int32], scale: int) -> NDArray[np.int32]:
 
 
 def _differences(plane: NDArray[np.int32]) -> tuple[NDArray[np.int32], ...]:
-    """Give the four differences along the rows of a plane (H, W)."""
+    """Compute the four differences along the rows of a plane (H, W)."""
     first = plane[:, 1:] - plane[:, :-1]
     second = first[:, 1:] - first[:, :-1]
     third = second[:, 1:] - second[:, :-1]
@@ -120,5 +120,5 @@ class Cooccurrence(OfPixels):
         return f"cooccurrence-{self.scale}"
 
     def pixel_features(self, image_hwc: Pixels) -> Floats:
-        """Give the co-occurrences; see `cooccurrences`."""
+        """Compute the co-occurrences; see `cooccurrences`."""
         return cooccurrences(image_hwc, self.scale)

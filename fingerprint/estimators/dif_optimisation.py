@@ -153,7 +153,7 @@ def separation_loss(correlations: Tensor, generated: Tensor, margin: float) -> T
 
 
 def plateau(losses: list[float], patience: int | None, ceiling: float) -> bool:
-    """Say whether the loss has stopped falling: never, where the patience is None.
+    """Return whether the loss has stopped falling: never, where the patience is None.
 
     It has where the mean of the last `patience` steps lies below the ceiling, and no lower than
     `PLATEAU` times that of as many steps before. A plateau above the ceiling precedes a find.
@@ -230,7 +230,7 @@ class _Run:
         return self.losses[-1]
 
     def pattern(self) -> Floats:
-        """Give the moving average at zero mean and unit norm."""
+        """Return the moving average at zero mean and unit norm."""
         average = self.average.cpu().numpy().astype(np.float64)
         average -= average.mean()
         return (average / _norm(average)).astype(np.float32)
@@ -252,7 +252,7 @@ class _Run:
         return noise.add_(self.input).to(self.device, memory_format=self.layout)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Give all that a resumed run needs, on the CPU; steps are the number of losses."""
+        """Return all that a resumed run needs, on the CPU; losses count the steps."""
         tensors = {
             "input": self.input,
             "average": self.average,
@@ -368,7 +368,7 @@ def _save(run: _Run, path: Path, identity: str, seconds: float) -> None:
 
 
 def _resume(run: _Run, path: Path, identity: str) -> float:
-    """Bring a run to where its checkpoint was saved; return the seconds it had taken."""
+    """Read a checkpoint into a run; return the seconds it had taken."""
     name = display_path(path)
     try:
         with safe_open(path, framework="pt") as file:

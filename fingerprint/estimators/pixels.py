@@ -76,7 +76,7 @@ CODING_NUMBERS = 12 * _BLOCK**2 + 1
 
 
 def coding_statistics(image_hwc: Pixels) -> Floats:
-    """Give the numbers that a lossy coding or a resampling changes.
+    """Compute the numbers that a lossy coding or a resampling changes.
 
     Parameters
     ----------

@@ -93,7 +93,7 @@ def get(name: str, **parameters: Any) -> Estimator:
 
 
 def held_as_columns(name: str) -> bool:
-    """Say whether a method is an estimator of which large banks are held as columns."""
+    """Return whether a method is an estimator of which large banks are held as columns."""
     return name in names() and get(name).in_large_banks
 
 

@@ -128,7 +128,7 @@ def draw_network(generator: torch.Generator) -> FingerprintUNet:
 
 
 def sides_fit(sides: Sequence[int]) -> bool:
-    """Say whether the network can draw a pattern of this height and width.
+    """Return whether the network can draw a pattern of this height and width.
 
     It can where both are multiples of 16 and the middle block keeps more than one pixel, of which
     batch norm needs two.

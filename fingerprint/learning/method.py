@@ -244,7 +244,7 @@ def names() -> list[str]:
 
 
 def available() -> dict[str, str]:
-    """Give the names of all methods with one line on each."""
+    """Return the names of all methods with one line on each."""
     joined = {name: summary for name, (_, summary) in JOINED.items()}
     return dict(sorted({**estimators.available(), **joined}.items()))
 

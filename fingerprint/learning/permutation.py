@@ -38,7 +38,7 @@ class Nulls:
 
 
 def covers(recipe: Recipe) -> bool:
-    """Say whether a method has parts that this control knows how to shuffle."""
+    """Return whether a method has parts that this control knows how to shuffle."""
     return any(part.shares_shuffles for part in recipe.parts)
 
 
@@ -86,7 +86,7 @@ def _control(scores: Doubles | int, columns: Flags, seed: int) -> NullControl:
 
 
 def _standardised(part: Estimator, stacks: Stacks, columns: Flags, dealt: Indices) -> Doubles:
-    """Give held-out scores (N, L) in their pooled within-class deviations."""
+    """Return held-out scores (N, L) in their pooled within-class deviations."""
     best: Doubles | None = None
     largest = np.full(columns.shape[1], -np.inf)
     for rows in part.shuffled(stacks[part.reads]):

@@ -21,7 +21,7 @@ FEWEST = 76
 
 
 def is_due(fingerprint: Fingerprint, recipe: Recipe) -> bool:
-    """Say whether a fingerprint of closed forms calls for a second look.
+    """Return whether a fingerprint of closed forms calls for a second look.
 
     It does where it joins closed forms only, is weak, and has 76 images or more of each class.
     """

@@ -17,7 +17,7 @@ _SHUFFLES = 999
 
 
 def is_weak(fingerprint: Fingerprint) -> bool:
-    """Say whether a fingerprint separates no better than label shuffles may.
+    """Return whether a fingerprint separates no better than label shuffles may.
 
     With at least 100 extractions from shuffled labels in the file: whether the separation is at or
     below their 99th percentile. Without: whether the permutation p of the held-out scores exceeds
@@ -32,7 +32,7 @@ def is_weak(fingerprint: Fingerprint) -> bool:
 
 
 def not_above(null: NullControl) -> bool:
-    """Say whether the observed separation is at or below the shuffles' 99th percentile."""
+    """Return whether the observed separation is at or below the shuffles' 99th percentile."""
     return bool(null.observed <= np.quantile(null.shuffled, 1 - LEVEL))
 
 

@@ -46,13 +46,13 @@ class Place:
         return f"{display_path(self.file)} cannot be used: '{self.key or '/'}' {what}; "
 
     def refused(self, what: str) -> FormatError:
-        """Say that the element breaks a rule of the format."""
+        """Return the error of an element that breaks a rule of the format."""
         return FormatError(
             self._says(what) + "get another copy of the file or extract the fingerprint again."
         )
 
     def damaged(self, what: str) -> IntegrityError:
-        """Say that the content contradicts its checksum or identity."""
+        """Return the error of content that contradicts its checksum or identity."""
         return IntegrityError(self._says(what) + "get an undamaged copy of the file.")
 
 

@@ -62,7 +62,7 @@ def structure_faults(entries: Mapping[str, Entry]) -> Iterator[Told]:
     if "conditions@outside" in entries:
         yield (
             "conditions",
-            "holds the experts of an earlier 'fp extract --augment', which no fp reads any more; "
+            "holds the models of an earlier 'fp extract --augment', which no fp reads any more; "
             "extract the fingerprint again",
         )
         return

@@ -35,7 +35,7 @@ class Sink:
         return self._position
 
     def tell(self) -> int:
-        """Say where the next byte is read or written."""
+        """Return the place of the next byte that is read or written."""
         return self._position
 
     def read(self, size: int) -> bytes:

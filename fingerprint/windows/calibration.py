@@ -11,7 +11,7 @@ _REACHES = np.geomspace(0.25, 16.0, 25)
 
 
 def sizes_within(height: int, width: int) -> tuple[int, ...]:
-    """Give the sizes of which two windows fit beside each other either way."""
+    """Return the sizes of which two windows fit beside each other either way."""
     return tuple(size for size in SIZES if 2 * size <= min(height, width))
 
 

@@ -135,7 +135,7 @@ class WindowJudge:
         return real, generated
 
     def effective(self, rows: int, columns: int) -> float:
-        """Give the number n_eff of independent windows, pooled over the classes."""
+        """Return the number n_eff of independent windows, pooled over the classes."""
         spread = [float(scores.var()) for scores in (self.windows.real, self.windows.generated)]
         total = sum(spread)
         if total <= 0:
@@ -213,7 +213,7 @@ def _bounded(ratio: LikelihoodRatio, value: float) -> float:
 
 
 def weights_of(fingerprint: Fingerprint) -> Weights:
-    """Give the patterns that a fingerprint's windows are scored by."""
+    """Return the patterns by which windows of a fingerprint are scored."""
     windows = fingerprint.windows
     assert windows is not None
     each = list(zip(recipe_of(fingerprint).parts, fitted_of(fingerprint), strict=True))

@@ -85,7 +85,7 @@ class Fields:
     moved: tuple[Floats, ...] = ()
 
     def rows(self, first: int, last: int) -> Fields:
-        """Give the rows of cells from `first` up to, without, `last`."""
+        """Return the rows of cells from `first` up to, without, `last`."""
         return Fields(
             self.measures,
             self.energy[first:last],
@@ -210,7 +210,7 @@ def _pieces(length: int, part: int) -> Iterator[Span]:
 
 
 def _add(fields: Fields, weights: Weights, piece: Piece, searched: bool) -> None:
-    """Put the sums of a piece where they belong."""
+    """Write the sums of a piece into their place."""
     (top, bottom), (left, right) = piece.core
     place = np.s_[top // CELL : bottom // CELL, left // CELL : right // CELL]
     fields.energy[place] = cell_sums(np.square(piece.inner).sum(axis=0))

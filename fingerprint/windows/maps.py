@@ -105,7 +105,7 @@ def calibrated_level(windows: Null, real: bool, rate: float) -> float:
 
 @lru_cache(maxsize=16)
 def _smallest(windows: Null) -> tuple[Doubles, Doubles]:
-    """Give, for either class, the smallest adjusted p-value of each image, ascending."""
+    """Compute, for either class, the smallest adjusted p-value of each image, ascending."""
     found = []
     for scores in (windows.real, -windows.generated):
         flat = np.sort(scores.ravel())
@@ -124,7 +124,7 @@ def _smallest(windows: Null) -> tuple[Doubles, Doubles]:
 def _owner(
     dense: tuple[int, ...], size: int, step: int, tested: tuple[int, ...]
 ) -> tuple[Indices, Indices]:
-    """Give, for each cell, the tested window whose middle lies nearest."""
+    """Return, for each cell, the tested window whose middle lies nearest."""
     numbers = []
     for starts, count in zip(dense, tested, strict=True):
         cells = starts + size // CELL - 1
@@ -144,5 +144,5 @@ def _covering(odds: Doubles, side: int) -> Doubles:
 
 
 def share(flagged: Flags | None) -> float | None:
-    """Give the share of flagged cells; None where nothing can be flagged."""
+    """Compute the share of flagged cells; None where nothing can be flagged."""
     return None if flagged is None else float(flagged.mean())

@@ -68,7 +68,7 @@ class Reading:
     _answers: dict[str, Whole] = field(default_factory=dict, init=False, repr=False)
 
     def as_a_whole(self, rows: Sequence[Attribution]) -> list[Attribution]:
-        """Let all windows decide where the image is larger than a crop, or too narrow for it.
+        """Decide by all windows where the image is larger than a crop, or too narrow.
 
         Of the rows of the bank's fingerprints, return the same, or what the windows say with the
         crop's answer beside. Windows decide only where every fingerprint of the bank has them, so

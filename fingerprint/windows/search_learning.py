@@ -74,7 +74,7 @@ def _weights(
     used: Flags,
     specific: Flags,
 ) -> Fusion:
-    """Learn in turn where each window speaks loudest, and how much its parts weigh there."""
+    """Learn in turn the phase of each window's largest log odds, and the weights there."""
     found = start
     each = readings.own[0, 0].size
     taught, sources = np.repeat(labels, each), np.repeat(groups, each)
@@ -89,7 +89,7 @@ def _weights(
 
 
 def _rescaled(readings: Readings, found: Fusion, taught: Flags) -> Fusion:
-    """Give weights the strength that their mixture has: maxima speak louder than they mean."""
+    """Return weights at the strength of their mixture: the largest of many scores overstates."""
     scale = [
         _slope(mixture.whole, taught)
         for mixture in mixtures(readings, found.weights, found.offsets)

@@ -59,7 +59,7 @@ class Readings:
         return found
 
     def log_odds(self, weights: Floats, offset: float) -> Iterator[Doubles]:
-        """Give the log odds at each phase, in the order of `at`; at first the lattice's own."""
+        """Compute the log odds at each phase in the order of `at`, the lattice's own first."""
         # Part by part: the bits must not depend on how many windows there are.
         still = np.full(self.own.shape[1:], -offset)
         own = still.copy()
@@ -183,7 +183,7 @@ def _search_readings(search: Search, readings: Readings) -> Searched:
 
 
 def together(readings: Sequence[Readings]) -> Readings:
-    """Put the windows of several images behind each other: shape (K, n, ...) and (Q, Q, n, ...)."""
+    """Join the windows of several images: shape (K, n, ...) and (Q, Q, n, ...)."""
     moved = {
         number: np.stack([each.moved[number] for each in readings], axis=2)
         for number in readings[0].moved
@@ -192,6 +192,6 @@ def together(readings: Sequence[Readings]) -> Readings:
 
 
 def chosen(readings: Readings, images: Indices | Flags) -> Readings:
-    """Take some of the images of `together`."""
+    """Return some of the images of `together`."""
     moved = {number: planes[:, :, images] for number, planes in readings.moved.items()}
     return replace(readings, own=readings.own[:, images], moved=moved)

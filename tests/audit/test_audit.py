@@ -287,7 +287,7 @@ def test_the_dip_is_small_for_one_mode_and_large_for_two():
 
 
 def plain_gap(ordered, total):
-    """Give half the largest gap between the steps and the chords below them, chord by chord."""
+    """Compute half the largest gap between steps and the chords below, chord by chord."""
     steps = np.arange(ordered.size)
     lowest = steps.astype(float)
     for a in range(ordered.size):
@@ -355,7 +355,7 @@ def test_equal_folders_raise_nothing(measured):
 
 
 def changed(clean, place, change):
-    """Give the audit of a changed first folder against the second."""
+    """Return the audit of a changed first folder against the second."""
     pictures = [load_image(path).rgb_hwc for path in sorted((clean / "a").iterdir())]
     return audit_folders(folder_of(place, map(change, pictures)), clean / "b")
 

@@ -42,7 +42,7 @@ def lab(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(lab, tmp_path_factory):
-    """Give a folder with a case of every kind of exhibit, its sources, and its archive."""
+    """Return a folder with a case of every kind of exhibit, its sources, and its archive."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "seized").mkdir()
     for number, name in enumerate(ODD_NAMES):

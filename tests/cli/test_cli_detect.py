@@ -498,7 +498,7 @@ def test_ctrl_c_ends_workers_and_says_what_is_kept(lab, tmp_path):
 
 
 def many(lab, tmp_path: Path, count: int) -> Path:
-    """Give a folder of many pictures that take no room."""
+    """Return a folder of many pictures that take no room."""
     folder = tmp_path / "many"
     folder.mkdir()
     paths = find_images([lab.unknown])

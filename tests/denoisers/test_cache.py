@@ -34,13 +34,13 @@ class Counting:
         return DenoiserIdentity(self.name, 1, {"strength": self.strength})
 
     def noise(self, image_chw: Floats) -> Floats:
-        """Give something that depends on image and strength."""
+        """Return something that depends on image and strength."""
         self.calls.append(1)
         return np.asarray(np.sin(image_chw * self.strength), dtype=np.float32)
 
 
 def image(seed: int, height: int = 32, width: int = 64) -> Pixels:
-    """Give an image of noise."""
+    """Draw an image of noise."""
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 

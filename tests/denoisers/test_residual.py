@@ -37,7 +37,7 @@ ODD_SIZES = [(1, 1), (1, 40), (3, 500), (17, 33), (40, 1), (64, 96)]
 
 
 def picture(height: int, width: int, seed: int = 0) -> Floats:
-    """Give smooth colour with an edge and noise: detail at every scale of local variance."""
+    """Draw smooth colour with an edge and noise: detail at every scale of local variance."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width] / 20.0
     smooth = [0.5 + 0.2 * np.sin(y + c) * np.cos(x * (c + 1) / 2) for c in range(3)]
@@ -46,7 +46,7 @@ def picture(height: int, width: int, seed: int = 0) -> Floats:
 
 
 def pixels(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
-    """Give the same as 8-bit (H, W, 3)."""
+    """Return the same as 8-bit (H, W, 3)."""
     return np.round(255 * picture(height, width, seed).transpose(1, 2, 0)).astype(np.uint8)
 
 
@@ -252,12 +252,12 @@ class Fake:
         return DenoiserIdentity(self.name, 1, self.settings)
 
     def noise(self, image_chw: Floats) -> Floats:
-        """Give the result."""
+        """Return the result."""
         return self.result(image_chw)  # type: ignore[no-any-return]
 
 
 def a_map(seed: int = 0) -> MeanResidual:
-    """Give a map of random values."""
+    """Draw a map of random values."""
     values = np.random.default_rng(seed).normal(0, 0.01, (3, MAP_SIDE, MAP_SIDE))
     return MeanResidual(values.astype(np.float32))
 
@@ -459,7 +459,7 @@ def test_what_is_no_map_is_refused(tmp_path: Path) -> None:
 
 
 def photographs(number: int = 24, grid: float = 0) -> Iterator[NDArray[np.uint8]]:
-    """Give smooth pictures with noise and, as JPEG leaves it, a grid of 8 x 8 from the corner."""
+    """Draw smooth pictures with noise and, as JPEG leaves it, a grid of 8 x 8."""
     y, x = np.mgrid[:176, :192]
     lattice = grid * ((y % 8 == 0) | (x % 8 == 0))
     for seed in range(number):
@@ -468,7 +468,7 @@ def photographs(number: int = 24, grid: float = 0) -> Iterator[NDArray[np.uint8]
 
 
 def planted(shape: tuple[int, ...]) -> Floats:
-    """Give what a denoiser might always do: a level, borders of its own, and a period of 16."""
+    """Return what a denoiser might always do: a level, own borders, and a period of 16."""
     height, width = shape[1:]
     rng = np.random.default_rng(7)
     tile = rng.normal(0, 0.004, (3, PERIOD, PERIOD))
@@ -480,7 +480,7 @@ def planted(shape: tuple[int, ...]) -> Floats:
 
 
 def rms(values: NDArray[np.floating[Any]]) -> float:
-    """Give the root mean square."""
+    """Compute the root mean square."""
     return float(np.sqrt(np.square(values, dtype=np.float64).mean()))
 
 
@@ -510,7 +510,7 @@ def test_chance_is_left_out() -> None:
 
 def test_the_grid_of_the_photographs_is_not_taken_for_the_denoisers() -> None:
     def profiles(grid: float) -> list[Doubles]:
-        """Give the mean of the map at each phase of 8, by row and by column, in grey levels."""
+        """Compute the mean of the map at each phase of 8, by row and column, in grey levels."""
         mean = estimate(
             lambda image: image - image.mean(), photographs(grid=grid), crops_per_photograph=20
         )

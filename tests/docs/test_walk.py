@@ -31,7 +31,7 @@ def stocked(tmp_path_factory):
 
 
 SLOW = ("conditions.md", "maps.md", "start.md", "tasks.md")
-"""Pages that learn more than once, or a ladder."""
+"""Pages that learn more than once, or from several versions of each image."""
 
 MARKED = [pytest.param(p, marks=[pytest.mark.slow] * (p.name in SLOW), id=p.name) for p in PAGES]
 

@@ -13,7 +13,7 @@ INHERITED = {"resolve_command": "click.Group asks for a command, its name and wh
 
 
 def offences(source, place="room/module.py"):
-    """Give what a module's signatures and aliases offend against, a line each."""
+    """Return what a module's signatures and aliases offend against, a line each."""
     return [line for node in ast.walk(ast.parse(source)) for line in _offences(node, place)]
 
 
@@ -51,7 +51,7 @@ def _bare_results(annotation):
 
 
 def _array_alias(node):
-    """Give the name that an assignment makes an array type, however it is written."""
+    """Return the name that an assignment makes an array type, however it is written."""
     if isinstance(node, ast.Assign):
         names, value = node.targets, node.value
     elif isinstance(node, ast.AnnAssign):

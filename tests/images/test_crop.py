@@ -11,7 +11,7 @@ from fp.system.errors import ImageError, UsageError
 
 
 def numbered(height: int, width: int) -> NDArray[np.uint8]:
-    """Give an image whose pixels tell their own place: row, column, and the high parts of both."""
+    """Return an image whose pixels tell their place: row, column, and both high parts."""
     rows, columns = np.indices((height, width))
     high = (rows // 256) * 16 + columns // 256
     return np.stack([rows % 256, columns % 256, high], axis=2).astype(np.uint8)

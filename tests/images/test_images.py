@@ -45,7 +45,7 @@ NOBODY = 65534
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """Give an empty folder that every user may enter."""
+    """Return an empty folder that every user may enter."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     yield folder
@@ -79,7 +79,7 @@ def made(kind: Kind, place: Path) -> tuple[Path, Path]:
 
 
 def refusal(path: Path, root: Path | None = None, limits: Limits | None = None) -> ImageError:
-    """Give the error that a file ends in."""
+    """Return the error that a file ends in."""
     with pytest.raises(ImageError) as caught:
         load_image(path, root, limits)
     return caught.value

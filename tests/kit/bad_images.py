@@ -91,7 +91,7 @@ class Kind:
 
 
 def png_chunk(name: bytes, data: bytes) -> bytes:
-    """Give a PNG chunk with its length and checksum."""
+    """Return a PNG chunk with its length and checksum."""
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
@@ -118,7 +118,7 @@ def png(
 
 
 def _rows(pixels: NDArray[np.generic]) -> bytes:
-    """Give rows as PNG stores them before compression, each with filter 0."""
+    """Return rows as PNG stores them before compression, each with filter 0."""
     return b"".join(b"\0" + np.ascontiguousarray(row).tobytes() for row in pixels)
 
 
@@ -188,7 +188,7 @@ def saved(image: Image.Image, format: str, **options: object) -> bytes:
 
 
 def picture(pixels: Pixels = RGB) -> Image.Image:
-    """Give the usual picture."""
+    """Return the usual picture."""
     return Image.fromarray(pixels)
 
 

@@ -194,7 +194,7 @@ _made: list[Laboratory] = []
 
 
 def laboratory(factory: pytest.TempPathFactory) -> Laboratory:
-    """Give the laboratory, made once a session."""
+    """Return the laboratory, made once a session."""
     if not _made:
         _made.append(laboratory_in(factory.mktemp("laboratory")))
     return _made[0]
@@ -229,7 +229,7 @@ def csv_rows(table: Path) -> list[dict[str, str]]:
 
 
 def state(folder: Path) -> Mapping[str, tuple[int, int, str]]:
-    """Give mode, time of change and hash of everything in a folder."""
+    """Return mode, time of change and hash of everything in a folder."""
     found = {}
     for path in sorted([folder, *folder.rglob("*")]):
         status = path.lstat()

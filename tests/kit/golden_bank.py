@@ -32,12 +32,12 @@ GOLDEN = DATA / "bank-1.0.h5"
 
 
 def wave(n: int, step: int, offset: float = 0.0) -> np.ndarray:
-    """Give n numbers that float32 holds exactly."""
+    """Return n numbers that float32 holds exactly."""
     return (np.arange(n) * step % 257 - 128) / 1024 + offset
 
 
 def calibration(n_real: int = 4, n_generated: int = 3) -> Calibration:
-    """Give scores that separate."""
+    """Return scores that separate."""
     return Calibration(
         real=wave(n_real, 31),
         generated=wave(n_generated, 57, 1.0),
@@ -50,7 +50,7 @@ def calibration(n_real: int = 4, n_generated: int = 3) -> Calibration:
 
 
 def full(name: str = "SD 1.4 / 图像 🦊") -> Fingerprint:
-    """Give a fingerprint that has every element."""
+    """Return a fingerprint that has every element."""
     return Fingerprint(
         name=name,
         method="tile",
@@ -74,12 +74,12 @@ def full(name: str = "SD 1.4 / 图像 🦊") -> Fingerprint:
 
 
 def full_1_0() -> Fingerprint:
-    """Give what version 1.0 can hold of it: the first fingerprint of the golden file."""
+    """Return what version 1.0 can hold of it: the first fingerprint of the golden file."""
     return replace(full(), preparation="none")
 
 
 def small(name: str = "without extras") -> Fingerprint:
-    """Give a fingerprint that has no more than it must."""
+    """Return a fingerprint that has no more than it must."""
     return replace(
         full(name),
         method="mean",
@@ -98,7 +98,7 @@ def small(name: str = "without extras") -> Fingerprint:
 
 
 def together(name: str = "of parts") -> Fingerprint:
-    """Give a fingerprint that joins parts."""
+    """Return a fingerprint that joins parts."""
     views = {
         "cyclic": View(
             wave(6, 7).astype(np.float32),
@@ -146,7 +146,7 @@ def together(name: str = "of parts") -> Fingerprint:
 
 
 def regression(numbers: int, found: int, start: int) -> Regression:
-    """Give a linear regression."""
+    """Return a linear regression."""
     return Regression(
         wave(numbers, start),
         wave(numbers, start + 2, 2.0),
@@ -156,7 +156,7 @@ def regression(numbers: int, found: int, start: int) -> Regression:
 
 
 def as_they_come(name: str = "as they come") -> Fingerprint:
-    """Give a fingerprint that measures what an image went through."""
+    """Return a fingerprint that measures what an image went through."""
     made = together(name)
     parts = tuple(
         replace(part, real=wave(8, place), generated=wave(6, place + 1, 1.0))
@@ -193,7 +193,7 @@ def as_they_come(name: str = "as they come") -> Fingerprint:
 
 
 def coded(name: str = "as they are coded") -> Fingerprint:
-    """Give a fingerprint that tells images coded otherwise."""
+    """Return a fingerprint that tells images coded otherwise."""
     view = View(
         wave(769, 7).astype(np.float32),
         wave(2 * 769, 9).reshape(2, 769).astype(np.float32),

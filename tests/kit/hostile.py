@@ -30,7 +30,7 @@ ODD = st.sampled_from(
 
 
 def places(value, here=()):
-    """Give the way to every member of a JSON value."""
+    """Yield the way to every member of a JSON value."""
     members = value.items() if isinstance(value, dict) else enumerate(value)
     for key, member in members:
         yield (*here, key)

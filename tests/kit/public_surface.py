@@ -17,7 +17,7 @@ ROOMS = ("fp.denoisers", "fp.fingerprint", "fp.lineage")
 
 
 def surface() -> str:
-    """Give every public name with its signature."""
+    """Return every public name with its signature."""
     return "\n".join(line for room in ROOMS for line in _room(room)) + "\n"
 
 
@@ -47,7 +47,7 @@ def _room(name: str) -> Iterator[str]:
 
 
 def _signed(head: str, function: Callable[..., object]) -> Iterator[str]:
-    """Give a parameter a line, so that a change is one line too."""
+    """Write each parameter on its own line, so that a change is one line too."""
     signature = inspect.signature(function)
     yield head
     indent = " " * (len(head) - len(head.lstrip()) + 8)

@@ -36,12 +36,12 @@ DISTINCT = 1000
 
 
 def place_of(number: int) -> str:
-    """Give the path of an image."""
+    """Return the path of an image."""
     return f"pictures/{number % 10}/{number:06d}.png"
 
 
 def fingerprint(name: str, seed: int, n: int = 128) -> Fingerprint:
-    """Give a tile fingerprint whose populations lie 4 standard deviations apart."""
+    """Return a tile fingerprint whose populations lie 4 standard deviations apart."""
     rng = np.random.default_rng([3, seed])
     digests = tuple(f"{k:064x}" for k in range(n))
     names = tuple(map(str, range(n)))
@@ -91,7 +91,7 @@ def attribution(path: str, member: Fingerprint, score: float) -> Attribution:
 
 
 def row(number: int, members: list[Fingerprint], sha256: str) -> dict[str, Any]:
-    """Give the row of an image; every 50th could not be examined."""
+    """Return the row of an image; every 50th could not be examined."""
     path = place_of(number)
     if number % 50 == 49:
         refused = Detection(
@@ -117,7 +117,7 @@ def row(number: int, members: list[Fingerprint], sha256: str) -> dict[str, Any]:
 
 
 def moved(found: dict[str, Any], number: int) -> dict[str, Any]:
-    """Give a row under another path."""
+    """Return a row under another path."""
     detection = found["detection"] | {"path": place_of(number)}
     return found | {"detection": detection}
 

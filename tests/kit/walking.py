@@ -65,7 +65,7 @@ class Block:
 
 
 def blocks(page: Path) -> list[Block]:
-    """Give the fenced blocks of a page in their order."""
+    """Return the fenced blocks of a page in their order."""
     text = page.read_text("utf-8")
     return [
         Block(found["kind"].strip(), found["code"], text.count("\n", 0, found.start()) + 1)
@@ -75,7 +75,7 @@ def blocks(page: Path) -> list[Block]:
 
 
 def commands_of(code: str) -> Iterator[str]:
-    """Give the commands of a console block: a line each, continued after a backslash."""
+    """Yield the commands of a console block: a line each, continued after a backslash."""
     for line in code.replace("\\\n", " ").splitlines():
         if line.strip() and not line.startswith("#"):
             yield line.strip()
@@ -150,7 +150,7 @@ class Walk:
         return folder
 
     def _output(self, block: Block, place: str) -> None:
-        """Ask that the lines were said, in this order; numbers and '...' stand for others."""
+        """Check that the lines were said, in this order; numbers and '...' stand for others."""
         said = self.said.splitlines()
         for line in block.code.splitlines():
             if line.strip() == "...":
@@ -175,7 +175,7 @@ class Walk:
         (self.folder / name[1]).write_text(block.code, "utf-8")
 
     def _text(self, block: Block, place: str) -> None:
-        """Look that no command hides in it."""
+        """Check that no command hides in it."""
         if self.page.name == "commands.md":  # help texts, whose examples test_cli.py parses
             return
         for line in block.code.splitlines():
@@ -183,7 +183,7 @@ class Walk:
 
 
 def copy_of(stocked: Path, folder: Path, text: str) -> None:
-    """Give a page its own copy of the folders, and of fingerprints that it does not make itself."""
+    """Write a page's own copy of the folders and of fingerprints that it does not make."""
     for path in stocked.iterdir():
         made = re.search(rf"""(-o |bank add |save\("){re.escape(path.name)}""", text)
         if path.is_dir():

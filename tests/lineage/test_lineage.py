@@ -174,7 +174,7 @@ def test_a_fingerprint_detects_its_own_folder_and_not_a_stranger(found):
 
 
 def scored(collection, rows, monkeypatch) -> np.ndarray:
-    """Give the scores behind the matrix, a row an image."""
+    """Return the scores behind the matrix, a row an image."""
     from fp.lineage import cross_detection
 
     seen = {}

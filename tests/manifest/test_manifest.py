@@ -56,7 +56,7 @@ def lab(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def detected(lab, tmp_path_factory):
-    """Give a project folder: pictures, a bank, and a detection, all by relative paths."""
+    """Return a project folder: pictures, a bank, and a detection, all by relative paths."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "unknown").mkdir()
     for number, name in enumerate((*ODD_NAMES[:8], "plain.png")):
@@ -74,7 +74,7 @@ def detected(lab, tmp_path_factory):
 
 @pytest.fixture
 def project(detected, tmp_path):
-    """Give a copy of the project in another place."""
+    """Return a copy of the project in another place."""
     return Path(shutil.copytree(detected, tmp_path / "elsewhere"))
 
 

@@ -18,7 +18,7 @@ GOLDEN = json.loads((DATA / "lir-1.3.1.json").read_text("utf-8"))
 
 
 def ratios(case):
-    """Give log10 ratios of both classes: normal quantiles in an order of integers."""
+    """Return log10 ratios of both classes: normal quantiles in an order of integers."""
     n, m, apart = case["n_real"], case["n_generated"], case["separation"]
     real = norm.ppf((np.arange(n) * 37 % n + 0.5) / n)
     generated = norm.ppf((np.arange(m) * 23 % m + 0.5) / m) + apart

@@ -16,7 +16,7 @@ from synthetic import SIDE, photograph, save
 
 from fp.denoisers import registry
 from fp.fingerprint.decision import likelihood
-from fp.fingerprint.decision.sorted_scores import Ladders
+from fp.fingerprint.decision.sorted_scores import SortedScores
 from fp.fingerprint.detection import opening
 from fp.fingerprint.detection.banks import WholeBank
 from fp.fingerprint.detection.detection import DetectOptions
@@ -243,14 +243,14 @@ def test_scores_have_the_bits_of_an_inner_product(folded):
     assert Tile().score(np.stack(folded), weights).tolist() == expected
 
 
-def test_places_on_ladders_are_counted():
+def test_places_among_sorted_scores_are_counted():
     rng = np.random.default_rng(2)
     scores = [np.sort(rng.integers(0, 9, size).astype(float)) for size in (1, 7, 64, 2)]
-    ladders = Ladders.of(scores)
+    ordered = SortedScores.of(scores)
     for value in (-1.0, 0.0, 3.0, 3.5, 8.0, 9.0):
         values = np.full(4, value)
-        assert ladders.below(values).tolist() == [np.count_nonzero(s < value) for s in scores]
-        assert ladders.up_to(values).tolist() == [np.count_nonzero(s <= value) for s in scores]
+        assert ordered.below(values).tolist() == [np.count_nonzero(s < value) for s in scores]
+        assert ordered.up_to(values).tolist() == [np.count_nonzero(s <= value) for s in scores]
 
 
 def test_a_judge_goes_with_its_fingerprint(make, pictures):

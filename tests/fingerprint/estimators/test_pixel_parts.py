@@ -70,7 +70,7 @@ def plain_cooccurrences(image, scale):
 
 
 def plain_means(image, matrix, scale):
-    """Give means of blocks of one plane, in fractions of a grey level."""
+    """Compute means of blocks of one plane, in fractions of a grey level."""
     rows, columns = (range(0, side // scale * scale, scale) for side in image.shape[:2])
     return [
         [

@@ -19,7 +19,7 @@ BRIEF = {"steps": 3, "batch": 8, "mode": "reference"}
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """Give two folders of photographs, between which there is nothing to find."""
+    """Return two folders of photographs, between which there is nothing to find."""
     folder = tmp_path_factory.mktemp("second look")
     for name, first in (("left", 0), ("right", 5000)):
         write_photographs(folder / name, second_look.FEWEST, first=first, side=64)

@@ -49,7 +49,7 @@ from fp.system.errors import (
 
 
 def same(one, two):
-    """Say whether two results are equal in every field, type and bit."""
+    """Return whether two results are equal in every field, type and bit."""
     if type(one) is not type(two):
         return False
     if isinstance(one, np.ndarray):

@@ -41,7 +41,7 @@ def weights(rng, shapes=SHAPES):
 
 
 def rolled(given, y, x):
-    """Give the weights of a lattice that begins at pixel (y, x)."""
+    """Return the weights of a lattice that begins at pixel (y, x)."""
     return Weights(
         tuple(
             (part, Fitted(np.roll(found.pattern, (y, x), (-2, -1))) if part.moves else found)

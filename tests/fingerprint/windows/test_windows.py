@@ -49,7 +49,7 @@ def weights(rng, kinds=("tile", "cyclic", "spectrum")):
 
 
 def weigh(parts):
-    """Give patterns of named estimators to windows."""
+    """Return the weights of windows from patterns of named estimators."""
     return Weights(tuple((estimators.get(k), Fitted(pattern)) for k, pattern in parts))
 
 
