@@ -53,11 +53,12 @@ def ahead(lines):
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--section", default="corpus", show_default=True)
 @click.option("--config", default="benchmarks/corpus.toml", show_default=True)
+@click.option("--dataset", default="../shared/corpus", show_default=True)
 @click.option("--commit", help="Commit that the evaluation ran on, if it is not the present one.")
-def main(folder, section, config, commit):
+def main(folder, section, config, dataset, commit):
     """Write the tables of FOLDER into their section of RESULTS.md."""
     text = (folder / "results.md").read_text("utf-8")
-    made = f"fp evaluate ../shared/corpus -o {folder} --config {config} --jobs 2"
+    made = f"fp evaluate {dataset} -o {folder} --config {config} --jobs 2"
     told = shlex.join(["python", "benchmarks/corpus_tables.py", *sys.argv[1:]])
     parts = [f"`{made}`, then {stamp(told, commit)}"]
     last = ""
