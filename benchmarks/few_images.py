@@ -51,23 +51,24 @@ def load(generator, method, cache):
 def dealt(labels, groups, training, seed):
     """Return which images train and which test, no source in both, or None if there are too few.
 
-    Half of the sources may train, up to four fifths where so many images are asked for. Training
-    images are taken from one source after the other, in turns.
+    Half of the sources may train, or as many as it takes. Training images are taken from one source
+    after the other, in turns.
     """
     rng = np.random.default_rng(seed)
     known, asked = [], []
     for label in (True, False):
         numbers = rng.permutation(np.flatnonzero(labels == label))
         sources = rng.permutation(np.unique(groups[numbers]))
-        share = max(0.5, min(0.8, training / numbers.size))
-        inside = np.isin(groups[numbers], sources[: round(share * sources.size)])
+        sizes = np.array([np.count_nonzero(groups[numbers] == source) for source in sources])
+        enough = int(np.searchsorted(np.cumsum(sizes), training)) + 1
+        inside = np.isin(groups[numbers], sources[: max(enough, sources.size // 2)])
+        if enough >= sources.size:
+            return None
         pool = numbers[inside]
         turn = np.zeros(pool.size)
         for source in np.unique(groups[pool]):
             members = np.flatnonzero(groups[pool] == source)
             turn[members] = np.arange(members.size)
-        if pool.size < training:
-            return None
         known.append(pool[np.argsort(turn, kind="stable")][:training])
         asked.append(numbers[~inside])
     return np.concatenate(known), np.concatenate(asked)

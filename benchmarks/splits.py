@@ -100,7 +100,7 @@ def main(named, splits, training, work):
                 if (generator, seed) in done:
                     continue
                 count = min(training, 2 * int(labels.sum()) // 3)
-                inside = split(labels, groups, count, seed)
+                inside = split(labels, groups, count, seed, exact=False)
                 known = np.flatnonzero(inside)
                 learned = learn(
                     method,

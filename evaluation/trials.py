@@ -64,10 +64,11 @@ def mean_of(values: Sequence[float]) -> Mean:
     return Mean(mean, mean - half, mean + half, n)
 
 
-def split(labels: Flags, groups: Indices, training: int, seed: int) -> Flags:
+def split(labels: Flags, groups: Indices, training: int, seed: int, exact: bool = True) -> Flags:
     """Return which images train, chosen at random and by whole groups, so many of each class.
 
     A group is never on both sides. `UsageError` if a class has too few images to train and test on.
+    Where large groups do not add up to the number, and it need not be `exact`, fewer train.
     """
     rng = np.random.default_rng(seed)
     chosen = np.zeros(labels.size, dtype=bool)
@@ -78,7 +79,8 @@ def split(labels: Flags, groups: Indices, training: int, seed: int) -> Flags:
             chosen |= members
     for label, name in ((True, "generated"), (False, "real")):
         inside = labels == label
-        if chosen[inside].sum() < training or chosen[inside].all():
+        enough = chosen[inside].sum() >= training or not exact
+        if not enough or chosen[inside].all():
             raise UsageError(
                 f"{training} training images of class {name} and some to test on need more than "
                 f"the {inside.sum()} there are."
