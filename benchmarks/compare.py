@@ -32,7 +32,7 @@ from fp.system.environment import describe
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 THREADS = tuple(f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "OPENBLAS", "NUMBA"))
-STEPS, IMAGES = 480, 1024  # the run that SPEC.md 3.4 states the published cost of
+STEPS, IMAGES = 480, 1024  # the run of which the published cost is known
 BATCH = 64
 
 
@@ -178,7 +178,7 @@ def of_extraction(
 
 
 class _PublishedStep:
-    """One step as SPEC.md 3.4 and the paper describe it: denoise, repeat, renormalise, descend."""
+    """One step as the paper describes it: denoise, repeat, renormalise, descend."""
 
     def __init__(self, torch: Any, images: list[np.ndarray]) -> None:
         from fp.denoisers.dncnn import DnCNN

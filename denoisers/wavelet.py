@@ -35,7 +35,7 @@ class Wavelet:
     v = min over windows of max(0, mean of w^2 in the window - s^2) estimates the local variance of
     the picture; the approximation band becomes 0. The inverse transform of that is the noise.
     The later steps of the camera pipeline (zero-mean rows and columns, Wiener filter in the DFT)
-    are left out: they delete a generator's lattice (SPEC 3.1).
+    are left out: they delete a generator's lattice.
 
     References
     ----------

@@ -2,7 +2,7 @@
 
 J. Park, A. Owens, "Community Forensics" (arXiv 2411.04125): a random number of operations in random
 order from JPEG compression, resizing with a random interpolation, cropping, flipping, rotation,
-translation, shear, padding and cut-out (SPEC 5).
+translation, shear, padding and cut-out.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def correlate(residuals: AnyFloats, patterns: AnyFloats) -> Doubles:
 
     Notes
     -----
-    Pearson correlation over all n = C H W values (SPEC 3.2)::
+    Pearson correlation over all n = C H W values::
 
         rho(R, F) = sum (R - mean R) (F - mean F) / (|R - mean R| |F - mean F|)
 

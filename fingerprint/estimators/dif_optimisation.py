@@ -1,6 +1,6 @@
 """Deep Image Fingerprint: a pattern, drawn by a network, that tells residuals of two classes apart.
 
-The optimisation of Sinitsa and Fried (arXiv 2303.10762) as SPEC 3.4 states it. Residuals never
+The optimisation of Sinitsa and Fried (arXiv 2303.10762), see docs/method.md. Residuals never
 change, so they are normalised once; a step is then one forward and backward pass of the network
 on one input, and one product of its output with a batch of residuals.
 """
@@ -55,8 +55,7 @@ class DifResult:
     pattern : ndarray, shape (3, H, W), float32
         Fingerprint: zero mean, unit norm. Its sign is arbitrary; the caller fixes it from scores
         of images that the optimisation did not see, and takes its centres from them too, since
-        the pattern correlates with the residuals that it was made from for that reason alone
-        (SPEC 3.3).
+        the pattern correlates with the residuals that it was made from for that reason alone.
     history : ndarray, shape (steps_run,), float32
         Loss of each step.
     steps_run : int
@@ -142,7 +141,7 @@ def separation_loss(correlations: Tensor, generated: Tensor, margin: float) -> T
     """Return the loss of a batch, whose k-th residual is paired with the (k + B/2)-th; B is even.
 
     With D = \\|rho_i - rho_j\\| a pair of one class pays D, a pair of two pays max(0, m - D); the
-    loss is the mean over pairs, divided by the margin m (SPEC 3.4).
+    loss is the mean over pairs, divided by the margin m.
     """
     first, second = correlations.chunk(2)
     distance = (first - second).abs()

@@ -11,7 +11,7 @@ from fp.system.errors import UsageError
 
 @dataclass(frozen=True)
 class DifOptions:
-    """Parameters of the optimisation; the defaults are those of the method (SPEC 3.4).
+    """Parameters of the optimisation; the defaults are those of docs/method.md.
 
     Parameters
     ----------
@@ -87,5 +87,5 @@ class DifOptions:
                 raise UsageError(f"{name} is {getattr(self, name)!r} but must be {rule}.")
 
     def margin_at(self, height: int, width: int) -> float:
-        """Return the margin for a pattern of this size in pixels (SPEC 3.4): 0.01 at 256x256."""
+        """Return the margin for a pattern of this size in pixels: 0.01 at 256x256."""
         return self.margin if self.margin is not None else 4.4 / math.sqrt(3 * height * width)

@@ -16,7 +16,7 @@ from fp.system.arrays import Array, Doubles, Floats
 
 
 class Pattern(Estimator):
-    """A pattern (3, H, W) of pixels; the score is the correlation with it, see SPEC 3.2.
+    """A pattern (3, H, W) of pixels; the score is the correlation with it.
 
     Beside the examined part it counts as repeated, with its own size as the period.
     """

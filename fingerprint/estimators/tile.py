@@ -89,7 +89,7 @@ class Tile(Estimator):
         found = moments(residual_chw)
         deviation = float(found.norm[0]) / np.sqrt(residual_chw.size)
         tile: Doubles = fold(residual_chw, LARGEST)[0]
-        # A flat image has no residual: all its correlations are 0 by definition (SPEC 3.2).
+        # A flat image has no residual: all its correlations are 0 by definition.
         return (tile - found.mean[0]) / deviation if deviation > 0 else np.zeros_like(tile)
 
     def refold(self, features: Array, period: int) -> Array:

@@ -1,6 +1,6 @@
 """The network of Deep Image Fingerprint: a U-Net that draws one pattern.
 
-Architecture of Sinitsa and Fried (arXiv 2303.10762) as SPEC 3.4 states it: 3,705,667 parameters.
+Architecture of Sinitsa and Fried (arXiv 2303.10762): 3,705,667 parameters.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Scores that a pattern gives to images it has not seen.
 
-A pattern that contains an image correlates with it for that reason alone (SPEC 3.3), so centres,
+A pattern that contains an image correlates with it for that reason alone, so centres,
 calibration scores and null controls all come from here.
 """
 

@@ -54,7 +54,7 @@ def pixels(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
 
 
 def reference_wavelet(channel: Doubles, sigma: float = 2 / 255) -> Doubles:
-    """SPEC 3.1 word for word, in float64."""
+    """Return the equations of docs/method.md, in float64."""
     bands = pywt.wavedec2(channel, "db4", level=4)
     noise: list[Any] = [np.zeros_like(bands[0])]
     for level in bands[1:]:

@@ -99,7 +99,7 @@ def test_certified_rate_is_clopper_pearsons_and_the_beta_tail(n, rate):
      (1024, 0.01, 4), (1024, 0.05, 39), (2048, 0.01, 12), (2048, 0.05, 85)],
 )  # fmt: skip
 def test_most_exceedances_for_a_certified_rate(n, rate, most):
-    """The table of SPEC 3.7: k exceedances certify the rate, k + 1 do not."""
+    """A table of Clopper-Pearson bounds: k exceedances certify the rate, k + 1 do not."""
     assert certified_rate((most + 1) / (n + 1), n) <= rate
     assert certified_rate((most + 2) / (n + 1), n) > rate
 

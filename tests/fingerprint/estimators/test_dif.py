@@ -176,7 +176,7 @@ def test_shuffled_labels_find_nothing() -> None:
     held_out, _ = planted(400, seed=2)
     assert separation(result, held_out, np.arange(400) % 4 < 2) < 0.6
     # Against the true labels the null is wider: any pattern that the network draws lies on a
-    # lattice (SPEC 3.3), and so does the plant.
+    # lattice, and so does the plant.
     assert separation(result, *planted(400, seed=2)) < 0.9
 
 

@@ -128,7 +128,7 @@ def test_shuffling_inside_mixed_groups_keeps_their_counts():
 
 
 def test_training_scores_of_the_mean_lie_and_held_out_ones_do_not():
-    """The first trap of SPEC 3.3: noise without any generator, scored by its own mean."""
+    """Noise without any generator, scored by its own mean: it correlates for that reason alone."""
     rng = np.random.default_rng(2)
     features = rng.normal(size=(60, 3, 32, 32)).astype(np.float32)
     labels = np.arange(60) < 30
