@@ -39,14 +39,17 @@ STRANGERS = (
 )
 
 
-def learned(images, seed, work):
-    """Return the bank, from the work folder or made, and what was held out."""
-    asked, kept = {}, work / f"bank-{images}-{seed}.h5"
-    folder = work / f"bank-{images}-{seed}"
+def learned(images, seed, work, without=None):
+    """Return the bank, from the work folder or made, and what was held out.
+
+    The generator `without` is asked about and not in the bank.
+    """
+    asked, title = {}, f"bank-{images}-{seed}" + (f"-without-{without}" if without else "")
+    kept, folder = work / f"{title}.h5", work / title
     for name in GENERATORS:
         paths = pictures(folder_of(name))
         known, asked[name] = split(paths, min(images, 2 * len(paths) // 3), seed)
-        if not kept.exists():
+        if not kept.exists() and name != without:
             (folder / "made" / name).mkdir(parents=True, exist_ok=True)
             for path in known:
                 shutil.copy(path, folder / "made" / name / path.name)
@@ -101,10 +104,26 @@ def share(hits, n):
 @click.option("--asked", default=20, show_default=True, help="Images a set, at most.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--cells", default="none,jpeg:85", show_default=True)
+@click.option("--left-out", is_flag=True, help="Leave each generator out of the bank once.")
 @click.option("--work", type=click.Path(path_type=Path), default=PROJECT / ".work/banks")
-def main(images, asked, seed, cells, work):
+def main(images, asked, seed, cells, left_out, work):
     """Test a bank on images of its own generators, on photographs and on strangers."""
     work.mkdir(parents=True, exist_ok=True)
+    if left_out:
+        print(
+            "| generator that is not in the bank | cell | none of these first | claimed wrongly |"
+        )
+        print("| --- | --- | --- | --- |")
+        total = Counter()
+        for name in GENERATORS:
+            bank, held = learned(images, seed, work, name)
+            for cell in cells.split(","):
+                found = counted(bank, name, held[name][:asked], cell)
+                total += found
+                told = share(found["none"], found["asked"]), share(found["wrongly"], found["n"])
+                print(f"| {name} | {cell} | " + " | ".join(told) + " |", flush=True)
+        print(f"| all | {cells} | - | {share(total['wrongly'], total['n'])} |")
+        return
     bank, held = learned(images, seed, work)
     heads = (
         *("images", "cell", "most probable is right", "among the candidates"),

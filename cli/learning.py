@@ -82,7 +82,9 @@ def command(folder: Path, real: Path, output: Path, given: LearnCommand) -> None
         labels += about.labels
         own = f"{100 * member.parameters['specificity']['own']:.0f} %"
         told = "; ".join(label for label, _ in about.labels)
-        rows.append((member.name, f"{about.n_generated} + {about.n_real}", own, told))
-    heads = ("name", "images", "of its own claimed", "labels")
+        kin = ", ".join(member.parameters.get("kin", ()))
+        like = f"not told from {kin}" if kin else ""
+        rows.append((member.name, f"{about.n_generated} + {about.n_real}", own, like, told))
+    heads = ("name", "images", "of its own claimed", "kin", "labels")
     tell_table(heads, rows, ("  ".join(cell for cell in row if cell) for row in rows))
     end_with((*skipped, *labels))

@@ -10,13 +10,20 @@ import numpy as np
 
 from fp.fingerprint.conditions.coding import coding_numbers
 from fp.fingerprint.conditions.versions import described
-from fp.fingerprint.decision.decision import Rule, Verdict, verdict, withheld
+from fp.fingerprint.decision.decision import Rule, Verdict, not_told_apart, verdict, withheld
 from fp.fingerprint.decision.judge import Features, Judge
 from fp.fingerprint.decision.likelihood import LikelihoodRatio, fit_to
 from fp.fingerprint.decision.rows import Attribution
 from fp.fingerprint.learning.method import Recipe
 from fp.fingerprint.learning.scoring import recipe_of_parts
-from fp.fingerprint.model.conditions import Conditions, allowed, compressed, evidence
+from fp.fingerprint.model.conditions import (
+    TOLD_APART,
+    Conditions,
+    allowed,
+    compressed,
+    conformal,
+    evidence,
+)
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.typicality import LEVEL
 from fp.system.arrays import Array, Doubles
@@ -110,6 +117,9 @@ class CodingJudge(Judge):
             generated_nearer=generated_nearer,
             weak=self.weak,
         )
+        rest = self._against_rest(features) if known.covers(p.condition) else None
+        if rest is not None and not rest.told_apart:
+            found = not_told_apart(found, rule)
         return Attribution(
             path=path,
             fingerprint=self.fingerprint.name,
@@ -129,16 +139,21 @@ class CodingJudge(Judge):
             reasons=found.reasons,
             condition=described(seen.settings[0]),
             p_condition=p.condition,
-            log10_lr_rest=self._against_rest(features) if known.covers(p.condition) else None,
+            log10_lr_rest=None if rest is None else rest.log10_lr,
+            p_rest=None if rest is None else rest.p,
         )
 
-    def _against_rest(self, features: Features) -> float | None:
+    def _against_rest(self, features: Features) -> _Rest | None:
         rest = self.fingerprint.rest
         if rest is None:
             return None
         parts = self._rest_parts
         seen = Seen.of(rest, parts, features.of(parts), coding_numbers(features))
-        return self._rest_ratio(float(seen.evidence[0]))
+        value = float(seen.evidence[0])
+        share = float(np.count_nonzero(rest.real >= value)) / rest.real.size
+        p = conformal(share, rest.real.size)
+        peers = max(1, len(self.fingerprint.parameters.get("peers", ())))
+        return _Rest(self._rest_ratio(value), p, peers * p <= TOLD_APART)
 
     @cached_property
     def _rest_parts(self) -> Recipe:
@@ -150,6 +165,19 @@ class CodingJudge(Judge):
         rest = self.fingerprint.rest
         assert rest is not None
         return fit_to(rest.real, rest.generated)
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """What is said of a generator against all others of its bank.
+
+    The p-value counts images of these; `told_apart` is whether it is small enough, corrected over
+    the bank by Bonferroni.
+    """
+
+    log10_lr: float
+    p: float
+    told_apart: bool
 
 
 @dataclass(frozen=True)

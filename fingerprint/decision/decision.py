@@ -28,6 +28,8 @@ REASONS = {
     "typicality_unknown": "the windows claim the generator; the image is too small for the crop",
     "weak_fingerprint": "the fingerprint separates no better than label shuffles may",
     "unlike_reference": "the score speaks for the reference images, and the image is unlike them",
+    "not_told_apart": "the score claims the generator, and images of other generators of its bank "
+    "have as much evidence for it",
     "coding_not_calibrated": "the coding of the image is unusual among the calibration images: it "
     "went through a compression or a resampling that they did not",
     "calibration_image": "the fingerprint was learned from or calibrated with this image, so its "
@@ -202,6 +204,16 @@ def withheld(found: Verdict, rule: Rule) -> Verdict:
     """
     decision = found.decision if rule == "nearest-mean" else "inconclusive"
     return Verdict(decision, (*found.reasons, "coding_not_calibrated"))
+
+
+def not_told_apart(found: Verdict, rule: Rule) -> Verdict:
+    """Make no claim for a generator that the image is told to be drawn by no more than by others.
+
+    By the paper's rule the call stays. Other answers stay by any rule.
+    """
+    if rule == "nearest-mean" or found.decision != "supports_generator":
+        return found
+    return Verdict("inconclusive", (*found.reasons, "not_told_apart"))
 
 
 def of_calibration(found: Verdict, rule: Rule) -> Verdict:

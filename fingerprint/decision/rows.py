@@ -64,6 +64,8 @@ class Evidence:
     log10_lr_rest : float or None
         log10 likelihood ratio of the generator against all others of its bank and the references,
         within its bounds, where the bank was learned as one.
+    p_rest : float or None
+        Conformal p-value of that evidence among images of these others.
     posterior : float or None
         Probability of the generator at even odds between all of the bank and none of them.
     windows : int or None
@@ -101,6 +103,7 @@ class Evidence:
     condition: str | None = None
     p_condition: float | None = None
     log10_lr_rest: float | None = None
+    p_rest: float | None = None
     posterior: float | None = None
     windows: int | None = None
     windows_effective: float | None = None
@@ -139,7 +142,7 @@ class Attribution(Evidence):
         "path fingerprint method score rho mu_r mu_g p_real p_generated p_bank p_typical",
         "p_reference distance log10_lr specific log10_lr_specific decision nearest_mean reasons",
         "windows windows_effective crop_score crop_log10_lr crop_decision condition p_condition",
-        "log10_lr_rest posterior log10_lr_low log10_lr_high at_bound",
+        "log10_lr_rest p_rest posterior log10_lr_low log10_lr_high at_bound",
     )
 
     fingerprint: str = field()
@@ -186,9 +189,9 @@ class Detection(Evidence):
     columns: ClassVar[tuple[str, ...]] = _columns(
         "path status decision fingerprint score rho mu_r mu_g p_real p_generated p_bank p_typical",
         "p_reference log10_lr log10_lr_low log10_lr_high at_bound specific log10_lr_specific",
-        "q_real nearest_mean condition p_condition log10_lr_rest posterior candidates reasons",
-        "message sha256 pixels_sha256 format width height mode converted orientation claimed",
-        "examined windows windows_effective crop_score crop_log10_lr crop_decision map",
+        "q_real nearest_mean condition p_condition log10_lr_rest p_rest posterior candidates",
+        "reasons message sha256 pixels_sha256 format width height mode converted orientation",
+        "claimed examined windows windows_effective crop_score crop_log10_lr crop_decision map",
         "map_generated map_reference",
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse.csgraph import connected_components
 from threadpoolctl import threadpool_limits
 
 from fp.denoisers.cache import ResidualCache
@@ -18,9 +19,14 @@ from fp.fingerprint.extraction.extraction import Study, known_of
 from fp.fingerprint.extraction.one_pass import versions_of
 from fp.fingerprint.extraction.options import Extraction, ExtractOptions
 from fp.fingerprint.learning.method import Recipe
+from fp.fingerprint.model.conditions import TOLD_APART, Conditions
 from fp.images.loading import display_path
+from fp.system.arrays import Doubles, Indices
 from fp.system.errors import InputError
 from fp.system.progress import Progress
+
+LIKE = 0.75
+"""Area under the ROC curve up to which two generators are not told apart."""
 
 
 @dataclass(frozen=True)
@@ -78,15 +84,12 @@ def learn_bank(
         *generated, real = study.survey((*folders.generated, folders.real), store)
         found = []
         for place, (name, population) in enumerate(zip(folders.names, generated, strict=True)):
-            made = study.learn(name, (lent(population), lent(real)), store)
-            if study.versions is not None:
-                others = [*(each for k, each in enumerate(generated) if k != place), real]
-                recipe, peers = study.versions.recipe, folders.names
-                made = _told_apart(made, recipe, (population, *others), options, peers)
-            found.append(made)
+            found.append(study.learn(name, (lent(population), lent(real)), store))
             if progress is not None:
                 progress("fingerprints", place + 1, len(generated))
-    return found
+    if study.versions is None:
+        return found
+    return _Peers(study.versions.recipe, generated, real, options, progress).added_to(found)
 
 
 def lent(population: Population) -> Population:
@@ -102,27 +105,84 @@ def lent(population: Population) -> Population:
     return replace(population, taken=taken)
 
 
-def _told_apart(
-    made: Extraction,
-    recipe: Recipe,
-    populations: Sequence[Population],
-    options: ExtractOptions,
-    peers: Sequence[str],
-) -> Extraction:
-    """Add what tells the first population from all others, references among them.
+@dataclass(frozen=True, eq=False)
+class _Peers:
+    """The generators of a bank, to be told from each other.
 
-    Of the others as many versions are drawn as the generator has, evenly over the folders.
+    Two that cannot be told apart, in either direction, are kin; such as two that draw through one
+    decoder. What tells a generator from all others is learned without its kin.
     """
-    rng = np.random.default_rng([options.seed, 2])
-    own, others = populations[0], populations[1:]
-    most = max(MOST_ROWS // 2, sum(len(each.versions) for each in own.taken))
-    drawn = [_thinned(each, most // len(others), rng) for each in others]
-    chosen = [lent(own), *drawn]
-    known: Labelled = known_of(chosen, options)
-    with threadpool_limits(1, user_api="blas"):
-        rest = conditioned.learn(recipe, versions_of(chosen), known).conditions
-    parameters = {**made.fingerprint.parameters, "peers": list(peers)}
-    return replace(made, fingerprint=replace(made.fingerprint, rest=rest, parameters=parameters))
+
+    recipe: Recipe
+    generated: Sequence[Population]
+    real: Population
+    options: ExtractOptions
+    progress: Progress | None
+
+    def added_to(self, found: Sequence[Extraction]) -> list[Extraction]:
+        """Add to each fingerprint what tells it from the others, and who its kin is."""
+        names = [made.fingerprint.name for made in found]
+        everyone = set(range(len(found)))
+        rests, areas = [], np.ones((len(found), len(found)))
+        for place in range(len(found)):
+            others = sorted(everyone - {place})
+            rest, apart = self._rest(place, others)
+            rests.append(rest)
+            areas[place, others] = apart
+            if self.progress is not None:
+                self.progress("peers", place + 1, len(found))
+        family = families(areas)
+        told = []
+        for place, made in enumerate(found):
+            kin = set(np.flatnonzero(family == family[place]).tolist()) - {place}
+            if kin:
+                rests[place], _ = self._rest(place, sorted(everyone - kin - {place}))
+            parameters = {
+                **made.fingerprint.parameters,
+                "peers": names,
+                "kin": [names[k] for k in sorted(kin)],
+            }
+            known = replace(made.fingerprint, rest=rests[place], parameters=parameters)
+            told.append(replace(made, fingerprint=known))
+        return told
+
+    def _rest(self, place: int, others: Sequence[int]) -> tuple[Conditions, list[float]]:
+        """Learn a generator against others and the references, as many versions as it has.
+
+        Of the others these are drawn evenly. The list says how well each of them is told apart: the
+        area under the ROC curve of held-out evidence.
+        """
+        rng = np.random.default_rng([self.options.seed, 2])
+        own = self.generated[place]
+        populations = [*(self.generated[k] for k in others), self.real]
+        rows = max(
+            MOST_ROWS // 2,
+            sum(len(each.versions) for each in own.taken),
+            round(2 * len(self.generated) / TOLD_APART),
+        )
+        drawn = [_thinned(each, rows // len(populations), rng) for each in populations]
+        chosen = [lent(own), *drawn]
+        known: Labelled = known_of(chosen, self.options)
+        with threadpool_limits(1, user_api="blas"):
+            rest = conditioned.learn(self.recipe, versions_of(chosen), known).conditions
+        ends = np.cumsum([len(each.images) for each in drawn])
+        parts = np.split(rest.real, ends[:-1])[:-1]
+        return rest, [_area(rest.generated, part) for part in parts]
+
+
+def _area(above: Doubles, below: Doubles) -> float:
+    higher, equal = above[:, None] > below, above[:, None] == below
+    return float(higher.mean() + equal.mean() / 2)
+
+
+def families(areas: Doubles) -> Indices:
+    """Number the families among K generators, by areas under ROC curves (K, K); shape (K,).
+
+    Two generators are kin where neither is told from the other by more than `LIKE`, and so are the
+    kin of kin.
+    """
+    _, found = connected_components(np.maximum(areas, areas.T) <= LIKE, directed=False)
+    return np.asarray(found, dtype=np.intp)
 
 
 def _thinned(population: Population, rows: int, rng: np.random.Generator) -> Population:

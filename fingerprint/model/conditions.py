@@ -21,6 +21,9 @@ ALLOWANCE = 1.1
 OUTSIDE = 0.02
 """Share of versions of calibration images that may count as coded otherwise."""
 
+TOLD_APART = 0.05
+"""Share of images of other generators that a bank may give to any one of its own, over all."""
+
 NEAREST = 5
 """Versions of calibration images from which the distance of an image is measured."""
 

@@ -79,7 +79,8 @@ class Fingerprint:
         is claimed of them. Files of before format 1.4 have none.
     rest : Conditions, optional
         The same against all others of the bank that it was learned with, references among them:
-        what tells it from its peers, whose names are ``peers`` of the parameters.
+        what tells it from its peers, whose names are ``peers`` of the parameters. Those that it
+        cannot be told from are left out, and are ``kin`` there.
     """
 
     name: str

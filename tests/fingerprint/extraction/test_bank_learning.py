@@ -1,5 +1,6 @@
 """A bank from a folder for each generator: each as alone, and told from its peers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from synthetic import Generator, write_generated, write_photographs
 from fp.fingerprint.decision.posterior import NONE
 from fp.fingerprint.detection.banks import WholeBank
 from fp.fingerprint.detection.detection import DetectOptions
-from fp.fingerprint.extraction.bank_learning import Folders, learn_bank
+from fp.fingerprint.extraction.bank_learning import Folders, families, learn_bank
 from fp.fingerprint.extraction.extraction import extract
 from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.store.bank import read_bank, write_bank
@@ -74,6 +75,50 @@ def test_images_go_to_their_generator_and_photographs_to_none(lab, learned, tmp_
                 assert found.detection.decision != "supports_generator"
     assert right >= 16
     assert first.count(NONE) >= 5
+
+
+def test_a_claim_needs_more_than_images_of_the_others_have(lab, learned):
+    member = next(made.fingerprint for made in learned if made.fingerprint.name == "one")
+    assert member.parameters["kin"] == []
+    beyond = max(member.rest.real.max(), member.rest.generated.max()) + 1
+
+    def judged(real):
+        rest = replace(member.rest, real=real)
+        return WholeBank((replace(member, rest=rest),))
+
+    # As if no other image had as much evidence for it, and as if all had.
+    few = judged(np.full(200, -beyond))
+    every = judged(np.full(200, beyond))
+    images = [load_image(path) for path in find_images([lab / "asked" / "one"])]
+    told = [few.examine(image, DetectOptions(fpr=0.1)).detection for image in images]
+    claimed = [row.decision == "supports_generator" for row in told]
+    assert sum(claimed) >= 3
+    assert {row.p_rest for row in told} == {1 / 201}
+    for image, was in zip(images, claimed, strict=True):
+        row = every.examine(image, DetectOptions(fpr=0.1)).detection
+        assert row.p_rest == 1 and row.decision != "supports_generator"
+        assert ("not_told_apart" in row.reasons) == was
+        paper = every.examine(image, DetectOptions(rule="nearest-mean")).detection
+        assert "not_told_apart" not in paper.reasons
+
+
+def test_what_draws_alike_is_kin(lab, learned, tmp_path):
+    areas = np.array([[1, 0.6, 0.9], [0.7, 1, 0.9], [0.9, 0.8, 1]])
+    assert families(areas).tolist() == [0, 0, 1]
+    assert families(np.where(areas == 0.6, 0.9, areas)).tolist() == [0, 1, 2]
+    for name, maker in (("one", "one"), ("twin", "one"), ("two", "two")):
+        first = 500 if name == "twin" else 0
+        write_generated(tmp_path / name, 40, MAKERS[maker], first=first, side=SIDE)
+    found = learn_bank(Folders.below(tmp_path, lab / "real"), OPTIONS)
+    kin = {made.fingerprint.name: made.fingerprint.parameters["kin"] for made in found}
+    assert kin == {"one": ["twin"], "twin": ["one"], "two": []}
+    bank = WholeBank(tuple(made.fingerprint for made in found))
+    rows = [
+        bank.examine(load_image(path), DetectOptions(fpr=0.1)).detection
+        for path in find_images([lab / "asked" / "one"])
+    ]
+    assert sum(row.candidates[0] in ("one", "twin") for row in rows) >= 5
+    assert sum(row.decision == "supports_generator" for row in rows) >= 3
 
 
 def test_a_part_of_the_bank_has_no_posterior(lab, learned):
