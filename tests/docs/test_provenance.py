@@ -73,6 +73,7 @@ def test_a_row_says_what_made_the_table(name):
 @pytest.mark.parametrize("name", MADE)
 def test_the_page_says_what_the_row_says(name):
     assert in_page(name).startswith(sections.stamp(ROWS[name]))
+    assert (sections.OLDER in in_page(name)) == ROWS[name].older
 
 
 @pytest.mark.parametrize("name", MADE)
