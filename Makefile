@@ -1,7 +1,7 @@
 # make PYTHON=.venv/bin/python ... where the environment is not the active one.
 PYTHON ?= python
 
-.PHONY: check format lint types imports docstrings fix test test-all
+.PHONY: check format lint types imports docstrings fix test test-all results results-fast
 
 check: format lint types imports docstrings  ## all that needs no test, in about a minute
 
@@ -17,3 +17,11 @@ test:  ## the fast tests, which enter every room
 
 test-all:  ## what CI runs
 	$(PYTHON) -m pytest
+
+# Both go through docs/results/provenance.toml, and go on where an interrupted run was. All but the
+# tables of time and memory need the corpus (FP_CORPUS); docs/results/reading.md says what else.
+results-fast:  ## the tables that take minutes
+	$(PYTHON) benchmarks/results.py run --fast
+
+results:  ## all tables; takes hours
+	$(PYTHON) benchmarks/results.py run

@@ -14,8 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-from held_out import CORPUS, PROJECT
+from held_out import CORPUS
 from photographs import folder_of, interval, pictures, shuffled, split
+from sections import WORK
 
 from fp.fingerprint.decision.posterior import NONE
 from fp.fingerprint.detection.banks import WholeBank
@@ -105,14 +106,12 @@ def share(hits, n):
 @click.option("--seed", default=0, show_default=True)
 @click.option("--cells", default="none,jpeg:85", show_default=True)
 @click.option("--left-out", is_flag=True, help="Leave each generator out of the bank once.")
-@click.option("--work", type=click.Path(path_type=Path), default=PROJECT / ".work/banks")
+@click.option("--work", type=click.Path(path_type=Path), default=WORK / "banks")
 def main(images, asked, seed, cells, left_out, work):
     """Test a bank on images of its own generators, on photographs and on strangers."""
     work.mkdir(parents=True, exist_ok=True)
     if left_out:
-        print(
-            "| generator that is not in the bank | cell | none of these first | claimed wrongly |"
-        )
+        print("| generator not in the bank | cell | none of these first | claimed wrongly |")
         print("| --- | --- | --- | --- |")
         total = Counter()
         for name in GENERATORS:

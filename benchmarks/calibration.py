@@ -1,4 +1,4 @@
-"""Are error rates what they claim? Many random splits by source, for RESULTS.md.
+"""Are error rates what they claim? Many random splits by source.
 
     python benchmarks/calibration.py --splits 200 --section calibration
 
@@ -7,13 +7,13 @@ needs the corpus (FP_CORPUS, by default ../shared/corpus beside the project).
 
 from __future__ import annotations
 
-import shlex
 import sys
 
 import click
 import numpy as np
-from held_out import CORPUS, GENERATORS, PROJECT, percent, put_section, stamp
+from held_out import CORPUS, GENERATORS, percent
 from scipy.stats import kstest
+from sections import publish, this_command
 from sklearn.metrics import roc_auc_score
 
 from fp.denoisers.cache import ResidualCache, default_folder
@@ -94,9 +94,9 @@ def one_split(method, stacks, labels, groups, training, seed):
 @click.option("--denoiser", default="wavelet", show_default=True)
 @click.option("--training", default=128, show_default=True, help="Images of each class.")
 @click.option("--splits", default=200, show_default=True)
-@click.option("--section", help="Section of RESULTS.md to replace.")
+@click.option("--section", help="Section of a page of docs/ to replace.")
 def main(generators, method, denoiser, training, splits, section):
-    """Count claims, costs and nulls over random splits; print a table or put it in RESULTS.md."""
+    """Count claims, costs and nulls over random splits; print a table or put it in its page."""
     store = ResidualCache(default_folder())
     reduction = Reduction(denoiser, CropRule(256, 256))
     lines: dict[str, list[str]] = {}
@@ -127,10 +127,7 @@ def main(generators, method, denoiser, training, splits, section):
         print(generator, {name: cells[-1] for name, cells in lines.items()}, file=sys.stderr)
     table = [f"| figure | {' | '.join(generators)} |", "| --- " * (1 + len(generators)) + "|"]
     table += [f"| {name} | {' | '.join(cells)} |" for name, cells in lines.items()]
-    if section:
-        note = stamp(shlex.join(["python", "benchmarks/calibration.py", *sys.argv[1:]]))
-        put_section(PROJECT / "RESULTS.md", section, note + "\n\n" + "\n".join(table))
-    print("\n".join(table))
+    publish(section, this_command(), "\n".join(table))
 
 
 if __name__ == "__main__":

@@ -23,14 +23,13 @@ from typing import Any
 import click
 import numpy as np
 import pywt
-from held_out import put_section, stamp
 from scipy.ndimage import uniform_filter
+from sections import publish
 
 from fp.denoisers import find_images, get, load_image
 from fp.fingerprint.learning.method import recipe
 from fp.system.environment import describe
 
-PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 THREADS = tuple(f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "OPENBLAS", "NUMBA"))
 STEPS, IMAGES = 480, 1024  # the run of which the published cost is known
 BATCH = 64
@@ -275,19 +274,17 @@ def main(
         comparisons += of_extraction(pictures, batch, denoiser)
     load = os.getloadavg()[0]
     lines = table(comparisons, repeats)
-    if not write:
-        click.echo("\n".join(lines))
-        return
     arguments = [a for a in sys.argv[1:] if a != "--write"]
     if str(images) in arguments:  # no path of this machine in a page
         arguments[arguments.index(str(images))] = images.name
-    told = (
-        f"{stamp(shlex.join(['python', 'benchmarks/compare.py', *arguments]))} {len(pictures)} "
-        f"pictures, processor seconds on one thread, load {load:.1f} to {os.getloadavg()[0]:.1f}, "
-        f"{describe()['machine']}."
+    command = shlex.join(["python", "benchmarks/compare.py", *arguments])
+    note = (
+        f"{len(pictures)} pictures, processor seconds on one thread, load {load:.1f} to "
+        f"{os.getloadavg()[0]:.1f}, {describe()['machine']}."
     )
     section = "compare-extraction" if only_extraction else "compare"
-    put_section(PAGE, section, told + "\n\n" + "\n".join(lines))
+    section = section if write else None
+    publish(section, command, "\n".join(lines), note=note)
 
 
 if __name__ == "__main__":

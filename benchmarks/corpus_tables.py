@@ -1,9 +1,9 @@
-"""Put the main tables of an evaluation into RESULTS.md.
+"""Put the main tables of an evaluation into their page.
 
     fp evaluate ../shared/corpus -o .work/corpus --config benchmarks/corpus.toml --jobs 2
     python benchmarks/corpus_tables.py .work/corpus
 
-takes from its `results.md` what RESULTS.md shows: accuracies, losses, attribution, specificity. All
+takes from its `results.md` what the page shows: accuracies, losses, attribution, specificity. All
 other figures of the run (AUC, Cllr, claims, confusion matrices) stay in that file.
 """
 
@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from pathlib import Path
 
 import click
-from held_out import PROJECT, put_section, stamp
+from sections import publish
 
+DATASET = "../shared/corpus"
 SHOWN = ("accuracy", "siblings tied", "loss", "All figures", "average precision")
 
 
@@ -53,14 +53,17 @@ def ahead(lines):
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--section", default="corpus", show_default=True)
 @click.option("--config", default="benchmarks/corpus.toml", show_default=True)
-@click.option("--dataset", default="../shared/corpus", show_default=True)
+@click.option("--dataset", default=DATASET, show_default=True)
 @click.option("--commit", help="Commit that the evaluation ran on, if it is not the present one.")
 def main(folder, section, config, dataset, commit):
-    """Write the tables of FOLDER into their section of RESULTS.md."""
+    """Write the tables of FOLDER into their section."""
     text = (folder / "results.md").read_text("utf-8")
     made = f"fp evaluate {dataset} -o {folder} --config {config} --jobs 2"
-    told = shlex.join(["python", "benchmarks/corpus_tables.py", *sys.argv[1:]])
-    parts = [f"`{made}`, then {stamp(told, commit)}"]
+    told = ["python", "benchmarks/corpus_tables.py", str(folder)]
+    told += ["--section", section] if section != "corpus" else []
+    told += ["--config", config] if section != "corpus" else []
+    told += ["--dataset", dataset] if dataset != DATASET else []
+    parts = []
     last = ""
     for protocol, title, lines in tables(text):
         if protocol != last:
@@ -72,7 +75,7 @@ def main(folder, section, config, dataset, commit):
             parts.append("Accuracy of auto less that of others, on the same splits at 128:")
             parts.append("\n".join(ahead(lines)))
     whole = re.sub(r", n \d+ x (\d+)", r"", "\n\n".join(parts))
-    put_section(PROJECT / "RESULTS.md", section, whole)
+    publish(section, (made, shlex.join(told)), whole, commit)
 
 
 if __name__ == "__main__":

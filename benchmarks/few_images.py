@@ -14,8 +14,9 @@ from pathlib import Path
 
 import click
 import numpy as np
-from held_out import CORPUS, PROJECT, features_of
+from held_out import CORPUS, features_of
 from photographs import generators, kept_rows
+from sections import WORK
 from threadpoolctl import threadpool_limits
 
 from fp.denoisers.population import Reduction, survey
@@ -119,8 +120,8 @@ def table(rows):
 @click.option("--generators", "named", default=",".join(GENERATORS), show_default=True)
 @click.option("--methods", default="auto,tile,mean", show_default=True)
 @click.option("--seeds", default=5, show_default=True)
-@click.option("--section", help="Section of RESULTS.md to replace.")
-@click.option("--work", type=click.Path(path_type=Path), default=PROJECT / ".work/few-images")
+@click.option("--section", help="Section of a page of docs/ to replace.")
+@click.option("--work", type=click.Path(path_type=Path), default=WORK / "few-images")
 def main(named, methods, seeds, section, work):
     """Learn from ever more images, and ask about pictures of other prompts."""
     work.mkdir(parents=True, exist_ok=True)

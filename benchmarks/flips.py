@@ -24,7 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from fuzz import PAGE, PROJECT, image_seeds
+from fuzz import PROJECT, image_seeds
+from sections import publish
 
 sys.path.insert(0, str(PROJECT / "tests"))
 
@@ -212,10 +213,8 @@ def told(work: Path) -> list[str]:
 @click.option("--commit", help="What was measured, where it is not the present commit.")
 def report_command(work: Path, commit: str | None) -> None:
     """Write the counts into docs/reliability.md."""
-    from held_out import put_section, stamp  # loads what the work itself has no need of
-
     command = f"python benchmarks/flips.py report --work {work.name}/"
-    put_section(PAGE, "flips", "\n".join([stamp(command, commit), "", *told(work)]))
+    publish("flips", command, "\n".join(told(work)), commit)
 
 
 if __name__ == "__main__":

@@ -36,9 +36,9 @@ import click
 import h5py
 import numpy as np
 from PIL import Image, PngImagePlugin
+from sections import publish
 
 PROJECT = Path(__file__).parent.parent
-PAGE = PROJECT / "docs" / "reliability.md"
 PATIENCE = 10.0
 STUCK = 60.0  # of the clock, on a machine that may be busy with other things
 MEMORY = 2 * 2**30
@@ -498,7 +498,7 @@ def command_command(count: int, seed: int, work: Path) -> None:
 @click.option("--commit", help="What was measured, where it is not the present commit.")
 def report_command(work: Path, commit: str | None) -> None:
     """Write the counts into docs/reliability.md."""
-    lines = ["", "| what | count |", "| --- | --- |"]
+    lines = ["| what | count |", "| --- | --- |"]
     for door in DOORS:
         lines += told(door, work)
     if (work / "command.json").exists():
@@ -508,10 +508,8 @@ def report_command(work: Path, commit: str | None) -> None:
             f"exit code {found['code']}, {found['rows']} rows |",
             f"| rows of the good files as without mutants | {'yes' if found['same'] else 'NO'} |",
         ]
-    from held_out import put_section, stamp  # loads what the work itself has no need of
-
     command = f"python benchmarks/fuzz.py report --work {work.name}/"
-    put_section(PAGE, "fuzz", "\n".join([stamp(command, commit), *lines]))
+    publish("fuzz", command, "\n".join(lines), commit)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,6 @@ import click
 from fuzz import (
     DOORS,
     MEMORY,
-    PAGE,
     PATIENCE,
     fingerprint_seeds,
     image_seeds,
@@ -46,6 +45,7 @@ from fuzz import (
     through_image_door,
     with_checksums,
 )
+from sections import publish
 
 INSTRUMENTED = {
     "images": ["fp.denoisers", "PIL"],
@@ -283,17 +283,14 @@ def told(door: str, work: Path) -> list[str]:
 def report_command(work: Path, commit: str | None) -> None:
     """Write the counts into docs/reliability.md."""
     lines = [
-        "",
         "| door | executions | processor | edges, seeds alone | edges | features | inputs kept "
         "| crashes | hangs | faults |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for door in DOORS:
         lines += told(door, work)
-    from held_out import put_section, stamp  # loads what the work itself has no need of
-
     command = f"python benchmarks/fuzz_coverage.py report --work {work.name}/"
-    put_section(PAGE, "fuzz-coverage", "\n".join([stamp(command, commit), *lines]))
+    publish("fuzz-coverage", command, "\n".join(lines), commit)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Held-out accuracy of methods and denoisers over random splits: the tables of RESULTS.md.
+"""Held-out accuracy of methods and denoisers over random splits: the tables of methods.
 
     python benchmarks/held_out.py --denoiser wavelet --method tile --method mean \
         --training 128 --splits 20 --section held-out
@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-import subprocess
 import sys
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 import numpy as np
+from sections import PROJECT, WORK, publish, this_command
 
 from fp.denoisers.cache import ResidualCache, default_folder
 from fp.denoisers.population import Reduction, residuals, survey
@@ -28,7 +26,6 @@ from fp.fingerprint.estimators.folds import group
 from fp.fingerprint.learning.method import recipe
 from fp.images.crop import CropRule
 
-PROJECT = Path(__file__).parent.parent
 CORPUS = Path(os.environ.get("FP_CORPUS", PROJECT.parent / "shared" / "corpus"))
 GENERATORS = ("tae_flux2", "w2x_photo", "w2x_anime")
 
@@ -98,24 +95,6 @@ def table(rows, generators):
     return "\n".join(lines)
 
 
-def stamp(command, commit=None):
-    """Return the command, day and commit by which a table was made."""
-    if commit is None:
-        head = ["git", "rev-parse", "--short", "HEAD"]
-        found = subprocess.run(head, cwd=PROJECT, capture_output=True, text=True, check=False)
-        commit = found.stdout.strip()
-    return f"`{command}`, {datetime.now(UTC).date().isoformat()}, commit {commit}."
-
-
-def put_section(path, name, text):
-    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
-    whole = path.read_text("utf-8")
-    before, _, rest = whole.partition(begin)
-    if not rest:
-        raise click.UsageError(f"{path} has no section {begin}.")
-    path.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}", "utf-8")
-
-
 @click.command()
 @click.option("--denoiser", "denoisers", multiple=True, default=("wavelet",), show_default=True)
 @click.option("--method", "methods", multiple=True, default=("tile", "mean"), show_default=True)
@@ -124,11 +103,11 @@ def put_section(path, name, text):
 @click.option("--splits", default=20, show_default=True)
 @click.option("--nulls", default=20, show_default=True, help="Splits with shuffled labels too.")
 @click.option("--parameters", default="{}", help="JSON parameters of the methods.")
-@click.option("--work", type=click.Path(path_type=Path), default=PROJECT / ".work" / "held_out")
-@click.option("--section", help="Section of RESULTS.md to replace.")
+@click.option("--work", type=click.Path(path_type=Path), default=WORK / "held_out")
+@click.option("--section", help="Section of a page of docs/ to replace.")
 @click.option("--jobs", default=2, show_default=True)
 def main(denoisers, methods, generators, training, splits, nulls, parameters, work, section, jobs):
-    """Measure held-out accuracy and print the table, or put it into RESULTS.md."""
+    """Measure held-out accuracy and print the table, or put it into its page."""
     work.mkdir(parents=True, exist_ok=True)
     store = ResidualCache(default_folder())
     rows = {}
@@ -148,10 +127,7 @@ def main(denoisers, methods, generators, training, splits, nulls, parameters, wo
                 accuracies = [t["accuracy"] for t in rows[denoiser, method][generator]]
                 print(name, percent(accuracies), file=sys.stderr, flush=True)
     text = table(rows, generators)
-    if section:
-        note = stamp(shlex.join(["python", "benchmarks/held_out.py", *sys.argv[1:]]))
-        put_section(PROJECT / "RESULTS.md", section, f"{note}\n\n{text}")
-    print(text)
+    publish(section, this_command(), text)
 
 
 if __name__ == "__main__":

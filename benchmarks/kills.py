@@ -30,9 +30,9 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import click
+from sections import publish
 
 PROJECT = Path(__file__).parent.parent
-PAGE = PROJECT / "docs" / "reliability.md"
 EPOCH = "1700000000"
 BETWEEN = 4
 """Kills of one output before the command is let through to its end."""
@@ -530,17 +530,14 @@ def told_of(name: str, work: Path) -> list[str]:
 def report_command(work: Path, commit: str | None) -> None:
     """Write the counts into docs/reliability.md."""
     lines = [
-        "",
         "| command | kills | while it worked | within a file | between two results | after the "
         "last | something lost or unreadable | ends compared | other than undisturbed |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name in NAMES:
         lines += told_of(name, work)
-    from held_out import put_section, stamp  # loads what the work itself has no need of
-
     command = f"python benchmarks/kills.py report --work {work.name}/"
-    put_section(PAGE, "kills", "\n".join([stamp(command, commit), *lines]))
+    publish("kills", command, "\n".join(lines), commit)
 
 
 if __name__ == "__main__":

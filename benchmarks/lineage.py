@@ -1,4 +1,4 @@
-"""Families of zoos with known ancestry: the lineage sections of RESULTS.md.
+"""Families of zoos with known ancestry: the lineage tables.
 
     python benchmarks/zoo.py --seed 3 --seed 4 && python benchmarks/lineage.py --zoo zoo-3 \
         --zoo zoo-4 --section lineage-zoos
@@ -9,7 +9,6 @@ reads the zoos that benchmarks/zoo.py wrote. Residuals are kept in the cache (FP
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +21,8 @@ from sklearn.metrics import adjusted_rand_score
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from held_out import PROJECT, put_section, stamp
+import sections
+from sections import PROJECT
 
 from fp.denoisers.cache import ResidualCache, default_folder
 from fp.denoisers.population import Reduction, residuals
@@ -242,21 +242,18 @@ def matrix(names, values, scale=100):
 
 
 def publish(section, text):
-    """Print a text, and put it into a section of RESULTS.md with the command that made it."""
-    if section:
-        command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
-        put_section(PROJECT / "RESULTS.md", section, f"{stamp(command)}\n\n{text}")
-    print(text)
+    """Print a text, and put it into its section with the command that made it."""
+    sections.publish(section, sections.this_command(), text)
 
 
 @click.command()
 @click.option("--zoo", "zoos", multiple=True, required=True, help="Folder names below --work.")
 @click.option("--work", type=click.Path(path_type=Path), default=PROJECT / ".work" / "zoo")
 @click.option("--denoiser", default="wavelet", show_default=True)
-@click.option("--section", help="Section of RESULTS.md to replace.")
+@click.option("--section", help="Section of a page of docs/ to replace.")
 @click.option("--jobs", default=1, show_default=True)
 def main(zoos, work, denoiser, section, jobs):
-    """Score zoos and print the tables, or put them into RESULTS.md."""
+    """Score zoos and print the tables, or put them into their page."""
     options = LineageOptions(denoiser=denoiser)
     lines = [
         "| zoo | images a generator | adjusted Rand index | kin pairs called kin "
@@ -307,9 +304,9 @@ def main(zoos, work, denoiser, section, jobs):
         )
     text += (
         "\n\nThe two directions of a pair of kin answer by sizes that differ by a factor of "
-        f"{np.median(line):.2f} in the median of {len(line)} pairs along a line of descent, and "
-        f"of {np.median(siblings):.2f} in the median of {len(siblings)} pairs of siblings, of "
-        "which neither is the parent."
+        f"{np.median(line):.2f} in the median of {len(line)} pairs along a line of descent. In "
+        f"the median of {len(siblings)} pairs of siblings, of which neither is the parent, it is "
+        f"{np.median(siblings):.2f}."
     )
     text += (
         "\n\nCross-detection, checkpoints included: share flagged in per cent, median and range "

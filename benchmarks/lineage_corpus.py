@@ -70,10 +70,10 @@ def pairs(found):
 @click.command()
 @click.option("--denoiser", default="wavelet", show_default=True)
 @click.option("--splits", default=10, show_default=True, help="Deals of the photographs.")
-@click.option("--section", help="Section of RESULTS.md to replace.")
+@click.option("--section", help="Section of a page of docs/ to replace.")
 @click.option("--jobs", default=1, show_default=True)
 def main(denoiser, splits, section, jobs):
-    """Show the corpus's families, or put them into RESULTS.md."""
+    """Show the corpus's families, or put them into their page."""
     collection = gather(CORPUS, denoiser, jobs)
     options = LineageOptions(denoiser=denoiser)
     found = analyse(collection, options)

@@ -142,10 +142,10 @@ def weaker_shares(collection, scores, tree):
 @click.option("--zoo", "zoos", multiple=True, required=True, help="Folder names below --work.")
 @click.option("--work", type=click.Path(path_type=Path), default=PROJECT / ".work" / "zoo")
 @click.option("--denoiser", default="wavelet", show_default=True)
-@click.option("--section", help="Section of RESULTS.md to replace.")
+@click.option("--section", help="Section of a page of docs/ to replace.")
 @click.option("--jobs", default=1, show_default=True)
 def main(zoos, work, denoiser, section, jobs):
-    """Compare the ways on zoos, or put them into RESULTS.md."""
+    """Compare the ways on zoos, or put them into their page."""
     found = {}
     for zoo in zoos:
         collection, tree = gather(work / zoo, denoiser, jobs), truth_of(work / zoo)

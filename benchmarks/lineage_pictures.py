@@ -57,7 +57,7 @@ def judged(found):
 @click.command()
 @click.option("--denoiser", default="wavelet", show_default=True)
 @click.option("--preparation", default="none", help="What all images go through first.")
-@click.option("--section", help="Section of RESULTS.md to replace.")
+@click.option("--section", help="Section of a page of docs/ to replace.")
 @click.option("--jobs", default=1, show_default=True)
 def main(denoiser, preparation, section, jobs):
     """Hold the families among real generators against what is known."""

@@ -23,7 +23,8 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from held_out import CORPUS, PROJECT
+from held_out import CORPUS
+from sections import WORK
 from zoo import photographs
 
 from lineage import publish
@@ -65,10 +66,8 @@ def processor_time():
 @click.option("--generators", default=50, show_default=True)
 @click.option("--images", default=100, show_default=True, help="Images of each generator.")
 @click.option("--jobs", default=2, show_default=True)
-@click.option(
-    "--work", type=click.Path(path_type=Path), default=PROJECT / ".work" / "lineage_speed"
-)
-@click.option("--section", help="Section of RESULTS.md to replace.")
+@click.option("--work", type=click.Path(path_type=Path), default=WORK / "lineage_speed")
+@click.option("--section", help="Section of a page of docs/ to replace.")
 def main(generators, images, jobs, work, section):
     """Time the command twice: without residuals, and from the cache."""
     write(work, generators, images)

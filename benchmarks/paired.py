@@ -1,4 +1,4 @@
-"""Compare two rows of `held_out.py` split by split, for RESULTS.md.
+"""Compare two rows of `held_out.py` split by split.
 
     python benchmarks/paired.py wavelet-auto dncnn-dif wavelet-dif --section paired
 
@@ -8,12 +8,11 @@ reads the cells that `held_out.py` kept; the same seed means the same split.
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from pathlib import Path
 
 import click
-from held_out import GENERATORS, PROJECT, put_section, stamp
+from held_out import GENERATORS
+from sections import WORK, publish, this_command
 
 from fp.evaluation.statistics import paired
 
@@ -30,8 +29,8 @@ def accuracies(work, row, generator, training, splits):
 @click.argument("others", nargs=-1, required=True)
 @click.option("--training", default=128, show_default=True, help="Images of each class.")
 @click.option("--splits", default=5, show_default=True)
-@click.option("--work", type=click.Path(path_type=Path), default=PROJECT / ".work" / "held_out")
-@click.option("--section", help="Section of RESULTS.md to replace.")
+@click.option("--work", type=click.Path(path_type=Path), default=WORK / "held_out")
+@click.option("--section", help="Section of a page of docs/ to replace.")
 def main(first, others, training, splits, work, section):
     """Estimate the accuracy of FIRST less that of OTHERS (as DENOISER-METHOD), in points."""
     lines = [f"| {first} against | {' | '.join(GENERATORS)} |", "| --- " * 4 + "|"]
@@ -45,10 +44,7 @@ def main(first, others, training, splits, work, section):
             m = paired([100 * x for x in one], [100 * x for x in two])
             cells.append(f"{m.value:+.1f} ({m.low:+.1f} to {m.high:+.1f})")
         lines.append(f"| {other} | {' | '.join(cells)} |")
-    if section:
-        note = stamp(shlex.join(["python", "benchmarks/paired.py", *sys.argv[1:]]))
-        put_section(PROJECT / "RESULTS.md", section, note + "\n\n" + "\n".join(lines))
-    print("\n".join(lines))
+    publish(section, this_command(), "\n".join(lines))
 
 
 if __name__ == "__main__":

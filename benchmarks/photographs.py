@@ -20,9 +20,10 @@ from pathlib import Path
 
 import click
 import numpy as np
-from held_out import CORPUS, PROJECT
+from held_out import CORPUS
 from PIL import Image, ImageDraw, ImageFilter
 from scipy.stats import beta
+from sections import WORK
 
 from fp.fingerprint.detection.banks import examine
 from fp.fingerprint.detection.detection import DetectOptions
@@ -292,7 +293,7 @@ def kept_rows(path, columns):
 @click.option("--training", default=128, show_default=True, help="Images a class, or two thirds.")
 @click.option("--images", default=20, show_default=True, help="Images a cell, at most.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--work", type=click.Path(path_type=Path), default=PROJECT / ".work/photographs")
+@click.option("--work", type=click.Path(path_type=Path), default=WORK / "photographs")
 def main(named, cells, training, images, seed, work):
     """Count claims over populations and degradations."""
     work.mkdir(parents=True, exist_ok=True)

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import click
 import numpy as np
+from sections import publish
 
 PROJECT = Path(__file__).parent.parent
-PAGE = PROJECT / "docs" / "performance.md"
 
 sys.path.insert(0, str(PROJECT / "tests"))
 
@@ -47,7 +47,6 @@ TIMED = """async ([action, column]) => {
 @click.option("--record/--no-record", default=True, help="Write the table into the page.")
 def main(rows: int, pictures: int, repeats: int, record: bool) -> None:
     """Write a report of so many rows and time a browser with it."""
-    from held_out import put_section, stamp
     from report_runs import chromium, opened, synthetic_run
 
     from fp.reports.detections import write_report
@@ -82,11 +81,11 @@ def main(rows: int, pictures: int, repeats: int, record: bool) -> None:
     command = (
         f"python benchmarks/reports.py --rows {rows} --pictures {pictures} --repeats {repeats}"
     )
+    note = (
+        f"{rows:,} rows, {pictures} pictures, {size:.1f} MiB, written in {written:.1f} processor "
+        f"seconds; Chromium without a screen on two cores that other work shared (load {load})."
+    )
     lines = [
-        f"{stamp(command)} {rows:,} rows, {pictures} pictures, {size:.1f} MiB, written in "
-        f"{written:.1f} processor seconds; Chromium without a screen on two cores that other work "
-        f"shared (load {load}).",
-        "",
         "| what | median, ms | lowest to highest |",
         "| --- | --- | --- |",
         *(
@@ -94,9 +93,7 @@ def main(rows: int, pictures: int, repeats: int, record: bool) -> None:
             for what, found in times.items()
         ),
     ]
-    click.echo("\n".join(lines))
-    if record:
-        put_section(PAGE, "reports", "\n".join(lines))
+    publish("reports" if record else None, command, "\n".join(lines), note=note)
 
 
 if __name__ == "__main__":

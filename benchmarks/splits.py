@@ -12,8 +12,9 @@ from pathlib import Path
 
 import click
 import numpy as np
-from held_out import CORPUS, PROJECT
+from held_out import CORPUS
 from photographs import generators, kept_rows
+from sections import WORK, publish, this_command
 from threadpoolctl import threadpool_limits
 
 from fp.denoisers.cache import ResidualCache
@@ -87,8 +88,9 @@ def judged(method, found, given, sources):
 @click.option("--generator", "named", multiple=True, default=("tae_flux2",), show_default=True)
 @click.option("--splits", default=200, show_default=True)
 @click.option("--training", default=128, show_default=True, help="Images a class, or two thirds.")
-@click.option("--work", type=click.Path(path_type=Path), default=PROJECT / ".work/splits")
-def main(named, splits, training, work):
+@click.option("--section", help="Section of a page of docs/ to replace.")
+@click.option("--work", type=click.Path(path_type=Path), default=WORK / "splits")
+def main(named, splits, training, section, work):
     """Learn from random halves, and ask about the rest."""
     work.mkdir(parents=True, exist_ok=True)
     kept = work / f"splits-{training}.csv"
@@ -128,7 +130,7 @@ def main(named, splits, training, work):
                         }
                         counted.append(row)
                 keep(counted)
-    print(table(rows))
+    publish(section, this_command(), table(rows))
 
 
 def table(rows):

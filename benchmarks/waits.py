@@ -25,13 +25,12 @@ from typing import Any
 
 import click
 import numpy as np
-from held_out import put_section, stamp
 from PIL import Image
+from sections import publish
 
 from fp.denoisers import find_images, load_image
 from fp.system.environment import describe
 
-PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 PATH = click.Path(path_type=Path, exists=True)
 THREADS = tuple(f"{name}_NUM_THREADS" for name in ("OMP", "MKL", "OPENBLAS", "NUMBA"))
 
@@ -64,13 +63,11 @@ def main(ctx: click.Context, write: bool) -> None:
 def tell(ctx: click.Context, lines: list[str], load: float, note: str = "") -> None:
     """Print a table, or put it into the page under the name of its command."""
     text = "\n".join(lines)
-    if not ctx.obj:
-        click.echo(text)
-        return
     arguments = [Path(a).name if Path(a).exists() else a for a in sys.argv[1:] if a != "--write"]
-    told = stamp(shlex.join(["python", "benchmarks/waits.py", *arguments]))
+    command = shlex.join(["python", "benchmarks/waits.py", *arguments])
     where = f"Load {load:.1f} to {os.getloadavg()[0]:.1f}, {describe()['machine']}."
-    put_section(PAGE, f"waits-{ctx.info_name}", f"{told} {note}{where}\n\n{text}")
+    section = f"waits-{ctx.info_name}" if ctx.obj else None
+    publish(section, command, text, note=note + where)
 
 
 @main.command()

@@ -12,6 +12,7 @@ import numpy as np
 import zoo
 from PIL import Image
 from scipy.special import ndtr
+from sections import WORK
 from sklearn.metrics import roc_auc_score
 from window_kit import learned, stamp
 
@@ -27,7 +28,7 @@ PATH = click.Path(path_type=Path)
 @click.command()
 @click.option("--corpus", type=PATH, default=zoo.CORPUS, show_default=True)
 @click.option("--cache", type=PATH, required=True, help="Folder for residuals.")
-@click.option("--work", type=PATH, default=Path(".work/windows"), show_default=True)
+@click.option("--work", type=PATH, default=WORK / "windows")
 @click.option("--plan", type=click.Choice(list(zoo.PLANS)), default="small", show_default=True)
 @click.option("--seed", default=100, show_default=True)
 @click.option("--training", default=100, show_default=True, help="Photographs that calibrate.")

@@ -246,7 +246,7 @@ if all(pair["relation"] != "undecided" for pair in pairs):
 # * "Not shown" is no statement that two generators are strangers. A child that was trained for long
 #   can lose its parent's pattern, as `distant b` begins to.
 # * The patterns here are simpler than those of real generators, and all of one strength. How the
-#   same command does on networks whose ancestry is known stands in `RESULTS.md`.
+#   same command does on networks whose ancestry is known stands in `docs/results/lineage.md`.
 # * Everything that was read and written is in `lineage/manifest.json`; `fp verify` checks it.
 
 # %%

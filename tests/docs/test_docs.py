@@ -74,7 +74,10 @@ def test_every_command_of_the_readme_exists_with_its_options():
             assert re.search(rf"(^|\s){re.escape(option)}\b", asked.stdout), f"{option}: {line}"
 
 
-PAGES = sorted([PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *PROJECT.glob("docs/*.md")])
+PAGES = [
+    *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "RESULTS.md")),
+    *sorted(PROJECT.glob("docs/**/*.md")),
+]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

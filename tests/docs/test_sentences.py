@@ -17,7 +17,11 @@ from sentences import (
 
 from fp.cli.main import group
 
-PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted(PROJECT.glob("docs/*.md"))]
+PAGES = [
+    *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "RESULTS.md")),
+    *sorted(PROJECT.glob("docs/*.md")),
+    *sorted(PROJECT.glob("docs/results/*.md")),
+]
 LONGEST_SENTENCE = 40
 LONGEST_AVERAGE = 20
 LONGEST_LINE = 300

@@ -37,8 +37,9 @@ def site(tmp_path_factory):
 
 def test_every_page_is_in_the_contents(site):
     contents = (site / "index.html").read_text("utf-8")
-    for page in (*DOCS.glob("*.md"), *DOCS.glob("*.rst")):
-        assert f'href="{page.stem}.html' in contents or page.stem == "index", page.name
+    for page in (*DOCS.rglob("*.md"), *DOCS.glob("*.rst")):
+        place = page.relative_to(DOCS).with_suffix(".html").as_posix()
+        assert f'href="{place}' in contents or place == "index.html", place
 
 
 def test_no_page_asks_for_anything_outside(site):

@@ -18,7 +18,11 @@ from walking import (
     stock,
 )
 
-PAGES = [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md"))]
+PAGES = [
+    PROJECT / "README.md",
+    *sorted(PROJECT.glob("docs/*.md")),
+    *sorted(PROJECT.glob("docs/results/*.md")),
+]
 
 
 @pytest.fixture(scope="module")

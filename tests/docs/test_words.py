@@ -12,7 +12,11 @@ from sentences import help_pieces, template_pieces
 from fp.cli.main import group
 
 GLOSSARY = PROJECT / "docs" / "glossary.md"
-PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted(PROJECT.glob("docs/*.md"))]
+PAGES = [
+    *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "RESULTS.md")),
+    *sorted(PROJECT.glob("docs/*.md")),
+    *sorted(PROJECT.glob("docs/results/*.md")),
+]
 
 IDIOMS = ("take into account", "takes into account", "into account", "on account of")
 """Where a word that was given up is none of the field's."""

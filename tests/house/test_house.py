@@ -49,7 +49,7 @@ def test_a_check_finds_what_is_wrong(name, tmp_path, monkeypatch):
     assert check(name).returncode == 1
 
 
-@pytest.mark.parametrize("page", sorted(PROJECT.glob("*.md")) + sorted(PROJECT.glob("docs/*.md")))
+@pytest.mark.parametrize("page", sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")]))
 def test_links_lead_somewhere(page):
     text = page.read_text("utf-8")
     for target in re.findall(r"\]\(([^)#\s]+)", text):
@@ -66,7 +66,7 @@ def names_in(text):
 
 
 def test_modules_that_are_named_exist():
-    pages = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *PROJECT.glob("docs/*.*[dt]")]
+    pages = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *PROJECT.glob("docs/**/*.*[dt]")]
     modules = (path for room in ROOMS for path in (PROJECT / room).rglob("*.py"))
     for path in (*pages, *PROJECT.glob("notebooks/*.py"), *modules):
         dotted, paths = names_in(path.read_text("utf-8"))
