@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def find_images(inputs: Iterable[Path]) -> list[Path]:
     """
     found: dict[Path, Path] = {}
     for given in inputs:
-        if _is_folder(given):
+        if is_folder(given):
             real = Path(os.path.realpath(given))
             for path in _walk(given):
                 found.setdefault(real / path.relative_to(given), path)
@@ -93,25 +94,67 @@ def find_images(inputs: Iterable[Path]) -> list[Path]:
     return sorted(found.values(), key=lambda path: path.parts)
 
 
-def _is_folder(path: Path) -> bool:
+def is_folder(path: Path) -> bool:
+    """Return whether a path leads to a folder; what the system refuses to say counts as no."""
     try:
         return path.is_dir()
-    except OSError:  # a name too long, a parent that may not be entered
+    except OSError:  # a name too long, a parent that may not be entered, a server that is gone
         return False
 
 
+def is_file(path: Path) -> bool:
+    """Return whether a path leads to a file; what the system refuses to say counts as no."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def is_link(path: Path) -> bool:
+    """Return whether a path is a symbolic link; what the system refuses to say counts as no."""
+    try:
+        return path.is_symlink()
+    except OSError:
+        return False
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Return the folders in a folder by name, links followed and hidden ones left out.
+
+    An `InputError` names what the system refuses to say: a class must not be lost in silence.
+    """
+    try:
+        found = [path for path in folder.iterdir() if path.name[0] != "." and path.is_dir()]
+    except OSError as error:
+        place = Path(os.fsdecode(error.filename or folder))
+        raise InputError(
+            f"{display_path(place)} cannot be read: {error.strerror}; name a folder that can."
+        ) from None
+    return sorted(found)
+
+
 def _walk(root: Path) -> Iterator[Path]:
-    unreadable: list[OSError] = []
-    for folder, subfolders, names in os.walk(root, onerror=unreadable.append):
-        here = Path(folder)
-        yield from (
-            here / name
-            for name in names
-            if name.lower() not in LITTER and not name.startswith("._")
-        )
-        yield from (here / name for name in subfolders if (here / name).is_symlink())
-    # A folder that cannot be opened is one entry: its loading says why.
-    yield from (Path(os.fsdecode(error.filename)) for error in unreadable if error.filename)
+    """Yield what is in a folder and below it: one entry that fails takes no other with it."""
+    folders = [root]
+    while folders:
+        here = folders.pop()
+        try:
+            with os.scandir(here) as entries:
+                for entry in entries:
+                    name = entry.name
+                    if _is_own_folder(entry):
+                        folders.append(here / name)
+                    elif name.lower() not in LITTER and not name.startswith("._"):
+                        yield here / name
+        except OSError:
+            yield here  # one entry, beside what was listed before: its loading says why
+
+
+def _is_own_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:  # its loading says why
+        return False
 
 
 def read_file(path: Path, root: Path | None, most_bytes: int) -> bytes:
@@ -130,7 +173,7 @@ def read_file(path: Path, root: Path | None, most_bytes: int) -> bytes:
             flags |= getattr(os, "O_NOFOLLOW", 0)
             if not target.is_relative_to(root.resolve()):
                 raise ImageError(
-                    "link_outside", f"{shown} leads out of the input folder; copy the file in."
+                    "link_outside", f"{shown} leads out of the input folder; copy it in."
                 )
         _check_regular(path, status.st_mode)
         with os.fdopen(os.open(target, flags), "rb") as file:
@@ -160,10 +203,13 @@ def read_file(path: Path, root: Path | None, most_bytes: int) -> bytes:
 
 def _check_regular(path: Path, mode: int) -> None:
     if stat.S_ISDIR(mode):
-        os.scandir(path).close()  # a folder is an entry where it cannot be opened: say why
-        raise ImageError(
-            "not_a_regular_file",
-            f"{display_path(path)} is a link to a folder, which is not followed; name the folder.",
+        with os.scandir(path) as entries:  # where it cannot be listed: why
+            deque(entries, maxlen=0)
+        told = (
+            "is a link to a folder, which is not followed; name the folder"
+            if is_link(path)
+            else "is a folder, whose files could not all be listed; run again"
         )
+        raise ImageError("not_a_regular_file", f"{display_path(path)} {told}.")
     if not stat.S_ISREG(mode):
         raise ImageError("not_a_regular_file", f"{display_path(path)} is not a regular file.")

@@ -20,6 +20,7 @@ from fp.fingerprint.extraction.options import Extraction, ExtractOptions
 from fp.fingerprint.learning.method import Recipe
 from fp.images.loading import display_path
 from fp.system.errors import InputError
+from fp.system.paths import subfolders
 from fp.system.progress import Progress
 
 
@@ -41,11 +42,7 @@ class Folders:
     @classmethod
     def below(cls, folder: Path, real: Path) -> Folders:
         """Return the folders in a folder, sorted; InputError where there are fewer than two."""
-        try:
-            found = sorted(each for each in folder.iterdir() if each.is_dir())
-        except OSError:
-            found = []
-        found = [each for each in found if not each.name.startswith(".")]
+        found = subfolders(folder)
         if len(found) < 2:
             raise InputError(
                 f"{display_path(folder)} holds {len(found)} folders; a bank is learned from a "
