@@ -115,6 +115,10 @@ def main(arguments: list[str] | None = None) -> None:
             # A file name must not end a run because the terminal cannot show it.
             stream.reconfigure(errors="backslashreplace")
     try:
+        os.getcwd()  # noqa: PTH109 - asked for its error alone
+    except OSError:
+        _fail("The folder that you are in is gone; change to one that is there.", FpError.exit_code)
+    try:
         code = group.main(arguments, prog_name="fp", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Abort:

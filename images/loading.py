@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import math
 import re
 import warnings
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from fp.images.claims import Claim, read_claims
 from fp.images.container import Container
 from fp.images.tiff_previews import is_preview
 from fp.system.arrays import Pixels
-from fp.system.errors import ImageError
+from fp.system.errors import ImageError, UsageError
 from fp.system.paths import display_path, find_images, read_file
 
 __all__ = [
@@ -108,6 +109,13 @@ class Limits:
     pixels: int = 128 * 2**20
     file_bytes: int = 2**30
     seconds: float = 120.0
+
+    def __post_init__(self) -> None:
+        if not (self.pixels > 0 and self.file_bytes > 0 and 0 < self.seconds < math.inf):
+            raise UsageError(
+                f"Limits of {self.pixels} pixels, {self.file_bytes} bytes and {self.seconds} "
+                "seconds are not possible; use finite numbers above 0."
+            )
 
 
 @dataclass(frozen=True)

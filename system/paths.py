@@ -6,6 +6,7 @@ link out of the input folder, or lets a name break a line of the output.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -32,7 +33,11 @@ def display_path(path: Path) -> str:
     Bytes that are not UTF-8 and control characters become ``\\xNN`` or ``\\uNNNN``, so a backslash
     becomes two; any other name is left as it is.
     """
-    return _UNPRINTABLE.sub(_escaped, path.as_posix())
+    text = path.as_posix()
+    # By its bytes: what Python makes of them depends on the locale, which must not be recorded.
+    with contextlib.suppress(UnicodeError):
+        text = os.fsencode(text).decode("utf-8", "surrogateescape")
+    return _UNPRINTABLE.sub(_escaped, text)
 
 
 def _escaped(match: re.Match[str]) -> str:
@@ -45,8 +50,11 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def path_of(text: str) -> Path:
-    """Return the path that `display_path` wrote as this text."""
-    return Path(_ESCAPE.sub(_unescaped, text))
+    """Return the path that `display_path` wrote as this text, in whatever locale."""
+    found = _ESCAPE.sub(_unescaped, text)
+    with contextlib.suppress(UnicodeError):
+        found = os.fsdecode(found.encode("utf-8", "surrogateescape"))
+    return Path(found)
 
 
 def _unescaped(match: re.Match[str]) -> str:

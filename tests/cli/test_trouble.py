@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 from commands import environment, fp, json_rows, laboratory
 from troubled import too_deep
+
+from fp.images.loading import Limits
+from fp.system.errors import UsageError
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +109,79 @@ def test_a_time_that_is_none_is_one_sentence(lab, tmp_path):
         outcome = fp("detect", lab.single, lab.unknown, "-o", tmp_path / "out", "--jobs", 1)
     assert outcome.code == 2 and "SOURCE_DATE_EPOCH is 'yesterday'" in outcome.sentence
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("detect", "{bank}", "{unknown}", "-o", "{out}", "--max-seconds", "nan"),
+        ("detect", "{bank}", "{unknown}", "-o", "{out}", "--max-seconds", "inf"),
+        ("detect", "{bank}", "{unknown}", "-o", "{out}", "--fpr", "nan"),
+        ("detect", "{bank}", "{unknown}", "-o", "{out}", "--fdr", "nan"),
+        ("rerun", "{unknown}", "--tolerance", "nan"),
+        ("denoiser", "evaluate", "--photographs", "{unknown}", "--sigma", "nan"),
+    ],
+)
+def test_what_is_no_number_is_no_limit(lab, tmp_path, arguments):
+    places = {"bank": lab.single, "unknown": lab.unknown, "out": tmp_path / "out"}
+    outcome = fp(*(text.format(**places) for text in arguments))
+    assert outcome.code == 2 and ("nan" in outcome.sentence or "inf" in outcome.sentence)
+
+
+@pytest.mark.parametrize("limits", [{"seconds": math.nan}, {"seconds": math.inf}, {"pixels": 0}])
+def test_limits_that_limit_nothing_are_refused(limits):
+    with pytest.raises(UsageError, match="not possible"):
+        Limits(**limits)
+
+
+def test_a_folder_that_is_gone_is_one_sentence(lab, tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    found = subprocess.run(
+        [
+            *("sh", "-c", 'cd "$0" && rmdir "$0" && exec "$@"', gone, sys.executable, "-P"),
+            *("-m", "fp.cli.main", "audit", "--generated", lab.made(0), "--real", lab.real),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (found.returncode, found.stdout) == (4, "")
+    assert found.stderr == "fp: The folder that you are in is gone; change to one that is there.\n"
+
+
+_IN_THIS_LOCALE = """
+import sys
+from fp.system.paths import display_path, find_images, path_of
+(found,) = find_images([path_of(sys.argv[1])])
+assert found.read_bytes() == b"here", found
+print(ascii(display_path(found)), sys.getfilesystemencoding())
+"""
+
+
+def test_files_are_found_and_shown_alike_in_every_locale(tmp_path):
+    folder = tmp_path / "ein Ordner für 日本"
+    folder.mkdir()
+    (folder / "é \N{SNOWMAN}.png").write_bytes(b"here")
+    told = set()
+    encodings = set()
+    for mode in ("0", "1"):
+        found = subprocess.run(
+            # Given as a manifest has it: as text, which the command line never was.
+            [sys.executable, "-c", _IN_THIS_LOCALE.replace("sys.argv[1]", ascii(str(folder)))],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={
+                **os.environ,
+                "PYTHONUTF8": mode,
+                "PYTHONCOERCECLOCALE": "0",
+                "LC_ALL": "C",
+            },
+        )
+        assert found.returncode == 0, found.stderr
+        text, _, encoding = found.stdout.strip().rpartition(" ")
+        told.add(text)
+        encodings.add(encoding)
+    assert encodings == {"ascii", "utf-8"}
+    assert told == {ascii(f"{folder}/é \N{SNOWMAN}.png")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -110,6 +111,18 @@ def test_the_journal_of_another_run_is_refused_and_left_alone(tmp_path):
         ):
             journal.begin({**RUN, **change})
     assert (tmp_path / "j").read_bytes() == whole
+
+
+def test_a_file_system_that_cannot_sync_costs_no_row(tmp_path, monkeypatch):
+    def refused(_):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "fsync", refused)
+    rows = [row(f"{number}.png") for number in range(200)]
+    write_journal(tmp_path / "j", rows)
+    with open_journal(tmp_path / "j") as journal:
+        journal.begin(RUN)
+        assert all(entry["detection"]["path"] in journal for entry in rows)
 
 
 def test_only_one_run_is_at_a_journal(tmp_path):
