@@ -102,9 +102,9 @@ def detect_into(
     paths = [display_path(item.path) for item in items]
     goes_on = how.resume and first_of(folder, [JOURNAL])
     if how.resume and not goes_on and first_of(folder, [MANIFEST]):
-        found = _summary_of_finished(folder / MANIFEST, run, paths)
+        earlier = _summary_of_finished(folder / MANIFEST, run, paths)
         refuse_replaced(folder / TABLES[0], items, options)
-        return found
+        return earlier
     with collected(work, RESULTS, how) as journal:
         rows = final_rows(lambda: journal.rows(paths), options.fdr)
         summary = write_tables(folder, rows(), len(opened))

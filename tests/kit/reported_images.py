@@ -171,10 +171,10 @@ _preview("TIFF that says it the old way", tiff([RGB.tobytes()], tags={255: (3, (
 _preview(
     "DNG with all in its first directory", tiff([RGB.tobytes()], tags={50706: (1, (1, 4, 0, 0))})
 )
-_STRIP = RGB.tobytes()
-_CANON = tiff([bytes(8) + _STRIP], tags={273: (4, (16,)), 279: (4, (len(_STRIP),))})
-_FIRST = struct.unpack("<I", _CANON[4:8])[0]
-_CANON = b"II*\0\x10\0\0\0CR\2\0" + struct.pack("<I", 0) + _CANON[_FIRST:] + _STRIP
+_GRAY = RGB[..., 0].tobytes()
+_PLACE = 16 + 2 + 9 * 12 + 4  # behind a head of Canon and a directory of nine entries
+_CANON = tiff([_GRAY], (8,), 1, tags={273: (4, (_PLACE,))})[8 + len(_GRAY) :]
+_CANON = b"II*\0\x10\0\0\0CR\2\0" + bytes(4) + _CANON + _GRAY
 _preview("raw file of Canon", _CANON, "a.cr2")
 content(
     "TIFF with reduced copies of its picture",
