@@ -229,16 +229,18 @@ def interruptible(kept: str) -> Iterator[None]:
 
 
 @contextmanager
-def progress_bar(description: str) -> Iterator[Callable[[str, int, int], None]]:
+def progress_bar(
+    description: str, *, hidden: bool = False
+) -> Iterator[Callable[[str, int, int], None]]:
     """Show progress on standard error by what it yields: it takes a stage, the number done, the
     total.
 
-    The description stands before the first stage is known.
+    The description stands before the first stage is known. A hidden one shows nothing.
     """
     from rich.console import Console
 
     console = Console(stderr=True)
-    if not console.is_terminal:  # no bar, and no control codes in somebody's log
+    if hidden or not console.is_terminal:  # no bar, and no control codes in somebody's log
         yield lambda stage, done, total: None
         return
     from fp.cli.progress import bar_on
