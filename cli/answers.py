@@ -43,7 +43,8 @@ def print_answers(found: Answers, question: Question, *, single: bool, quiet: bo
         if row["status"] == "not_examined":  # its sentence begins with the path
             click.echo(printable(answer(row, question)))
         elif single:
-            click.echo(f"{path}\n  {printable(answer(row, question))}")
+            click.echo(path)
+            _print_under(None, answer(row, question))
             if not quiet:
                 _print_rest(row, question)
         else:
@@ -75,12 +76,12 @@ def _print_rest(row: dict[str, Any], question: Question) -> None:
         _print_under("" if number else "limits", limit)
 
 
-def _print_under(label: str, text: str) -> None:
+def _print_under(label: str | None, text: str) -> None:
     for line in textwrap.wrap(
         printable(text),
         _WIDTH,
-        initial_indent=f"  {label:<7} ",
-        subsequent_indent=" " * 12 if label in ("", "limits") else " " * 10,
+        initial_indent="  " if label is None else f"  {label:<7} ",
+        subsequent_indent={None: "  ", "": " " * 12, "limits": " " * 12}.get(label, " " * 10),
         break_long_words=False,
         break_on_hyphens=False,
     ):

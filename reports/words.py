@@ -124,7 +124,8 @@ def short(row: Mapping[str, Any], question: Question) -> str:
     for_it = decision == "supports_generator"
     told = ""
     if _is_told(row):
-        side = "for it" if for_it else f"against {name}"
+        alone = question.fingerprints == 1
+        side = "for it" if for_it else f"against {'it' if alone else name}"
         told = f", ratio {rounded(row['log10_lr'])} {side}"
     if for_it:
         return f"supports {name}{told}"
