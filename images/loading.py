@@ -40,6 +40,7 @@ __all__ = [
     "load_image",
     "load_with_claims",
     "load_with_container",
+    "picture_of",
     "read_container",
 ]
 
@@ -213,6 +214,27 @@ def load_with_claims(
     """
     with _opened(path, root, limits or Limits()) as (image, content):
         return _decode(image, content, path), read_claims(content)
+
+
+def picture_of(image: Image.Image, name: str) -> LoadedImage:
+    """Return a picture that Pillow holds, converted as one from a file is; as `load_image`.
+
+    It has no bytes, so its hash is empty; the name stands where a path does.
+    """
+    odd = pixels.unsupported(image)
+    if odd is not None:
+        raise ImageError("unsupported_mode", f"{name} has {odd}, which have no treatment.")
+    converted, turned = pixels.conversions(image), None
+    if image.mode.startswith("I;16") and pixels.HIGH_BYTE not in converted:  # loaded already
+        converted.insert(0, pixels.HIGH_BYTE)
+    if image.format == "TIFF":
+        turned = _orientation(image)
+    try:
+        image.load()
+    except Exception as error:  # what it was opened from may be as hostile as any file
+        raise _refusal(str(image.format), name, error) from error
+    rgb_hwc = pixels.as_rgb(_as_stored(image, turned))
+    return LoadedImage(Path(name), "", "", image.mode, tuple(converted), None, rgb_hwc)
 
 
 def read_container(path: Path, root: Path | None = None, limits: Limits | None = None) -> Container:
