@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -101,6 +102,16 @@ def test_pixels_get_the_figures_of_their_file(lab):
     assert bank.detect(arrays[0])[0].score == of_files[0].score
     alone = bank[bank.names[0]].detect(iter(paths[:1]), options=DetectOptions(fpr=0.1))
     assert alone[0].score == of_files[0].score and alone.options.fpr == 0.1
+
+
+@pytest.mark.parametrize("door", ["fp.fingerprint", "fp.lineage", "fp.denoisers"])
+def test_every_door_tells_the_version(door):
+    code = f"import {door}, fp; print(fp.__version__); fp.nothing"
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert found.stdout.strip() == version("fp-forensics")
+    assert "module 'fp' has no attribute 'nothing'" in found.stderr
 
 
 def test_pictures_of_pillow_get_the_figures_of_their_file(lab):
