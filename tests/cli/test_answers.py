@@ -6,6 +6,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 from commands import environment, fp, fp_process, json_rows, laboratory, state
@@ -150,3 +152,16 @@ def test_a_name_from_a_bank_steers_no_terminal(lab, rows):
     from fp.cli.telling import printable
 
     assert "\x1b" not in printable(answer(row, Question(1, "conformal", 0.05, None)))
+
+
+def test_python_runs_the_command_by_the_name_of_the_package(tmp_path):
+    for arguments, code in ((["--version"], 0), (["verify", "nothing"], 4)):
+        found = subprocess.run(
+            [sys.executable, "-m", "fp", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert found.returncode == code, found.stderr
+        assert (found.stdout + found.stderr).startswith("fp")
