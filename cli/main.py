@@ -77,6 +77,7 @@ def _let_say_more(command: click.Command) -> None:
                 ["-v", "--verbose"],
                 count=True,
                 hidden=True,
+                help="As before the command.",
                 expose_value=False,
                 callback=_say_more,
             )
