@@ -165,3 +165,20 @@ def test_python_runs_the_command_by_the_name_of_the_package(tmp_path):
         )
         assert found.returncode == code, found.stderr
         assert (found.stdout + found.stderr).startswith("fp")
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_reader_that_has_seen_enough_is_no_error(lab, options):
+    reads, writes = os.pipe()
+    os.close(reads)
+    try:
+        found = subprocess.run(
+            [sys.executable, "-m", "fp.cli.main", "detect", lab.single, lab.unknown, *options],
+            stdout=writes,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(writes)
+    assert (found.returncode, found.stderr) == (1, "")
