@@ -6,6 +6,7 @@ by name, so that what the command can do, a program can do.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections import Counter
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fp.api.detections import (
     Detections,
@@ -25,6 +26,7 @@ from fp.api.detections import (
     pictures_of,
 )
 from fp.api.notebook import MOST_ROWS, register, show, show_audit, show_extraction, show_fingerprint
+from fp.api.pictures import folder_of
 from fp.audit.audit import audit
 from fp.audit.findings import Audit
 from fp.audit.measuring import measure_classes
@@ -48,13 +50,16 @@ from fp.system.paths import display_path
 from fp.system.progress import Progress
 from fp.system.workers import run_in_order
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 PathLike = str | os.PathLike[str]
 Options = TypeVar("Options", ExtractOptions, DetectOptions)
 
 
 def extract(
-    generated: PathLike,
-    real: PathLike,
+    generated: Pictures,
+    real: Pictures,
     name: str | None = None,
     options: ExtractOptions | None = None,
     cache: ResidualCache | PathLike | None = None,
@@ -66,8 +71,9 @@ def extract(
 
     Parameters
     ----------
-    generated, real : str or Path
-        The two folders, searched recursively.
+    generated, real : str, Path, or pictures
+        The two folders, searched recursively; or arrays or PIL images, in a list or by name, which
+        have no files and are known by their pixels alone.
     name : str, optional
         Name of the generator; by default that of its folder.
     options : ExtractOptions, optional
@@ -94,32 +100,34 @@ def extract(
     UsageError, DenoiserError
         If the settings name something unknown.
     """
-    generated, real = Path(generated), Path(real)
+    if name is None and not isinstance(generated, str | os.PathLike):
+        raise UsageError("Pictures in memory have no folder to be named by; give a name.")
     checkpoint: PathLike | None = settings.pop("checkpoint", None)
     if "background" in settings:
         given = settings["background"]
         folders = (given,) if isinstance(given, str | os.PathLike) else given
         settings["background"] = tuple(map(Path, folders))
     chosen = with_settings(options or ExtractOptions(), settings)
-    if cache is not None and not isinstance(cache, ResidualCache):
-        check_folder(Path(cache), (generated, real, *chosen.background))
-        cache = ResidualCache(Path(cache))
-    return extract_folders(
-        generated,
-        real,
-        display_path(Path(generated.resolve().name)) if name is None else name,
-        chosen,
-        cache,
-        jobs,
-        progress,
-        None if checkpoint is None else Path(checkpoint),
-    )
+    with folder_of(generated) as of_generator, folder_of(real) as of_references:
+        if cache is not None and not isinstance(cache, ResidualCache):
+            check_folder(Path(cache), (of_generator, of_references, *chosen.background))
+            cache = ResidualCache(Path(cache))
+        return extract_folders(
+            of_generator,
+            of_references,
+            display_path(Path(of_generator.resolve().name)) if name is None else name,
+            chosen,
+            cache,
+            jobs,
+            progress,
+            None if checkpoint is None else Path(checkpoint),
+        )
 
 
 def audit_folders(
-    generated: PathLike,
-    real: PathLike,
-    *tests: PathLike,
+    generated: Pictures,
+    real: Pictures,
+    *tests: Pictures,
     limits: Limits | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -128,9 +136,10 @@ def audit_folders(
 
     Parameters
     ----------
-    generated, real : str or Path
-        The two folders, searched recursively.
-    *tests : str or Path
+    generated, real : str, Path, or pictures
+        The two folders, searched recursively; or arrays or PIL images, which were not stored in any
+        way that could be compared.
+    *tests : str, Path, or pictures
         Further folders in which copies of these images are looked for.
     limits : Limits, optional
         Sizes beyond which a file is refused.
@@ -149,9 +158,10 @@ def audit_folders(
     InputError
         If a folder is missing or one of the first two holds no usable image.
     """
-    folders = [Path(folder) for folder in (generated, real, *tests)]
-    require_folders(*folders[:2])
-    measured = measure_classes(folders, limits or Limits(), jobs, progress)
+    with contextlib.ExitStack() as lent:
+        folders = [lent.enter_context(folder_of(images)) for images in (generated, real, *tests)]
+        require_folders(*folders[:2])
+        measured = measure_classes(folders, limits or Limits(), jobs, progress)
     return audit(measured[0], measured[1], measured[2:])
 
 
@@ -260,9 +270,10 @@ class Bank:
 
         Parameters
         ----------
-        images : str, Path, ndarray, or several of one kind
-            A file, a folder (searched recursively), 8-bit RGB pixels as uint8 of shape (H, W, 3),
-            an iterable of paths or of arrays, or a mapping from names to arrays.
+        images : str, Path, ndarray, PIL image, or several
+            A file, a folder (searched recursively), 8-bit RGB pixels as uint8 of shape (H, W, 3), a
+            picture of Pillow, an iterable of paths or of pictures, or a mapping from names to
+            pictures.
         options : DetectOptions, optional
             Parameters; by default those of ``fp detect``.
         jobs : int
@@ -394,6 +405,26 @@ def _save(self: Fingerprint, path: PathLike, *, overwrite: bool = False) -> None
     write_bank(Path(path), [self], overwrite=overwrite)
 
 
-register(Fingerprint, detect=_detect, save=_save, _repr_html_=show_fingerprint)
+def _plot(
+    self: Fingerprint, detections: Detections | None = None, axes: Axes | None = None
+) -> Axes:
+    """Draw its held-out scores, and those of tested images among them, by name.
+
+    Without axes a figure is made for them. Scores of windows have a scale of their own and are left
+    out. Return the axes, whose ``figure`` can be saved.
+    """
+    from fp.reports.figures import draw_scores
+    from fp.reports.figures.style import new_axes, short
+
+    rows = () if detections is None else detections.attributions
+    tested: dict[str, float] = {}
+    for row in rows:
+        if row.fingerprint == self.name and row.score is not None and row.windows is None:
+            name = short(Path(row.path).name)
+            tested[row.path if name in tested else name] = row.score
+    return draw_scores(new_axes(7, 3.2) if axes is None else axes, self.calibration_in_use, tested)
+
+
+register(Fingerprint, detect=_detect, save=_save, plot=_plot, _repr_html_=show_fingerprint)
 register(Extraction, _repr_html_=show_extraction)
 register(Audit, _repr_html_=show_audit)

@@ -6,22 +6,25 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from fp.api.notebook import register, show, show_detection
 from fp.fingerprint.decision.rows import Attribution, Detection, Finding
 from fp.fingerprint.detection.banks import Bank
 from fp.fingerprint.detection.detection import DetectOptions
-from fp.images.loading import LoadedImage
+from fp.images.loading import LoadedImage, display_path, picture_of
 from fp.runs.results import corrected, of_bank
 from fp.system.arrays import Pixels
-from fp.system.errors import InputError
+from fp.system.errors import ImageError, InputError, UsageError
 
-Picture = str | os.PathLike[str] | Pixels
-Pictures = Picture | Iterable[Picture] | Mapping[str, Pixels]
+InMemory = Pixels | Image.Image
+Picture = str | os.PathLike[str] | InMemory
+Pictures = Picture | Iterable[Picture] | Mapping[str, InMemory]
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,32 @@ class Detections:
     def as_dicts(self) -> list[dict[str, Any]]:
         """Return the rows as dicts of JSON types, such as a data frame is made of."""
         return [row.as_dict() for row in self.rows]
+
+    def to_pandas(self, *, attributions: bool = False) -> Any:
+        """Return the rows as a data frame of pandas, which is to be installed.
+
+        Parameters
+        ----------
+        attributions : bool
+            Give a row for each image and fingerprint instead of one for each image.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of ``detections.csv``, or of ``attributions.csv``.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ImportError:
+            raise UsageError(
+                "There is no pandas here; install it with 'pip install pandas', or use as_dicts()."
+            ) from None
+        if attributions:
+            columns = Attribution.columns
+            rows = [row.as_dict() for row in self.attributions]
+        else:
+            columns, rows = Detection.columns, self.as_dicts()
+        return pandas.DataFrame(rows, columns=list(columns))
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -106,14 +135,14 @@ def _over_all(row: Detection, rates: Mapping[str, float], fdr: float) -> Detecti
     return replace(row, decision="inconclusive", reasons=reasons)
 
 
-def listed(images: Pictures) -> list[Picture] | dict[str, Pixels]:
+def listed(images: Pictures) -> list[Picture] | dict[str, InMemory]:
     """Return what somebody asks about as a list, or as a dict where it has names.
 
     An iterator is used up. An `InputError` says that there is nothing.
     """
     if isinstance(images, Mapping):
-        found: list[Picture] | dict[str, Pixels] = dict(images)
-    elif isinstance(images, str | os.PathLike | np.ndarray):
+        found: list[Picture] | dict[str, InMemory] = dict(images)
+    elif isinstance(images, str | os.PathLike | np.ndarray | Image.Image):
         found = [images]
     else:
         found = list(images)
@@ -135,17 +164,26 @@ def paths_of(images: Sequence[Picture]) -> list[Path]:
     return paths
 
 
-def pictures_of(images: Sequence[Picture] | Mapping[str, Pixels]) -> list[LoadedImage] | None:
-    """Return the pictures that somebody has in memory; None where the first is no array.
+def pictures_of(
+    images: Sequence[Picture] | Mapping[str, InMemory],
+) -> list[LoadedImage] | None:
+    """Return the pictures that somebody has in memory; None where the first is a path.
 
-    A mapping names them. An `InputError` says which is not 8-bit RGB; nothing is converted in
-    silence.
+    A mapping names them, else the file that Pillow opened. An `InputError` says which array is not
+    8-bit RGB; pictures of Pillow are converted as files are, with notes.
     """
     if isinstance(images, Mapping):
         return [_pictured(name, pixels) for name, pixels in images.items()]
-    if not isinstance(images[0], np.ndarray):
+    if not isinstance(images[0], np.ndarray | Image.Image):
         return None
-    return [_pictured(f"array {index}", pixels) for index, pixels in enumerate(images)]
+    return [_pictured(_name(image, index), image) for index, image in enumerate(images)]
+
+
+def _name(image: Any, index: int) -> str:
+    if not isinstance(image, Image.Image):
+        return f"array {index}"
+    file = getattr(image, "filename", "")
+    return display_path(Path(os.fsdecode(file))) if file else f"image {index}"
 
 
 def of_no_file(finding: Finding) -> Finding:
@@ -155,6 +193,11 @@ def of_no_file(finding: Finding) -> Finding:
 
 
 def _pictured(name: str, pixels: Any) -> LoadedImage:
+    if isinstance(pixels, Image.Image):
+        try:
+            return picture_of(pixels, name)
+        except ImageError as error:
+            raise InputError(f"The picture {error}") from error
     if (
         not isinstance(pixels, np.ndarray)
         or pixels.dtype != np.uint8

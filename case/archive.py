@@ -21,7 +21,7 @@ from fp.manifest.writing import files_below
 from fp.system.atomic_files import atomic_path
 from fp.system.errors import IntegrityError
 from fp.system.hashing import hash_file
-from fp.system.paths import display_path
+from fp.system.paths import display_path, is_file
 
 SUMS = "SHA256SUMS"
 TOP = "case"
@@ -36,7 +36,7 @@ _PIECE = 2**20
 
 def is_archive(path: Path) -> bool:
     """Return whether a file may be the archive of a case."""
-    return path.is_file() and path.suffix.lower() == ".zip"
+    return is_file(path) and path.suffix.lower() == ".zip"
 
 
 def write_archive(folder: Path, output: Path, *, overwrite: bool = False) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fp.case.escaping import plain
-from fp.case.verbal import rounded, words
-from fp.case.wording import WITHHELD
+from fp.case.verbal import words
 from fp.fingerprint.decision.decision import REASONS
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.reports.facts import Facts, describe
+from fp.reports.words import WITHHELD, rounded
 from fp.runs.journal import Row
 
 _LOSSLESS = frozenset({"PNG", "BMP", "TIFF"})

@@ -12,9 +12,9 @@ from typing import Any
 from fp.manifest.entry import Entry, canonical, chain_faults, seal
 from fp.manifest.run import stays_inside
 from fp.system.atomic_files import write_bytes_atomic
-from fp.system.environment import now_utc, tool_version
+from fp.system.environment import clock_utc, tool_version
 from fp.system.errors import FormatError, InputError, IntegrityError, OutputError
-from fp.system.paths import display_path
+from fp.system.paths import display_path, is_file
 
 LOG = "log.jsonl"
 ENCODING = {"encoding-type": "fp-case", "encoding-version": "1.0"}
@@ -44,7 +44,7 @@ _TEMPORARY = re.compile(r"\..{1,40}\.[0-9a-f]{8}\.tmp")
 
 def is_case(folder: Path) -> bool:
     """Return whether a folder is that of a case."""
-    return (folder / LOG).is_file()
+    return is_file(folder / LOG)
 
 
 def read_log(folder: Path) -> list[Entry]:
@@ -143,13 +143,14 @@ def well_formed(entry: Entry, *, first: bool = False) -> bool:
 def append(folder: Path, entries: Sequence[Entry], new: Sequence[dict[str, Any]]) -> list[Entry]:
     """Add entries, JSON types with their `kind`, to those of `read_log`; all are there, or none.
 
+    Their time is that of the clock: a log says when somebody did something.
     `OutputError` if the log cannot be written.
     """
     previous = entries[-1]["sha256"] if entries else None
     sealed = []
     for number, content in enumerate(new, start=len(entries) + 1):
         entry = seal(
-            {"number": number, "time_utc": now_utc(), "tool_version": tool_version(), **content},
+            {"number": number, "time_utc": clock_utc(), "tool_version": tool_version(), **content},
             previous,
         )
         previous = entry["sha256"]

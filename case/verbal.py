@@ -8,6 +8,8 @@ verbal equivalents.
 
 from __future__ import annotations
 
+from fp.reports.words import rounded
+
 SCALE = (
     (2.0, "no more"),
     (10.0, "weak"),
@@ -26,15 +28,6 @@ def words(log10_lr: float) -> str:
     """
     ratio = 10 ** min(abs(log10_lr), 300.0)
     return next((told for end, told in SCALE if ratio < end), "extremely strong")
-
-
-def rounded(log10_lr: float) -> str:
-    """Return the ratio of the better supported proposition over the other, in two digits."""
-    ratio = 10 ** min(abs(log10_lr), 300.0)
-    if ratio < 100:
-        return f"{ratio:.2g}"
-    power = len(str(int(ratio))) - 2
-    return f"{round(ratio / 10**power) * 10**power:,}" if ratio < 1e7 else f"{ratio:.1e}"
 
 
 def sentence(log10_lr: float, at_bound: bool) -> str:

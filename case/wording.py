@@ -2,22 +2,6 @@
 
 from __future__ import annotations
 
-WITHHELD = frozenset(
-    {
-        "unlike_generator",
-        "nearer_to_another",
-        "fits_neither",
-        "no_separation",
-        "weak_fingerprint",
-        "several_candidates",
-        "coding_not_calibrated",
-        "unlike_reference",
-        "calibration_image",
-        "typicality_unknown",
-    }
-)
-"""Reasons with which no likelihood ratio is put into words: neither proposition is known to fit."""
-
 FOR_H2 = (
     "another generator of the same architecture or training line, which may well set the "
     "fingerprint off; the specificity above says how often that was seen, where it was measured",

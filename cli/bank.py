@@ -101,9 +101,10 @@ def add(bank: Path, sources: tuple[Path, ...], name: str | None) -> None:
     from fp.fingerprint.store.bank import add_to_bank, bank_files, iter_bank
     from fp.manifest import Recorder, Source, list_inputs, manifest_of
     from fp.system.hashing import hash_file
+    from fp.system.paths import is_file
 
     recorder = Recorder(manifest_of(bank), invocation_of("bank add"))
-    before = hash_file(bank) if bank.is_file() else None
+    before = hash_file(bank) if is_file(bank) else None
     members: Iterator[Fingerprint] = chain.from_iterable(map(iter_bank, sources))
     if name is not None:
         held = list(members)

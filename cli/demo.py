@@ -16,12 +16,6 @@ from fp.cli.options import PATH, interruptible, overwrite_option, progress_bar
 if TYPE_CHECKING:
     from fp.demo.demo import Demonstration, UnknownFile
 
-_SAYS = {
-    "supports_generator": "supports the generator",
-    "supports_reference": "supports a photograph",
-    "inconclusive": "inconclusive",
-    "not_examined": "not examined",
-}
 _WIDTH = 88
 
 
@@ -112,12 +106,14 @@ def report(found: Demonstration) -> Iterator[str]:
 
 
 def _table(files: Sequence[UnknownFile]) -> Iterator[str]:
+    from fp.reports.words import DECISIONS
+
     row = "  {:<24}  {:>6}  {:<28}  {}".format
     yield row("file", "score", "what it says", "made by")
     for file in files:
         score = "" if file.score is None else f"{file.score:+.3f}"
         reasons = ", ".join(file.reasons).replace("_", " ")
-        says = _SAYS[file.decision] + (f": {reasons}" if reasons else "")
+        says = DECISIONS[file.decision][0] + (f": {reasons}" if reasons else "")
         maker = {None: "", True: "the generator", False: "a camera"}[file.generated]
         yield row(file.file, score, says, maker).rstrip()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from fp.cli.options import PATH, progress_bar
+from fp.cli.options import PATH, Finite, progress_bar
 from fp.cli.suggesting import SuggestingGroup, complete_denoisers
 
 
@@ -61,7 +61,7 @@ def train_denoiser(name: str, photographs: Path, work: Path, output: Path, seed:
 @click.option(
     "--sigma",
     "sigmas",
-    type=float,
+    type=Finite(0),
     multiple=True,
     default=(5.0, 10.0, 15.0),
     show_default=True,

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
+from click.core import ParameterSource
 
 from fp.cli import options as shared
 from fp.cli.declared import invocation_of, option, options_of
 from fp.cli.options import PATH
-from fp.cli.telling import tell_counts, tell_where
+from fp.cli.telling import end_with, tell_counts, tell_where
 
 if TYPE_CHECKING:
     from fp.fingerprint.decision.rows import Detection
+    from fp.fingerprint.detection.detection import DetectOptions
+    from fp.runs.options import RunOptions
 
 
 def _shard(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
@@ -83,35 +87,59 @@ class DetectCommand:
     max_seconds: float = shared.max_seconds_option()
     reporting: Literal["full", "without-pictures", "none"] = shared.report_option()
     overwrite: bool = shared.overwrite_option()
+    as_json: bool = option(
+        "--json",
+        is_flag=True,
+        help="Print a line of JSON for every file, as in detections.jsonl, and write nothing.",
+    )
+    quiet: bool = option(
+        "--quiet",
+        is_flag=True,
+        help="Print the answers alone; with -o nothing, so that the exit code tells.",
+    )
+
+
+_NEEDS_A_FOLDER = {
+    "mapped": "--map",
+    "resume": "--resume",
+    "shard": "--shard",
+    "reporting": "--report",
+    "overwrite": "--overwrite",
+}
+"""Parameters that say something of what is written."""
 
 
 @click.command("detect")
 @click.argument("bank", type=PATH)
 @click.argument("inputs", type=PATH, nargs=-1, required=True)
-@shared.output_folder
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    help="Folder for report and tables. Without it the answers are printed and nothing is "
+    "written; '-' prints JSON lines.",
+)
 @options_of(DetectCommand)
-def command(bank: Path, inputs: tuple[Path, ...], output: Path, given: DetectCommand) -> None:
+def command(
+    bank: Path, inputs: tuple[Path, ...], output: Path | None, given: DetectCommand
+) -> None:
     """Test images and folders of images against the fingerprints of BANK.
 
     BANK is a file that 'fp extract' wrote, or a folder of such files. Every file under the inputs
-    gets a row, also one that could not be examined.
+    gets an answer, also one that could not be examined: in words on the terminal, or as a row of
+    tables in a folder.
+
+    Example: fp detect sd14.h5 picture.jpg
 
     Example: fp detect sd14.h5 unknown/ -o case/
     """
     from fp.fingerprint.detection.detection import DetectOptions
-    from fp.images.loading import Limits, display_path
-    from fp.runs.examination import list_items
-    from fp.runs.options import RunOptions
-    from fp.runs.results import detect_into
-    from fp.runs.shards import Shard, detect_shard
-    from fp.system.executors import dask_executor
-    from fp.system.outputs import check_folder
+    from fp.images.loading import Limits
 
     if given.resume and given.overwrite:
         raise click.UsageError("--resume and --overwrite contradict each other.")
     if given.mapped and given.shard is not None:
         raise click.UsageError("--map does not go with --shard; draw maps in a run of its own.")
-    check_folder(output, inputs)
     options = DetectOptions(
         rule=given.rule,
         fpr=given.fpr,
@@ -121,33 +149,76 @@ def command(bank: Path, inputs: tuple[Path, ...], output: Path, given: DetectCom
         window=None if given.window is None else int(given.window),
         mapped=given.mapped,
     )
+    if output is None or output == Path("-"):
+        _print(bank, inputs, options, given, as_json=given.as_json or output is not None)
+    elif given.as_json:
+        raise click.UsageError("--json prints rows and -o writes them; choose one.")
+    else:
+        _write(bank, inputs, output, options, given)
+
+
+def _print(
+    bank: Path,
+    inputs: tuple[Path, ...],
+    options: DetectOptions,
+    given: DetectCommand,
+    *,
+    as_json: bool,
+) -> None:
+    from fp.cli.answers import print_answers, print_rows
+    from fp.reports.words import Question
+    from fp.runs.answering import answers
+    from fp.runs.examination import list_items
+
+    context = click.get_current_context()
+    for name, shown in _NEEDS_A_FOLDER.items():
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{shown} is about a folder of results; name one with -o.")
+    with shared.interruptible("nothing was written"):
+        items = list_items(inputs)
+        # Without a bar: the answers come where it would move.
+        found = answers(bank, items, options, _how(given, None))
+        if as_json:
+            print_rows(found)
+            return
+        question = Question(found.fingerprints, given.rule, given.fpr, found.certified)
+        print_answers(found, question, single=len(items) == 1, quiet=given.quiet)
+
+
+def _write(
+    bank: Path,
+    inputs: tuple[Path, ...],
+    output: Path,
+    options: DetectOptions,
+    given: DetectCommand,
+) -> None:
+    from fp.images.loading import display_path
+    from fp.runs.examination import list_items
+    from fp.runs.results import detect_into
+    from fp.runs.shards import Shard, detect_shard
+    from fp.system.outputs import check_folder
+
+    check_folder(output, inputs)
     shown = display_path(output)
-    verbosity: int = click.get_current_context().find_root().obj or 0
     with (
         shared.interruptible(
             f"the rows of finished images are kept in {shown}: go on with --resume"
         ),
-        shared.progress_bar("detect") as progress,
+        shared.progress_bar("detect", hidden=given.quiet) as progress,
     ):
-        how = RunOptions(
-            jobs=given.jobs,
-            memory=given.memory,
-            pool=None if given.scheduler is None else partial(dask_executor, given.scheduler),
-            isolated=True,
-            resume=given.resume,
-            overwrite=given.overwrite,
-            progress=partial(progress, "images"),
-            report=_name_refused if verbosity else None,
-            invocation=invocation_of("detect"),
-            reporting=given.reporting,
-        )
+        how = _how(given, partial(progress, "images"))
         items = list_items(inputs)
         if given.shard is not None:
             shard = Shard(*given.shard)
             count = detect_shard(output, bank, items, options, shard, how)
-            click.echo(f"{count} of {len(items)} files, shard {shard.index}/{shard.of} in {shown}")
+            if not given.quiet:
+                of = f"shard {shard.index}/{shard.of} in {shown}"
+                click.echo(f"{count} of {len(items)} files, {of}")
             return
         found = detect_into(output, bank, items, options, how)
+    if given.quiet:
+        end_with(found.not_examined)
+        return
     tell_where(found, output)
     if given.rule == "conformal" and found.certified is not None:
         click.echo(
@@ -157,6 +228,25 @@ def command(bank: Path, inputs: tuple[Path, ...], output: Path, given: DetectCom
     for name in found.weak:
         click.echo(f"  weak fingerprint: {name} separates no better than label shuffles may")
     tell_counts(found)
+
+
+def _how(given: DetectCommand, progress: Callable[[int, int], None] | None) -> RunOptions:
+    from fp.runs.options import RunOptions
+    from fp.system.executors import dask_executor
+
+    verbosity: int = click.get_current_context().find_root().obj or 0
+    return RunOptions(
+        jobs=given.jobs,
+        memory=given.memory,
+        pool=None if given.scheduler is None else partial(dask_executor, given.scheduler),
+        isolated=True,
+        resume=given.resume,
+        overwrite=given.overwrite,
+        progress=progress,
+        report=_name_refused if verbosity else None,
+        invocation=invocation_of("detect"),
+        reporting=given.reporting,
+    )
 
 
 def _name_refused(row: Detection) -> None:

@@ -47,6 +47,7 @@ class LazyGroup(SuggestingGroup):
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = import_module(f"fp.cli.{cmd_name}").command
+        _let_say_more(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -66,6 +67,28 @@ class LazyGroup(SuggestingGroup):
         return found + click.Command.shell_complete(self, ctx, incomplete)
 
 
+def _let_say_more(command: click.Command) -> None:
+    """Let -v stand behind a command too, and behind those of a group."""
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        _let_say_more(below)
+    if not any(parameter.name == "verbose" for parameter in command.params):
+        command.params.append(
+            click.Option(
+                ["-v", "--verbose"],
+                count=True,
+                hidden=True,
+                help="As before the command.",
+                expose_value=False,
+                callback=_say_more,
+            )
+        )
+
+
+def _say_more(ctx: click.Context, _: click.Parameter, value: int) -> None:
+    root = ctx.find_root()
+    root.obj = (root.obj or 0) + value
+
+
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
         from fp.system.environment import tool_version
@@ -80,7 +103,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     "--verbose",
     count=True,
     help="Say more on standard error: -v names the files that 'fp detect' could not examine, as "
-    "they come; -vv adds the traceback of an error.",
+    "they come; -vv adds the traceback of an error. It may stand behind the command too.",
 )
 @click.option(
     "--version",
@@ -115,10 +138,17 @@ def main(arguments: list[str] | None = None) -> None:
             # A file name must not end a run because the terminal cannot show it.
             stream.reconfigure(errors="backslashreplace")
     try:
+        os.getcwd()  # noqa: PTH109 - asked for its error alone
+    except OSError:
+        _fail("The folder that you are in is gone; change to one that is there.", FpError.exit_code)
+    try:
         code = group.main(arguments, prog_name="fp", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Abort:
         _fail("Interrupted.", EXIT_INTERNAL)
+    except BrokenPipeError:  # whoever reads the answers, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_INTERNAL)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)
@@ -145,7 +175,7 @@ def _verbosity(arguments: list[str]) -> int:
             verbosity += len(argument) - 1
         elif argument == "--verbose":
             verbosity += 1
-        else:  # the subcommand: what follows is its own
+        elif argument == "--":
             break
     return verbosity
 

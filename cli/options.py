@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,19 @@ real_folder = click.option("--real", type=PATH, required=True, help="Folder of r
 output_folder = click.option(
     "-o", "--output", type=PATH, required=True, help="Folder for report and tables."
 )
+
+
+class Finite(click.FloatRange):
+    """A number within bounds; nan is within none, and infinity is no limit."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read a number."""
+        found: float = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value!r} is no finite number", param, ctx)
+        return found
 
 
 def checked_denoiser(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -140,7 +154,7 @@ max_pixels_option = partial(
 max_seconds_option = partial(
     option,
     "--max-seconds",
-    type=click.FloatRange(1),
+    type=Finite(1),
     default=120.0,
     show_default=True,
     help="Give an image up that keeps a process for longer, twice.",
@@ -215,16 +229,18 @@ def interruptible(kept: str) -> Iterator[None]:
 
 
 @contextmanager
-def progress_bar(description: str) -> Iterator[Callable[[str, int, int], None]]:
+def progress_bar(
+    description: str, *, hidden: bool = False
+) -> Iterator[Callable[[str, int, int], None]]:
     """Show progress on standard error by what it yields: it takes a stage, the number done, the
     total.
 
-    The description stands before the first stage is known.
+    The description stands before the first stage is known. A hidden one shows nothing.
     """
     from rich.console import Console
 
     console = Console(stderr=True)
-    if not console.is_terminal:  # no bar, and no control codes in somebody's log
+    if hidden or not console.is_terminal:  # no bar, and no control codes in somebody's log
         yield lambda stage, done, total: None
         return
     from fp.cli.progress import bar_on

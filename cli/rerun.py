@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fp.cli.declared import option, options_of
-from fp.cli.options import PATH, jobs_option, roots_option
+from fp.cli.options import PATH, Finite, jobs_option, roots_option
 from fp.system.errors import InputError, IntegrityError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class RerunCommand:
     roots: tuple[tuple[str, str], ...] = roots_option()
     tolerance: float = option(
         "--tolerance",
-        type=click.FloatRange(0, 1),
+        type=Finite(0, 1),
         default=1e-4,
         show_default=True,
         help="Relative difference that measured numbers may have; one in a million is always "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import tempfile
@@ -31,6 +30,7 @@ from fp.images.loading import (
 )
 from fp.system.arrays import Floats, Pixels
 from fp.system.errors import ImageError, InputError
+from fp.system.paths import is_file
 from fp.system.progress import Progress
 from fp.system.workers import run_in_order, with_one_thread
 
@@ -187,9 +187,8 @@ def residual_store(cache: ResidualCache | None, dear: bool = True) -> Iterator[R
 def require_folders(generated: Path, real: Path) -> None:
     """Refuse two classes of which one is a file or lies inside the other, by an `InputError`."""
     for folder in (generated, real):
-        with contextlib.suppress(OSError):  # such as a name too long: no folder is found there
-            if folder.is_file():
-                raise InputError(f"{display_path(folder)} is no folder; name a folder of images.")
+        if is_file(folder):
+            raise InputError(f"{display_path(folder)} is no folder; name a folder of images.")
     places = [Path(os.path.realpath(folder)) for folder in (generated, real)]
     if places[0].is_relative_to(places[1]) or places[1].is_relative_to(places[0]):
         raise InputError(
@@ -207,15 +206,16 @@ def most_common_crop(
     each side is cut down to what nine tenths of them have. `InputError` if no file is an image of
     at least 32 x 32 pixels within the limits.
     """
-    sizes = _sizes(folder, limits)
+    sizes, refused = _sizes(folder, limits)
     if not sizes:
-        raise InputError(
-            f"{display_path(folder)} holds no image of at least 32 x 32 pixels; "
-            "a fingerprint needs some."
-        )
+        found = f"{display_path(folder)} holds no image of at least 32 x 32 pixels"
+        if refused:  # not for want of pixels: links that are not followed, files of another kind
+            found += f", and {len(refused)} that cannot be examined, such as: {refused[0]}"
+            raise InputError(found)
+        raise InputError(f"{found}; a fingerprint needs some.")
     height, width = max(sizes, key=lambda size: (sizes[size], -size[0] * size[1], size))
     for other in others:
-        small = sorted(_sizes(other, limits).elements())
+        small = sorted(_sizes(other, limits)[0].elements())
         if small:
             tenth = (len(small) - 1) // 10
             height = min(height, sorted(size[0] for size in small)[tenth])
@@ -223,17 +223,22 @@ def most_common_crop(
     return CropRule.largest_within(height, width, "centre" if anchor == "centre" else "top-left")
 
 
-def _sizes(folder: Path, limits: Limits) -> Counter[tuple[int, int]]:
-    """Count the sizes, height and width, of images that a crop of 32 x 32 pixels fits into."""
+def _sizes(folder: Path, limits: Limits) -> tuple[Counter[tuple[int, int]], list[ImageError]]:
+    """Count the sizes, height and width, of images that a crop of 32 x 32 pixels fits into.
+
+    Beside them, why the others cannot be examined.
+    """
     sizes: Counter[tuple[int, int]] = Counter()
+    refused: list[ImageError] = []
     for path in find_images([folder]):
         try:
             size = image_size(path, folder, limits)
-        except ImageError:
+        except ImageError as error:
+            refused.append(error)
             continue
         if min(size) >= 32:
             sizes[size] += 1
-    return sizes
+    return sizes, refused
 
 
 def survey(

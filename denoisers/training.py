@@ -27,6 +27,7 @@ from fp.denoisers.training_options import TrainingOptions
 from fp.images.loading import find_images, load_image
 from fp.system.arrays import Pixels
 from fp.system.errors import FormatError, InputError, IntegrityError, UsageError
+from fp.system.paths import is_file
 
 FORMAT = "fp-training-checkpoint 1"
 
@@ -234,7 +235,7 @@ def export(work_dir: Path, folder: Path) -> Path:
     hash of the photographs. `InputError` if there is no checkpoint, `FormatError` if it is none.
     """
     path = work_dir / CHECKPOINT
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"{work_dir} holds no {CHECKPOINT}; name the folder of a training.")
     facts, tensors = _read_checkpoint(path)
     options = TrainingOptions.from_json(facts["options"])

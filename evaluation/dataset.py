@@ -18,6 +18,7 @@ from fp.images.crop import CropRule
 from fp.images.loading import Limits, display_path, find_images, load_image
 from fp.system.arrays import Indices, Pixels
 from fp.system.errors import ImageError, InputError
+from fp.system.paths import is_folder, subfolders
 from fp.system.progress import Progress, told
 from fp.system.workers import run_in_order
 
@@ -187,12 +188,12 @@ def read_dataset(
 
 def _generators(folder: Path) -> list[Path]:
     place = folder / "generated"
-    if not (folder / REAL).is_dir() or not place.is_dir():
+    if not (is_folder(folder / REAL) and is_folder(place)):
         raise InputError(
             f"{display_path(folder)} is no data set; it needs the folders real/ and "
             "generated/<name>/."
         )
-    found = sorted(path for path in place.iterdir() if path.is_dir())
+    found = subfolders(place)
     if not found:
         raise InputError(f"{display_path(place)} holds no folder of a generator.")
     return found

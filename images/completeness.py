@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, ImageChops
+
+from fp.images.png_chunks import chunks
 
 _PLANAR = 284  # TIFF tag: 2 where each channel is stored by itself
 _ANIMATED = 0x02  # flag of the WebP header
@@ -92,11 +93,11 @@ def _png_ends_early(image: Image.Image, content: bytes) -> bool:
         return False
     head, found = b"", 0
     inflate = zlib.decompressobj()
-    for name, start, end in _png_chunks(content):
-        if name == b"IHDR":
-            head = content[start:end]
-        elif name == b"IDAT":
-            data = content[start:end]
+    for chunk in chunks(content):
+        if chunk.name == b"IHDR":
+            head = content[chunk.start : chunk.end]
+        elif chunk.name == b"IDAT":
+            data = content[chunk.start : chunk.end]
             while data and not inflate.eof:
                 found += len(inflate.decompress(data, _INFLATED_AT_ONCE))
                 data = inflate.unconsumed_tail
@@ -107,15 +108,6 @@ def _png_ends_early(image: Image.Image, content: bytes) -> bool:
         if columns > 0:
             needed += max(rows, 0) * (1 + -(-columns * bits // 8))
     return found < needed
-
-
-def _png_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
-    at = 8
-    while at + 8 <= len(content):
-        start = at + 8
-        end = start + int.from_bytes(content[at : at + 4], "big")
-        yield content[at + 4 : start], start, end
-        at = end + 4
 
 
 def _jpeg_ends_early(image: Image.Image, content: bytes) -> bool:

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, JpegImagePlugin
 
+from fp.images.png_chunks import chunks
 from fp.images.vp8 import webp_quality
 from fp.system.arrays import Doubles
 
@@ -76,9 +77,13 @@ def describe(image: Image.Image, content: bytes) -> Container:
         bits=_bits(image, content),
         alpha=image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info,
         palette=image.mode in ("P", "PA"),
-        icc=bool(image.info.get("icc_profile")),
-        exif=bool(image.info.get("exif")) or b"eXIf" in content[:4096],
+        icc=bool(image.info.get("icc_profile")) or _png_has(image, content, b"iCCP"),
+        exif=bool(image.info.get("exif")) or _png_has(image, content, b"eXIf"),
     )
+
+
+def _png_has(image: Image.Image, content: bytes, name: bytes) -> bool:
+    return image.format == "PNG" and any(chunk.name == name for chunk in chunks(content))
 
 
 def compression(image: Image.Image, content: bytes) -> str:

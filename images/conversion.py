@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from fp.system.arrays import Pixels
 
@@ -22,6 +24,9 @@ TREATMENT = {
     "I;16B": ("grayscale to RGB",),
 }
 """Pillow's pixel types that are examined, with the words that the row carries for each."""
+
+HIGH_BYTE = "16-bit to 8-bit (high byte)"
+LOW_BYTE = "16-bit to 8-bit (low byte)"
 
 _BITS, _PHOTOMETRIC, _PLANAR, _SAMPLE_FORMAT = 258, 262, 284, 339  # TIFF tags
 _YCBCR = 6
@@ -72,7 +77,7 @@ def conversions(image: Image.Image) -> list[str]:
         # Pillow keeps the high byte of most types by itself and does not say so.
         if stored.startswith("LA"):
             notes.insert(0, "grayscale to RGB")
-        notes.insert(0, "16-bit to 8-bit (high byte)")
+        notes.insert(0, HIGH_BYTE)
     if image.format == "TIFF":
         if "a" in stored:
             notes.append("premultiplied alpha divided out")
@@ -91,10 +96,26 @@ def _decoder(image: Image.Image) -> str:
 def _stored_type(image: Image.Image) -> str:
     """Return Pillow's raw mode, such as ``RGB;16B``, of which `Image.mode` is the decoded form."""
     tiles = getattr(image, "tile", None)
-    if not tiles:
-        return ""
-    arguments = tiles[0][3]
+    return _raw_mode(tiles[0].args) if tiles else ""
+
+
+def _raw_mode(arguments: object) -> str:
     return str(arguments[0] if isinstance(arguments, tuple) else arguments)
+
+
+def swap_bytes(image: ImageFile.ImageFile) -> None:
+    """Let an opened, not yet loaded image of 16-bit samples give their low bytes where it would
+    give the high ones.
+    """
+    other = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+    swapped = []
+    for tile in image.tile:
+        rest = tile.args[1:] if isinstance(tile.args, tuple) else ()
+        kind, _, order = _raw_mode(tile.args).partition(";16")
+        order = other[order or "L"]
+        raw = f"{kind};16" if (kind, order) == ("I", "L") else f"{kind};16{order}"
+        swapped.append(tile._replace(args=(raw, *rest)))
+    image.tile = swapped
 
 
 def as_rgb(image: Image.Image) -> Pixels:

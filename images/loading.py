@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import math
 import re
 import warnings
 from collections.abc import Iterator
@@ -19,12 +20,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from fp.images import completeness, container
+from fp.images import completeness, container, png_chunks
 from fp.images import conversion as pixels
 from fp.images.claims import Claim, read_claims
 from fp.images.container import Container
+from fp.images.tiff_previews import is_preview
 from fp.system.arrays import Pixels
-from fp.system.errors import ImageError
+from fp.system.errors import ImageError, UsageError
 from fp.system.paths import display_path, find_images, read_file
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "load_image",
     "load_with_claims",
     "load_with_container",
+    "picture_of",
     "read_container",
 ]
 
@@ -60,6 +63,7 @@ REASONS = {
 
 _EXIF_ORIENTATION = 0x0112
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
+_DARK = 16  # no high byte is as high: 12 bits or fewer lie at the low end of 16
 _MOST_EXIF_PIECES = 64  # 4 MiB; Pillow's time grows with the square of their number
 
 # Turns back what Pillow does to a TIFF by its orientation tag.
@@ -106,6 +110,13 @@ class Limits:
     pixels: int = 128 * 2**20
     file_bytes: int = 2**30
     seconds: float = 120.0
+
+    def __post_init__(self) -> None:
+        if not (self.pixels > 0 and self.file_bytes > 0 and 0 < self.seconds < math.inf):
+            raise UsageError(
+                f"Limits of {self.pixels} pixels, {self.file_bytes} bytes and {self.seconds} "
+                "seconds are not possible; use finite numbers above 0."
+            )
 
 
 @dataclass(frozen=True)
@@ -205,6 +216,27 @@ def load_with_claims(
         return _decode(image, content, path), read_claims(content)
 
 
+def picture_of(image: Image.Image, name: str) -> LoadedImage:
+    """Return a picture that Pillow holds, converted as one from a file is; as `load_image`.
+
+    It has no bytes, so its hash is empty; the name stands where a path does.
+    """
+    odd = pixels.unsupported(image)
+    if odd is not None:
+        raise ImageError("unsupported_mode", f"{name} has {odd}, which have no treatment.")
+    converted, turned = pixels.conversions(image), None
+    if image.mode.startswith("I;16") and pixels.HIGH_BYTE not in converted:  # loaded already
+        converted.insert(0, pixels.HIGH_BYTE)
+    if image.format == "TIFF":
+        turned = _orientation(image)
+    try:
+        image.load()
+    except Exception as error:  # what it was opened from may be as hostile as any file
+        raise _refusal(str(image.format), name, error) from error
+    rgb_hwc = pixels.as_rgb(_as_stored(image, turned))
+    return LoadedImage(Path(name), "", "", image.mode, tuple(converted), None, rgb_hwc)
+
+
 def read_container(path: Path, root: Path | None = None, limits: Limits | None = None) -> Container:
     """Read how an image is stored from its head, without decoding it; as `load_image`."""
     with _opened(path, root, limits or Limits()) as (image, content):
@@ -237,13 +269,14 @@ def _opened(path: Path, root: Path | None, limits: Limits) -> Iterator[tuple[Ima
             # Our own limit on pixels, checked below before decoding, replaces Pillow's warning;
             # complaints about metadata do not concern the pixels.
             warnings.simplefilter("ignore")
-            try:
-                image = Image.open(io.BytesIO(content), formats=(kind,))
-            except UnidentifiedImageError:
-                # Pillow has swallowed the reason; its own reader still tells it.
-                image = Image.OPEN[kind][0](io.BytesIO(content), "")
-            with image:
+            with _image(kind, content, shown) as image:
                 _check_size(image.size, shown, limits)
+                if kind == "TIFF" and is_preview(image, content):
+                    raise ImageError(
+                        "unsupported_mode",
+                        f"{shown} is a raw file, or another TIFF that begins with a reduced "
+                        "preview; develop or export the picture itself as 8-bit RGB.",
+                    )
                 yield image, content
     except ImageError:
         raise
@@ -255,6 +288,25 @@ def _opened(path: Path, root: Path | None, limits: Limits) -> Iterator[tuple[Ima
         raise ImageError("too_many_pixels", f"{shown} does not fit into memory.") from None
     except Exception as error:  # hostile bytes make decoders raise anything
         raise _refusal(kind, shown, error) from error
+
+
+def _image(kind: str, content: bytes, shown: str) -> ImageFile.ImageFile:
+    """Open an image of a kind, not yet loaded; of a PNG without what is beside its picture."""
+    if kind == "PNG":
+        if png_chunks.is_of_apple(content):
+            raise ImageError(
+                "unsupported_mode",
+                f"{shown} is a PNG in a form of Apple's own, as in packages of apps; save it as an "
+                "ordinary PNG.",
+            )
+        if png_chunks.wrong_checksum(content):
+            raise ImageError("damaged", f"{shown} is damaged: a checksum of its pixels is wrong.")
+        content = png_chunks.of_the_picture(content)
+    try:
+        return Image.open(io.BytesIO(content), formats=(kind,))
+    except UnidentifiedImageError:
+        # Pillow has swallowed the reason; its own reader still tells it.
+        return Image.OPEN[kind][0](io.BytesIO(content), "")
 
 
 @contextlib.contextmanager
@@ -308,10 +360,19 @@ def _decode(image: Image.Image, content: bytes, path: Path) -> LoadedImage:
     if completeness.ends_early(image, content):
         raise ImageError("incomplete", f"{shown} is incomplete: its coded data end too soon.")
     orientation = _orientation(image)
-    upright: Image.Image = image
     if turned is not None and orientation is None:  # applied and removed in loading
         orientation = turned
-        upright = image.transpose(_UNTURN[turned]) if turned in _UNTURN else image
+    rgb_hwc = pixels.as_rgb(_as_stored(image, turned))
+    if converted[:1] == [pixels.HIGH_BYTE] and rgb_hwc.max() < _DARK:
+        low = _low_bytes(str(image.format), content, shown, turned)
+        if rgb_hwc.any() or low is None:
+            raise ImageError(
+                "unsupported_mode",
+                f"{shown} has 16-bit samples of which none is above {_DARK * 256 - 1}: it seems to "
+                "hold fewer bits and does not say how many; save it as 8-bit RGB.",
+            )
+        if low.any():
+            rgb_hwc, converted[0] = low, pixels.LOW_BYTE
     return LoadedImage(
         path=path,
         sha256=hashlib.sha256(content).hexdigest(),
@@ -319,9 +380,27 @@ def _decode(image: Image.Image, content: bytes, path: Path) -> LoadedImage:
         mode=mode,
         converted=tuple(converted),
         orientation=orientation,
-        rgb_hwc=pixels.as_rgb(upright),
+        rgb_hwc=rgb_hwc,
         compression=coding,
     )
+
+
+def _as_stored(image: Image.Image, turned: int | None) -> Image.Image:
+    """Turn back a loaded TIFF that Pillow turned by its orientation tag."""
+    if turned in _UNTURN and _orientation(image) is None:
+        return image.transpose(_UNTURN[turned])
+    return image
+
+
+def _low_bytes(kind: str, content: bytes, shown: str, turned: int | None) -> Pixels | None:
+    """Decode an image of 16-bit samples again, for their low bytes; None where Pillow cannot."""
+    with _image(kind, content, shown) as again:
+        pixels.swap_bytes(again)
+        try:
+            again.load()
+        except (ValueError, OSError):
+            return None
+        return pixels.as_rgb(_as_stored(again, turned))
 
 
 def _frames(image: Image.Image) -> list[str]:

@@ -27,6 +27,7 @@ from fp.lineage.scores import scores_of
 from fp.lineage.traces import trace
 from fp.system.arrays import Doubles, Flags, Indices
 from fp.system.errors import InputError
+from fp.system.paths import subfolders
 from fp.system.progress import Progress
 
 FEWEST_GENERATORS = 2
@@ -126,18 +127,11 @@ class Collection:
 
 def generator_folders(root: Path) -> list[Path]:
     """Return the folders below a folder by name, hidden ones left out; refuse fewer than two."""
-    shown = display_path(root)
-    try:
-        found = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-    except OSError:
-        raise InputError(
-            f"{shown} is no folder that can be read; name one that holds a folder of images for "
-            "each generator."
-        ) from None
+    found = subfolders(root)
     if len(found) < FEWEST_GENERATORS:
         raise InputError(
-            f"{shown} holds {len(found)} folders; lineage needs one for each of at least "
-            f"{FEWEST_GENERATORS} generators."
+            f"{display_path(root)} holds {len(found)} folders; lineage needs one for each of at "
+            f"least {FEWEST_GENERATORS} generators."
         )
     return found
 

@@ -18,6 +18,7 @@ from fp.lineage.collection import Collection, collect, generator_folders
 from fp.lineage.options import LineageOptions
 from fp.lineage.scores import common
 from fp.system.errors import InputError
+from fp.system.paths import is_file
 from fp.system.progress import Progress
 
 
@@ -72,7 +73,7 @@ def _reduction_of(fingerprint: Fingerprint, options: LineageOptions) -> Reductio
 
 
 def _require_apart(images: Path, folders: list[Path], real: Path) -> None:
-    if real.is_file():
+    if is_file(real):
         raise InputError(f"{display_path(real)} is no folder; name a folder of reference images.")
     place = Path(os.path.realpath(real))
     for folder in folders:

@@ -13,7 +13,7 @@ from typing import Any
 from fp.manifest.entry import Entry, chain_faults
 from fp.manifest.inputs import resolved
 from fp.system.errors import FormatError, InputError, IntegrityError
-from fp.system.paths import display_path, path_of
+from fp.system.paths import display_path, is_folder, path_of
 
 ENCODING = {"encoding-type": "fp-manifest", "encoding-version": "2.0"}
 
@@ -130,7 +130,7 @@ def read_manifest(path: Path) -> Manifest:
     IntegrityError
         If it lacks something that fp writes into every manifest.
     """
-    if path.is_dir():
+    if is_folder(path):
         path = path / "manifest.json"
     shown = display_path(path)
     try:

@@ -16,7 +16,7 @@ from fp.system.atomic_files import atomic_path, output_error, write_bytes_atomic
 from fp.system.environment import now_utc, tool_version
 from fp.system.errors import FpError, InputError
 from fp.system.hashing import hash_file
-from fp.system.paths import display_path
+from fp.system.paths import display_path, is_link
 
 MANIFEST = "manifest.json"
 LISTING = "inputs.jsonl"
@@ -154,7 +154,7 @@ def files_below(folder: Path, scratch: Iterable[str] = ()) -> list[Path]:
         here = Path(place)
         folders[:] = [name for name in folders if here / name not in left_out]
         found += [here / name for name in names if here / name not in left_out]
-        found += [here / name for name in folders if (here / name).is_symlink()]
+        found += [here / name for name in folders if is_link(here / name)]
     return sorted(found)
 
 

@@ -19,6 +19,7 @@ from fp.reports.page import REPORT, pieces, write
 from fp.reports.previews import Place, Previews, quotas
 from fp.reports.table import Column, Table
 from fp.reports.text import as_json, rounded
+from fp.reports.words import DECISIONS, NEAREST
 from fp.system.atomic_files import output_error
 
 MOST_ROWS = 10_000
@@ -35,34 +36,6 @@ Reporting = Literal["full", "without-pictures", "none"]
 
 Members = Callable[[Collection[str] | None], Iterator[Fingerprint]]
 """Function that returns the fingerprints of these names, or all, in the order of their bank."""
-
-DECISIONS = {
-    "supports_generator": (
-        "supports the generator",
-        "The score is too high for the reference images at the rate that was asked for, ordinary "
-        "for the generator, and the image is like the generator's own.",
-    ),
-    "supports_reference": (
-        "supports the reference",
-        "The score is too low for every fingerprint of the bank, and ordinary for the reference "
-        "images.",
-    ),
-    "inconclusive": (
-        "inconclusive",
-        "The data decide nothing: both propositions explain the score, or neither does, or "
-        "something else stands in the way. The reasons say what.",
-    ),
-    "not_examined": ("not examined", "There is no score; the reason says why."),
-}
-"""Decisions with their words and what they mean."""
-
-_NEAREST = {
-    decision: (DECISIONS[decision][0], f"The score lies nearer to the mean of {whose} images.")
-    for decision, whose in (
-        ("supports_generator", "the generator's"),
-        ("supports_reference", "the reference"),
-    )
-}
 
 _OPTIONAL = (
     "condition",
@@ -181,7 +154,7 @@ def write_report(found: Run) -> Path:
 def report(found: Run) -> Iterator[str]:
     """Return the report of a run piece by piece."""
     counted = _Counted.of(found.rows())
-    words = DECISIONS | (_NEAREST if found.run["options"]["rule"] == "nearest-mean" else {})
+    words = DECISIONS | (NEAREST if found.run["options"]["rule"] == "nearest-mean" else {})
     members = _shown(found, counted)
     decisions = {name: n for name in DECISIONS if (n := found.summary["decisions"].get(name, 0))}
     listed = quotas(decisions, MOST_ROWS)

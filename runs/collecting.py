@@ -15,6 +15,7 @@ from fp.runs.examination import Examiner, Item, worker_died
 from fp.runs.journal import Journal, Row, open_journal
 from fp.runs.map_files import MAPS
 from fp.runs.options import RunOptions
+from fp.runs.replaced import replaced
 from fp.runs.unfinished import sweep
 from fp.system.atomic_files import output_error
 from fp.system.errors import OutputError
@@ -62,7 +63,7 @@ def collected(work: Work, results: Sequence[str], how: RunOptions) -> Iterator[J
         isolated = how.isolated or not journal.is_empty
         journal.begin(work.run)
         sweep(folder / name for name in results)
-        todo = [item for item in work.items if display_path(item.path) not in journal]
+        todo = _to_do(work, journal)
         total = len(work.items)
         done = total - len(todo)
         if how.progress is not None:
@@ -91,6 +92,22 @@ def collected(work: Work, results: Sequence[str], how: RunOptions) -> Iterator[J
                 how.progress(done, total)
         yield journal
         journal.remove()
+
+
+def _to_do(work: Work, journal: Journal) -> list[Item]:
+    """Return the files without a row, and those whose row need not be about them any more.
+
+    A file that was not decoded is looked at again: it may be whole now.
+    """
+    known = [item for item in work.items if display_path(item.path) in journal]
+
+    def rows() -> Iterator[Row]:
+        stored = journal.rows(display_path(item.path) for item in known)
+        return (row["detection"] for row in stored)
+
+    again = {i for i, row in zip(known, rows(), strict=True) if row["sha256"] is None}
+    again |= set(replaced(known, rows(), work.options.limits))
+    return [i for i in work.items if i in again or display_path(i.path) not in journal]
 
 
 def first_of(folder: Path, names: Sequence[str]) -> str | None:

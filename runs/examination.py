@@ -12,6 +12,7 @@ from fp.fingerprint.detection.opening import StoredBank, open_for_examination
 from fp.images.loading import display_path, find_images, load_with_claims
 from fp.runs.map_files import with_map
 from fp.system.errors import ImageError, InputError
+from fp.system.paths import is_folder
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def list_items(inputs: Sequence[Path]) -> list[Item]:
     named = set(inputs)
 
     def root(path: Path) -> Path | None:
-        if path in named and not path.is_dir():
+        if path in named and not is_folder(path):
             return None
         return next((folder for folder in folders if path.is_relative_to(folder)), None)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fp.images.loading import display_path
-from fp.system.atomic_files import output_error
+from fp.system.atomic_files import output_error, sync
 from fp.system.errors import InputError, IntegrityError, OutputError
 
 Row = dict[str, Any]
@@ -159,7 +159,7 @@ class Journal:
                 line, self._end = line[written:], self._end + written
             self._unsynced += 1
             if self._unsynced >= _SYNC_EVERY:
-                os.fsync(self._descriptor)
+                sync(self._descriptor)
                 self._unsynced = 0
         except OSError as error:
             raise output_error(self.path, error) from error

@@ -28,7 +28,8 @@ class RunOptions:
         Examine nothing in this process, so that no file can end it or keep it for ever.
     resume : bool
         Go on where a run with the same bank and options was interrupted. Files that were finished
-        keep their rows; all others are examined, also those that were not there at that time.
+        keep their rows, as long as they have the same bytes; all others are examined, also those
+        that were not there at that time.
     overwrite : bool
         Replace the results of an earlier run.
     progress : callable, optional

@@ -34,6 +34,7 @@ from fp.runs.examination import Item
 from fp.runs.journal import Row, json_line
 from fp.runs.map_files import maps_of, sweep_maps
 from fp.runs.options import RunOptions
+from fp.runs.replaced import replaced
 from fp.system.atomic_files import atomic_path
 from fp.system.environment import tool_version
 from fp.system.errors import InputError, IntegrityError
@@ -101,7 +102,9 @@ def detect_into(
     paths = [display_path(item.path) for item in items]
     goes_on = how.resume and first_of(folder, [JOURNAL])
     if how.resume and not goes_on and first_of(folder, [MANIFEST]):
-        return _summary_of_finished(folder / MANIFEST, run, paths)
+        earlier = _summary_of_finished(folder / MANIFEST, run, paths)
+        refuse_replaced(folder / TABLES[0], items, options)
+        return earlier
     with collected(work, RESULTS, how) as journal:
         rows = final_rows(lambda: journal.rows(paths), options.fdr)
         summary = write_tables(folder, rows(), len(opened))
@@ -247,6 +250,26 @@ def _inputs(
             yield Hasher("image", roots, options.limits).lost(item.path)
         else:
             yield InputFile("image", found["path"], found["sha256"], found["pixels_sha256"])
+
+
+def refuse_replaced(rows: Path, items: Sequence[Item], options: DetectOptions) -> None:
+    """Refuse to take finished rows, in a file of JSON lines, for those of files replaced since."""
+    try:
+        with rows.open("rb") as lines:
+            found = (json.loads(line) for line in lines)
+            detections = (row.get("detection", row) for row in found)
+            other = next(replaced(items, detections, options.limits), None)
+    except (OSError, ValueError, KeyError) as error:
+        raise IntegrityError(
+            f"{display_path(rows)} is no table of this run ({error}); start afresh with "
+            "--overwrite."
+        ) from None
+    if other is not None:
+        raise InputError(
+            f"{display_path(other.path)} is another file than the one that "
+            f"{display_path(rows.parent)} holds a row of; choose another folder or replace its "
+            "results with --overwrite."
+        )
 
 
 def _summary_of_finished(path: Path, run: Row, paths: Sequence[str]) -> Summary:

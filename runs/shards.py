@@ -30,6 +30,7 @@ from fp.runs.results import (
     files_of,
     final_rows,
     of_bank,
+    refuse_replaced,
     work_of,
     write_tables,
 )
@@ -103,6 +104,7 @@ def detect_shard(
                 f"{display_path(folder)} holds a shard of another run; choose another folder or "
                 "replace it with --overwrite."
             )
+        refuse_replaced(folder / ROWS, mine, options)
         return len(mine)
     with collected(replace(work, run=run), (COMPLETION, ROWS, *RESULTS), how) as journal:
         with atomic_path(folder / ROWS, overwrite=True) as rows_at, rows_at.open("wb") as lines:

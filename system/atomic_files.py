@@ -28,7 +28,9 @@ _REMEDIES = {
     errno.EPERM: "writing there is not allowed; choose another place or change its permissions",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
 }
-_LINKS_UNKNOWN = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+# What file systems on networks, cards and in user space answer to what they do not know.
+_UNKNOWN = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
+_LINKS_UNKNOWN = (*_UNKNOWN, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EXDEV)
 
 
 def output_error(path: Path, error: OSError) -> OutputError:
@@ -130,7 +132,8 @@ def _claim(target: Path, mode: int | None) -> Path:
             continue
         try:
             if mode is not None:
-                os.fchmod(descriptor, mode)
+                with _where_known(errno.EPERM):  # where permissions are those of the whole disk
+                    os.fchmod(descriptor, mode)
         finally:
             os.close(descriptor)
         return temporary
@@ -139,9 +142,24 @@ def _claim(target: Path, mode: int | None) -> Path:
 def _sync(path: Path, flags: int = os.O_RDONLY) -> None:
     descriptor = os.open(path, flags)
     try:
-        os.fsync(descriptor)
+        sync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync(descriptor: int) -> None:
+    """Have a file written to the disk now, where its file system knows how to."""
+    with _where_known():
+        os.fsync(descriptor)
+
+
+@contextmanager
+def _where_known(*more: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (*_UNKNOWN, *more):
+            raise
 
 
 def _publish(temporary: Path, target: Path, overwrite: bool) -> None:

@@ -8,6 +8,8 @@ import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
+from fp.system.errors import UsageError
+
 _PACKAGES = ("numpy", "scipy", "numba", "scikit-image", "scikit-learn", "pillow", "h5py", "torch")
 
 
@@ -35,8 +37,27 @@ def describe() -> dict[str, str]:
     return found
 
 
+def clock_utc() -> str:
+    """Return the time in UTC, ISO 8601 to the second, as the clock of the machine has it."""
+    return _written(datetime.now(UTC))
+
+
 def now_utc() -> str:
-    """Return the time in UTC, ISO 8601 to the second; ``SOURCE_DATE_EPOCH`` replaces the clock."""
+    """Return the time as `clock_utc`, for files whose bytes may have to be the same again.
+
+    ``SOURCE_DATE_EPOCH`` replaces the clock; a `UsageError` says that it is no time.
+    """
     fixed = os.environ.get("SOURCE_DATE_EPOCH")
-    moment = datetime.fromtimestamp(int(fixed), UTC) if fixed else datetime.now(UTC)
+    if not fixed:
+        return clock_utc()
+    try:
+        return _written(datetime.fromtimestamp(int(fixed), UTC))
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(
+            f"SOURCE_DATE_EPOCH is {fixed!r} in the environment, which is no time in seconds since "
+            "1970; unset it."
+        ) from None
+
+
+def _written(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

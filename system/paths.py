@@ -6,9 +6,11 @@ link out of the input folder, or lets a name break a line of the output.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -31,7 +33,11 @@ def display_path(path: Path) -> str:
     Bytes that are not UTF-8 and control characters become ``\\xNN`` or ``\\uNNNN``, so a backslash
     becomes two; any other name is left as it is.
     """
-    return _UNPRINTABLE.sub(_escaped, path.as_posix())
+    text = path.as_posix()
+    # By its bytes: what Python makes of them depends on the locale, which must not be recorded.
+    with contextlib.suppress(UnicodeError):
+        text = os.fsencode(text).decode("utf-8", "surrogateescape")
+    return _UNPRINTABLE.sub(_escaped, text)
 
 
 def _escaped(match: re.Match[str]) -> str:
@@ -44,8 +50,11 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def path_of(text: str) -> Path:
-    """Return the path that `display_path` wrote as this text."""
-    return Path(_ESCAPE.sub(_unescaped, text))
+    """Return the path that `display_path` wrote as this text, in whatever locale."""
+    found = _ESCAPE.sub(_unescaped, text)
+    with contextlib.suppress(UnicodeError):
+        found = os.fsdecode(found.encode("utf-8", "surrogateescape"))
+    return Path(found)
 
 
 def _unescaped(match: re.Match[str]) -> str:
@@ -79,7 +88,7 @@ def find_images(inputs: Iterable[Path]) -> list[Path]:
     """
     found: dict[Path, Path] = {}
     for given in inputs:
-        if _is_folder(given):
+        if is_folder(given):
             real = Path(os.path.realpath(given))
             for path in _walk(given):
                 found.setdefault(real / path.relative_to(given), path)
@@ -93,25 +102,67 @@ def find_images(inputs: Iterable[Path]) -> list[Path]:
     return sorted(found.values(), key=lambda path: path.parts)
 
 
-def _is_folder(path: Path) -> bool:
+def is_folder(path: Path) -> bool:
+    """Return whether a path leads to a folder; what the system refuses to say counts as no."""
     try:
         return path.is_dir()
-    except OSError:  # a name too long, a parent that may not be entered
+    except OSError:  # a name too long, a parent that may not be entered, a server that is gone
         return False
 
 
+def is_file(path: Path) -> bool:
+    """Return whether a path leads to a file; what the system refuses to say counts as no."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def is_link(path: Path) -> bool:
+    """Return whether a path is a symbolic link; what the system refuses to say counts as no."""
+    try:
+        return path.is_symlink()
+    except OSError:
+        return False
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Return the folders in a folder by name, links followed and hidden ones left out.
+
+    An `InputError` names what the system refuses to say: a class must not be lost in silence.
+    """
+    try:
+        found = [path for path in folder.iterdir() if path.name[0] != "." and path.is_dir()]
+    except OSError as error:
+        place = Path(os.fsdecode(error.filename or folder))
+        raise InputError(
+            f"{display_path(place)} cannot be read: {error.strerror}; name a folder that can."
+        ) from None
+    return sorted(found)
+
+
 def _walk(root: Path) -> Iterator[Path]:
-    unreadable: list[OSError] = []
-    for folder, subfolders, names in os.walk(root, onerror=unreadable.append):
-        here = Path(folder)
-        yield from (
-            here / name
-            for name in names
-            if name.lower() not in LITTER and not name.startswith("._")
-        )
-        yield from (here / name for name in subfolders if (here / name).is_symlink())
-    # A folder that cannot be opened is one entry: its loading says why.
-    yield from (Path(os.fsdecode(error.filename)) for error in unreadable if error.filename)
+    """Yield what is in a folder and below it: one entry that fails takes no other with it."""
+    folders = [root]
+    while folders:
+        here = folders.pop()
+        try:
+            with os.scandir(here) as entries:
+                for entry in entries:
+                    name = entry.name
+                    if _is_own_folder(entry):
+                        folders.append(here / name)
+                    elif name.lower() not in LITTER and not name.startswith("._"):
+                        yield here / name
+        except OSError:
+            yield here  # one entry, beside what was listed before: its loading says why
+
+
+def _is_own_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:  # its loading says why
+        return False
 
 
 def read_file(path: Path, root: Path | None, most_bytes: int) -> bytes:
@@ -130,7 +181,7 @@ def read_file(path: Path, root: Path | None, most_bytes: int) -> bytes:
             flags |= getattr(os, "O_NOFOLLOW", 0)
             if not target.is_relative_to(root.resolve()):
                 raise ImageError(
-                    "link_outside", f"{shown} leads out of the input folder; copy the file in."
+                    "link_outside", f"{shown} leads out of the input folder; copy it in."
                 )
         _check_regular(path, status.st_mode)
         with os.fdopen(os.open(target, flags), "rb") as file:
@@ -160,10 +211,13 @@ def read_file(path: Path, root: Path | None, most_bytes: int) -> bytes:
 
 def _check_regular(path: Path, mode: int) -> None:
     if stat.S_ISDIR(mode):
-        os.scandir(path).close()  # a folder is an entry where it cannot be opened: say why
-        raise ImageError(
-            "not_a_regular_file",
-            f"{display_path(path)} is a link to a folder, which is not followed; name the folder.",
+        with os.scandir(path) as entries:  # where it cannot be listed: why
+            deque(entries, maxlen=0)
+        told = (
+            "is a link to a folder, which is not followed; name the folder"
+            if is_link(path)
+            else "is a folder, whose files could not all be listed; run again"
         )
+        raise ImageError("not_a_regular_file", f"{display_path(path)} {told}.")
     if not stat.S_ISREG(mode):
         raise ImageError("not_a_regular_file", f"{display_path(path)} is not a regular file.")

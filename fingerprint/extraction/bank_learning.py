@@ -23,6 +23,7 @@ from fp.fingerprint.model.conditions import TOLD_APART, Conditions
 from fp.images.loading import display_path
 from fp.system.arrays import Doubles, Indices
 from fp.system.errors import InputError
+from fp.system.paths import subfolders
 from fp.system.progress import Progress
 
 LIKE = 0.75
@@ -47,11 +48,7 @@ class Folders:
     @classmethod
     def below(cls, folder: Path, real: Path) -> Folders:
         """Return the folders in a folder, sorted; InputError where there are fewer than two."""
-        try:
-            found = sorted(each for each in folder.iterdir() if each.is_dir())
-        except OSError:
-            found = []
-        found = [each for each in found if not each.name.startswith(".")]
+        found = subfolders(folder)
         if len(found) < 2:
             raise InputError(
                 f"{display_path(folder)} holds {len(found)} folders; a bank is learned from a "

@@ -27,7 +27,7 @@ from fp.fingerprint.store.sink import Sink, open_for_writing
 from fp.system.atomic_files import atomic_path, locked_folder
 from fp.system.environment import tool_version
 from fp.system.errors import FormatError, FpError, InputError, OutputError, UsageError
-from fp.system.paths import display_path
+from fp.system.paths import display_path, is_file, is_folder
 
 ENCODING_TYPE = "fp-bank"
 ENCODING_VERSION = "1.0"
@@ -68,11 +68,11 @@ def add_to_bank(path: Path, fingerprints: Iterable[Fingerprint]) -> None:
     rewriting it would lose; others as in `write_bank`.
     """
     with locked_folder(path.parent):
-        if not path.exists():
+        if is_folder(path):
+            raise OutputError(f"{display_path(path)} is a folder; name a file to add to.")
+        if not is_file(path):
             write_bank(path, fingerprints)
             return
-        if path.is_dir():
-            raise OutputError(f"{display_path(path)} is a folder; name a file to add to.")
         _check_nothing_lost(path)
         write_bank(path, chain(iter_bank(path), fingerprints), overwrite=True)
 
@@ -103,7 +103,7 @@ def bank_files(path: Path) -> list[Path]:
 
     `InputError` if the folder holds none or cannot be read.
     """
-    if not path.is_dir():
+    if not is_folder(path):
         return [path]
     try:
         files = sorted(

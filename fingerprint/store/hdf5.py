@@ -12,7 +12,7 @@ from typing import NoReturn
 import h5py
 
 from fp.system.errors import FormatError, FpError, InputError, IntegrityError
-from fp.system.paths import display_path
+from fp.system.paths import display_path, is_file
 
 Complaint = Callable[[FpError], None]
 """What to do about an element that breaks a rule; it may raise or take a note."""
@@ -87,7 +87,7 @@ def open_for_reading(path: Path) -> Iterator[h5py.File]:
     `IntegrityError` if it is HDF5 and damaged.
     """
     shown = display_path(path)
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"There is no file {shown}; name a file that fp extract wrote.")
     try:
         with path.open("rb") as raw:

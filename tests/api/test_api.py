@@ -8,12 +8,15 @@ import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
+from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from commands import csv_rows, json_rows, laboratory
 from commands import fp as command
+from PIL import Image
 from public_surface import SNAPSHOT, surface
 from synthetic import Generator, photograph
 
@@ -22,7 +25,7 @@ import fp.lineage
 from fp.fingerprint import Bank, Detections, DetectOptions, Fingerprint
 from fp.fingerprint.decision.rows import Detection
 from fp.fingerprint.detection.large_bank import LargeBank
-from fp.images.loading import load_image
+from fp.images.loading import load_image, picture_of
 from fp.system.errors import InputError, OutputError, UsageError
 
 EVIL = '<img src="http://evil.example/x.png" onerror="alert(1)"><script>1</script>'
@@ -99,6 +102,100 @@ def test_pixels_get_the_figures_of_their_file(lab):
     assert bank.detect(arrays[0])[0].score == of_files[0].score
     alone = bank[bank.names[0]].detect(iter(paths[:1]), options=DetectOptions(fpr=0.1))
     assert alone[0].score == of_files[0].score and alone.options.fpr == 0.1
+
+
+@pytest.mark.parametrize("door", ["fp.fingerprint", "fp.lineage", "fp.denoisers"])
+def test_every_door_tells_the_version(door):
+    code = f"import {door}, fp; print(fp.__version__); fp.nothing"
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert found.stdout.strip() == version("fp-forensics")
+    assert "module 'fp' has no attribute 'nothing'" in found.stderr
+
+
+def test_pictures_of_pillow_get_the_figures_of_their_file(lab):
+    bank = Bank.open(lab.single)
+    paths = sorted(path for path in lab.unknown.rglob("*") if path.is_file())[:6]
+    opened = [Image.open(path) for path in paths]
+    of_files, of_images = bank.detect(paths), bank.detect(opened)
+    for one, other in zip(of_files, of_images, strict=True):
+        assert (one.path, one.score, one.decision, one.pixels_sha256, one.converted) == (
+            other.path,
+            other.score,
+            other.decision,
+            other.pixels_sha256,
+            other.converted,
+        )
+    grey = Image.fromarray(load_image(paths[0]).rgb_hwc).convert("L")
+    (row,) = bank.detect(grey)
+    assert (row.path, row.converted) == ("image 0", ("grayscale to RGB",))
+    assert bank.detect({"mine": opened[0]})[0].path == "mine"
+    mixed = bank.detect([load_image(paths[0]).rgb_hwc, opened[1]])
+    assert [row.score for row in mixed] == [row.score for row in of_files.rows[:2]]
+
+
+def test_deep_and_turned_pictures_of_pillow_are_as_their_files(tmp_path):
+    rgb = np.random.default_rng(0).integers(0, 256, (40, 48, 3), dtype=np.uint8)
+    Image.fromarray(rgb).save(tmp_path / "turned.tif", tiffinfo={274: 6})
+    Image.fromarray(rgb[..., 0].astype(np.uint16) << 8).save(tmp_path / "deep.png")
+    for name in ("turned.tif", "deep.png"):
+        of_file, held = load_image(tmp_path / name), Image.open(tmp_path / name)
+        for _ in range(2):  # opened, then loaded
+            found = picture_of(held, "x")
+            if name == "deep.png" or held.getexif().get(274):
+                assert found.pixels_sha256 == of_file.pixels_sha256
+                assert found.converted == of_file.converted
+
+
+def test_classes_in_memory_make_the_fingerprint_of_their_files(lab, tmp_path):
+    classes = []
+    for place, folder in enumerate((lab.made(0), lab.real)):
+        arrays = [load_image(p).rgb_hwc for p in sorted(folder.rglob("*")) if p.is_file()]
+        classes.append(arrays)
+        for number, pixels in enumerate(arrays):
+            (tmp_path / f"{place}").mkdir(exist_ok=True)
+            Image.fromarray(pixels).save(
+                tmp_path / f"{place}" / f"{number:06d}.png", compress_level=1
+            )
+    settings = {"method": "tile", "folds": 4, "conditions": False, "audit": False}
+    of_files = fp.fingerprint.extract(tmp_path / "0", tmp_path / "1", "g", **settings)
+    in_memory = fp.fingerprint.extract(
+        [Image.fromarray(pixels) for pixels in classes[0]],
+        {f"{number:06d}": pixels for number, pixels in enumerate(classes[1])},
+        "g",
+        **settings,
+    )
+    assert in_memory.fingerprint.uuid == of_files.fingerprint.uuid
+    found = fp.fingerprint.audit_folders(*classes)
+    assert (found.n_generated, found.n_real) == (len(classes[0]), len(classes[1]))
+    with pytest.raises(UsageError, match="give a name"):
+        fp.fingerprint.extract(classes[0], classes[1])
+    with pytest.raises(InputError, match="name a folder"):
+        fp.fingerprint.extract([str(lab.real)], lab.real, "g")
+
+
+def test_rows_become_a_data_frame_where_pandas_is(lab, monkeypatch):
+    found = Bank.open(lab.pair).detect(sorted(lab.unknown.glob("*.png"))[:2])
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(UsageError, match="pip install pandas"):
+        found.to_pandas()
+    frames = SimpleNamespace(DataFrame=lambda rows, columns: (rows, columns))
+    monkeypatch.setitem(sys.modules, "pandas", frames)
+    rows, columns = found.to_pandas()
+    assert rows == found.as_dicts() and columns == list(rows[0])
+    rows, columns = found.to_pandas(attributions=True)
+    assert len(rows) == 4 and columns == list(rows[0])
+
+
+def test_a_fingerprint_is_drawn_with_tested_images_among_its_scores(lab):
+    bank = Bank.open(lab.pair)
+    found = bank.detect(sorted(lab.unknown.glob("*.png"))[:2])
+    axes = bank["gen 0"].plot(found)
+    assert axes.figure is not None
+    drawn = {text.get_text() for text in axes.texts}
+    assert {Path(row.path).name for row in found} <= {Path(name).name for name in drawn}
+    assert bank["gen 0"].plot(axes=axes) is axes
 
 
 @pytest.mark.parametrize(

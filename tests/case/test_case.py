@@ -29,10 +29,11 @@ from fp.case.domain import _coded_otherwise, outside
 from fp.case.escaping import plain
 from fp.case.exhibits import _Describe
 from fp.case.report import _condition
-from fp.case.verbal import SCALE, apart, rounded, sentence, words
+from fp.case.verbal import SCALE, apart, sentence, words
 from fp.fingerprint.decision.decision import REASONS
 from fp.images.loading import Limits
 from fp.manifest.entry import canonical, seal
+from fp.reports.words import rounded
 
 
 @pytest.fixture(scope="module")

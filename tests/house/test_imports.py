@@ -144,8 +144,9 @@ def test_every_folder_is_installed_checked_and_looked_at():
     found = folders()
     top = [name for name in found if name.count(".") == 1]
     setuptools = CONFIGURATION["setuptools"]
-    assert sorted(setuptools["packages"]) == found
-    assert sorted(setuptools["package-dir"]) == top
+    assert sorted(setuptools["packages"]) == ["fp", *found]
+    assert sorted(setuptools["package-dir"]) == ["fp", *top]
+    assert [path.name for path in (PROJECT / "start").glob("*.py")] == ["__main__.py"]
     assert sorted(CONFIGURATION["mypy"]["packages"]) == top
     assert sorted(CONFIGURATION["importlinter"]["root_packages"]) == top
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import errno
 import hashlib
 import io
 import itertools
@@ -23,6 +24,8 @@ import pytest
 from bad_images import HEIGHT, KINDS, RGB, WIDTH, Kind
 from PIL import Image, ImageFile
 from project import PROJECT
+from reported_images import REPORTED
+from troubled import too_deep, unprivileged
 
 from fp.images import conversion as pixels
 from fp.images.crop import CropRule
@@ -40,7 +43,6 @@ from fp.system import paths as files
 from fp.system.errors import ImageError, InputError
 
 DOCUMENTED = PROJECT / "docs" / "images.md"
-NOBODY = 65534
 
 
 @pytest.fixture
@@ -53,22 +55,6 @@ def place() -> Iterator[Path]:
         if path.is_dir() and not path.is_symlink():
             path.chmod(0o755)
     shutil.rmtree(folder)
-
-
-@contextlib.contextmanager
-def unprivileged() -> Iterator[None]:
-    """Act as a user whom permissions bind."""
-    if os.geteuid() != 0:
-        yield
-        return
-    try:
-        os.seteuid(NOBODY)
-    except OSError:
-        pytest.skip("root here, and cannot become anybody else")
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 def made(kind: Kind, place: Path) -> tuple[Path, Path]:
@@ -96,7 +82,7 @@ def assert_is_one_sentence(message: str, path: Path) -> None:
 
 
 def test_there_are_kinds_enough() -> None:
-    assert len(KINDS) >= 35
+    assert len(KINDS) >= 35 and len(REPORTED) >= 20
     assert {kind.reason for kind in KINDS.values()} - {None} == set(REASONS) - {
         "too_small",
         "worker_died",
@@ -560,6 +546,54 @@ def test_a_folder_that_may_not_be_opened_is_one_row(place: Path) -> None:
         assert error.reason == "not_readable" and "Permission denied" in str(error)
         with pytest.raises(InputError, match="cannot be reached"):
             find_images([forbidden / "picture.png"])
+
+
+def test_a_folder_that_may_be_listed_and_not_entered_costs_its_own_entries(place: Path) -> None:
+    (sound,) = _touched(place, "z.png")
+    (inside,) = _touched(place, "listed/below/a.png")
+    (beside,) = _touched(place, "listed/b.png")
+    (place / "listed").chmod(0o444)
+    with unprivileged():
+        assert find_images([place]) == [beside, inside.parent, sound]
+        for path in (beside, inside.parent):
+            assert refusal(path, place).reason == "not_readable"
+
+
+def test_a_folder_too_deep_costs_its_own_entry(tmp_path: Path) -> None:
+    (sound,) = _touched(tmp_path, "z.png")
+    too_deep(tmp_path)
+    found = find_images([tmp_path])
+    assert len(found) == 2 and found[1] == sound
+    error = refusal(found[0], tmp_path)
+    assert error.reason == "not_readable" and "File name too long" in str(error)
+
+
+def test_a_listing_that_breaks_off_keeps_what_it_gave(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _touched(place, "a/1.png", "a/2.png", "b/3.png")
+    whole = os.scandir
+
+    class Broken:
+        def __init__(self, path: Path) -> None:
+            self.entries = whole(path)
+
+        def __enter__(self) -> Any:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.entries.close()
+
+        def __iter__(self) -> Iterator[os.DirEntry[str]]:
+            yield next(self.entries)
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr(os, "scandir", lambda p: (Broken if p == place / "a" else whole)(p))
+    found = find_images([place])
+    assert len(found) == 3 and found[0] == place / "a" and found[2] == place / "b" / "3.png"
+    assert found[1].parent == place / "a"
+    error = refusal(found[0], place)
+    assert error.reason == "not_readable" and "Stale" in str(error)
 
 
 def test_thousands_of_files_are_found_quickly(tmp_path: Path) -> None:

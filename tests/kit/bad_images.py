@@ -24,6 +24,7 @@ Maker = Callable[[Path, Path], Path]
 
 HEIGHT, WIDTH = 40, 48
 HIGH_BYTE = "16-bit to 8-bit (high byte)"
+LOW_BYTE = "16-bit to 8-bit (low byte)"
 GRAY = "grayscale to RGB"
 PALETTE = "palette to RGB"
 ALPHA = "alpha dropped"
@@ -207,7 +208,6 @@ _PNG_IDAT = _PNG.index(b"IDAT")
 _WEBP = saved(picture(), "WEBP", lossless=True)
 _TIFF = tiff([RGB.tobytes()])
 _BMP = saved(picture(), "BMP")
-_TEXT_BOMB = zlib.compress(b"a" * 3_000_000)
 
 
 def _exif(orientation: int) -> Image.Exif:
@@ -333,13 +333,6 @@ content("BMP head only", _BMP[:20], "a.bmp", reason="damaged")
 content("PNG with a wrong head checksum", changed(_PNG, 17, b"\xee"), reason="damaged")
 content("PNG with corrupt pixels", changed(_PNG, _PNG_IDAT + 300, b"\x55\xaa"), reason="damaged")
 content(
-    # zlib's own checksum holds, and decoders look no further.
-    "PNG with a wrong pixel checksum",
-    changed(_PNG, len(_PNG) - 16, b"\0\0\0\0"),
-    format="PNG",
-    rgb=RGB,
-)
-content(
     "PNG with half a row too few", png((HEIGHT, WIDTH), 8, 2, _rows(RGB)[:-70]), reason="damaged"
 )
 content("JPEG of no height", changed(_JPEG, _JPEG_FRAME + 5, b"\0\0"), "a.jpg", reason="damaged")
@@ -401,16 +394,6 @@ content(
     reason="too_many_pixels",
 )
 content("PNG of 64 empty megapixels", png((8_000, 8_000), 8, 2, b""), reason="damaged")
-content(
-    "PNG with a text that unpacks to megabytes",
-    png((HEIGHT, WIDTH), 8, 2, RGB, png_chunk(b"iTXt", b"k\0\1\0\0\0" + _TEXT_BOMB)),
-    reason="damaged",
-)
-content(
-    "PNG with a profile that unpacks to megabytes",
-    png((HEIGHT, WIDTH), 8, 2, RGB, png_chunk(b"iCCP", b"k\0\0" + _TEXT_BOMB)),
-    reason="damaged",
-)
 content(
     "JPEG with EXIF in a thousand pieces",
     _JPEG[:2] + (b"\xff\xe1\x00\x10Exif\0\0" + bytes(8)) * 1000 + _JPEG[2:],

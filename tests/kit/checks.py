@@ -15,7 +15,11 @@ from pathlib import Path
 from import_graph import CONFIGURATION
 from project import PROJECT
 
-ROOMS: tuple[str, ...] = tuple(CONFIGURATION["setuptools"]["package-dir"].values())
+ROOMS: tuple[str, ...] = tuple(
+    folder
+    for package, folder in CONFIGURATION["setuptools"]["package-dir"].items()
+    if package != "fp"
+)
 """Folders of the package."""
 
 

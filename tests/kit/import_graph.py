@@ -17,8 +17,8 @@ CONFIGURATION: dict[str, Any] = tomllib.loads((PROJECT / "pyproject.toml").read_
 ]
 (CONTRACT,) = CONFIGURATION["importlinter"]["contracts"]
 
-NOT_INSTALLED = ("benchmarks", "build", "docs", "notebooks", "tests")
-"""Folders whose modules are no part of the package."""
+NOT_INSTALLED = ("benchmarks", "build", "docs", "notebooks", "start", "tests")
+"""Folders that are no room; start/ is fp itself, with nothing but what ``python -m fp`` runs."""
 
 Graph = dict[str, set[str]]
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
 import resource
+import shutil
 import signal
 import tracemalloc
 from contextlib import contextmanager
@@ -108,6 +111,18 @@ def test_the_journal_of_another_run_is_refused_and_left_alone(tmp_path):
         ):
             journal.begin({**RUN, **change})
     assert (tmp_path / "j").read_bytes() == whole
+
+
+def test_a_file_system_that_cannot_sync_costs_no_row(tmp_path, monkeypatch):
+    def refused(_):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "fsync", refused)
+    rows = [row(f"{number}.png") for number in range(200)]
+    write_journal(tmp_path / "j", rows)
+    with open_journal(tmp_path / "j") as journal:
+        journal.begin(RUN)
+        assert all(entry["detection"]["path"] in journal for entry in rows)
 
 
 def test_only_one_run_is_at_a_journal(tmp_path):
@@ -328,6 +343,56 @@ def test_a_run_that_is_interrupted_goes_on_behind_its_last_row(lab, tmp_path):
     assert again == [display_path(item.path) for item in items[5:]]
     assert told == [(done, len(items)) for done in range(5, len(items) + 1)]
     assert tables(tmp_path / "o") == tables(tmp_path / "whole")
+
+
+def replaced_while(lab, tmp_path, stop_at: int | None) -> tuple[Path, list[Item]]:
+    """Examine a folder, to its end or up to a file, and put another picture in the first place."""
+    folder = tmp_path / "pictures"
+    shutil.copytree(lab.unknown, folder)
+    items = list_items([folder])
+
+    def stop(done, total):
+        if done == stop_at:
+            raise KeyboardInterrupt
+
+    with contextlib.suppress(KeyboardInterrupt):
+        detect_into(tmp_path / "o", lab.single, items, DetectOptions(), RunOptions(progress=stop))
+    shutil.copy2(items[-1].path, items[0].path)  # with its old time, too
+    return folder, items
+
+
+def test_a_resumed_run_does_not_keep_the_row_of_a_file_that_was_replaced(lab, tmp_path):
+    _, items = replaced_while(lab, tmp_path, 5)
+    again = []
+    how = RunOptions(resume=True, report=lambda row: again.append(row.path))
+    detect_into(tmp_path / "o", lab.single, items, DetectOptions(), how)
+    assert again == [display_path(item.path) for item in (items[0], *items[5:])]
+    detect_into(tmp_path / "whole", lab.single, items, DetectOptions())
+    assert tables(tmp_path / "o") == tables(tmp_path / "whole")
+    assert len({row["sha256"] for row in json_rows(tmp_path / "o")}) == len(items) - 1
+
+
+def test_a_resumed_run_looks_again_at_a_file_that_was_not_decoded(lab, tmp_path):
+    items = list_items([lab.unknown])
+    first = tmp_path / "a.png"
+    first.write_bytes(b"still copying")
+    whole = [Item(first, None), *items[:4]]
+
+    def stop(done, total):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        detect_into(tmp_path / "o", lab.single, whole, DetectOptions(), RunOptions(progress=stop))
+    shutil.copy(items[0].path, first)
+    detect_into(tmp_path / "o", lab.single, whole, DetectOptions(), RunOptions(resume=True))
+    assert [row["status"] for row in json_rows(tmp_path / "o")] == ["examined"] * 5
+
+
+def test_a_finished_run_is_not_one_about_a_file_that_was_replaced(lab, tmp_path):
+    _, items = replaced_while(lab, tmp_path, None)
+    with pytest.raises(InputError, match="is another file than the one"):
+        detect_into(tmp_path / "o", lab.single, items, DetectOptions(), RunOptions(resume=True))
 
 
 class DeadlyExaminer(Examiner):

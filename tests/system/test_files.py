@@ -177,6 +177,29 @@ def test_the_file_and_its_folder_are_synced_before_and_after_the_rename(tmp_path
     assert calls == ["file", "rename", "dir"]
 
 
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS])
+@pytest.mark.parametrize("call", ["fsync", "fchmod", "link"])
+def test_what_a_file_system_does_not_know_costs_no_file(tmp_path, monkeypatch, call, code):
+    def refused(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(files.os, call, refused)
+    write_text_atomic(tmp_path / "a", "first")
+    write_text_atomic(tmp_path / "a", "second", overwrite=True)
+    assert (tmp_path / "a").read_text() == "second"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_disk_that_fails_is_still_told(tmp_path, monkeypatch):
+    def failed(_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(files.os, "fsync", failed)
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_text_atomic(tmp_path / "a", "first")
+    assert list(tmp_path.iterdir()) == []
+
+
 _KILLED = """
 import os, signal, sys
 from pathlib import Path

@@ -1,0 +1,88 @@
+"""Answers on standard output, for whoever asks about a picture or a few: in words, or as JSON."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fp.cli.telling import counted, end_with, printable, tell_reasons
+
+if TYPE_CHECKING:
+    from fp.reports.words import Question
+    from fp.runs.answering import Answers
+
+_WIDTH = 88
+
+
+def print_rows(found: Answers) -> None:
+    """Print a line of JSON for every file, and end with the exit code of what was not examined.
+
+    It is ASCII, so that no locale can spoil it.
+    """
+    refused: Counter[str] = Counter()
+    for row in found.rows:
+        click.echo(json.dumps(row, allow_nan=False))
+        refused.update(row["reasons"] if row["status"] == "not_examined" else ())
+    end_with(refused)
+
+
+def print_answers(found: Answers, question: Question, *, single: bool, quiet: bool) -> None:
+    """Print what was found in words: at length of a single file, else a line of each, and counts.
+
+    A quiet one is the sentence or the lines alone.
+    """
+    from fp.reports.words import DECISIONS, FOOTNOTE, answer, short
+
+    rows = []
+    for row in found.rows:
+        path = printable(row["path"])
+        if row["status"] == "not_examined":  # its sentence begins with the path
+            click.echo(printable(answer(row, question)))
+        elif single:
+            click.echo(path)
+            _print_under(None, answer(row, question))
+            if not quiet:
+                _print_rest(row, question)
+        else:
+            click.echo(f"{path}: {printable(short(row, question))}")
+        rows.append({name: row[name] for name in ("decision", "status", "reasons")})
+    summary = found.summary(rows)
+    if not (single or quiet):
+        told = (f"{DECISIONS[name][0]} {n}" for name, n in summary.decisions.items())
+        click.echo(f"{counted(len(rows), 'file')}: {', '.join(told)}")
+        tell_reasons(summary)
+        for line in textwrap.wrap(FOOTNOTE, _WIDTH):
+            click.echo(line)
+    end_with(summary.not_examined)
+
+
+def _print_rest(row: dict[str, Any], question: Question) -> None:
+    from fp.reports.words import limits, ratio
+
+    told = ratio(row)
+    if told is not None:
+        _print_under("ratio", told)
+    if row["p_bank"] is not None and row["p_generated"] is not None:
+        _print_under(
+            "p",
+            f"{row['p_bank']:.2g} that a reference image scores as high or higher, "
+            f"{row['p_generated']:.2g} that one of {row['fingerprint']} scores as low or lower",
+        )
+    for number, limit in enumerate(limits(row, question)):
+        _print_under("" if number else "limits", limit)
+
+
+def _print_under(label: str | None, text: str) -> None:
+    for line in textwrap.wrap(
+        printable(text),
+        _WIDTH,
+        initial_indent="  " if label is None else f"  {label:<7} ",
+        subsequent_indent={None: "  ", "": " " * 12, "limits": " " * 12}.get(label, " " * 10),
+        break_long_words=False,
+        break_on_hyphens=False,
+    ):
+        click.echo(line)

@@ -1,0 +1,187 @@
+"""The words of an answer, for terminal and report alike: what was found, and what limits it.
+
+An answer is about the generators of a bank and the reference images of their fingerprints, and its
+words claim no more: no picture is called real, or a photograph, because one generator did not draw
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fp.fingerprint.decision.decision import REASONS
+
+DECISIONS = {
+    "supports_generator": (
+        "supports the generator",
+        "As far as its fingerprint can see; a generator with the same decoder may do so too. The "
+        "score is too high for the reference images at the rate that was asked for, ordinary for "
+        "the generator, and the image is like the generator's own.",
+    ),
+    "supports_reference": (
+        "not this generator",
+        "As far as this fingerprint can see; other generators were not asked. The score is too low "
+        "for every fingerprint of the bank, and ordinary for the reference images.",
+    ),
+    "inconclusive": (
+        "inconclusive",
+        "The data decide nothing: both propositions explain the score, or neither does, or "
+        "something else stands in the way. The reasons say what.",
+    ),
+    "not_examined": ("not examined", "There is no score; the reason says why."),
+}
+"""Decisions with their words and what they mean."""
+
+NEAREST = {
+    decision: (DECISIONS[decision][0], f"The score lies nearer to the mean of {whose} images.")
+    for decision, whose in (
+        ("supports_generator", "the generator's"),
+        ("supports_reference", "the reference"),
+    )
+}
+"""The same by the rule of the DIF paper, where it says something else."""
+
+WITHHELD = frozenset(
+    {
+        "unlike_generator",
+        "nearer_to_another",
+        "not_told_apart",
+        "fits_neither",
+        "no_separation",
+        "weak_fingerprint",
+        "several_candidates",
+        "coding_not_calibrated",
+        "unlike_reference",
+        "calibration_image",
+        "typicality_unknown",
+    }
+)
+"""Reasons with which no likelihood ratio is put into words: neither proposition is known to fit."""
+
+_ELSEWHERE = "other generators were not asked"
+_NO_MORE = 0.30103  # log10 of 2: below it, a ratio supports nothing
+
+
+def rounded(log10_lr: float) -> str:
+    """Return the ratio of the better supported proposition over the other, in two digits."""
+    ratio = 10 ** min(abs(log10_lr), 300.0)
+    if ratio < 100:
+        return f"{ratio:.2g}"
+    power = len(str(int(ratio))) - 2
+    return f"{round(ratio / 10**power) * 10**power:,}" if ratio < 1e7 else f"{ratio:.1e}"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What was asked of a picture.
+
+    Parameters
+    ----------
+    fingerprints : int
+        Number of fingerprints of the bank.
+    rule : {"conformal", "nearest-mean"}
+        Rule of the decision.
+    fpr : float
+        False-positive rate that was asked for.
+    certified : float or None
+        The rate that the calibration certifies (95 %); None where it supports no claim.
+    """
+
+    fingerprints: int
+    rule: str
+    fpr: float
+    certified: float | None
+
+
+def answer(row: Mapping[str, Any], question: Question) -> str:
+    """Return what the row of a picture, one of ``detections.jsonl``, says in a sentence's words."""
+    decision, name = row["decision"], row["fingerprint"]
+    if decision == "not_examined":
+        return f"not examined: {row['message']}"
+    if decision == "inconclusive":
+        return f"inconclusive: whether {name} drew it cannot be said"
+    if decision == "supports_generator":
+        return (
+            f"supports {name}, as far as its fingerprint can see; a generator with the same "
+            "decoder may do so too"
+        )
+    if question.fingerprints == 1:
+        return f"not {name}, as far as this fingerprint can see; {_ELSEWHERE}"
+    return (
+        f"none of the {question.fingerprints} generators of this bank, as far as their "
+        f"fingerprints can see; {_ELSEWHERE}"
+    )
+
+
+def short(row: Mapping[str, Any], question: Question) -> str:
+    """Return the same in as few words as stand beside a name in a list; see `FOOTNOTE`."""
+    decision, name = row["decision"], row["fingerprint"]
+    if decision == "inconclusive":
+        return f"inconclusive{''.join(f'; {REASONS[code]}' for code in row['reasons'][:1])}"
+    if decision == "not_examined":
+        return answer(row, question)
+    for_it = decision == "supports_generator"
+    told = ""
+    if _is_told(row):
+        alone = question.fingerprints == 1
+        side = "for it" if for_it else f"against {'it' if alone else name}"
+        told = f", ratio {rounded(row['log10_lr'])} {side}"
+    if for_it:
+        return f"supports {name}{told}"
+    whose = name if question.fingerprints == 1 else f"any of the {question.fingerprints} generators"
+    return f"not {whose}{told}"
+
+
+FOOTNOTE = (
+    "'supports' and 'not' mean: as far as these fingerprints can see. A generator with the same "
+    f"decoder may be supported too; {_ELSEWHERE}."
+)
+"""What stands below a list of `short` answers."""
+
+
+def ratio(row: Mapping[str, Any]) -> str | None:
+    """Return in words how much more probable one proposition makes the score than the other.
+
+    None where there is no ratio, or none that may be put into words.
+    """
+    if not _is_told(row):
+        return None
+    name, log10_lr = row["fingerprint"], row["log10_lr"]
+    drawn, other = f"{name} drew it", "it is of the kind of the reference images"
+    if abs(log10_lr) < _NO_MORE:
+        return f"the score is about as probable if {drawn} as if {other}"
+    if log10_lr < 0:
+        drawn, other = other, drawn
+    return f"the score is {rounded(log10_lr)} times more probable if {drawn} than if {other}"
+
+
+def _is_told(row: Mapping[str, Any]) -> bool:
+    return row["log10_lr"] is not None and not WITHHELD & set(row["reasons"])
+
+
+def limits(row: Mapping[str, Any], question: Question) -> list[str]:
+    """Return what limits the answer about an examined picture, a line each, the nearest first."""
+    found = [REASONS[code] for code in row["reasons"]]
+    if row["log10_lr"] is not None and not _is_told(row):
+        found.append("no ratio is put into words, since neither proposition is known to fit")
+    elif row["at_bound"]:
+        found.append("the ratio is at its bound: the calibration carries no larger one")
+    if question.rule == "conformal":
+        certified = (
+            "its calibration supports no claim at this rate"
+            if question.certified is None
+            else f"its calibration certifies {100 * question.certified:.2g} % (95 % confidence)"
+        )
+        found.append(
+            f"at most {100 * question.fpr:.2g} % of pictures like the reference images were to be "
+            f"claimed by mistake; {certified}"
+        )
+    else:
+        found.append("the rule of the DIF paper is never inconclusive and keeps no rate")
+    if row["condition"] not in (None, "none"):
+        found.append(f"by its pixels, the picture seems to have gone through {row['condition']}")
+    if row["claimed"]:
+        found.append("what the file says of its own origin is part of no figure")
+    return found

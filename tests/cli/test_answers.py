@@ -1,0 +1,184 @@
+"""Answers on the terminal: what a picture, or some, are told of, and that nothing is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from commands import environment, fp, fp_process, json_rows, laboratory, state
+
+from fp.fingerprint.decision.decision import REASONS
+from fp.reports.words import DECISIONS, FOOTNOTE, Question, answer, limits, ratio, short
+
+CLAIM = "not {}, as far as this fingerprint can see; other generators were not asked"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    return laboratory(tmp_path_factory)
+
+
+@pytest.fixture(autouse=True)
+def quiet(lab):
+    with environment(FP_CACHE=lab.cache):
+        yield
+
+
+@pytest.fixture(scope="module")
+def rows(lab, tmp_path_factory):
+    """Give the rows that the same bank and files have in a folder of results."""
+    output = tmp_path_factory.mktemp("rows") / "o"
+    assert fp("detect", lab.single, lab.unknown, "-o", output, "--jobs", 1).code == 0
+    return json_rows(output)
+
+
+def one_of(rows, decision):
+    return next(row for row in rows if row["decision"] == decision)
+
+
+def unwrapped(text):
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("decision", ["supports_generator", "supports_reference", "inconclusive"])
+def test_one_picture_gets_an_answer_with_what_limits_it_and_nothing_is_written(
+    lab, rows, tmp_path, monkeypatch, decision
+):
+    monkeypatch.chdir(tmp_path)
+    row = one_of(rows, decision)
+    before = state(lab.folder)
+    outcome = fp("detect", lab.single, row["path"], "--jobs", 1)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert state(lab.folder) == before and list(tmp_path.iterdir()) == []
+    said = unwrapped(outcome.out)
+    asked = Question(1, "conformal", 0.05, 0.117)
+    assert f"{row['path']} {answer(row, asked)}" in said
+    assert "gen 0" in said and "5 % of pictures like the reference images" in said
+    for code in row["reasons"]:
+        assert unwrapped(REASONS[code]) in said
+    told = ratio(row)
+    assert told is None or unwrapped(told) in said
+    assert "photograph" not in re.sub(re.escape(row["path"]), "", outcome.out)
+
+
+def test_what_is_not_this_generator_is_called_no_photograph(rows):
+    row = one_of(rows, "supports_reference")
+    asked = Question(1, "conformal", 0.05, None)
+    assert answer(row, asked) == CLAIM.format("gen 0")
+    of_three = answer(row, Question(3, "conformal", 0.05, None))
+    assert "none of the 3 generators" in of_three and "other generators were not asked" in of_three
+    told = [answer(row, asked), short(row, asked), *limits(row, asked), FOOTNOTE, str(DECISIONS)]
+    assert not any(re.search("photo|camera|real\\b|authentic", text) for text in told)
+    assert "supports no claim at this rate" in " ".join(limits(row, asked))
+
+
+def test_some_files_get_a_line_each_and_counts(lab, rows, tmp_path):
+    folder = tmp_path / "some"
+    folder.mkdir()
+    for row in rows[:5]:
+        shutil.copy(row["path"], folder)
+    (folder / "not one.png").write_bytes(b"no picture")
+    outcome = fp("detect", lab.single, folder, "--jobs", 1)
+    assert outcome.code == 3
+    lines = outcome.out.splitlines()
+    assert len([line for line in lines if line.startswith(os.fspath(folder))]) == 5
+    assert any(line.startswith("not examined: ") and "not one.png" in line for line in lines)
+    assert any(line.startswith("6 files: ") and "not examined 1" in line for line in lines)
+    assert unwrapped(FOOTNOTE) in unwrapped(outcome.out)
+    assert "not examined: not_an_image (1)" in outcome.err
+    silent = fp("detect", lab.single, folder, "--jobs", 1, "--quiet")
+    assert (silent.code, silent.err) == (3, "")
+    assert silent.out.splitlines() == lines[:6]
+
+
+@pytest.mark.parametrize("options", [("--json",), ("-o", "-"), ("--json", "-o", "-", "--quiet")])
+def test_json_lines_are_those_of_the_table(lab, rows, options):
+    outcome = fp("detect", lab.single, lab.unknown, "--jobs", 1, *options)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert [json.loads(line) for line in outcome.out.splitlines()] == rows
+
+
+def test_a_false_discovery_rate_is_over_all_that_is_printed(lab, tmp_path):
+    asked = ("detect", lab.single, lab.unknown, "--jobs", 1, "--fdr", 0.04)
+    printed = fp(*asked, "--json")
+    assert fp(*asked, "-o", tmp_path / "o").code == 0
+    found = [json.loads(line) for line in printed.out.splitlines()]
+    assert found == json_rows(tmp_path / "o")
+    assert any("beyond_false_discovery_rate" in row["reasons"] for row in found)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--resume",), "--resume is about a folder"),
+        (("--map",), "--map is about a folder"),
+        (("--shard", "1/2"), "--shard is about a folder"),
+        (("--report", "none"), "--report is about a folder"),
+        (("--overwrite",), "--overwrite is about a folder"),
+        (("--json", "-o", "folder"), "choose one"),
+    ],
+)
+def test_what_would_be_lost_is_refused(lab, options, told):
+    outcome = fp("detect", lab.single, lab.unknown, *options)
+    assert outcome.code == 2 and told in outcome.sentence
+
+
+def test_a_quiet_run_into_a_folder_says_nothing(lab, tmp_path):
+    outcome = fp("detect", lab.single, lab.unknown, "-o", tmp_path / "o", "--quiet", "--jobs", 1)
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
+    assert fp("rerun", tmp_path / "o").code == 0
+
+
+@pytest.mark.parametrize("place", ["before", "behind"])
+def test_more_can_be_asked_for_before_and_behind_the_command(lab, tmp_path, place):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    call = ["detect", lab.single, broken, "-o", tmp_path / "o", "--jobs", 1]
+    call = ["-v", *call] if place == "before" else [*call, "-v"]
+    outcome = fp(*call)
+    assert outcome.code == 3 and "not examined (not_an_image): " in outcome.err
+    missing = ["bank", "list", tmp_path / "nothing.h5"]
+    missing = ["-vv", *missing] if place == "before" else [*missing, "-vv"]
+    assert "Traceback" in fp_process(*missing).err
+
+
+def test_a_name_from_a_bank_steers_no_terminal(lab, rows):
+    row = {**one_of(rows, "supports_generator"), "fingerprint": "a\x1b[2Jb\nc"}
+    from fp.cli.telling import printable
+
+    assert "\x1b" not in printable(answer(row, Question(1, "conformal", 0.05, None)))
+
+
+def test_python_runs_the_command_by_the_name_of_the_package(tmp_path):
+    for arguments, code in ((["--version"], 0), (["verify", "nothing"], 4)):
+        found = subprocess.run(
+            [sys.executable, "-m", "fp", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert found.returncode == code, found.stderr
+        assert (found.stdout + found.stderr).startswith("fp")
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_reader_that_has_seen_enough_is_no_error(lab, options):
+    reads, writes = os.pipe()
+    os.close(reads)
+    try:
+        found = subprocess.run(
+            [sys.executable, "-m", "fp.cli.main", "detect", lab.single, lab.unknown, *options],
+            stdout=writes,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(writes)
+    assert (found.returncode, found.stderr) == (1, "")
