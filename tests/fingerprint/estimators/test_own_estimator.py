@@ -89,8 +89,10 @@ def extracted(lab, output, *options):
     with environment(FP_CACHE=lab / "cache", SOURCE_DATE_EPOCH=EPOCH):
         folders = ("--generated", lab / "made", "--real", lab / "real", "--name", "G")
         outcome = fp("extract", *folders, *options, "--folds", 4, "--jobs", 1, "-o", output)
-        # Few images calibrate a method that holds a part of them back: it can claim nothing.
-        assert outcome.code == (3 if "CLAIMS NOTHING" in outcome.out else 0), outcome.err
+        # Few images calibrate a method that holds a part of them back: it can claim nothing. Others
+        # find nothing in pictures of a lattice.
+        told = "CLAIMS NOTHING" in outcome.out or "WEAK" in outcome.out
+        assert outcome.code == (3 if told else 0), outcome.err
         assert fp("bank", "verify", output).code == 0
         (found,) = read_bank(output)
         return found, outcome
