@@ -103,7 +103,7 @@ def table(rows):
 
 
 @click.command()
-@click.option("--method", "methods", multiple=True, default=("frame", "mean", "auto"))
+@click.option("--method", "methods", multiple=True, default=("frame", "mean"))
 @click.option("--side", "sides", multiple=True, type=int, default=(320, 256))
 @click.option("--training", default=16, show_default=True, help="Pictures that are learned from.")
 @click.option("--seeds", default=3, show_default=True)
