@@ -72,6 +72,15 @@ def total(rows, column):
     return sum(int(row[column]) for row in rows)
 
 
+def kinds_of(row):
+    """Give the populations that pictures count for; one that was claimed of is named as well."""
+    kind = "other generators"
+    if row["images"] in (*PHOTOGRAPHS, *STRANGERS):
+        kind = "photographs" if row["images"] in PHOTOGRAPHS else "strangers"
+    named = (row["images"],) if int(row["claimed"]) else ()
+    return (*named, kind, "all")
+
+
 def table(rows):
     """Give the table of own pictures and that of all others."""
     lines = [
@@ -89,16 +98,12 @@ def table(rows):
             lines.append(f"| {' | '.join(kind)} | {found} | {rest} |")
     lines += ["", "| side | other pictures | what happened | claimed |"]
     lines.append("| --- | --- | --- | --- |")
-    others = [r for r in rows if r["images"] != "own" and int(r["n"])]
-    for row in others:
-        found = share(int(row["claimed"]), int(row["n"]))
-        lines.append(f"| {row['side']} | {row['images']} | {row['cell']} | {found} |")
-    for side in dict.fromkeys(r["side"] for r in others):
-        for cell, _ in OTHERS:
-            told = [r for r in others if (r["side"], r["cell"]) == (side, cell)]
-            if told:
-                found = share(total(told, "claimed"), total(told, "n"))
-                lines.append(f"| {side} | all | {cell} | {found} |")
+    others = [row for row in rows if row["images"] != "own" and int(row["n"])]
+    kinds = dict.fromkeys((r["side"], kind, r["cell"]) for r in others for kind in kinds_of(r))
+    for side, kind, cell in kinds:
+        told = [r for r in others if (r["side"], r["cell"]) == (side, cell) and kind in kinds_of(r)]
+        found = share(total(told, "claimed"), total(told, "n"))
+        lines.append(f"| {side} | {kind} | {cell} | {found} |")
     return "\n".join(lines)
 
 
