@@ -62,7 +62,8 @@ class ExtractCommand:
         default=DEFAULT,
         show_default=True,
         help="auto joins lattice (tile and cyclic: they speak of the generator) and spectrum (it "
-        "sees processing); dif takes minutes; mean and fourier are baselines.",
+        "sees processing); frame looks for what stands at fixed places; dif takes minutes; mean "
+        "and fourier are baselines.",
     )
     with_dif: bool | None = option(
         "--with-dif/--without-dif",

@@ -150,7 +150,8 @@ class Judge:
         if test is None or p is None:
             return row
         row = replace(row, p_condition=p)
-        if test.covers(p, compression):
+        claims = row.decision == "supports_generator"
+        if test.covers(p, compression) or (claims and self.recipe.any_coding):
             return row
         found = withheld(Verdict(row.decision, row.reasons), rule)
         return replace(row, decision=found.decision, reasons=found.reasons)

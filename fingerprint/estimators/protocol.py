@@ -115,6 +115,9 @@ class Estimator(ABC):
         Least side in pixels of the part that it reads.
     in_windows : bool
         Whether windows of an image can be scored by it.
+    any_coding : bool
+        Whether reference images score alike under every coding, so that a claim needs no test of
+        the coding, alone.
     in_large_banks : bool
         Whether banks of many such fingerprints are held as columns; see `template`.
     """
@@ -126,6 +129,7 @@ class Estimator(ABC):
     sees: ClassVar[Literal["residual", "pixels"]] = "residual"
     moves: ClassVar[bool] = False
     in_windows: ClassVar[bool] = True
+    any_coding: ClassVar[bool] = False
     in_large_banks: ClassVar[bool] = False
 
     @property

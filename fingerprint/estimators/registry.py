@@ -43,6 +43,10 @@ _REGISTRY: dict[str, tuple[Callable[..., Estimator], str]] = {
         _own("fourier:Fourier"),
         "Fourier magnitudes against their mean (Joslin, Hao 2020); baseline",
     ),
+    "frame": (
+        _own("frame:Frame"),
+        "mean residual, found at any place and reduction; for patterns that are on no lattice",
+    ),
     "mean": (
         _own("mean:Mean"),
         "mean residual of the generated images (Marra et al. 2018); baseline",

@@ -69,6 +69,11 @@ class Recipe:
         """Whether its score is a correlation."""
         return not self.joins and self.parts[0].correlates
 
+    @property
+    def any_coding(self) -> bool:
+        """Whether what it claims needs no test of the coding."""
+        return not self.joins and self.parts[0].any_coding
+
     def features(self, residual_chw: Floats) -> dict[str, Array]:
         """Reduce a residual (3, H, W) to the features that its parts read, by name."""
         readers = {part.reads: part for part in self.parts}

@@ -89,8 +89,10 @@ def extracted(lab, output, *options):
     with environment(FP_CACHE=lab / "cache", SOURCE_DATE_EPOCH=EPOCH):
         folders = ("--generated", lab / "made", "--real", lab / "real", "--name", "G")
         outcome = fp("extract", *folders, *options, "--folds", 4, "--jobs", 1, "-o", output)
-        # Few images calibrate a method that holds a part of them back: it can claim nothing.
-        assert outcome.code == (3 if "CLAIMS NOTHING" in outcome.out else 0), outcome.err
+        # Few images calibrate a method that holds a part of them back: it can claim nothing. Others
+        # find nothing in pictures of a lattice.
+        told = "CLAIMS NOTHING" in outcome.out or "WEAK" in outcome.out
+        assert outcome.code == (3 if told else 0), outcome.err
         assert fp("bank", "verify", output).code == 0
         (found,) = read_bank(output)
         return found, outcome
@@ -255,13 +257,14 @@ def test_defaults_share_nothing_and_score_at_every_phase():
         ("tile", ()),
         ("dif", ("--steps", 2, "--reference")),
         ("fourier", ()),
+        ("frame", ()),
     ],
 )
 def test_every_estimator_goes_through_the_same_doors(lab, tmp_path, method, more):
-    windows = () if method == "fourier" else ("--windows",)
+    windows = () if method in ("fourier", "frame") else ("--windows",)
     options = ("--method", method, *more, *windows)
     found, _ = extracted(lab, tmp_path / "g.h5", *options)
-    assert (found.windows is None) == (method == "fourier")
+    assert (found.windows is None) == (not windows)
     calibrating = found.calibration.real.size
     assert calibrating == (10 if method == "dif" else 40)
     found = decisions(lab, tmp_path / "g.h5", tmp_path / "d")
@@ -269,7 +272,7 @@ def test_every_estimator_goes_through_the_same_doors(lab, tmp_path, method, more
     assert "supports_generator" in found["made"] or method != "tile"
 
 
-@pytest.mark.parametrize("method", ["fourier", "spectrum"])
+@pytest.mark.parametrize("method", ["fourier", "frame", "spectrum"])
 def test_what_no_window_can_be_read_of_says_so_in_one_sentence(lab, method):
     options = ExtractOptions(method=method, windows=True)
     with pytest.raises(UsageError, match=f"by method '{method}': nothing of it .* use auto"):
