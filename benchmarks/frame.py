@@ -10,13 +10,13 @@ goes on where it was.
 
 from __future__ import annotations
 
-import shlex
-import sys
 import tempfile
 from pathlib import Path
 
 import click
+from held_out import CORPUS
 from photographs import counted, folder_of, generators, interval, kept_rows, pictures, split
+from sections import WORK, publish
 
 from fp.fingerprint.extraction.extraction import extract
 from fp.fingerprint.extraction.options import ExtractOptions
@@ -111,8 +111,8 @@ def table(rows):
 @click.option("--side", "sides", multiple=True, type=int, default=(320, 256))
 @click.option("--training", default=16, show_default=True, help="Pictures that are learned from.")
 @click.option("--seeds", default=3, show_default=True)
-@click.option("--work", type=click.Path(path_type=Path), default=PROJECT / ".work" / "frame")
-@click.option("--section", help="Section of RESULTS.md to replace.")
+@click.option("--work", type=click.Path(path_type=Path), default=WORK / "frame")
+@click.option("--section", help="Section of a page to replace.")
 def main(methods, sides, training, seeds, work, section):
     """Count claims of own pictures, photographs, other generators and strangers."""
     work.mkdir(parents=True, exist_ok=True)
@@ -128,10 +128,7 @@ def main(methods, sides, training, seeds, work, section):
                         found = counted(fingerprint, paths, cell, form)
                         keep([dict(zip(COLUMNS, key, strict=False)) | found])
         text = table(rows)
-    if section:
-        note = stamp(shlex.join(["python", "benchmarks/frame.py", *sys.argv[1:]]))
-        put_section(PROJECT / "RESULTS.md", section, f"{note}\n\n{text}")
-    print(text)
+    publish(section, text)
 
 
 if __name__ == "__main__":
