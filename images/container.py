@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, JpegImagePlugin
 
+from fp.images.requests import read_request
 from fp.images.vp8 import webp_quality
 from fp.system.arrays import Doubles
 
@@ -47,6 +48,8 @@ class Container:
         Bits a sample.
     alpha, palette, icc, exif : bool
         Whether there is an alpha channel, a palette, a colour profile, EXIF metadata.
+    seed, prompt : str or None
+        What the file says that its generator was asked for; see `fp.images.requests.Request`.
     """
 
     compression: str
@@ -58,6 +61,8 @@ class Container:
     palette: bool
     icc: bool
     exif: bool
+    seed: str | None = None
+    prompt: str | None = None
 
 
 def describe(image: Image.Image, content: bytes) -> Container:
@@ -65,6 +70,7 @@ def describe(image: Image.Image, content: bytes) -> Container:
     kind = compression(image, content)
     quality = subsampling = None
     tables = getattr(image, "quantization", None)
+    request = read_request(content)
     if kind == "JPEG":
         quality = jpeg_quality(list(tables[min(tables)])) if tables else None
         subsampling = _subsampling(image)
@@ -78,6 +84,8 @@ def describe(image: Image.Image, content: bytes) -> Container:
         palette=image.mode in ("P", "PA"),
         icc=bool(image.info.get("icc_profile")),
         exif=bool(image.info.get("exif")) or b"eXIf" in content[:4096],
+        seed=request.seed,
+        prompt=request.prompt,
     )
 
 
