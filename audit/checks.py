@@ -10,6 +10,7 @@ import numpy as np
 from fp.audit.comparing import Comparison, compare_categories, compare_numbers
 from fp.audit.findings import CODES, SEVERITIES, Finding, finding, severity_of
 from fp.audit.measuring import Properties
+from fp.audit.traces import FLAT_BORDER, PALETTE
 from fp.system.paths import display_path
 
 Images = Sequence[Properties]
@@ -25,6 +26,7 @@ _REMAINS = {
     "webp_quality": "of the files; both were re-encoded alike, and what remains is the earlier "
     "compression",
     "chroma_subsampling": "of the files; both were re-encoded alike",
+    "pipeline": "before both were re-encoded alike",
 }
 
 
@@ -59,6 +61,15 @@ def _present(value: Hashable) -> str:
 
 def _has_grid(image: Properties) -> bool:
     return image.grid_row is not None
+
+
+def has_border(image: Properties) -> bool:
+    """Return whether an image has a flat border."""
+    return image.border >= FLAT_BORDER
+
+
+def _has_palette(image: Properties) -> bool:
+    return image.colours <= PALETTE and not image.grey
 
 
 def _is_jpeg(image: Properties) -> bool:
@@ -105,6 +116,14 @@ CATEGORIES = (
         lambda i: i.resampling_frequency > 0,
         _FEWEST_JPEGS,
     ),
+    _Category("flat_border", has_border, _present),
+    _Category("few_colours", _has_palette, _present),
+    _Category(
+        "pipeline",
+        lambda i: i.pipeline,
+        lambda value: f"that of {value}" if value else "none that is known,",
+    ),
+    _Category("screenshot", lambda i: i.container.screenshot, _present),
     _Category("colour_mode", lambda i: i.mode, str),
     _Category("bit_depth", lambda i: i.container.bits, str),
     _Category("alpha", lambda i: i.container.alpha, _present),
