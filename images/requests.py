@@ -26,7 +26,7 @@ _SEED = re.compile(r"\bSeed: (\d{1,20})\b")
 _NEGATIVE = "\nNegative prompt:"
 
 # The text of early InvokeAI: the prompt in quotation marks, then switches, of which -S is the seed.
-_DREAM = re.compile(r'^"(.*)" .*-S ?(\d{1,20})\b', re.DOTALL)
+_DREAM = re.compile(r"\s-S ?(\d{1,20})\b")
 
 # ComfyUI writes its graph into EXIF tags that are meant for other things.
 _IN_EXIF = re.compile(r"^prompt:\s*(?=\{)", re.IGNORECASE)
@@ -67,8 +67,10 @@ def _read(name: str, text: str) -> Request:
     name, text = name.strip().lower(), text.strip("\0 \t\r\n")
     if name == "aipromptinformation":
         return _request(None, text)
-    if name == "dream" and (dream := _DREAM.match(text)):
-        return _request(dream[2], dream[1])
+    if name == "dream":
+        prompt, _, switches = text.rpartition('"')
+        dream = _DREAM.search(switches)
+        return _request(dream[1] if dream else None, prompt)
     text = _IN_EXIF.sub("", text)
     if text.startswith("{"):
         return _of_json(text)

@@ -119,6 +119,8 @@ def test_a_fixed_seed_of_one_stage_hides_no_other():
         {},
         {"Comment": "Created with GIMP"},
         {"parameters": "a cat"},
+        {"Dream": "a cat"},
+        {"parameters": "\nSteps: " * 8000},
         {"prompt": "[" * 5000},
         {"prompt": "{" + '"a":{' * 5000},
         {"prompt": '{"3": {"class_type": 3, "inputs": []}}'},
