@@ -10,6 +10,7 @@ import numpy as np
 from fp.audit.comparing import Comparison, compare_categories, compare_numbers
 from fp.audit.findings import CODES, SEVERITIES, Finding, finding, severity_of
 from fp.audit.measuring import Properties
+from fp.audit.preparation import matching_of
 from fp.audit.traces import FLAT_BORDER, PALETTE
 from fp.system.paths import display_path
 
@@ -165,7 +166,9 @@ def compare_classes(generated: Images, real: Images, prepared: str = "none") -> 
     from scipy.stats import false_discovery_control  # takes a second, which no worker needs
 
     corrected = false_discovery_control([c.found.p for c in compared])
-    return [_finding(c, float(p), prepared) for c, p in zip(compared, corrected, strict=True)]
+    match = matching_of([[i.container for i in images] for images in (generated, real)])
+    found = zip(compared, corrected, strict=True)
+    return [_finding(c, float(p), prepared, match) for c, p in found]
 
 
 def _categories(check: _Category, generated: Images, real: Images) -> _Compared | None:
@@ -201,9 +204,9 @@ def _numbers(check: _Number, generated: Images, real: Images) -> _Compared | Non
     return _Compared(check.code, words, found, ())
 
 
-def _finding(compared: _Compared, p: float, prepared: str) -> Finding:
+def _finding(compared: _Compared, p: float, prepared: str, match: str) -> Finding:
     code, found = CODES[compared.code], compared.found
-    cap, remains, advice = code.cap, "", code.advice
+    cap, remains, advice = code.cap, "", code.advice.format(match=match)
     if prepared != "none" and compared.code in _REMAINS:
         cap = min(cap, "warning", key=SEVERITIES.index)
         remains, advice = f" {_REMAINS[compared.code]}", _ORIGINALS

@@ -30,7 +30,7 @@ class Code:
     cap : {"note", "warning", "serious"}
         The worst severity that it can have.
     advice : str
-        What to do.
+        What to do; ``{match}`` stands for what --match would re-encode both classes by.
     """
 
     label: str
@@ -40,7 +40,7 @@ class Code:
 
 _MATCH = (
     "get both classes as they left generator and camera, or extract with --match, which "
-    "re-encodes both alike"
+    "re-encodes both alike, here by {match}"
 )
 _SAME_WAY = "take both classes from sources that store their pictures in the same way"
 _SIZE = "give both classes the size at which the generator drew, cropped and not resized"

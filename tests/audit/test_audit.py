@@ -618,6 +618,11 @@ def test_the_quality_to_match_is_the_lowest_but_for_outliers(tmp_path):
     assert matching([a, b]) == "jpeg:80"
     assert matching([b, c]) == "jpeg:92"
     assert matching([c, c]) == "jpeg:90"
+    full = [jpeg(photograph(s), 85, subsampling=2 if s == 0 else 0) for s in range(30)]
+    e = folder_of(tmp_path / "e", full)
+    assert (matching([e, c]), matching([e, b])) == ("jpeg444:85", "jpeg:85")
+    told = {f.code: f for f in audit_folders(e, c).findings}["compression"]
+    assert told.advice.endswith("re-encodes both alike, here by jpeg444:85")
     d = tmp_path / "d"
     d.mkdir()
     for seed in range(12):
