@@ -12,11 +12,13 @@ from fp.audit.findings import CODES, SEVERITIES, Finding, finding, severity_of
 from fp.audit.measuring import Properties
 from fp.audit.preparation import matching_of
 from fp.audit.traces import FLAT_BORDER, PALETTE
+from fp.images.jpeg_grid import WINDOW
 from fp.system.paths import display_path
 
 Images = Sequence[Properties]
 
 _MOST_EXAMPLES = 3
+_PIXELS_A_COLOUR = 32  # of fewer pixels a smooth picture may have few colours by itself
 _FEWEST_JPEGS = 5  # of each class, to compare what only JPEGs have
 
 _REMAINS = {
@@ -69,8 +71,10 @@ def has_border(image: Properties) -> bool:
     return image.border >= FLAT_BORDER
 
 
-def _has_palette(image: Properties) -> bool:
-    return image.colours <= PALETTE and not image.grey
+def has_palette(image: Properties) -> bool:
+    """Return whether a picture has the few colours of a palette."""
+    pixels = min(image.width, WINDOW) * min(image.height, WINDOW)
+    return image.colours <= PALETTE and not image.grey and pixels >= _PIXELS_A_COLOUR * PALETTE
 
 
 def _is_jpeg(image: Properties) -> bool:
@@ -118,7 +122,7 @@ CATEGORIES = (
         _FEWEST_JPEGS,
     ),
     _Category("flat_border", has_border, _present),
-    _Category("few_colours", _has_palette, _present),
+    _Category("few_colours", has_palette, _present),
     _Category(
         "pipeline",
         lambda i: i.pipeline,

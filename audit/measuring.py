@@ -73,7 +73,7 @@ class Properties:
     border : float
         Share of the whole picture in flat borders, in [0, 1]; see `fp.audit.traces.flat_border`.
     colours : int
-        Number of different colours in the examined window.
+        Number of different colours in the middle of the whole picture, at most 256 x 256 pixels.
     pipeline : str or None
         What the file looks like, see `fp.images.pipelines`.
     brightness : float
@@ -251,7 +251,7 @@ def measure_part(
         resampling_frequency=period.frequency,
         resampled=period.present,
         border=flat_border(channels),
-        colours=colours(window),
+        colours=colours(window_of(channels)),
         pipeline=pipeline_of(stored, image.width, image.height),
         brightness=float(luminance.mean()),
         sharpness=float(np.log10(np.square(laplacian).mean() + 0.01)),

@@ -17,6 +17,7 @@ from synthetic import Generator, photograph, save, write_generated, write_photog
 
 from fp.api.bank import audit_folders
 from fp.audit.audit import audit
+from fp.audit.checks import has_palette
 from fp.audit.comparing import (
     area_interval,
     compare_categories,
@@ -38,6 +39,7 @@ from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.images.compiled_jpeg_grid import count_vanishing
 from fp.images.container import describe
+from fp.images.crop import CropRule
 from fp.images.degradations import Degradation
 from fp.images.jpeg_grid import jpeg_grid, luminance_window
 from fp.images.loading import load_image
@@ -205,6 +207,22 @@ def test_a_border_is_measured_in_lines_of_one_colour():
     assert flat_border(halves) == 1
     halves[10, 5] = 99
     assert flat_border(halves) < 1
+
+
+def test_a_small_or_grey_picture_has_no_palette_and_the_whole_picture_counts(tmp_path):
+    few = np.asarray(Image.fromarray(textured(5)).quantize(20, dither=0).convert("RGB"))
+    inside = np.pad(few, ((160, 160), (160, 160), (0, 0)), "reflect")
+    for name, pixels, expected in (
+        ("few", few, True),
+        ("small", few[:64, :64], False),
+        ("grey", to_grey(few), False),
+        ("large", inside, True),
+        ("smooth corner", np.concatenate([np.zeros_like(few), textured(6)], 1), False),
+    ):
+        place = folder_of(tmp_path / name, [pixels])
+        measure = Measure(place, CropRule(32, 32))  # the examined part has few colours in all
+        (image,) = measure_folder(place, measure).images
+        assert has_palette(image) == expected, name
 
 
 def test_colours_are_counted_as_a_set_counts_them():
