@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from fp.audit.checks import has_border
 from fp.audit.findings import CODES, Finding, finding
 from fp.audit.measuring import Properties
 from fp.system.paths import display_path
@@ -24,6 +25,8 @@ def _findings(asked: Sequence[Properties], known: Sequence[Properties]) -> Itera
     for code, value, words in (
         ("test_compression", lambda i: i.container.compression, "stored as {}"),
         ("test_grid", lambda i: i.grid_row is not None, "with a JPEG grid in their pixels"),
+        ("test_border", has_border, "with a flat border"),
+        ("test_pipeline", lambda i: i.pipeline or False, "stored as those of {} are"),
         ("test_size", lambda i: f"{i.width}x{i.height}", "of {} pixels"),
     ):
         yield _finding(code, value, words, asked, known)
@@ -37,7 +40,7 @@ def _finding(
     known: Sequence[Properties],
 ) -> Finding:
     seen = {value(image) for image in known}
-    # That an image has no grid is no coding of its own.
+    # That an image has no grid, border or known pipeline is nothing of its own.
     unlike = [image for image in asked if value(image) not in seen and value(image) is not False]
     kinds = sorted({str(value(image)) for image in unlike})
     more = f" and {len(kinds) - 2} more" if len(kinds) > 2 else ""

@@ -10,11 +10,15 @@ import numpy as np
 from fp.audit.comparing import Comparison, compare_categories, compare_numbers
 from fp.audit.findings import CODES, SEVERITIES, Finding, finding, severity_of
 from fp.audit.measuring import Properties
+from fp.audit.preparation import matching_of
+from fp.audit.traces import FLAT_BORDER, PALETTE
+from fp.images.jpeg_grid import WINDOW
 from fp.system.paths import display_path
 
 Images = Sequence[Properties]
 
 _MOST_EXAMPLES = 3
+_PIXELS_A_COLOUR = 32  # of fewer pixels a smooth picture may have few colours by itself
 _FEWEST_JPEGS = 5  # of each class, to compare what only JPEGs have
 
 _REMAINS = {
@@ -25,6 +29,7 @@ _REMAINS = {
     "webp_quality": "of the files; both were re-encoded alike, and what remains is the earlier "
     "compression",
     "chroma_subsampling": "of the files; both were re-encoded alike",
+    "pipeline": "before both were re-encoded alike",
 }
 
 
@@ -59,6 +64,17 @@ def _present(value: Hashable) -> str:
 
 def _has_grid(image: Properties) -> bool:
     return image.grid_row is not None
+
+
+def has_border(image: Properties) -> bool:
+    """Return whether an image has a flat border."""
+    return image.border >= FLAT_BORDER
+
+
+def has_palette(image: Properties) -> bool:
+    """Return whether a picture has the few colours of a palette."""
+    pixels = min(image.width, WINDOW) * min(image.height, WINDOW)
+    return image.colours <= PALETTE and not image.grey and pixels >= _PIXELS_A_COLOUR * PALETTE
 
 
 def _is_jpeg(image: Properties) -> bool:
@@ -105,6 +121,14 @@ CATEGORIES = (
         lambda i: i.resampling_frequency > 0,
         _FEWEST_JPEGS,
     ),
+    _Category("flat_border", has_border, _present),
+    _Category("few_colours", has_palette, _present),
+    _Category(
+        "pipeline",
+        lambda i: i.pipeline,
+        lambda value: f"that of {value}" if value else "none that is known,",
+    ),
+    _Category("screenshot", lambda i: i.container.screenshot, _present),
     _Category("colour_mode", lambda i: i.mode, str),
     _Category("bit_depth", lambda i: i.container.bits, str),
     _Category("alpha", lambda i: i.container.alpha, _present),
@@ -146,7 +170,9 @@ def compare_classes(generated: Images, real: Images, prepared: str = "none") -> 
     from scipy.stats import false_discovery_control  # takes a second, which no worker needs
 
     corrected = false_discovery_control([c.found.p for c in compared])
-    return [_finding(c, float(p), prepared) for c, p in zip(compared, corrected, strict=True)]
+    match = matching_of([[i.container for i in images] for images in (generated, real)])
+    found = zip(compared, corrected, strict=True)
+    return [_finding(c, float(p), prepared, match) for c, p in found]
 
 
 def _categories(check: _Category, generated: Images, real: Images) -> _Compared | None:
@@ -182,9 +208,9 @@ def _numbers(check: _Number, generated: Images, real: Images) -> _Compared | Non
     return _Compared(check.code, words, found, ())
 
 
-def _finding(compared: _Compared, p: float, prepared: str) -> Finding:
+def _finding(compared: _Compared, p: float, prepared: str, match: str) -> Finding:
     code, found = CODES[compared.code], compared.found
-    cap, remains, advice = code.cap, "", code.advice
+    cap, remains, advice = code.cap, "", code.advice.format(match=match)
     if prepared != "none" and compared.code in _REMAINS:
         cap = min(cap, "warning", key=SEVERITIES.index)
         remains, advice = f" {_REMAINS[compared.code]}", _ORIGINALS

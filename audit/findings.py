@@ -30,7 +30,7 @@ class Code:
     cap : {"note", "warning", "serious"}
         The worst severity that it can have.
     advice : str
-        What to do.
+        What to do; ``{match}`` stands for what --match would re-encode both classes by.
     """
 
     label: str
@@ -40,7 +40,7 @@ class Code:
 
 _MATCH = (
     "get both classes as they left generator and camera, or extract with --match, which "
-    "re-encodes both alike"
+    "re-encodes both alike, here by {match}"
 )
 _SAME_WAY = "take both classes from sources that store their pictures in the same way"
 _SIZE = "give both classes the size at which the generator drew, cropped and not resized"
@@ -63,6 +63,14 @@ CODES: dict[str, Code] = {
     "aspect_ratio": Code("the aspect ratio", "note", _SIZE),
     "resampling": Code("a trace of resampling", "serious", _SIZE),
     "resampling_period": Code("the period of resampling", "warning", _SIZE),
+    "flat_border": Code(
+        "a flat border",
+        "warning",
+        "cut frames and blank margins away, or leave out the pictures that have them",
+    ),
+    "few_colours": Code("a palette of 256 colours or fewer", "serious", _SAME_WAY),
+    "pipeline": Code("the pipeline that files look like", "warning", _MATCH),
+    "screenshot": Code("metadata that say screenshot", "warning", "leave out screenshots"),
     "colour_mode": Code("the stored pixel type", "warning", _SAME_WAY),
     "bit_depth": Code("the bits a sample", "warning", _SAME_WAY),
     "alpha": Code("an alpha channel", "warning", _SAME_WAY),
@@ -110,6 +118,17 @@ CODES: dict[str, Code] = {
         "note",
         "ask about images of the size at which the generator drew; others are examined in part, "
         "and resized ones are mostly inconclusive",
+    ),
+    "test_border": Code(
+        "a flat border of the images to be asked about",
+        "warning",
+        "ask about the picture without its frame, cut at multiples of 64 pixels of the original "
+        "where these are known",
+    ),
+    "test_pipeline": Code(
+        "the pipeline that the images to be asked about look like",
+        "note",
+        "extract with images that went the same way, or without --conditions none",
     ),
     "mixed_generators": Code(
         "more than one generator among the generated images",

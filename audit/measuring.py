@@ -13,7 +13,7 @@ import numpy as np
 
 from fp.audit.duplicates import Look, look_of
 from fp.audit.mixture import tile_of
-from fp.audit.traces import resampling_trace
+from fp.audit.traces import colours, flat_border, resampling_trace
 from fp.denoisers import registry
 from fp.denoisers.population import Skipped
 from fp.denoisers.residual import DenoiserIdentity, Residual
@@ -28,6 +28,7 @@ from fp.images.loading import (
     find_images,
     load_with_container,
 )
+from fp.images.pipelines import pipeline_of
 from fp.system.arrays import Floats, Pixels
 from fp.system.errors import ImageError, InputError
 from fp.system.progress import Progress, told
@@ -69,6 +70,12 @@ class Properties:
         Its frequency in cycles a pixel.
     resampled : bool
         Whether that is more than picture content gives.
+    border : float
+        Share of the whole picture in flat borders, in [0, 1]; see `fp.audit.traces.flat_border`.
+    colours : int
+        Number of different colours in the middle of the whole picture, at most 256 x 256 pixels.
+    pipeline : str or None
+        What the file looks like, see `fp.images.pipelines`.
     brightness : float
         Mean luminance, in [0, 255].
     sharpness : float
@@ -98,6 +105,9 @@ class Properties:
     resampling_strength: float
     resampling_frequency: float
     resampled: bool
+    border: float
+    colours: int
+    pipeline: str | None
     brightness: float
     sharpness: float
     clipped: float
@@ -240,6 +250,9 @@ def measure_part(
         resampling_strength=period.strength,
         resampling_frequency=period.frequency,
         resampled=period.present,
+        border=flat_border(channels),
+        colours=colours(window_of(channels)),
+        pipeline=pipeline_of(stored, image.width, image.height),
         brightness=float(luminance.mean()),
         sharpness=float(np.log10(np.square(laplacian).mean() + 0.01)),
         clipped=float(((window == 0) | (window == 255)).mean()),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from fp.denoisers.population import Reduction
+from fp.images.container import Container
 from fp.images.degradations import Degradation
 from fp.images.loading import Limits, find_images, read_container
 from fp.system.errors import ImageError
@@ -27,25 +28,44 @@ WITHOUT_LOSS = "jpeg:90"
 def matching(folders: Sequence[Path], limits: Limits | None = None) -> str:
     """Return what both classes are re-encoded by, as the text of a `Degradation`.
 
-    It is lossy WebP where a class has some, then JPEG where a class has some, each at the smallest
-    of the folders' fifth percentiles of estimated quality; JPEG 90 where there is neither. A few
-    badly compressed pictures do not decide it.
+    See `matching_of`; files that cannot be read are left out.
     """
-    lowest: dict[str, list[int]] = {"webp": [], "jpeg": []}
-    for folder in folders:
-        qualities: dict[str, list[int]] = {"webp": [], "jpeg": []}
-        for path in find_images([folder]):
-            with contextlib.suppress(ImageError):  # named where it is examined
-                stored = read_container(path, folder, limits)
-                if stored.quality is not None:
-                    qualities["jpeg"].append(stored.quality)
-                if stored.webp_quality is not None:
-                    qualities["webp"].append(max(stored.webp_quality, 1))
-        for kind, found in qualities.items():
-            if found:
-                lowest[kind].append(int(np.percentile(found, PERCENTILE, method="lower")))
-    steps = [f"{kind}:{min(found)}" for kind, found in lowest.items() if found]
+    return matching_of([list(_containers(folder, limits)) for folder in folders])
+
+
+def _containers(folder: Path, limits: Limits | None) -> Iterator[Container]:
+    for path in find_images([folder]):
+        with contextlib.suppress(ImageError):  # named where it is examined
+            yield read_container(path, folder, limits)
+
+
+def matching_of(classes: Sequence[Sequence[Container]]) -> str:
+    """Return the same of classes of images whose containers are known.
+
+    It is lossy WebP where a class has some, then JPEG where a class has some, each at the smallest
+    of the classes' fifth percentiles of estimated quality; JPEG 90 where there is neither. A few
+    badly compressed pictures do not decide it. JPEG is without chroma subsampling where nineteen of
+    twenty JPEGs of every class are.
+    """
+    steps = []
+    webp = [[i.webp_quality for i in images if i.webp_quality is not None] for images in classes]
+    if any(webp):
+        steps.append(f"webp:{max(1, _lowest(webp))}")
+    jpeg = [[i.quality for i in images if i.quality is not None] for images in classes]
+    if any(jpeg):
+        kind = "jpeg" if any(map(_is_subsampled, classes)) else "jpeg444"
+        steps.append(f"{kind}:{_lowest(jpeg)}")
     return "+".join(steps) or WITHOUT_LOSS
+
+
+def _is_subsampled(images: Sequence[Container]) -> bool:
+    found = [image.subsampling for image in images if image.quality is not None]
+    unlike = sum(each not in ("4:4:4", "grey") for each in found)
+    return 100 * unlike > PERCENTILE * len(found)
+
+
+def _lowest(classes: Sequence[Sequence[int]]) -> int:
+    return min(int(np.percentile(found, PERCENTILE, method="lower")) for found in classes if found)
 
 
 def check_match(match: str | None) -> None:

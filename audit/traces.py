@@ -1,4 +1,4 @@
-"""The trace of resampling in decoded pixels, looked for in one window of the luminance."""
+"""Traces in decoded pixels: of resampling, of a frame of one colour, of a palette."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ import numpy as np
 from scipy.fft import rfft
 from scipy.ndimage import median_filter
 
-from fp.system.arrays import Doubles, Floats
+from fp.system.arrays import Doubles, Floats, Pixels
 
 RESAMPLING_STRENGTH = 30.0
 """Least strength of a periodic trace; see `resampling_trace`."""
 
+FLAT_BORDER = 0.03
+"""Least share of a picture in flat borders; photographs with a black edge of a pixel have less."""
+
+PALETTE = 256
+"""Most colours of a palette."""
+
+_FLAT_LEVELS = 6  # grey levels within which a compressed line is of one colour
 _BINS = 512
 _LOWEST = 0.06  # below it the picture itself has periods
 _BESIDE = 0.012  # bins this near to a multiple of 1/8 may be a JPEG grid or a generator's lattice
@@ -58,6 +65,37 @@ def resampling_trace(luminance: Floats) -> Periodicity:
     peak = int(ratio.argmax())
     strength = float(ratio[peak])
     return Periodicity(strength, float(frequency[peak]), strength > RESAMPLING_STRENGTH)
+
+
+def flat_border(image_hwc: Pixels) -> float:
+    """Return the share of a picture's area that lies in flat borders, in [0, 1].
+
+    A border is made of lines from an edge on, each of one colour within six levels of 255: a
+    letterbox, a white page, a frame. It is 1 where all lines are flat.
+    """
+    height, width = image_hwc.shape[:2]
+    top = _flat_lines(image_hwc)
+    if top == height:
+        return 1.0
+    bottom = _flat_lines(image_hwc[::-1])
+    columns = image_hwc[top : height - bottom].swapaxes(0, 1)
+    inside = width - _flat_lines(columns) - _flat_lines(columns[::-1])
+    return float(1 - (height - top - bottom) * max(inside, 0) / (height * width))
+
+
+def _flat_lines(lines: Pixels) -> int:
+    """Return how many lines from the first on are of one colour each."""
+    for count, line in enumerate(lines):
+        if int(np.ptp(line.astype(np.int16), axis=0).max()) > _FLAT_LEVELS:
+            return count
+    return len(lines)
+
+
+def colours(image_hwc: Pixels) -> int:
+    """Return the number of different colours of a picture."""
+    wide = image_hwc.astype(np.uint32)
+    packed = np.sort((wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]).ravel())
+    return int(1 + np.count_nonzero(packed[1:] != packed[:-1])) if packed.size else 0
 
 
 def _profile_power(luminance: Floats, axis: int) -> Doubles:

@@ -70,6 +70,8 @@ class Examined:
         pixels, and format by content.
     converted : tuple of str
         What was done to reach 8-bit RGB.
+    seed, prompt : str or None
+        What the file says that its generator was asked for; see `fp.images.requests.Request`.
     """
 
     path: Path
@@ -78,6 +80,8 @@ class Examined:
     size: str
     format: str
     converted: tuple[str, ...]
+    seed: str | None = None
+    prompt: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,7 +293,8 @@ def _population(
     folder: Path, rows: list[tuple[Examined, Any]], skipped: list[Skipped]
 ) -> Population:
     # Named when it is known which files count: what was skipped must not change the rest.
-    sources = sources_of([image.path.relative_to(folder) for image, _ in rows])
+    paths = [image.path.relative_to(folder) for image, _ in rows]
+    sources = sources_of(paths, [image.prompt for image, _ in rows])
     named = [
         (replace(image, source=name), taken)
         for (image, taken), name in zip(rows, sources, strict=True)
@@ -317,7 +322,9 @@ class _Examine:
             return Skipped(path, error.reason, str(error))
         taken = None if self.look is None else self.look(Seen(image, stored, part, residual))
         size = f"{image.width}x{image.height}"
-        return Examined(path, image.sha256, "", size, image.format, image.converted), taken
+        kind, done = image.format, image.converted
+        request = stored.seed, stored.prompt
+        return Examined(path, image.sha256, "", size, kind, done, *request), taken
 
 
 def residuals(
@@ -349,14 +356,37 @@ def examined_again(
         yield loaded, part, store.residual(part, reduction.residual())
 
 
-def sources_of(paths: Sequence[PurePath]) -> list[str]:
+def sources_of(paths: Sequence[PurePath], prompts: Sequence[str | None] | None = None) -> list[str]:
     """Return the source of each image of one class: the stem of its file name.
 
     Where numbered stems share few beginnings (``a red cat-1``, ``a red cat-2``), these are the
     sources: pictures of one prompt resemble each other. Where stems say nothing, because fewer than
     half of the files have one of their own (``0001/image.png``, ``0002/image.png``), the path
-    without its suffix serves instead.
+    without its suffix serves instead. Sources whose files tell the same prompt become one, unless
+    that leaves fewer than `FEWEST_BEGINNINGS`.
     """
+    names = _names_of(paths)
+    joined = names if prompts is None else _joined(names, prompts)
+    return joined if len(set(joined)) >= FEWEST_BEGINNINGS else names
+
+
+def _joined(names: Sequence[str], prompts: Sequence[str | None]) -> list[str]:
+    """Give the sources that share a prompt, however chained, the name of the first of them."""
+    first: dict[str, str] = {}
+    parent = {name: name for name in names}
+
+    def root(name: str) -> str:
+        while parent[name] != name:
+            name = parent[name]
+        return name
+
+    for name, prompt in sorted((n, p) for n, p in zip(names, prompts, strict=True) if p):
+        one, two = sorted((root(first.setdefault(prompt, name)), root(name)))
+        parent[two] = one
+    return [root(name) for name in names]
+
+
+def _names_of(paths: Sequence[PurePath]) -> list[str]:
     stems = [path.stem for path in paths]
     beginnings = [_NUMBERED.sub("", stem) or stem for stem in stems]
     if FEWEST_BEGINNINGS <= len(set(beginnings)) <= len(stems) / 2:

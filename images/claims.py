@@ -124,15 +124,24 @@ def _all(content: bytes, blocks: Blocks) -> Iterator[Claim]:
     if blocks.c2pa:
         for name, text in read_store(content, blocks.kind, blocks.c2pa):
             yield Claim("C2PA", name, one_line(text))
+    for told in whole_texts(blocks):
+        yield Claim(told.source, one_line(told.name), one_line(told.text))
+
+
+def whole_texts(blocks: Blocks) -> Iterator[Claim]:
+    """Yield the claims in XMP, PNG texts, EXIF and JPEG comments as they stand in the file.
+
+    They may hold any character and up to 64 Ki of them: for programs, not for eyes.
+    """
     for packet in blocks.xmp:
         yield from _xmp_claims(packet)
     for name, compressed, raw in blocks.texts:
         if name.strip().lower() in PNG_KEYS:
-            yield Claim("PNG", one_line(name), one_line(_inflated(raw) if compressed else raw))
+            yield Claim("PNG", name, _decoded(_inflated(raw) if compressed else raw))
     for tiff in blocks.exif:
         yield from _exif_claims(tiff)
     for comment in blocks.comments:
-        yield Claim("JPEG", "comment", one_line(comment))
+        yield Claim("JPEG", "comment", _decoded(comment))
 
 
 def one_line(text: bytes | str) -> str:
@@ -141,7 +150,7 @@ def one_line(text: bytes | str) -> str:
     Bytes that are not UTF-8 are read as Latin-1. Without line breaks, control characters and marks
     that turn the direction of text; where it was cut it says so.
     """
-    told = _decoded(text[:_MOST_TEXT]) if isinstance(text, bytes) else text
+    told = _decoded(text) if isinstance(text, bytes) else text
     words = " ".join(told.replace("\0", " ").split())
     kept, length = [], 0
     for c in words[:MOST_CHARACTERS]:
@@ -155,6 +164,7 @@ def one_line(text: bytes | str) -> str:
 
 
 def _decoded(raw: bytes) -> str:
+    raw = raw[:_MOST_TEXT]
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -173,7 +183,7 @@ def _inflated(raw: bytes) -> bytes:
 def _xmp_claims(packet: bytes) -> Iterator[Claim]:
     for match in _XMP.finditer(packet[:_MOST_TEXT].decode("utf-8", "replace")):
         text = next(group for group in match.groups()[1:] if group is not None)
-        yield Claim("XMP", match[1], one_line(text))
+        yield Claim("XMP", match[1], text)
 
 
 def _exif_claims(tiff: bytes) -> Iterator[Claim]:
@@ -193,7 +203,8 @@ def _exif_claims(tiff: bytes) -> Iterator[Claim]:
     for tag, name in EXIF_TAGS.items():
         if tag in found:
             raw = found[tag]
-            yield Claim("EXIF", name, one_line(_comment(raw, order) if tag == 0x9286 else raw))
+            text = _comment(raw, order) if tag == 0x9286 else raw
+            yield Claim("EXIF", name, _decoded(text) if isinstance(text, bytes) else text)
 
 
 def _read_directory(tiff: bytes, order: str, start: int, found: dict[int, bytes]) -> None:

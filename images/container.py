@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,7 +10,10 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, JpegImagePlugin
 
+from fp.images import metadata_blocks
+from fp.images.claims import whole_texts
 from fp.images.png_chunks import chunks
+from fp.images.requests import read_request
 from fp.images.vp8 import webp_quality
 from fp.system.arrays import Doubles
 
@@ -26,6 +30,8 @@ _LUMINANCE = (
 """Example luminance table of ITU-T T.81, K.1, in rows of vertical frequency."""
 
 _SUBSAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
+_SCREENSHOT = re.compile(r"\bscreen ?shot\b", re.IGNORECASE)
+_SAYS_WHAT = ("usercomment", "software", "description", "imagedescription", "title", "comment")
 _PNG_DEPTH = 24  # offset of the bit depth in the file: signature, length, name, width, height
 
 
@@ -48,6 +54,14 @@ class Container:
         Bits a sample.
     alpha, palette, icc, exif : bool
         Whether there is an alpha channel, a palette, a colour profile, EXIF metadata.
+    standard_tables : bool
+        Whether the luminance table of a JPEG is exactly that of its quality.
+    progressive : bool
+        Whether a JPEG is progressive.
+    screenshot : bool
+        Whether the metadata call the picture a screenshot.
+    seed, prompt : str or None
+        What the file says that its generator was asked for; see `fp.images.requests.Request`.
     """
 
     compression: str
@@ -59,15 +73,25 @@ class Container:
     palette: bool
     icc: bool
     exif: bool
+    standard_tables: bool = False
+    progressive: bool = False
+    screenshot: bool = False
+    seed: str | None = None
+    prompt: str | None = None
 
 
 def describe(image: Image.Image, content: bytes) -> Container:
     """Return how an opened and not yet loaded image is stored; the content is that of its file."""
     kind = compression(image, content)
     quality = subsampling = None
+    standard = False
     tables = getattr(image, "quantization", None)
+    request = read_request(content)
     if kind == "JPEG":
-        quality = jpeg_quality(list(tables[min(tables)])) if tables else None
+        if tables:
+            table = list(tables[min(tables)])
+            quality = jpeg_quality(table)
+            standard = bool(np.array_equal(np.log(table), _standard_tables()[quality - 1]))
         subsampling = _subsampling(image)
     return Container(
         compression=kind,
@@ -79,6 +103,11 @@ def describe(image: Image.Image, content: bytes) -> Container:
         palette=image.mode in ("P", "PA"),
         icc=bool(image.info.get("icc_profile")) or _png_has(image, content, b"iCCP"),
         exif=bool(image.info.get("exif")) or _png_has(image, content, b"eXIf"),
+        standard_tables=standard,
+        progressive=kind == "JPEG" and bool(image.info.get("progressive")),
+        screenshot=_is_screenshot(content),
+        seed=request.seed,
+        prompt=request.prompt,
     )
 
 
@@ -118,6 +147,14 @@ def _standard_tables() -> Doubles:
         scale = 5000 // quality if quality < 50 else 200 - 2 * quality
         rows.append(np.log(np.clip((base * scale + 50) // 100, 1, 255)))
     return np.array(rows)
+
+
+def _is_screenshot(content: bytes) -> bool:
+    return any(
+        _SCREENSHOT.search(told.text)
+        for told in whole_texts(metadata_blocks.read(content))
+        if told.name.lower() in _SAYS_WHAT
+    )
 
 
 def _subsampling(image: Image.Image) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from fp.fingerprint.decision.cautions import FEW_SOURCES, fewest_sources
+from fp.fingerprint.decision.cautions import FEW_SOURCES, fewest_sources, has_one_seed
 from fp.fingerprint.model.fingerprint import Fingerprint
 
 if TYPE_CHECKING:
@@ -55,6 +55,14 @@ class Facts:
                     "CLAIMS NOTHING",
                     f"{self.votes} reference images support no claim at a rate of {_RATE:g}; "
                     "give at least 19",
+                )
+            )
+        if has_one_seed(self.fingerprint):
+            found.append(
+                (
+                    "ONE SEED",
+                    "the files tell one seed for all of the generator's images; what it draws "
+                    "from that seed may pass for the generator",
                 )
             )
         sources = fewest_sources(self.fingerprint)

@@ -35,7 +35,7 @@ REASONS = {
     "calibration_image": "the fingerprint was learned from or calibrated with this image, so its "
     "p-values do not hold for it",
     "few_sources": "the fingerprint's images of a class come from fewer than 20 sources, such as "
-    "prompts",
+    "prompts, or the generator's from one seed",
     "audit_serious": "the audit of the fingerprint's two folders found a serious difference that "
     "is not the generator",
     "beyond_false_discovery_rate": "the claim does not survive the correction over the folder",

@@ -26,6 +26,7 @@ from fp.denoisers.population import (
 )
 from fp.fingerprint.conditions import learning as conditioned
 from fp.fingerprint.conditions.versions import rows_of
+from fp.fingerprint.decision.cautions import REQUESTS, requests_of
 from fp.fingerprint.estimators.folds import FEWEST_SOURCES, Labelled, group, separation
 from fp.fingerprint.estimators.protocol import Course
 from fp.fingerprint.extraction.one_pass import (
@@ -199,6 +200,8 @@ class Study:
             fingerprint = replace(fingerprint, windows=found)
         audited = audit_of(populations, reduction.preparation) if options.audit else None
         told: dict[str, Any] = {} if audited is None else {"audit": audited.summary()}
+        if requests := requests_of(populations[0].images):
+            told[REQUESTS] = requests
         asked = options.background, reduction, store, self.jobs, self.progress
         foreign = foreign_claims(fingerprint, *asked)
         told["specificity"] = describe_specificity(fingerprint, foreign)

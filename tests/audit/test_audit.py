@@ -17,6 +17,7 @@ from synthetic import Generator, photograph, save, write_generated, write_photog
 
 from fp.api.bank import audit_folders
 from fp.audit.audit import audit
+from fp.audit.checks import has_palette
 from fp.audit.comparing import (
     area_interval,
     compare_categories,
@@ -28,7 +29,7 @@ from fp.audit.findings import CODES, LEAST_AREA, severity_of
 from fp.audit.measuring import Folder, Measure, Properties, measure_folder
 from fp.audit.mixture import Split, dip_statistic, two_clusters
 from fp.audit.preparation import matching
-from fp.audit.traces import resampling_trace
+from fp.audit.traces import colours, flat_border, resampling_trace
 from fp.denoisers.cache import ResidualCache
 from fp.fingerprint.detection.banks import examine
 from fp.fingerprint.detection.detection import DetectOptions
@@ -38,9 +39,11 @@ from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.images.compiled_jpeg_grid import count_vanishing
 from fp.images.container import describe
+from fp.images.crop import CropRule
 from fp.images.degradations import Degradation
 from fp.images.jpeg_grid import jpeg_grid, luminance_window
 from fp.images.loading import load_image
+from fp.images.pipelines import pipeline_of
 from fp.system.errors import UsageError
 
 PAGE = (PROJECT / "docs" / "audit.md").read_text("utf-8")
@@ -133,7 +136,98 @@ def test_the_container_tells_how_pixels_are_stored():
     assert not stored(rgb, "JPEG").exif
 
 
+def test_progressive_coding_and_tables_are_told_apart():
+    def stored(**options: object):
+        content = jpeg(photograph(0), **options)
+        return describe(Image.open(io.BytesIO(content)), content)
+
+    assert stored(progressive=True).progressive and not stored().progressive
+    assert stored().standard_tables
+    other = stored(qtables=[[9] * 64, [9] * 64])
+    assert not other.standard_tables and other.quality is not None
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_file_that_calls_itself_a_screenshot_is_told(kind):
+    def stored(text: bytes) -> bool:
+        exif = Image.Exif()
+        exif[0x010F] = "a maker"
+        exif.get_ifd(0x8769)[0x9286] = text
+        buffer = io.BytesIO()
+        Image.fromarray(photograph(0)).save(buffer, kind, exif=exif)
+        content = buffer.getvalue()
+        return describe(Image.open(io.BytesIO(content)), content).screenshot
+
+    assert stored(b"ASCII\0\0\0Screenshot")
+    assert not stored(b"ASCII\0\0\0a screen")
+
+
+def test_a_pipeline_is_known_by_all_of_its_bytes():
+    def looks_like(side: int = 1200, quality: int = 85, **options: object) -> str | None:
+        content = jpeg(np.zeros((40, side, 3), np.uint8), quality, **options)
+        stored = describe(Image.open(io.BytesIO(content)), content)
+        return pipeline_of(stored, side, 40)
+
+    assert looks_like(progressive=True) == "X (Twitter), medium"
+    assert looks_like(1280, 87) == "Telegram"
+    for other in (
+        looks_like(),
+        looks_like(1201, progressive=True),
+        looks_like(quality=86, progressive=True),
+        looks_like(progressive=True, subsampling=0),
+        looks_like(progressive=True, qtables=[[9] * 64, [9] * 64]),
+    ):
+        assert other is None
+
+
+@pytest.mark.corpus
+def test_pictures_of_a_social_network_look_like_its_own_and_photographs_do_not(corpus):
+    def named(folder: Path) -> list[str | None]:
+        found = measure_folder(folder, Measure(folder)).images
+        return [image.pipeline for image in found]
+
+    social = named(corpus / "t2i" / "strangers" / "gpt_image_2_web")
+    assert social.count("X (Twitter), medium") == 25
+    assert not any(named(corpus / "t2i" / "real" / "web"))
+
+
 # Traces in pixels
+
+
+def test_a_border_is_measured_in_lines_of_one_colour():
+    inside = textured(3, 80)
+    assert flat_border(inside) == 0
+    page = np.pad(inside, ((10, 10), (0, 20), (0, 0)), constant_values=250)
+    assert flat_border(page) == pytest.approx(1 - 80 * 80 / (100 * 100))
+    assert flat_border(decoded(jpeg(page, 90))[:, :96]) > 0.2  # a compressed one is not quite flat
+    assert flat_border(np.full((40, 30, 3), 7, np.uint8)) == 1
+    # Black next to white is two borders, and a line of two colours is none.
+    halves = np.zeros((40, 40, 3), np.uint8)
+    halves[:, 20:] = 255
+    assert flat_border(halves) == 1
+    halves[10, 5] = 99
+    assert flat_border(halves) < 1
+
+
+def test_a_small_or_grey_picture_has_no_palette_and_the_whole_picture_counts(tmp_path):
+    few = np.asarray(Image.fromarray(textured(5)).quantize(20, dither=0).convert("RGB"))
+    inside = np.pad(few, ((160, 160), (160, 160), (0, 0)), "reflect")
+    for name, pixels, expected in (
+        ("few", few, True),
+        ("small", few[:64, :64], False),
+        ("grey", to_grey(few), False),
+        ("large", inside, True),
+        ("smooth corner", np.concatenate([np.zeros_like(few), textured(6)], 1), False),
+    ):
+        place = folder_of(tmp_path / name, [pixels])
+        measure = Measure(place, CropRule(32, 32))  # the examined part has few colours in all
+        (image,) = measure_folder(place, measure).images
+        assert has_palette(image) == expected, name
+
+
+def test_colours_are_counted_as_a_set_counts_them():
+    pixels = textured(4)
+    assert colours(pixels) == len({tuple(p) for p in pixels.reshape(-1, 3).tolist()})
 
 
 @pytest.mark.parametrize("quality", [50, 75, 90, 95])
@@ -377,6 +471,14 @@ CONFOUNDS = {
     "smaller": (lambda p: p[:64, :64], {"size": "warning", "aspect_ratio": "none"}),
     "cut": (lambda p: p[:64], {"size": "warning", "aspect_ratio": "note"}),
     "grey": (to_grey, {"grey": "serious", "colourfulness": "note", "compression": "none"}),
+    "framed": (
+        lambda p: np.pad(p[:88], ((4, 4), (0, 0), (0, 0)), constant_values=255),
+        {"flat_border": "warning", "size": "none", "few_colours": "none"},
+    ),
+    "palette": (
+        lambda p: np.asarray(Image.fromarray(p).quantize(200, dither=0).convert("RGB")),
+        {"few_colours": "serious", "colour_mode": "none", "flat_border": "none"},
+    ),
     "dark": (lambda p: (p // 2).astype(np.uint8), {"brightness": "note", "jpeg_grid": "none"}),
 }
 
@@ -425,17 +527,21 @@ def test_what_is_asked_about_is_compared_with_the_calibration_images(clean, tmp_
     folder_of(asked, [jpeg(textured(900 + n), 80) for n in range(5)])
     Image.fromarray(textured(910)).save(asked / "z.png")
     Image.fromarray(textured(911, SIDE + 32)).save(asked / "zz.png")
+    tweet = jpeg(np.pad(textured(912), ((0, 0), (0, 1200 - SIDE), (0, 0))), progressive=True)
+    (asked / "zzz.jpg").write_bytes(tweet)
     measured = [
         measure_folder(place, Measure(place)) for place in (clean / "a", clean / "b", asked)
     ]
     found = {f.code: f for f in audit(*measured[:2], measured[2:]).findings}
     assert found["test_compression"].severity == "warning"
-    assert "5 of 7 are stored as JPEG, as no image" in found["test_compression"].sentence
+    assert "6 of 8 are stored as JPEG, as no image" in found["test_compression"].sentence
     assert found["test_grid"].value == 5
-    assert (found["test_size"].severity, found["test_size"].value) == ("note", 1)
+    assert (found["test_size"].severity, found["test_size"].value) == ("note", 2)
+    assert (found["test_border"].severity, found["test_border"].value) == ("warning", 1)
+    assert "1 of 8 are stored as those of X (Twitter), medium" in found["test_pipeline"].sentence
     # Of images like those of the two folders nothing is said, nor without any.
     like = {f.code: f.severity for f in audit(*measured[:2], measured[1:2]).findings}
-    assert {like[code] for code in ("test_compression", "test_grid", "test_size")} == {"none"}
+    assert {like[code] for code in like if code.startswith("test_")} == {"none"}
     assert "test_size" not in {f.code for f in audit(*measured[:2]).findings}
 
 
@@ -530,6 +636,11 @@ def test_the_quality_to_match_is_the_lowest_but_for_outliers(tmp_path):
     assert matching([a, b]) == "jpeg:80"
     assert matching([b, c]) == "jpeg:92"
     assert matching([c, c]) == "jpeg:90"
+    full = [jpeg(photograph(s), 85, subsampling=2 if s == 0 else 0) for s in range(30)]
+    e = folder_of(tmp_path / "e", full)
+    assert (matching([e, c]), matching([e, b])) == ("jpeg444:85", "jpeg:85")
+    told = {f.code: f for f in audit_folders(e, c).findings}["compression"]
+    assert told.advice.endswith("re-encodes both alike, here by jpeg444:85")
     d = tmp_path / "d"
     d.mkdir()
     for seed in range(12):

@@ -12,7 +12,18 @@ from pathlib import Path
 
 import pytest
 from bad_images import KINDS
-from commands import EPOCH, environment, fp, fp_process, laboratory, start, state, wait_for
+from commands import (
+    EPOCH,
+    environment,
+    fp,
+    fp_process,
+    json_rows,
+    laboratory,
+    start,
+    state,
+    wait_for,
+)
+from PIL import Image, PngImagePlugin
 from synthetic import photograph, save, write_photographs
 
 from fp.denoisers.cache import ResidualCache
@@ -333,3 +344,48 @@ def test_killed_at_any_moment_it_leaves_nothing_half_written_and_ends_the_same(l
     again = fp_process(*arguments, output, FP_CACHE=cache)
     assert (again.code, again.err, again.out) == (whole.code, whole.err, whole.out)
     assert output.read_bytes() == (tmp_path / "whole.h5").read_bytes()
+
+
+def asked_for(folder: Path, made: Path, request) -> Path:
+    """Copy a generator's images as files that tell seed and prompt, by a function of the place."""
+    folder.mkdir()
+    for place, path in enumerate(find_images([made])):
+        told = PngImagePlugin.PngInfo()
+        seed, prompt = request(place)
+        told.add_text("parameters", f"a cat {prompt}\nSteps: 20, Seed: {seed}, Size: 64x64")
+        with Image.open(path) as image:
+            image.save(folder / f"{path.stem}.png", pnginfo=told)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("request_of", "label", "sources"),
+    [
+        (lambda n: (123, n), "ONE SEED", 24),
+        (lambda n: (n, 0), "FEW SOURCES", 24),  # too few prompts to be the units of folds
+        (lambda n: (n, n // 2), "FEW SOURCES", 12),
+        (lambda n: (n, n), "", 24),
+    ],
+)
+def test_one_seed_and_few_prompts_are_told_when_made_and_in_every_answer(
+    lab, tmp_path, request_of, label, sources
+):
+    generated = asked_for(tmp_path / "asked for", lab.made(0), request_of)
+    given = ("--generated", generated, "--real", lab.real, *QUICK, "--name", "G")
+    outcome = fp("extract", *given, "-o", tmp_path / "g.h5")
+    assert outcome.code == (3 if label else 0), outcome.err
+    shown = [each for each in ("ONE SEED", "FEW SOURCES") if each in outcome.out]
+    assert shown == ([label] if label else [])
+    (found,) = read_bank(tmp_path / "g.h5")
+    assert len(set(found.calibration.generated_source)) == sources
+    assert ("requests" in found.parameters) == bool(label)
+    fp("detect", tmp_path / "g.h5", lab.unknown, "-o", tmp_path / "run")
+    reasons = {reason for row in json_rows(tmp_path / "run") for reason in row["reasons"]}
+    assert ("few_sources" in reasons) == bool(label)
+    if not label:  # what all files tell differently changes nothing but the hashes of the files
+        plain = tmp_path / "plain.h5"
+        fp("extract", "--generated", lab.made(0), "--real", lab.real, *QUICK, "-o", plain)
+        (other,) = read_bank(plain)
+        assert sorted(other.calibration.generated_source) == sorted(
+            found.calibration.generated_source
+        )

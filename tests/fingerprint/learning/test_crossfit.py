@@ -35,6 +35,25 @@ def test_pictures_of_one_prompt_are_one_source():
         assert sources_of(paths) == [path.stem for path in paths]
 
 
+def test_files_that_tell_one_prompt_are_one_source_and_names_still_count():
+    paths = [PurePath(f"{n:04d}.png") for n in range(24)]
+    prompts = [f"prompt {n // 2}" for n in range(20)] + [None] * 4
+    found = sources_of(paths, prompts)
+    assert found[:4] == ["0000", "0000", "0002", "0002"]
+    assert found[20:] == ["0020", "0021", "0022", "0023"]
+    # What nobody shares changes no name.
+    assert sources_of(paths, [f"prompt {n}" for n in range(24)]) == sources_of(paths)
+    # Two files of one name and three of one prompt are one source together.
+    chained = [PurePath("a/0000.png"), *paths]
+    assert set(sources_of(chained, ["x", *prompts])[:3]) == {"0000"}
+    assert len(set(sources_of(chained, ["prompt 5", *prompts]))) == 13
+
+
+def test_fewer_prompts_than_folds_could_be_made_of_leave_the_names():
+    paths = [PurePath(f"{n:04d}.png") for n in range(24)]
+    assert sources_of(paths, ["one prompt"] * 24) == [path.stem for path in paths]
+
+
 def test_equal_bytes_and_equal_sources_chain_into_one_group():
     groups = group(["a", "b", "b", "c", "d"], ["1", "1", "2", "2", "3"])
     assert len(set(groups[:4])) == 1

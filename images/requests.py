@@ -1,0 +1,160 @@
+"""What a generator was asked for, as its file says: the seed, and a digest of the prompt.
+
+Programs write it into PNG texts, EXIF or XMP. Anyone can change or remove it, so it groups images
+and labels fingerprints, and no score sees it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fp.images import metadata_blocks
+from fp.images.claims import whole_texts
+
+_SEEDS = ("seed", "noise_seed")
+_PROMPTS = ("prompt", "positive_prompt")
+_ENCODED = ("text", "text_g", "text_l", "clip_l", "t5xxl", "prompt")
+
+# The text of AUTOMATIC1111: the prompt, perhaps a negative one, then a line of settings.
+_SETTINGS = re.compile(r"(?:^|\n)(Steps: .*)$", re.DOTALL)
+_SEED = re.compile(r"\bSeed: (\d{1,20})\b")
+_NEGATIVE = "\nNegative prompt:"
+
+# The text of early InvokeAI: the prompt in quotation marks, then switches, of which -S is the seed.
+_DREAM = re.compile(r"\s-S ?(\d{1,20})\b")
+
+# ComfyUI writes its graph into EXIF tags that are meant for other things.
+_IN_EXIF = re.compile(r"^prompt:\s*(?=\{)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a file says that its generator was asked for.
+
+    Parameters
+    ----------
+    seed : str or None
+        The seed; of several stages, all of their seeds. None where the file tells none.
+    prompt : str or None
+        The first 16 hexadecimal digits of the SHA-256 of the prompt, its white space made alike;
+        None where the file tells none, or only parts of one.
+    """
+
+    seed: str | None = None
+    prompt: str | None = None
+
+
+def read_request(content: bytes) -> Request:
+    """Return seed and prompt as a whole file tells them; each is the first that is found.
+
+    Read are the texts of AUTOMATIC1111, ComfyUI, InvokeAI, NovelAI and Fooocus, wherever
+    `fp.images.claims` looks for texts, and ``AIPromptInformation`` in XMP.
+    """
+    seed = prompt = None
+    for told in whole_texts(metadata_blocks.read(content)):
+        found = _read(told.name, told.text)
+        seed = found.seed if seed is None else seed
+        prompt = found.prompt if prompt is None else prompt
+    return Request(seed, prompt)
+
+
+def _read(name: str, text: str) -> Request:
+    name, text = name.strip().lower(), text.strip("\0 \t\r\n")
+    if name == "aipromptinformation":
+        return _request(None, text)
+    if name == "dream":
+        prompt, _, switches = text.rpartition('"')
+        dream = _DREAM.search(switches)
+        return _request(dream[1] if dream else None, prompt)
+    text = _IN_EXIF.sub("", text)
+    if text.startswith("{"):
+        return _of_json(text)
+    settings = _SETTINGS.search(text)
+    if settings and (seed := _SEED.search(settings[1])):
+        return _request(seed[1], text[: settings.start()].split(_NEGATIVE)[0])
+    return Request()
+
+
+def _of_json(text: str) -> Request:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return Request()
+    if not isinstance(found, dict):
+        return Request()
+    graph = {key: node for key, node in found.items() if _is_node(node)}
+    if graph:
+        return _request(" ".join(sorted(set(_seeds(graph)))) or None, _encoded(graph))
+    # A list of settings, or one inside it: "image" of early InvokeAI, "sui_image_params" of Swarm.
+    for settings in (found, *(each for each in found.values() if isinstance(each, dict))):
+        seed, prompt = _first(settings, _SEEDS), _first(settings, _PROMPTS)
+        if seed is not None or prompt is not None:
+            return _request(_digits(seed), prompt)
+    return Request()
+
+
+def _is_node(node: object) -> bool:
+    return (
+        isinstance(node, dict)
+        and isinstance(node.get("class_type"), str)
+        and isinstance(node.get("inputs"), dict)
+    )
+
+
+def _seeds(graph: Mapping[str, Any]) -> Iterator[str]:
+    for node in graph.values():
+        seed = _digits(_first(node["inputs"], _SEEDS))
+        if seed is not None:
+            yield seed
+
+
+def _encoded(graph: Mapping[str, Any]) -> str | None:
+    """Return all texts that a graph of ComfyUI encodes, the negative ones among them.
+
+    None where there is none, or a text is put together by other nodes: what these read (a line of
+    a file, a word drawn at random) does not stand in the graph.
+    """
+    texts = []
+    for node in graph.values():
+        if "TextEncode" not in node["class_type"]:
+            continue
+        for name, value in node["inputs"].items():
+            if name in _ENCODED:
+                text = _literal(value, graph)
+                if text is None:
+                    return None
+                texts.append(text)
+    return "\n".join(sorted(texts)) or None
+
+
+def _literal(value: object, graph: Mapping[str, Any]) -> str | None:
+    """Return a text that stands in a node, or in a linked one that holds nothing else."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and value and str(value[0]) in graph:
+        held = list(graph[str(value[0])]["inputs"].values())
+        if len(held) == 1 and isinstance(held[0], str):
+            return held[0]
+    return None
+
+
+def _first(settings: Mapping[str, Any], names: tuple[str, ...]) -> object:
+    return next((settings[name] for name in names if settings.get(name) is not None), None)
+
+
+def _digits(seed: object) -> str | None:
+    text = str(seed)
+    return text if text.isascii() and text.isdigit() and len(text) <= 20 else None
+
+
+def _request(seed: str | None, prompt: object) -> Request:
+    if isinstance(prompt, list):  # early InvokeAI: prompts with their weights
+        prompt = json.dumps(prompt)
+    words = " ".join(prompt.split()) if isinstance(prompt, str) else ""
+    digest = hashlib.sha256(words.encode("utf-8", "replace")).hexdigest()[:16]
+    return Request(seed, digest if words else None)
