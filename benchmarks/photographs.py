@@ -193,11 +193,15 @@ def interval(hits, n):
     return float(low), float(beta.ppf(0.975, hits + 1, n - hits)) if hits < n else 1.0
 
 
-def learned(generator, training, seed, work):
+def learned(generator, training, seed, work, population="real"):
     """Return the fingerprint of a generator, read or made, and what was held out."""
     images = pictures(folder_of(generator))
     made, own = split(images, min(training, 2 * len(images) // 3), seed)
-    references, rest = split(pictures(CORPUS / "real"), training, seed)
+    references, rest = [], {}
+    populations = population.split(",")
+    for name in populations:
+        known, rest[name] = split(pictures(CORPUS / name), training // len(populations), seed)
+        references += known
     kept = work / f"{generator}-{training}-{seed}.h5"
     if not kept.exists():
         with tempfile.TemporaryDirectory() as folder:
@@ -234,8 +238,8 @@ def counted(fingerprint, paths, cell, form):
 def groups_of(generator, own, references, rest, images, seed):
     """Yield the name, the pictures and the cells of every population that is asked about."""
     yield f"own: {generator}", own[:images], OWN
-    for name in PHOTOGRAPHS:
-        paths = rest if name == "real" else pictures(CORPUS / name)
+    for name in dict.fromkeys((*PHOTOGRAPHS, *rest)):
+        paths = rest.get(name) or pictures(CORPUS / name)
         if name == "t2i/real/web":
             paths = without_doubles(paths, references)
         yield name, shuffled(paths, seed)[:images], CELLS
@@ -244,7 +248,8 @@ def groups_of(generator, own, references, rest, images, seed):
     for folder in strangers:
         yield f"stranger: {folder.name}", shuffled(pictures(folder), seed)[:images], CELLS[:1]
     made = [(f"{kind}:1", "PNG") for kind in STRANGERS]
-    yield "stranger: made", shuffled(rest, seed)[:images], made
+    (first, *_) = rest.values()
+    yield "stranger: made", shuffled(first, seed)[:images], made
 
 
 def table(rows):
@@ -293,15 +298,21 @@ def kept_rows(path, columns):
 @click.option("--training", default=128, show_default=True, help="Images a class, or two thirds.")
 @click.option("--images", default=20, show_default=True, help="Images a cell, at most.")
 @click.option("--seed", default=0, show_default=True)
+@click.option(
+    "--references", "population", default="real", show_default=True, help="Folders, by commas."
+)
 @click.option("--work", type=click.Path(path_type=Path), default=WORK / "photographs")
-def main(named, cells, training, images, seed, work):
+def main(named, cells, training, images, seed, population, work):
     """Count claims over populations and degradations."""
     work.mkdir(parents=True, exist_ok=True)
+    if population != "real":
+        work = work / population.replace("/", "-").replace(",", "+")
+        work.mkdir(parents=True, exist_ok=True)
     kept = work / f"cells-{training}-{images}-{seed}.csv"
     with kept_rows(kept, COLUMNS) as (rows, keep):
         done = {tuple(row[name] for name in COLUMNS[:4]) for row in rows}
         for generator in named.split(","):
-            fingerprint, *held = learned(generator, training, seed, work)
+            fingerprint, *held = learned(generator, training, seed, work, population)
             for name, paths, asked in groups_of(generator, *held, images, seed):
                 for cell, form in asked:
                     key = generator, name, cell, form
