@@ -169,7 +169,8 @@ def test_what_calls_itself_a_correlation_is_one():
         features = features_of(estimator, residuals)
         fitted = estimator.fit(features, labels, np.arange(12))
         scores = estimator.score(features, fitted.pattern, fitted.offset)
-        assert estimator.correlates == bool(np.abs(scores).max() <= 1), name
+        # The score of frame is the logarithm of an energy, between two limits.
+        assert estimator.correlates == (bool(np.abs(scores).max() <= 1) and name != "frame"), name
 
 
 def test_registry_refuses_what_it_does_not_know():
