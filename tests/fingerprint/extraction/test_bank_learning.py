@@ -151,7 +151,7 @@ def test_the_command_makes_the_bank_and_detection_names_the_generator(lab, tmp_p
 @pytest.mark.parametrize(
     ("folder", "sentence"),
     [
-        ("made/one", "holds 0 folders; a bank is learned from"),
+        ("made/one", "folders; a bank is learned from"),
         ("nowhere", "nowhere cannot be read: No such file or directory; name a folder that can"),
     ],
 )
