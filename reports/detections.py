@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from fp.fingerprint.decision.decision import REASONS
@@ -29,6 +29,7 @@ MOST_FINGERPRINTS = 12
 """Fingerprints that are shown, those that most images come to."""
 
 _LISTED = 5  # fingerprints of an image
+_NAMED = 3  # files that a generator is supported by most
 
 Rows = Callable[[], Iterator[dict[str, Any]]]
 Reporting = Literal["full", "without-pictures", "none"]
@@ -212,6 +213,7 @@ def report(found: Run) -> Iterator[str]:
         best=counted.best,
         claims=counted.claims.most_common(MOST_FINGERPRINTS),
         claimants=len(counted.claims),
+        such_as={name: [path for _, path in held] for name, held in counted.highest.items()},
         elsewhere=sum(counted.elsewhere[member.name] for member in members),
         conditions=bool(counted.conditions),
         table=table,
@@ -228,13 +230,14 @@ class _Counted:
     reasons: Counter[str]
     best: Counter[str]
     claims: Counter[str]
+    highest: dict[str, list[tuple[float, str]]]
     elsewhere: Counter[str]
     names: dict[str, int]
     conditions: set[str]
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]]) -> _Counted:
-        found = cls(Counter(), Counter(), Counter(), Counter(), {}, set())
+        found = cls(Counter(), Counter(), Counter(), {}, Counter(), {}, set())
         for row in rows:
             detection = row["detection"]
             if detection["status"] != "examined":
@@ -243,6 +246,10 @@ class _Counted:
             found.best[detection["fingerprint"]] += 1
             if detection["decision"] == "supports_generator":
                 found.claims[detection["fingerprint"]] += 1
+                held = found.highest.setdefault(detection["fingerprint"], [])
+                held.append((-(detection["log10_lr"] or 0.0), PurePath(detection["path"]).name))
+                held.sort()
+                del held[_NAMED:]
             for attribution in row["attributions"]:
                 found.elsewhere[attribution["fingerprint"]] += of_another_scale(attribution)
                 if attribution.get("condition") is not None:

@@ -6,12 +6,13 @@ import os
 import re
 import shutil
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from commands import environment, fp, laboratory
+from commands import environment, fp, json_rows, laboratory
 from report_runs import CHROMIUM, chromium, opened, synthetic_run
 from synthetic import ODD_NAMES, photograph, save
 from wording import FORBIDDEN
@@ -367,3 +368,30 @@ def test_ten_thousand_rows_are_all_there_and_a_hundred_at_a_time(browser, tmp_pa
         assert "Rows 101 to 200." in table.locator(".status").inner_text()
         table.locator("input").fill("9950")
         assert table.locator("tbody tr").count() == 1
+
+
+def test_a_report_begins_with_the_generator_and_the_files_that_support_it(reports):
+    page = reports["detect"].read_text("utf-8")
+    first = page[: page.index("What was asked")]
+    rows = json_rows(reports["detect"].parent)
+    claimed = [row for row in rows if row["decision"] == "supports_generator"]
+    assert claimed
+    for name in {row["fingerprint"] for row in claimed}:
+        mine = [row for row in claimed if row["fingerprint"] == name]
+        best = max(mine, key=lambda row: row["log10_lr"])
+        assert f'<th scope="row">{escape(name)}</th><td class="n">{len(mine)}</td>' in first
+        ties = [row for row in mine if row["log10_lr"] == best["log10_lr"]]
+        assert any(escape(Path(row["path"]).name) in first for row in ties)
+        if len(mine) > 3:
+            assert f"and {len(mine) - 3} more" in first
+
+
+def test_a_report_without_claims_says_which_generator_nothing_supports(reports, tmp_path):
+    lab = reports.lab
+    arguments = (lab.single, lab.real, "-o", tmp_path / "o", "--report", "without-pictures")
+    with environment(FP_CACHE=lab.cache):
+        assert fp("detect", *arguments, "--fpr", 0.1).code == 0
+    page = (tmp_path / "o" / "report.html").read_text("utf-8")
+    (name,) = {row["fingerprint"] for row in json_rows(tmp_path / "o")}
+    assert f"carry the pattern of <b>{escape(name)}</b>" in page
+    assert f"<p>No file supports {escape(name)}.</p>" in page
