@@ -8,6 +8,7 @@ found is held against what is known of the sets. Residuals are kept in the cache
 
 from __future__ import annotations
 
+import textwrap
 from itertools import combinations
 
 import click
@@ -67,7 +68,8 @@ def main(denoiser, preparation, section, jobs):
     counts = ", ".join(
         f"{name} {count}" for name, count in zip(result.names, result.images, strict=False)
     )
-    text = f"Images: {counts}; {result.images[-1]} reference images.\n\n"
+    told = f"Images: {counts}; {result.images[-1]} reference images."
+    text = textwrap.fill(told, 110, break_on_hyphens=False) + "\n\n"
     text += judged(result) + "\n\n" + families(result)
     text += "\n\nPairs that are kin or undecided:\n\n" + pairs(result)
     text += "\n\nCross-detection (rows flag columns, per cent of images):\n\n"
