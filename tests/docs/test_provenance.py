@@ -125,6 +125,22 @@ def test_every_figure_of_the_results_stands_in_its_page():
     assert checked > 60
 
 
+def test_every_figure_beside_the_papers_stands_in_the_table_of_its_row():
+    lines = (PROJECT / "docs" / "results" / "papers.md").read_text("utf-8").splitlines()
+    rows = [line for line in lines if line.startswith("|")]
+    checked = []
+    for row in rows:
+        found = FIGURE.findall(row)
+        names = re.findall(r"`([^`]+)`", row.split("|")[4]) if found else []
+        assert all(sections.find_page(name).name in row for name in names), row
+        for figure in found:
+            assert any(figure in in_page(name) for name in names), f"{figure} is not in {names}"
+            checked.append(figure)
+    assert len(checked) > 80
+    prose = " ".join(line.strip() for line in lines if not line.startswith("|"))
+    assert set(FIGURE.findall(prose)) <= set(checked)
+
+
 # What the checks above rest on, with a history of its own.
 
 
