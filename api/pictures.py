@@ -32,6 +32,7 @@ def folder_of(images: Pictures) -> Iterator[Path]:
         for number, (name, picture) in enumerate(zip(names, pictures, strict=True)):
             folder = Path(place, f"{number:06d}")
             folder.mkdir()
-            stem = str(name).replace("/", "_").strip(".\0")[:200] or f"{number:06d}"
+            stem = str(name).replace("/", "_").replace("\0", "_").strip(".")
+            stem = stem.encode()[:200].decode(errors="ignore") or f"{number:06d}"
             Image.fromarray(picture.rgb_hwc).save(folder / f"{stem}.png", compress_level=1)
         yield Path(place)

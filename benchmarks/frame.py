@@ -100,6 +100,8 @@ def table(rows):
     others = [row for row in rows if row["images"] != "own" and int(row["n"])]
     kinds = dict.fromkeys((r["side"], kind, r["cell"]) for r in others for kind in kinds_of(r))
     for side, kind, cell in kinds:
+        if kind == "all" and cell != "none":  # only photographs were asked about
+            continue
         told = [r for r in others if (r["side"], r["cell"]) == (side, cell) and kind in kinds_of(r)]
         found = share(total(told, "claimed"), total(told, "n"))
         lines.append(f"| {side} | {kind} | {cell} | {found} |")

@@ -22,8 +22,11 @@ from fp.lineage.options import LineageOptions
 from lineage import CROP, matrix, publish, store
 
 LINE = ("w2x_photo", "w2x_photo_denoise0x", "w2x_photo_denoise1x", "w2x_photo_denoise3x")
-KIN = {frozenset(("ldm", "glid3xl")), *map(frozenset, combinations(LINE, 2))}
-"""One decoder; one architecture and training set."""
+KIN = {
+    *map(frozenset, combinations(("ldm", "glid3xl", "sd_v1"), 2)),
+    *map(frozenset, combinations(LINE, 2)),
+}
+"""One decoder, or a descendant of it; one architecture and training set."""
 UNKNOWN = {frozenset(("w2x_anime", name)) for name in LINE}
 """One architecture, other training images: either answer is right."""
 OTHERS = ("tae_flux2", *LINE, "w2x_anime", "resr_video_x4")
@@ -45,7 +48,7 @@ def judged(found):
             into = known if both in KIN else other
             into[pair.relation] = (*into[pair.relation], " – ".join(sorted(both)))
     lines = ["| pairs | kin | undecided | not shown |", "| --- | --- | --- | --- |"]
-    for name, counted in (("known to be kin", known), ("known to be unrelated", other)):
+    for name, counted in (("known to be kin", known), ("not known to be kin", other)):
         cells = []
         for relation in counts:
             names = counted[relation]

@@ -181,7 +181,7 @@ def _print(
         if as_json:
             print_rows(found)
             return
-        question = Question(found.fingerprints, given.rule, given.fpr, found.certified)
+        question = Question(found.fingerprints, given.rule, given.fpr, found.certified, found.kin)
         print_answers(found, question, single=len(items) == 1, quiet=given.quiet)
 
 

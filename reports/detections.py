@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from fp.fingerprint.decision.decision import REASONS
+from fp.fingerprint.decision.posterior import kin_of
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.images.loading import REASONS as FILE_REASONS
 from fp.images.loading import Limits
@@ -214,6 +215,7 @@ def report(found: Run) -> Iterator[str]:
         claims=counted.claims.most_common(MOST_FINGERPRINTS),
         claimants=len(counted.claims),
         such_as={name: [path for _, path in held] for name, held in counted.highest.items()},
+        kin=kin_of(found.members(list(counted.claims)) if found.members and counted.claims else ()),
         elsewhere=sum(counted.elsewhere[member.name] for member in members),
         conditions=bool(counted.conditions),
         table=table,

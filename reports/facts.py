@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from fp.fingerprint.decision.cautions import FEW_SOURCES, fewest_sources, has_one_seed
+from fp.fingerprint.model.conditions import TOLD_APART
 from fp.fingerprint.model.fingerprint import Fingerprint
 
 if TYPE_CHECKING:
@@ -57,6 +59,14 @@ class Facts:
                     "give at least 19",
                 )
             )
+        if self.others < self.others_needed:
+            found.append(
+                (
+                    "TELLS NOTHING APART",
+                    f"{self.others} images of other generators and references support no claim in "
+                    f"this bank; it takes {self.others_needed}",
+                )
+            )
         if has_one_seed(self.fingerprint):
             found.append(
                 (
@@ -97,6 +107,18 @@ class Facts:
         if "conditions" not in self.fingerprint.parameters:
             return self.n_real
         return len(set(self.fingerprint.calibration.real_source))
+
+    @property
+    def others(self) -> int:
+        """Number of images of others that a claim of its bank is held against."""
+        rest = self.fingerprint.rest
+        return 0 if rest is None else rest.real.size
+
+    @property
+    def others_needed(self) -> int:
+        """Number of these that a claim takes; 0 where it is held against none."""
+        needed = math.ceil(self.fingerprint.rivals / TOLD_APART) - 1
+        return 0 if self.fingerprint.rest is None else needed
 
     @property
     def largest_shuffled(self) -> float | None:

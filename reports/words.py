@@ -8,7 +8,7 @@ it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fp.fingerprint.decision.decision import REASONS
@@ -60,6 +60,9 @@ WITHHELD = frozenset(
 )
 """Reasons with which no likelihood ratio is put into words: neither proposition is known to fit."""
 
+BESIDE = frozenset({"weak_fingerprint", "few_sources", "audit_serious"})
+"""Reasons that stand beside any decision."""
+
 _ELSEWHERE = "other generators were not asked"
 _NO_MORE = 0.30103  # log10 of 2: below it, a ratio supports nothing
 
@@ -67,7 +70,7 @@ _NO_MORE = 0.30103  # log10 of 2: below it, a ratio supports nothing
 def rounded(log10_lr: float) -> str:
     """Return the ratio of the better supported proposition over the other, in two digits."""
     ratio = 10 ** min(abs(log10_lr), 300.0)
-    if ratio < 100:
+    if ratio < 99.5:
         return f"{ratio:.2g}"
     power = len(str(int(ratio))) - 2
     return f"{round(ratio / 10**power) * 10**power:,}" if ratio < 1e7 else f"{ratio:.1e}"
@@ -87,12 +90,15 @@ class Question:
         False-positive rate that was asked for.
     certified : float or None
         The rate that the calibration certifies (95 %); None where it supports no claim.
+    kin : mapping of str to tuple of str
+        Of a bank that was learned as one, the generators that a generator is not told from.
     """
 
     fingerprints: int
     rule: str
     fpr: float
     certified: float | None
+    kin: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def answer(row: Mapping[str, Any], question: Question) -> str:
@@ -103,9 +109,12 @@ def answer(row: Mapping[str, Any], question: Question) -> str:
     if decision == "inconclusive":
         return f"inconclusive: whether {name} drew it cannot be said"
     if decision == "supports_generator":
+        more = (
+            ", and another generator of the bank" if "several_candidates" in row["reasons"] else ""
+        )
         return (
-            f"supports {name}, as far as its fingerprint can see; a generator with the same "
-            "decoder may do so too"
+            f"supports {_with_kin(name, question)}{more}, as far as its fingerprint can see; a "
+            "generator with the same decoder may do so too"
         )
     if question.fingerprints == 1:
         return f"not {name}, as far as this fingerprint can see; {_ELSEWHERE}"
@@ -119,19 +128,28 @@ def short(row: Mapping[str, Any], question: Question) -> str:
     """Return the same in as few words as stand beside a name in a list; see `FOOTNOTE`."""
     decision, name = row["decision"], row["fingerprint"]
     if decision == "inconclusive":
-        return f"inconclusive{''.join(f'; {REASONS[code]}' for code in row['reasons'][:1])}"
+        # What stands beside any decision did not make it inconclusive.
+        deciding = [code for code in row["reasons"] if code not in BESIDE] or row["reasons"]
+        return f"inconclusive{''.join(f'; {REASONS[code]}' for code in deciding[:1])}"
     if decision == "not_examined":
         return answer(row, question)
     for_it = decision == "supports_generator"
     told = ""
     if _is_told(row):
         alone = question.fingerprints == 1
-        side = "for it" if for_it else f"against {'it' if alone else name}"
+        side = "for" if row["log10_lr"] > 0 else "against"
+        side += " it" if for_it or alone else f" {name}"
         told = f", ratio {rounded(row['log10_lr'])} {side}"
+    beside = f" ({', '.join(row['reasons'])})" if row["reasons"] else ""
     if for_it:
-        return f"supports {name}{told}"
+        return f"supports {_with_kin(name, question)}{told}{beside}"
     whose = name if question.fingerprints == 1 else f"any of the {question.fingerprints} generators"
-    return f"not {whose}{told}"
+    return f"not {whose}{told}{beside}"
+
+
+def _with_kin(name: str, question: Question) -> str:
+    kin = question.kin.get(name)
+    return f"{name} (not told from {', '.join(kin)})" if kin else name
 
 
 FOOTNOTE = (
@@ -168,6 +186,9 @@ def limits(row: Mapping[str, Any], question: Question) -> list[str]:
         found.append("no ratio is put into words, since neither proposition is known to fit")
     elif row["at_bound"]:
         found.append("the ratio is at its bound: the calibration carries no larger one")
+    for_it = row["decision"] == "supports_generator"
+    if _is_told(row) and row["decision"] != "inconclusive" and for_it != (row["log10_lr"] > 0):
+        found.append("the ratio speaks for the other side than the decision")
     if question.rule == "conformal":
         certified = (
             "its calibration supports no claim at this rate"

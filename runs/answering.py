@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from fp.fingerprint.decision.posterior import kin_of
 from fp.fingerprint.decision.rows import Finding
-from fp.fingerprint.detection.banks import check_bank
+from fp.fingerprint.detection.banks import WholeBank, check_bank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.opening import StoredBank, open_for_examination
 from fp.runs.examination import Examiner, Item, worker_died
@@ -34,12 +35,15 @@ class Answers:
         As in `fp.runs.results.Summary`.
     weak : tuple of str
         As in `fp.runs.results.Summary`.
+    kin : mapping of str to tuple of str
+        Of a bank that was learned as one, the generators that a generator is not told from.
     """
 
     rows: Iterator[Row]
     fingerprints: int
     certified: float | None
     weak: tuple[str, ...]
+    kin: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def summary(self, rows: Sequence[Row]) -> Summary:
         """Return what rows of these came to."""
@@ -69,7 +73,8 @@ def answers(bank: Path, items: Sequence[Item], options: DetectOptions, how: RunO
         held = list(rows)
         rows = final_rows(lambda: iter(held), options.fdr)()
     detections = (row["detection"] for row in rows)
-    return Answers(detections, len(opened), about["certified"], about["weak"])
+    kin = kin_of(opened.members) if isinstance(opened, WholeBank) else {}
+    return Answers(detections, len(opened), about["certified"], about["weak"], kin)
 
 
 def _rows(examiner: Examiner, items: Sequence[Item], how: RunOptions) -> Iterator[Row]:

@@ -152,8 +152,7 @@ class CodingJudge(Judge):
         value = float(seen.evidence[0])
         share = float(np.count_nonzero(rest.real >= value)) / rest.real.size
         p = conformal(share, rest.real.size)
-        peers = max(1, len(self.fingerprint.parameters.get("peers", ())))
-        return _Rest(self._rest_ratio(value), p, peers * p <= TOLD_APART)
+        return _Rest(self._rest_ratio(value), p, self.fingerprint.rivals * p <= TOLD_APART)
 
     @cached_property
     def _rest_parts(self) -> Recipe:

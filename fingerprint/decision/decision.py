@@ -29,7 +29,7 @@ REASONS = {
     "weak_fingerprint": "the fingerprint separates no better than label shuffles may",
     "unlike_reference": "the score speaks for the reference images, and the image is unlike them",
     "not_told_apart": "the score claims the generator, and images of other generators of its bank "
-    "have as much evidence for it",
+    "have as much evidence for it, or are too few to tell",
     "coding_not_calibrated": "the coding of the image is unusual among the calibration images: it "
     "went through a compression or a resampling that they did not",
     "calibration_image": "the fingerprint was learned from or calibrated with this image, so its "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +24,12 @@ def is_one_bank(members: Sequence[Fingerprint]) -> bool:
         member.rest is not None and sorted(member.parameters.get("peers", ())) == names
         for member in members
     )
+
+
+def kin_of(members: Iterable[Fingerprint]) -> dict[str, tuple[str, ...]]:
+    """Return the generators that each of a bank is not told from, by name, where there are any."""
+    found = {member.name: tuple(member.parameters.get("kin", ())) for member in members}
+    return {name: kin for name, kin in found.items() if kin}
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ SMALLEST_SCALE = 0.5
 NOTHING, SURE = 100.0, 1000.0
 """Peak-to-correlation energies up to which nothing was found, and from which on more says no more.
 
-Noise reaches about 30, and photographs and other generators' pictures at most 60 (RESULTS.md).
+Noise reaches about 30, photographs and other generators' pictures at most 60 (docs/decisions.md).
 """
 
 _STEP = 2  # in pixels of the longer side: the pattern's edges are then off by half a pixel at most

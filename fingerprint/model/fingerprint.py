@@ -126,6 +126,11 @@ class Fingerprint:
             raise ValueError("The conditions have another number of images.")
 
     @property
+    def rivals(self) -> int:
+        """Number of generators that a claim must hold against, itself among them, without kin."""
+        return max(1, len(self.parameters.get("peers", ())) - len(self.parameters.get("kin", ())))
+
+    @property
     def calibration_in_use(self) -> Calibration:
         """Held-out scores of both classes that the score of an image is compared with.
 

@@ -328,3 +328,14 @@ def test_families_from_python_are_those_of_the_command(lab, tmp_path):
     assert (*names, pair.relation) == (row["first"], row["second"], row["relation"])
     assert pair.kinship == pytest.approx(float(row["kinship"]), abs=1e-9)
     seen(found._repr_html_())
+
+
+def test_pictures_of_any_name_are_files_for_a_while():
+    from fp.api.pictures import folder_of
+
+    picture = np.zeros((32, 32, 3), np.uint8)
+    with folder_of({"図" * 120: picture, "a\0b/c": picture, "..": picture}) as place:
+        names = sorted(path.name for path in place.rglob("*.png"))
+    assert [len(name.encode()) <= 255 for name in names] == [True] * 3
+    assert "a_b_c.png" in names and "000002.png" in names
+    assert not place.exists()

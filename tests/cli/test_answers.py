@@ -77,6 +77,33 @@ def test_what_is_not_this_generator_is_called_no_photograph(rows):
     assert "supports no claim at this rate" in " ".join(limits(row, asked))
 
 
+def test_the_side_of_a_ratio_is_that_of_its_sign(rows):
+    asked = Question(1, "conformal", 0.05, None)
+    row = {**one_of(rows, "supports_generator"), "reasons": [], "at_bound": False}
+    for log10_lr, side in ((0.7, "for it"), (-0.7, "against it")):
+        told = short({**row, "log10_lr": log10_lr}, asked)
+        assert told == f"supports gen 0, ratio 5 {side}"
+        limit = "the ratio speaks for the other side than the decision"
+        assert (limit in limits({**row, "log10_lr": log10_lr}, asked)) == (log10_lr < 0)
+    row = {**one_of(rows, "supports_reference"), "reasons": [], "log10_lr": 0.7}
+    assert short(row, asked).endswith("ratio 5 for it")
+    assert short({**row, "log10_lr": -2.0}, asked).endswith("ratio 100 against it")
+
+
+def test_what_stands_beside_an_answer_is_said_in_short_too(rows):
+    asked = Question(3, "conformal", 0.05, None, {"gen 0": ("gen 1",)})
+    row = {**one_of(rows, "supports_generator"), "reasons": ["audit_serious", "several_candidates"]}
+    assert short(row, asked) == (
+        "supports gen 0 (not told from gen 1) (audit_serious, several_candidates)"
+    )
+    told = "supports gen 0 (not told from gen 1), and another generator of the bank, as far as"
+    assert answer(row, asked).startswith(told)
+    row = {**one_of(rows, "inconclusive"), "reasons": ["audit_serious", "fits_both"]}
+    assert short(row, asked) == f"inconclusive; {REASONS['fits_both']}"
+    row["reasons"] = ["audit_serious"]
+    assert short(row, asked) == f"inconclusive; {REASONS['audit_serious']}"
+
+
 def test_some_files_get_a_line_each_and_counts(lab, rows, tmp_path):
     folder = tmp_path / "some"
     folder.mkdir()

@@ -8,7 +8,7 @@ import pytest
 from commands import csv_rows, fp, json_rows
 from synthetic import Generator, write_generated, write_photographs
 
-from fp.fingerprint.decision.posterior import NONE
+from fp.fingerprint.decision.posterior import NONE, kin_of
 from fp.fingerprint.detection.banks import WholeBank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.extraction.bank_learning import Folders, families, learn_bank
@@ -16,6 +16,7 @@ from fp.fingerprint.extraction.extraction import extract
 from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.images.loading import find_images, load_image
+from fp.reports.facts import describe
 from fp.system.errors import InputError
 
 SIDE = 128
@@ -102,6 +103,17 @@ def test_a_claim_needs_more_than_images_of_the_others_have(lab, learned):
         assert "not_told_apart" not in paper.reasons
 
 
+def test_a_bank_with_too_few_images_of_others_says_that_it_claims_nothing(learned):
+    member = learned[0].fingerprint
+    assert describe(member).others_needed == 59  # three generators, 0.05
+    few = replace(member, rest=replace(member.rest, real=member.rest.real[:58]))
+    assert "TELLS NOTHING APART" in [label for label, _ in describe(few).labels]
+    enough = replace(member, rest=replace(member.rest, real=member.rest.real[:59]))
+    assert "TELLS NOTHING APART" not in [label for label, _ in describe(enough).labels]
+    alone = replace(member, rest=None)
+    assert (describe(alone).others, describe(alone).others_needed) == (0, 0)
+
+
 def test_what_draws_alike_is_kin(lab, learned, tmp_path):
     areas = np.array([[1, 0.6, 0.9], [0.7, 1, 0.9], [0.9, 0.8, 1]])
     assert families(areas).tolist() == [0, 0, 1]
@@ -112,6 +124,11 @@ def test_what_draws_alike_is_kin(lab, learned, tmp_path):
     found = learn_bank(Folders.below(tmp_path, lab / "real"), OPTIONS)
     kin = {made.fingerprint.name: made.fingerprint.parameters["kin"] for made in found}
     assert kin == {"one": ["twin"], "twin": ["one"], "two": []}
+    assert [made.fingerprint.rivals for made in found] == [2, 2, 3]
+    assert kin_of(made.fingerprint for made in found) == {"one": ("twin",), "twin": ("one",)}
+    write_bank(tmp_path / "bank.h5", [made.fingerprint for made in found])
+    asked = fp("detect", tmp_path / "bank.h5", lab / "asked" / "one", "--fpr", 0.1, "--jobs", 1)
+    assert "(not told from " in asked.out
     bank = WholeBank(tuple(made.fingerprint for made in found))
     rows = [
         bank.examine(load_image(path), DetectOptions(fpr=0.1)).detection
