@@ -16,7 +16,7 @@ test:  ## the fast tests, which enter every room
 	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-all:  ## what CI runs
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2 --dist loadfile
 
 # Both go through docs/results/provenance.toml, and go on where an interrupted run was. All but the
 # tables of time and memory need the corpus (FP_CORPUS); docs/results/reading.md says what else.

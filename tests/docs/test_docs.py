@@ -100,7 +100,7 @@ def test_ci_runs_the_test_command_of_the_readme():
     text = (PROJECT / "README.md").read_text("utf-8")
     block = text.split("<!-- test-command -->")[1].split("```")[1]
     command = [line for line in block.splitlines() if line.startswith("python")]
-    assert len(command) == 1 and command[0].endswith("python -m pytest")
+    assert len(command) == 1 and command[0].endswith("python -m pytest -n 2 --dist loadfile")
     assert "<!-- test-command -->" in (PROJECT / ".ci" / "run").read_text("utf-8")
 
 

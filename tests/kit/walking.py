@@ -24,7 +24,8 @@ CANNOT_RUN = {
     ". .venv/bin/activate": "the tests run in an environment already",
     "python -m pip install -c constraints.txt .": "fetches torch; what is tested is installed",
     "python -m pip install -c constraints.txt . && fp demo": "fetches torch; start.md has the demo",
-    'python -m pip install -c constraints.txt ".[dev]" && python -m pytest': "is what runs now",
+    'python -m pip install -c constraints.txt ".[dev]" && '
+    "python -m pytest -n 2 --dist loadfile": "is what runs now",
     "python benchmarks/fuzz.py images --count 10000 --seed 1 --work fuzz/": "takes an hour",
     "python benchmarks/fuzz.py fingerprints --count 10000 --seed 1 --work fuzz/": "takes an hour",
     "python benchmarks/fuzz.py command --count 300 --seed 1 --work fuzz/": "takes minutes",
