@@ -14,17 +14,16 @@ from pathlib import Path
 
 import click
 import numpy as np
-from held_out import CORPUS, features_of
+from held_out import labelled
 from photographs import generators, kept_rows
 from sections import WORK
 from threadpoolctl import threadpool_limits
 
-from fp.denoisers.population import Reduction, survey
+from fp.denoisers.population import Reduction
 from fp.evaluation import mean_of
 from fp.evaluation.trials import balanced_accuracy
 from fp.fingerprint.decision.decision import p_generated, p_real
 from fp.fingerprint.decision.likelihood import fit_without_bounds
-from fp.fingerprint.estimators.folds import group
 from fp.fingerprint.learning.method import recipe
 from fp.fingerprint.model.calibration import Calibration
 from fp.images.crop import CropRule
@@ -34,19 +33,7 @@ GENERATORS = ("ldm", "glid3xl", "sd_v1", "realvisxl_turbo", "flux1dev", "gpt_ima
 SIZES = (8, 16, 32, 64, 128)
 COLUMNS = ("generator", "training", "seed", "method", "tested", "accuracy", "claimed", "false")
 RATE = 0.05
-
-
-def load(generator, method, cache):
-    """Return features, labels and source groups of a generator's images and photographs."""
-    images, labels = [], []
-    for folder, label in ((generators()[generator], True), (CORPUS / "real", False)):
-        found = survey(folder, Reduction("wavelet", CropRule(256, 256)), cache, 1).images
-        images += found
-        labels += [label] * len(found)
-    sources = [f"{label}/{image.source}" for image, label in zip(images, labels, strict=True)]
-    groups = group(sources, [image.sha256 for image in images])
-    reduction = Reduction("wavelet", CropRule(256, 256))
-    return features_of(method, images, reduction, cache), np.array(labels), groups
+REDUCTION = Reduction("wavelet", CropRule(256, 256))
 
 
 def dealt(labels, groups, training, seed):
@@ -138,7 +125,8 @@ def main(named, methods, seeds, section, work):
                 if not todo:
                     continue
                 method = recipe(name)
-                stacks, labels, groups = load(generator, method, store())
+                folder = generators()[generator]
+                stacks, labels, groups = labelled(folder, method, REDUCTION, store())
                 for training, seed in todo:
                     parts = dealt(labels, groups, training, seed)
                     if parts is not None:

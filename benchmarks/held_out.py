@@ -40,24 +40,30 @@ def features_of(method, images, reduction, store):
     return stacks
 
 
-def cell(denoiser, method, generator, training, splits, nulls, parameters, store, jobs):
-    made = recipe(method, parameters)
-    reduction = Reduction(denoiser, CropRule(256, 256))
+def labelled(folder, method, reduction, store, jobs=1):
+    """Return features, labels and source groups of a generator's images and of `real/`."""
     images, labels = [], []
-    for folder, label in ((CORPUS / "generated" / generator, True), (CORPUS / "real", False)):
-        found = survey(folder, reduction, store, jobs).images
+    for each, label in ((folder, True), (CORPUS / "real", False)):
+        found = survey(each, reduction, store, jobs).images
         images += found
         labels += [label] * len(found)
     # The corpus draws real/ and generated/ from different photographs: equal stems mean nothing.
     sources = [f"{label}/{i.source}" for i, label in zip(images, labels, strict=True)]
     groups = group(sources, [i.sha256 for i in images])
-    stacks = features_of(made, images, reduction, store)
+    return features_of(method, images, reduction, store), np.array(labels), groups
+
+
+def cell(denoiser, method, generator, training, splits, nulls, parameters, store, jobs):
+    made = recipe(method, parameters)
+    reduction = Reduction(denoiser, CropRule(256, 256))
+    folder = CORPUS / "generated" / generator
+    stacks, labels, groups = labelled(folder, made, reduction, store, jobs)
     return [
         asdict(
             trial(
                 seeded(made, seed),
                 stacks,
-                np.array(labels),
+                labels,
                 groups,
                 training,
                 seed,

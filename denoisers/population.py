@@ -30,6 +30,7 @@ from fp.images.loading import (
 )
 from fp.system.arrays import Floats, Pixels
 from fp.system.errors import ImageError, InputError
+from fp.system.joining import join_names
 from fp.system.paths import is_file
 from fp.system.progress import Progress
 from fp.system.workers import run_in_order, with_one_thread
@@ -366,24 +367,8 @@ def sources_of(paths: Sequence[PurePath], prompts: Sequence[str | None] | None =
     that leaves fewer than `FEWEST_BEGINNINGS`.
     """
     names = _names_of(paths)
-    joined = names if prompts is None else _joined(names, prompts)
+    joined = names if prompts is None else join_names(names, prompts)
     return joined if len(set(joined)) >= FEWEST_BEGINNINGS else names
-
-
-def _joined(names: Sequence[str], prompts: Sequence[str | None]) -> list[str]:
-    """Give the sources that share a prompt, however chained, the name of the first of them."""
-    first: dict[str, str] = {}
-    parent = {name: name for name in names}
-
-    def root(name: str) -> str:
-        while parent[name] != name:
-            name = parent[name]
-        return name
-
-    for name, prompt in sorted((n, p) for n, p in zip(names, prompts, strict=True) if p):
-        one, two = sorted((root(first.setdefault(prompt, name)), root(name)))
-        parent[two] = one
-    return [root(name) for name in names]
 
 
 def _names_of(paths: Sequence[PurePath]) -> list[str]:

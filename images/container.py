@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from fp.images import metadata_blocks
-from fp.images.claims import whole_texts
+from fp.images.claims import Claim, whole_texts
 from fp.images.png_chunks import chunks
 from fp.images.requests import read_request
 from fp.images.vp8 import webp_quality
@@ -86,7 +86,9 @@ def describe(image: Image.Image, content: bytes) -> Container:
     quality = subsampling = None
     standard = False
     tables = getattr(image, "quantization", None)
-    request = read_request(content)
+    texts = list(whole_texts(metadata_blocks.read(content)))
+    request = read_request(texts)
+    parts = {chunk.name for chunk in chunks(content)} if image.format == "PNG" else set()
     if kind == "JPEG":
         if tables:
             table = list(tables[min(tables)])
@@ -101,18 +103,14 @@ def describe(image: Image.Image, content: bytes) -> Container:
         bits=_bits(image, content),
         alpha=image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info,
         palette=image.mode in ("P", "PA"),
-        icc=bool(image.info.get("icc_profile")) or _png_has(image, content, b"iCCP"),
-        exif=bool(image.info.get("exif")) or _png_has(image, content, b"eXIf"),
+        icc=bool(image.info.get("icc_profile")) or b"iCCP" in parts,
+        exif=bool(image.info.get("exif")) or b"eXIf" in parts,
         standard_tables=standard,
         progressive=kind == "JPEG" and bool(image.info.get("progressive")),
-        screenshot=_is_screenshot(content),
+        screenshot=_is_screenshot(texts),
         seed=request.seed,
         prompt=request.prompt,
     )
-
-
-def _png_has(image: Image.Image, content: bytes, name: bytes) -> bool:
-    return image.format == "PNG" and any(chunk.name == name for chunk in chunks(content))
 
 
 def compression(image: Image.Image, content: bytes) -> str:
@@ -149,12 +147,8 @@ def _standard_tables() -> Doubles:
     return np.array(rows)
 
 
-def _is_screenshot(content: bytes) -> bool:
-    return any(
-        _SCREENSHOT.search(told.text)
-        for told in whole_texts(metadata_blocks.read(content))
-        if told.name.lower() in _SAYS_WHAT
-    )
+def _is_screenshot(texts: Iterable[Claim]) -> bool:
+    return any(_SCREENSHOT.search(told.text) for told in texts if told.name.lower() in _SAYS_WHAT)
 
 
 def _subsampling(image: Image.Image) -> str | None:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fp.images import metadata_blocks
-from fp.images.claims import whole_texts
+from fp.images.claims import Claim
 
 _SEEDS = ("seed", "noise_seed")
 _PROMPTS = ("prompt", "positive_prompt")
@@ -49,14 +48,14 @@ class Request:
     prompt: str | None = None
 
 
-def read_request(content: bytes) -> Request:
-    """Return seed and prompt as a whole file tells them; each is the first that is found.
+def read_request(texts: Iterable[Claim]) -> Request:
+    """Return seed and prompt as the texts of a file tell them; each is the first that is found.
 
     Read are the texts of AUTOMATIC1111, ComfyUI, InvokeAI, NovelAI and Fooocus, wherever
     `fp.images.claims` looks for texts, and ``AIPromptInformation`` in XMP.
     """
     seed = prompt = None
-    for told in whole_texts(metadata_blocks.read(content)):
+    for told in texts:
         found = _read(told.name, told.text)
         seed = found.seed if seed is None else seed
         prompt = found.prompt if prompt is None else prompt

@@ -9,7 +9,7 @@ import numpy as np
 
 from fp.fingerprint.conditions.versions import KINDS, settings
 from fp.fingerprint.estimators import registry as estimators
-from fp.fingerprint.estimators.folds import Labelled
+from fp.fingerprint.estimators.folds import Labelled, area
 from fp.fingerprint.estimators.protocol import CrossFit
 from fp.fingerprint.estimators.recipes import DEFAULT, JOINED, OF_CONDITIONS
 from fp.fingerprint.learning import typicality
@@ -343,15 +343,13 @@ def _powers(
         own, real = np.flatnonzero(inside & labels), found[inside & ~labels]
         if not own.size or not real.size:
             continue
-        higher = found[own][:, None] > real
-        auc = higher.mean() + (found[own][:, None] == real).mean() / 2
         claimed = [
             held.real.expected.p_above(allowed(held.real.z[i]), n_real) <= 0.05
             and held.generated.expected.p_below(held.generated.z[i], n_generated) > 0.05
             and held.likeness.expected.p_above(held.likeness.z[i], labels.sum()) > LEVEL
             for i in own
         ]
-        powers.append(Power(KINDS[kind], float(auc), float(np.mean(claimed))))
+        powers.append(Power(KINDS[kind], area(found[own], real), float(np.mean(claimed))))
     return powers
 
 

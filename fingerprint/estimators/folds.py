@@ -10,6 +10,7 @@ import numpy as np
 
 from fp.system.arrays import Doubles, Flags, Indices
 from fp.system.errors import InputError
+from fp.system.joining import join_names
 
 FEWEST_SOURCES = 8
 """Fewest sources of a class from which a fingerprint is made."""
@@ -21,21 +22,7 @@ def group(sources: Sequence[str], sha256: Sequence[str]) -> Indices:
     Numbers follow the hash of the group's smallest source name, so that they do not depend on the
     order of the images.
     """
-    parent: dict[str, str] = {}
-
-    def root(name: str) -> str:
-        while parent.setdefault(name, name) != name:
-            parent[name] = parent[parent[name]]
-            name = parent[name]
-        return name
-
-    owner: dict[str, str] = {}
-    for source, digest in zip(sources, sha256, strict=True):
-        first = root(owner.setdefault(digest, source))
-        second = root(source)
-        low, high = min(first, second), max(first, second)
-        parent[high] = low
-    roots = [root(source) for source in sources]
+    roots = join_names(sources, sha256)
     ranked = sorted(
         set(roots), key=lambda name: hashlib.sha256(name.encode("utf-8", "replace")).digest()
     )
@@ -100,6 +87,12 @@ def separation(scores: Doubles, labels: Flags) -> float:
     generated, real = scores[labels], scores[~labels]
     spread = float(np.sqrt((generated.var() + real.var()) / 2))
     return float(generated.mean() - real.mean()) / spread if spread > 0 else 0.0
+
+
+def area(generated: Doubles, real: Doubles) -> float:
+    """Return the area under the ROC curve of the scores of two classes; ties count one half."""
+    higher, equal = generated[:, None] > real, generated[:, None] == real
+    return float(higher.mean() + equal.mean() / 2)
 
 
 def shuffle_labels(labels: Flags, groups: Indices, rng: np.random.Generator) -> Flags:

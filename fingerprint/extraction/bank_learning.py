@@ -14,7 +14,7 @@ from fp.denoisers.cache import ResidualCache
 from fp.denoisers.population import Population
 from fp.fingerprint.conditions import learning as conditioned
 from fp.fingerprint.conditions.versions import MOST_ROWS
-from fp.fingerprint.estimators.folds import Labelled
+from fp.fingerprint.estimators.folds import Labelled, area
 from fp.fingerprint.extraction.extraction import Study, known_of
 from fp.fingerprint.extraction.one_pass import versions_of
 from fp.fingerprint.extraction.options import Extraction, ExtractOptions
@@ -164,12 +164,7 @@ class _Peers:
             rest = conditioned.learn(self.recipe, versions_of(chosen), known).conditions
         ends = np.cumsum([len(each.images) for each in drawn])
         parts = np.split(rest.real, ends[:-1])[:-1]
-        return rest, [_area(rest.generated, part) for part in parts]
-
-
-def _area(above: Doubles, below: Doubles) -> float:
-    higher, equal = above[:, None] > below, above[:, None] == below
-    return float(higher.mean() + equal.mean() / 2)
+        return rest, [area(rest.generated, part) for part in parts]
 
 
 def families(areas: Doubles) -> Indices:

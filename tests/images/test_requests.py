@@ -9,6 +9,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 from synthetic import photograph
 
+from fp.images import metadata_blocks
+from fp.images.claims import whole_texts
 from fp.images.requests import Request, read_request
 
 A1111 = (
@@ -26,6 +28,10 @@ def comfy(seed: object = 5, text: object = "a red cat", more: dict | None = None
             **(more or {}),
         }
     )
+
+
+def read(content: bytes) -> Request:
+    return read_request(whole_texts(metadata_blocks.read(content)))
 
 
 def png(**texts: str) -> bytes:
@@ -73,43 +79,41 @@ def with_exif(kind: str, tag: int, text: str | bytes) -> bytes:
 )
 def test_seed_and_prompt_of_each_program_are_told_apart(texts, seed, same, other):
     ((name, _),) = texts.items()
-    found = read_request(png(**texts))
+    found = read(png(**texts))
     assert found.seed == seed
     assert found.prompt is not None and len(found.prompt) == 16
-    again, unlike = read_request(png(**{name: same})), read_request(png(**{name: other}))
+    again, unlike = read(png(**{name: same})), read(png(**{name: other}))
     assert again.prompt == found.prompt and again.seed != found.seed
     assert unlike.prompt != found.prompt and unlike.seed == found.seed
 
 
 def test_exif_of_jpeg_and_webp_is_read_as_png_text_is():
     comment = b"UNICODE\0" + A1111.encode("utf-16-be")
-    wanted = read_request(png(parameters=A1111))
-    assert read_request(with_exif("JPEG", 0x9286, comment)) == wanted
+    wanted = read(png(parameters=A1111))
+    assert read(with_exif("JPEG", 0x9286, comment)) == wanted
     # ComfyUI puts its graph into the tag of the camera's maker or model.
-    graph = read_request(png(prompt=comfy()))
-    assert read_request(with_exif("WEBP", 0x0110, f"prompt:{comfy()}")) == graph
-    assert read_request(with_exif("WEBP", 0x010F, f"Prompt:{comfy()}")) == graph
+    graph = read(png(prompt=comfy()))
+    assert read(with_exif("WEBP", 0x0110, f"prompt:{comfy()}")) == graph
+    assert read(with_exif("WEBP", 0x010F, f"Prompt:{comfy()}")) == graph
 
 
 def test_the_property_of_iptc_tells_a_prompt():
     packet = '<x xmlns:I="i"><I:AIPromptInformation>a cat</I:AIPromptInformation></x>'
-    found = read_request(png(**{"XML:com.adobe.xmp": packet}))
+    found = read(png(**{"XML:com.adobe.xmp": packet}))
     assert found.seed is None and found.prompt is not None
 
 
 def test_a_text_of_another_node_is_followed_and_one_that_is_put_together_is_not_guessed():
     held = {"9": {"class_type": "String", "inputs": {"value": "a red cat"}}}
-    assert read_request(png(prompt=comfy(text=["9", 0], more=held))) == read_request(
-        png(prompt=comfy())
-    )
+    assert read(png(prompt=comfy(text=["9", 0], more=held))) == read(png(prompt=comfy()))
     drawn = {"9": {"class_type": "Wildcards", "inputs": {"text": "a __colour__ cat", "line": 3}}}
-    found = read_request(png(prompt=comfy(text=["9", 0], more=drawn)))
+    found = read(png(prompt=comfy(text=["9", 0], more=drawn)))
     assert found == Request("5", None)
 
 
 def test_a_fixed_seed_of_one_stage_hides_no_other():
     upscaler = {"8": {"class_type": "Upscale", "inputs": {"seed": 1}}}
-    seeds = {read_request(png(prompt=comfy(s, more=upscaler))).seed for s in (5, 6)}
+    seeds = {read(png(prompt=comfy(s, more=upscaler))).seed for s in (5, 6)}
     assert seeds == {"1 5", "1 6"}
 
 
@@ -129,8 +133,8 @@ def test_a_fixed_seed_of_one_stage_hides_no_other():
     ],
 )
 def test_other_texts_and_hostile_ones_tell_nothing(texts):
-    assert read_request(png(**texts)) == Request()
+    assert read(png(**texts)) == Request()
 
 
 def test_no_image_at_all_tells_nothing():
-    assert read_request(b"") == read_request(b"parameters Steps: 1, Seed: 2") == Request()
+    assert read(b"") == read(b"parameters Steps: 1, Seed: 2") == Request()
