@@ -93,7 +93,7 @@ class Power:
         Area under the ROC curve of the evidence.
     power : float
         Share of the generator's versions that would be claimed at 0.05; every one is taken to be
-        coded like the calibration images, and to show what the reference images show.
+        coded like the calibration images.
     """
 
     kind: str
@@ -169,7 +169,6 @@ def learn(recipe: Recipe, versions: Versions, known: Labelled) -> Learned:
         _distances(each, labels == c, curved, folds)
         for each, c in zip(typical, (False, True), strict=True)
     )
-    held = _Statistics(of_real, of_generated, generator)
     drawn = _one_of_each(versions, known)
     conditions = Conditions(
         _parts(recipe, crossed, scores, labels),
@@ -187,10 +186,10 @@ def learn(recipe: Recipe, versions: Versions, known: Labelled) -> Learned:
         found[drawn[~known.labels]],
         found[drawn[known.labels]],
     )
-    rough = versions.roughness[labels]
-    unlike = np.mean([not conditions.shows(conditions.p_of_content(r)) for r in rough])
-    powers = _powers(versions.kind, known, labels, found, held)
-    return Learned(conditions, tuple(powers), float(unlike))
+    shown = np.array([conditions.shows(conditions.p_of_content(r)) for r in versions.roughness])
+    held = _HeldOutOfAll(labels, found, of_real, of_generated, generator, shown)
+    powers = tuple(_powers(versions.kind, known, held))
+    return Learned(conditions, powers, float(1 - shown[labels].mean()))
 
 
 def _held_out(part: CrossFit, stacks: Mapping[str, Array], folds: Indices) -> Doubles:
@@ -346,10 +345,9 @@ def _one_of_each(versions: Versions, known: Labelled) -> Indices:
     return drawn
 
 
-def _powers(
-    kinds: Indices, known: Labelled, labels: Flags, found: Doubles, held: _Statistics
-) -> list[Power]:
+def _powers(kinds: Indices, known: Labelled, held: _HeldOutOfAll) -> list[Power]:
     """Count, by kind of version, what would be claimed of the generator's at 0.05."""
+    labels, found = held.labels, held.evidence
     n_real, n_generated = (np.unique(known.groups[known.labels == c]).size for c in (False, True))
     powers = []
     for kind in np.unique(kinds):
@@ -361,6 +359,7 @@ def _powers(
             held.real.expected.p_above(allowed(held.real.z[i]), n_real) <= 0.05
             and held.generated.expected.p_below(held.generated.z[i], n_generated) > 0.05
             and held.likeness.expected.p_above(held.likeness.z[i], labels.sum()) > LEVEL
+            and held.shown[i]
             for i in own
         ]
         powers.append(Power(KINDS[kind], area(found[own], real), float(np.mean(claimed))))
@@ -368,9 +367,16 @@ def _powers(
 
 
 @dataclass(frozen=True, eq=False)
-class _Statistics:
-    """Held-out score under both classes, and distance from the generator's own images."""
+class _HeldOutOfAll:
+    """What is known of all versions, held out.
 
+    The class and the evidence of each; its score under both classes, its distance from the
+    generator's own images; and whether the reference images show such content.
+    """
+
+    labels: Flags
+    evidence: Doubles
     real: _HeldOut
     generated: _HeldOut
     likeness: _HeldOut
+    shown: Flags

@@ -257,3 +257,18 @@ def test_of_large_pictures_no_more_is_seen_than_512_pixels(tmp_path, monkeypatch
     assert judged(found, whole[:96, :96], fpr=0.1).score == one.score
     (claims,) = found.parameters["specificity"]["foreign"]
     assert claims["images"] == 20
+
+
+def test_a_picture_smoother_than_all_references_is_claimed_by_nobody(fingerprint):
+    """The generator's own pattern on a clear sky: nothing is known of such a sky."""
+    own = STRONG.draw(5000, SIDE)
+    assert judged(fingerprint, own).decision == "supports_generator"
+    noise = own.astype(float) - own.reshape(SIDE // 8, 8, SIDE // 8, 8, 3).mean((1, 3)).repeat(
+        8, axis=0
+    ).repeat(8, axis=1)
+    sky = np.clip(np.rint(150 + noise), 0, 255).astype(np.uint8)
+    row = judged(fingerprint, sky)
+    assert row.decision == "inconclusive" and "content_not_calibrated" in row.reasons
+    assert row.p_content < 0.04 < judged(fingerprint, own).p_content
+    kept = judged(fingerprint, sky, rule="nearest-mean")
+    assert kept.decision != "inconclusive" and "content_not_calibrated" in kept.reasons
