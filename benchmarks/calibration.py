@@ -17,7 +17,7 @@ from sections import publish, this_command
 from sklearn.metrics import roc_auc_score
 
 from fp.denoisers.cache import ResidualCache, default_folder
-from fp.denoisers.population import Reduction, residuals, survey
+from fp.denoisers.population import ImageFolder, Reduction, residuals, survey
 from fp.evaluation import mean_of, split
 from fp.evaluation.statistics import cllr, cllr_min
 from fp.fingerprint.decision import likelihood
@@ -32,7 +32,7 @@ from fp.images.crop import CropRule
 def load(method, reduction, generator, store):
     images, labels = [], []
     for folder, label in ((CORPUS / "generated" / generator, True), (CORPUS / "real", False)):
-        found = survey(folder, reduction, store, 1).images
+        found = survey(ImageFolder.at(folder), reduction, store, 1).images
         images += found
         labels += [label] * len(found)
     rows = [method.features(residual) for residual in residuals(images, reduction, store)]

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fp.denoisers.population import Skipped, most_common_crop, sources_of
+from fp.denoisers.population import ImageFolder, Skipped, most_common_crop, sources_of
 from fp.fingerprint.estimators.folds import group
 from fp.images.crop import CropRule
 from fp.images.loading import Limits, display_path, find_images, load_image
 from fp.system.arrays import Indices, Pixels
 from fp.system.errors import ImageError, InputError
-from fp.system.paths import is_folder, subfolders
+from fp.system.paths import is_folder, name_of, subfolders
 from fp.system.progress import Progress, told
 from fp.system.workers import run_in_order
 
@@ -170,7 +170,7 @@ def read_dataset(
     """
     limits = limits or Limits()
     generated = _generators(folder)
-    crop = CropRule(*size) if size else most_common_crop(generated[0], limits)
+    crop = CropRule(*size) if size else most_common_crop(ImageFolder.at(generated[0]), limits)
     given = {} if sources is None else _table_of_sources(sources)
     roots = [(REAL, folder / REAL)] + [(root.name, root) for root in generated]
     aliens = _distinct(strangers, {name for name, _ in roots})
@@ -202,7 +202,7 @@ def _generators(folder: Path) -> list[Path]:
 def _distinct(strangers: Sequence[Path], taken: set[str]) -> list[tuple[str, Path]]:
     named = []
     for path in strangers:
-        name = base = f"stranger {display_path(Path(path.resolve().name))}"
+        name = base = f"stranger {name_of(path)}"
         number = 2
         while name in taken:
             name, number = f"{base} ({number})", number + 1

@@ -12,6 +12,7 @@ import numpy as np
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.population import (
     Examined,
+    ImageFolder,
     Population,
     Reduction,
     Seen,
@@ -20,10 +21,10 @@ from fp.denoisers.population import (
 )
 from fp.fingerprint.detection.opening import StoredBank, open_bank
 from fp.fingerprint.estimators.folds import FEWEST_SOURCES, group
-from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.images.jpeg_grid import jpeg_grid, luminance_window
 from fp.images.loading import display_path
-from fp.lineage.scores import scores_of
+from fp.lineage.sample import Sample
+from fp.lineage.scores import BankMember, scores_of
 from fp.lineage.traces import trace
 from fp.system.arrays import Doubles, Flags, Indices
 from fp.system.errors import InputError
@@ -80,14 +81,14 @@ class Collection:
         The reference images.
     skipped : tuple of Skipped
         Files that were not examined.
-    bank : tuple of Fingerprint
+    bank : tuple of BankMember
         The stored fingerprints that scored the images.
     """
 
     generators: tuple[Folder, ...]
     reference: Folder
     skipped: tuple[Skipped, ...] = ()
-    bank: tuple[Fingerprint, ...] = ()
+    bank: tuple[BankMember, ...] = ()
 
     @property
     def sha256(self) -> Iterator[str]:
@@ -113,6 +114,10 @@ class Collection:
         """Number the sources over all folders: one photograph is one group wherever it occurs."""
         images = [image for folder in self.folders for image in folder.images]
         return group([image.source for image in images], [image.sha256 for image in images])
+
+    def sample(self, folds: int, seed: int) -> Sample:
+        """Return all images as one sample, dealt into so many folds."""
+        return Sample.of(self.members(), self.groups(), folds, seed)
 
     def shared_files(self) -> list[tuple[str, str, int]]:
         """Return the pairs of folders with equal files, and how many."""
@@ -150,25 +155,25 @@ def collect(
     Each is searched recursively; the fingerprints of a bank score the images on the way. An
     `InputError` names a folder with too few sources.
     """
-    roots = [*generators, real]
+    listed = [ImageFolder.at(folder) for folder in (*generators, real)]
     look = _Look(bank, prepared=reduction.preparation != "none")
-    found = survey_all(roots, reduction, store, jobs, progress, look)
-    folders = [_folder(root, population) for root, population in zip(roots, found, strict=True)]
+    found = survey_all(listed, reduction, store, jobs, progress, look)
+    folders = [_folder(each, population) for each, population in zip(listed, found, strict=True)]
     ordered = sorted(folders[:-1], key=lambda folder: (folder.digest, folder.name))
     skipped = tuple(one for population in found for one in population.skipped)
-    members = () if bank is None else open_bank(bank)
+    members = () if bank is None else tuple(map(BankMember.of, open_bank(bank)))
     return Collection(tuple(ordered), folders[-1], skipped, members)
 
 
-def _folder(root: Path, found: Population) -> Folder:
+def _folder(listed: ImageFolder, found: Population) -> Folder:
     sources = len({image.source for image in found.images})
     if sources < FEWEST_SOURCES:
         raise InputError(
-            f"{display_path(root)} holds {sources} usable source images; lineage needs "
+            f"{display_path(listed.root)} holds {sources} usable source images; lineage needs "
             f"at least {FEWEST_SOURCES}, better 64, of each generator and of the reference."
         )
     traces, scores, coded = (np.stack(taken) for taken in zip(*found.taken, strict=True))
-    return Folder(display_path(Path(root.resolve().name)), found.images, traces, scores, coded)
+    return Folder(listed.name, found.images, traces, scores, coded)
 
 
 @dataclass(frozen=True)

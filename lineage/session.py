@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fp.denoisers.cache import ResidualCache
-from fp.denoisers.population import Reduction, most_common_crop, residual_store
+from fp.denoisers.population import (
+    ImageFolder,
+    Reduction,
+    most_common_crop,
+    require_folders,
+    residual_store,
+)
 from fp.denoisers.registry import arguments_of
 from fp.fingerprint.detection.detection import residual_for
 from fp.fingerprint.detection.opening import BankIdentity, StoredBank, open_bank
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.images.crop import SIDE, CropRule
-from fp.images.loading import display_path
 from fp.lineage.collection import Collection, collect, generator_folders
 from fp.lineage.options import LineageOptions
 from fp.lineage.scores import common
-from fp.system.errors import InputError
-from fp.system.paths import is_file
 from fp.system.progress import Progress
 
 
@@ -48,12 +50,15 @@ def open_session(
     An `InputError`, `UsageError` or `DenoiserError` says why folders or bank cannot be used.
     """
     folders = generator_folders(images)
-    _require_apart(images, folders, real)
+    for folder in folders:
+        require_folders(folder, real)
     reduction = Reduction(options.denoiser, CropRule(SIDE, SIDE), (), options.limits)
     stored = None if bank is None else StoredBank.at(bank)
     if stored is None:
         reduction.residual()  # an unknown denoiser is found before the images are read
-        reduction = replace(reduction, crop=most_common_crop(images, options.limits))
+        reduction = replace(
+            reduction, crop=most_common_crop(ImageFolder.at(images), options.limits)
+        )
     else:
         reduction = _reduction_of(common(open_bank(stored)), options)
         options = replace(options, denoiser=reduction.denoiser)
@@ -70,16 +75,3 @@ def _reduction_of(fingerprint: Fingerprint, options: LineageOptions) -> Reductio
     return Reduction(
         identity.name, fingerprint.crop, parameters, options.limits, fingerprint.preparation
     )
-
-
-def _require_apart(images: Path, folders: list[Path], real: Path) -> None:
-    if is_file(real):
-        raise InputError(f"{display_path(real)} is no folder; name a folder of reference images.")
-    place = Path(os.path.realpath(real))
-    for folder in folders:
-        other = Path(os.path.realpath(folder))
-        if place.is_relative_to(other) or other.is_relative_to(place):
-            raise InputError(
-                f"{display_path(real)} and {display_path(folder)} share files; keep the reference "
-                f"images outside of {display_path(images)}."
-            )

@@ -49,6 +49,11 @@ def _escaped(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}"
 
 
+def name_of(folder: Path) -> str:
+    """Return the name of a folder, whatever it is reached by, as `display_path` shows it."""
+    return display_path(Path(folder.resolve().name))
+
+
 def path_of(text: str) -> Path:
     """Return the path that `display_path` wrote as this text, in whatever locale."""
     found = _ESCAPE.sub(_unescaped, text)

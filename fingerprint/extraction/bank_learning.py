@@ -78,7 +78,7 @@ def learn_bank(
     options = options or ExtractOptions()
     study = Study.of(folders.generated, folders.real, options, jobs, progress)
     with study.store_of(cache) as store:
-        *generated, real = study.survey((*folders.generated, folders.real), store)
+        *generated, real = study.survey(store)
         found = []
         for place, (name, population) in enumerate(zip(folders.names, generated, strict=True)):
             found.append(study.learn(name, (lent(population), lent(real)), store))

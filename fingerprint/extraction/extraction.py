@@ -16,6 +16,7 @@ from fp.audit.preparation import prepare
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.population import (
     Examined,
+    ImageFolder,
     Population,
     Reduction,
     most_common_crop,
@@ -53,7 +54,7 @@ from fp.fingerprint.model.windows import Windows
 from fp.fingerprint.store.record import check_name
 from fp.fingerprint.windows import learning as windowed
 from fp.images.crop import SIDE, CropRule
-from fp.images.loading import display_path, find_images
+from fp.images.loading import display_path
 from fp.system.arrays import Array, Flags, Indices
 from fp.system.errors import InputError
 from fp.system.progress import Progress
@@ -84,16 +85,17 @@ def extract(
     study = Study.of((generated,), real, options, jobs, progress)
     # Every residual is read once, but for windows and a second look.
     with study.store_of(cache) as store:
-        populations = study.survey((generated, real), store)
-        return study.learn(name, populations, store, checkpoint)
+        return study.learn(name, study.survey(store), store, checkpoint)
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """How fingerprints are made, settled before any image is read.
+    """How fingerprints are made of some folders, settled before any image is read.
 
     Parameters
     ----------
+    folders : tuple of ImageFolder
+        A folder for each generator, the reference images last.
     options : ExtractOptions
         What is asked for.
     method : Recipe
@@ -108,6 +110,7 @@ class Study:
         Called after every image and every stage.
     """
 
+    folders: tuple[ImageFolder, ...]
     options: ExtractOptions
     method: Recipe
     reduction: Reduction
@@ -126,26 +129,33 @@ class Study:
     ) -> Study:
         """Settle method, examined part and preparation for folders of generators' images."""
         method = learning.recipe(options.method, options.method_parameters)
-        reduction = _reduction(generated, real, options)
+        for folder in generated:
+            require_folders(folder, real)
+        reduction = _reduction(options)
+        folders = tuple(ImageFolder.at(folder) for folder in (*generated, real))
+        if options.size is None:
+            first, *others = folders
+            found = most_common_crop(first, options.limits, options.anchor, others)
+            reduction = replace(reduction, crop=found)
         # Of a joined method, what does not fit into the examined part is left out.
         method = method.fitting(min(reduction.crop.height, reduction.crop.width))
         if options.windows:  # what cannot have any is told before the work is done
             windowed.usable(method, reduction.crop)
-        reduction = prepare((*generated, real), reduction, options.match)
-        images = max(len(find_images((folder, real))) for folder in generated)
-        versions = _versions(images, method, reduction, options)
-        return cls(options, method, reduction, versions, jobs, progress)
+        reduction = prepare(folders, reduction, options.match)
+        *drawn, references = (len(folder.paths) for folder in folders)
+        versions = _versions(max(drawn) + references, method, reduction, options)
+        return cls(folders, options, method, reduction, versions, jobs, progress)
 
     def store_of(self, cache: ResidualCache | None) -> AbstractContextManager[ResidualCache]:
         """Lend the cache, or a store of residuals that lasts as long as the block."""
         return residual_store(cache, dear=bool(self.reduction.residual().identity.weights_sha256))
 
-    def survey(self, folders: Sequence[Path], store: ResidualCache) -> list[Population]:
+    def survey(self, store: ResidualCache) -> list[Population]:
         """Examine the images of all folders; InputError where one has too few."""
         denoiser = self.reduction.residual().identity
         take = Take(self.method, denoiser if self.options.audit else None, self.versions)
-        found = survey_all(folders, self.reduction, store, self.jobs, self.progress, take)
-        for folder, population in zip(folders, found, strict=True):
+        found = survey_all(self.folders, self.reduction, store, self.jobs, self.progress, take)
+        for folder, population in zip(self.folders, found, strict=True):
             _require_enough(folder, population)
         return found
 
@@ -298,28 +308,23 @@ def _stage(stage: str, progress: Progress | None) -> Callable[[int, int], None] 
     return None if progress is None else lambda done, total: progress(stage, done, total)
 
 
-def _reduction(generated: Sequence[Path], real: Path, options: ExtractOptions) -> Reduction:
-    for folder in generated:
-        require_folders(folder, real)
+def _reduction(options: ExtractOptions) -> Reduction:
+    """Return how files become residuals, so far as that is settled without them."""
     parameters = tuple(sorted(options.denoiser_parameters.items()))
     # An unknown denoiser or an impossible size is found before the images are read.
     crop = CropRule(*(options.size or (SIDE, SIDE)), options.anchor)
     reduction = Reduction(options.denoiser, crop, parameters, options.limits)
     reduction.residual()
-    if options.size is not None:
-        return reduction
-    others = [real, *generated[1:]]
-    found = most_common_crop(generated[0], options.limits, options.anchor, others)
-    return replace(reduction, crop=found)
+    return reduction
 
 
-def _require_enough(folder: Path, population: Population) -> None:
+def _require_enough(folder: ImageFolder, population: Population) -> None:
     sources = len({image.source for image in population.images})
     if sources < FEWEST_SOURCES:
         reasons = Counter(skipped.reason.replace("_", " ") for skipped in population.skipped)
         skipped = "".join(f", {count} {reason}" for reason, count in reasons.most_common())
         raise InputError(
-            f"{display_path(folder)} holds {sources} usable source images{skipped}; "
+            f"{display_path(folder.root)} holds {sources} usable source images{skipped}; "
             f"a fingerprint needs at least {FEWEST_SOURCES}, better 128, in each class."
         )
 

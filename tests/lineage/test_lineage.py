@@ -36,6 +36,7 @@ from fp.lineage.null import adjusted_for_many, permutation_p, presence_p, strang
 from fp.lineage.options import LineageOptions
 from fp.lineage.pairs import relate
 from fp.lineage.report import as_html
+from fp.lineage.sample import Sample
 from fp.lineage.traces import every_level, level, placements, trace
 from fp.lineage.whitening import filtered, filters_outside, whiten
 from fp.system.errors import InputError, UsageError
@@ -179,7 +180,7 @@ def scored(collection, rows, monkeypatch) -> np.ndarray:
 
     seen = {}
     monkeypatch.setattr(cross_detection, "tabulate", lambda *a: seen.update(answers=a[2]))
-    cross_detection.cross_detect(collection, rows, collection.groups(), 8, 4, 0)
+    cross_detection.cross_detect(collection.names, rows, collection.sample(4, 0), 8)
     return np.stack([np.concatenate(one.scores) for one in seen["answers"]], axis=1)
 
 
@@ -207,7 +208,7 @@ def test_a_strong_pattern_sets_off_no_stranger_and_a_weak_kin_is_seen(collection
     names = (*collection.names, "reference")
     rows = 12 * np.stack([own[names[k]] for k in collection.members()])
     rows += rng.normal(size=rows.shape)
-    crossed = cross_detect(collection, rows, collection.groups(), 8, 4, 0)
+    crossed = cross_detect(collection.names, rows, collection.sample(4, 0), 8)
     flagged = {
         (a, b): crossed.flagged.value[i, j]
         for i, a in enumerate(crossed.fingerprints)
@@ -354,7 +355,7 @@ def test_kin_by_a_short_lattice_are_alike_at_every_level_of_it(period, own, kin)
     for k in (0, 1):
         traces[member == k] += pattern()
     groups = np.r_[np.arange(40), np.arange(40), np.arange(40, 80)]
-    found = compare(traces, member, groups, 8, 20, 0)
+    found = compare(traces, Sample.of(member, groups, 4, 0), 8, 20, 0)
     assert tuple(found.strides) == (period, period)
     assert found.p[0, 1] == 1 / strangers(period)  # they do share something
     assert (found.kinship[0, 1] > 0.41) == kin
