@@ -45,8 +45,8 @@ from fp.fingerprint.store.lazy import LazyBank
 from fp.images.loading import Limits
 from fp.runs.examination import Examiner, list_items, worker_died
 from fp.system.errors import InputError, UsageError
-from fp.system.outputs import check_folder
-from fp.system.paths import display_path
+from fp.system.outputs import check_apart
+from fp.system.paths import name_of
 from fp.system.progress import Progress
 from fp.system.workers import run_in_order
 
@@ -110,12 +110,12 @@ def extract(
     chosen = with_settings(options or ExtractOptions(), settings)
     with folder_of(generated) as of_generator, folder_of(real) as of_references:
         if cache is not None and not isinstance(cache, ResidualCache):
-            check_folder(Path(cache), (of_generator, of_references, *chosen.background))
+            check_apart((of_generator, of_references, *chosen.background), Path(cache))
             cache = ResidualCache(Path(cache))
         return extract_folders(
             of_generator,
             of_references,
-            display_path(Path(of_generator.resolve().name)) if name is None else name,
+            name_of(of_generator) if name is None else name,
             chosen,
             cache,
             jobs,

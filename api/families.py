@@ -13,7 +13,7 @@ from fp.lineage.analysis import Lineage, analyse
 from fp.lineage.options import LineageOptions
 from fp.lineage.session import open_session
 from fp.system.errors import UsageError
-from fp.system.outputs import check_folder
+from fp.system.outputs import check_apart
 from fp.system.progress import Progress
 
 PathLike = str | os.PathLike[str]
@@ -66,7 +66,7 @@ def find_families(
             raise UsageError(f"There is no setting {name!r}; there are {', '.join(sorted(known))}.")
     images, real = Path(images), Path(real)
     if cache is not None and not isinstance(cache, ResidualCache):
-        check_folder(Path(cache), (images, real))
+        check_apart((images, real), Path(cache))
         cache = ResidualCache(Path(cache))
     chosen = replace(options or LineageOptions(), **settings)
     place = None if bank is None else Path(bank)

@@ -16,7 +16,7 @@ from fp.manifest.entry import Entry
 from fp.runs.examination import Item, list_items
 from fp.system.atomic_files import write_bytes_atomic
 from fp.system.errors import ImageError, InputError, OutputError
-from fp.system.outputs import check_folder
+from fp.system.outputs import check_apart
 from fp.system.paths import display_path, read_file
 from fp.system.workers import run_in_order
 
@@ -74,7 +74,7 @@ def add_exhibits(
         If the case cannot be written, or lies inside an input.
     """
     limits = limits or Limits()
-    check_folder(case.folder, inputs)
+    check_apart(inputs, case.folder)
     _remove_unnamed(case)
     try:
         return _add(case, list_items(inputs), copy, limits, isolated)
