@@ -67,7 +67,7 @@ def extract(
     progress: Progress | None = None,
     **settings: Any,
 ) -> Extraction:
-    """Make a fingerprint from a folder of a generator's images and a folder of reference images.
+    """Make a fingerprint from a generator's images and reference images.
 
     Parameters
     ----------

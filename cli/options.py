@@ -234,8 +234,8 @@ def interruptible(kept: str) -> Iterator[None]:
 def progress_bar(
     description: str, *, hidden: bool = False
 ) -> Iterator[Callable[[str, int, int], None]]:
-    """Show progress on standard error by what it yields: it takes a stage, the number done, the
-    total.
+    """Show progress on standard error by what it yields. That takes a stage, the number done, and
+    the total.
 
     The description stands before the first stage is known. A hidden one shows nothing.
     """

@@ -131,7 +131,7 @@ class Collection:
 
 
 def generator_folders(root: Path) -> list[Path]:
-    """Return the folders below a folder by name, hidden ones left out; refuse fewer than two."""
+    """Return the folders below a folder by name, but hidden ones. Fewer than two are refused."""
     found = subfolders(root)
     if len(found) < FEWEST_GENERATORS:
         raise InputError(
@@ -178,7 +178,7 @@ def _folder(listed: ImageFolder, found: Population) -> Folder:
 
 @dataclass(frozen=True)
 class _Look:
-    """Trace of an image, its scores by a bank, and whether it was coded with loss.
+    """Trace of an image, scores by a bank, and whether a codec lost something.
 
     They are small enough to travel, as no residual is.
     """

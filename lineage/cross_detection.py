@@ -101,7 +101,7 @@ class Answers:
     mu_g: float
 
     def flags(self, folder: int) -> Flags:
-        """Return of each image of a folder whether it is nearer to mu_g than to mu_r."""
+        """Return which images of a folder are nearer to mu_g than to mu_r."""
         scores = self.scores[folder]
         return np.asarray(np.abs(scores - self.mu_g) < np.abs(scores - self.mu_r))
 

@@ -1,4 +1,4 @@
-"""Kinship over the levels of a lattice: kin are alike at the level at which their decoders draw."""
+"""Kinship over the levels of a lattice: kin are alike where their decoders draw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All images of an analysis as one sample: whose each is, and what is held out together."""
+"""All images of an analysis as one sample: whose each is, and its fold."""
 
 from __future__ import annotations
 

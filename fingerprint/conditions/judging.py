@@ -1,4 +1,4 @@
-"""An image as it comes against a fingerprint: its coding is measured, then the answer for that."""
+"""Images as they come against a fingerprint: an answer for the measured coding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One score for images as they come, and what it is expected to be at each coding."""
+"""One score for images as they come, and its expectation at each coding."""
 
 from __future__ import annotations
 

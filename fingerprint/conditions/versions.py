@@ -1,4 +1,4 @@
-"""What may have happened to an image on its way, drawn for each image that is learned from."""
+"""What may have happened to an image on its way, drawn for each."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ def verdict(
     typical: bool = True,
     like_reference: bool = True,
 ) -> Verdict:
-    """Judge a score by the sides on which it lies, so that a bank needs few judgements.
+    """Judge a score by the sides on which it lies. A bank then needs few judgements.
 
     By the rule of `decide`. It lies against h1 (over the bank) or h2 where the p-value is at most
     the rate; a fingerprint separates where mu_g > mu_r. Typical is an image that is like the
@@ -207,7 +207,7 @@ def withheld(found: Verdict, rule: Rule) -> Verdict:
 
 
 def not_told_apart(found: Verdict, rule: Rule) -> Verdict:
-    """Make no claim for a generator that the image is told to be drawn by no more than by others.
+    """Make no claim for a generator that is not told from others here.
 
     By the paper's rule the call stays. Other answers stay by any rule.
     """

@@ -1,4 +1,4 @@
-"""What windows need of an image: sums over its cells of 16 x 16 pixels, a piece at a time.
+"""Sums over an image's cells of 16 x 16 pixels, from which windows come.
 
 A score that is a sum over pixels, or a mean over small blocks, becomes one number a cell, and a
 window that begins at a cell is a sum of these. A region that was pasted at another place has its

@@ -90,7 +90,7 @@ def separation(scores: Doubles, labels: Flags) -> float:
 
 
 def area(generated: Doubles, real: Doubles) -> float:
-    """Return the area under the ROC curve of the scores of two classes; ties count one half."""
+    """Return the area under the ROC curve of two classes; ties count half."""
     higher, equal = generated[:, None] > real, generated[:, None] == real
     return float(higher.mean() + equal.mean() / 2)
 

@@ -72,7 +72,7 @@ def extract(
     progress: Progress | None = None,
     checkpoint: Path | None = None,
 ) -> Extraction:
-    """Make a fingerprint from a folder of a generator's images and a folder of reference images.
+    """Make a fingerprint from folders of a generator's images and of reference images.
 
     Both are searched recursively. Without a cache residuals are kept until the end of the run; a
     checkpoint is where a long optimisation leaves what it resumes from. The result does not depend

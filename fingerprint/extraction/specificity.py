@@ -107,7 +107,7 @@ def own_share(fingerprint: Fingerprint) -> float:
 
 
 def describe(fingerprint: Fingerprint, foreign: Sequence[Claims]) -> dict[str, Any]:
-    """Return rate, share of own images, and claims on each folder, as stored; JSON types only."""
+    """Return rate, own share and claims on each folder, as stored; JSON types only."""
     return {
         "fpr": FPR,
         "own": own_share(fingerprint),

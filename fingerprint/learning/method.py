@@ -1,4 +1,4 @@
-"""A method from its name to its scores: one estimator, or several whose scores are joined.
+"""A method from its name to its scores: one estimator or several joined.
 
 ``lattice`` joins the closed forms that speak of the generator; ``auto`` adds the spectrum, and
 `dif` where it is asked for.
@@ -86,7 +86,7 @@ class Recipe:
         return {name: rows for name, rows in found.items() if rows is not None}
 
     def fitting(self, side: int) -> Recipe:
-        """Return the method without the parts that a square of this side is too small for."""
+        """Return the method without the parts that need a larger square."""
         if not self.joins:
             return self
         return replace(self, parts=tuple(p for p in self.parts if p.smallest <= side))
@@ -204,7 +204,7 @@ def score(
     typical: Typicality | None,
     stacks: Stacks,
 ) -> Scored:
-    """Score M images, given by their features, by what the parts learned and how they are joined.
+    """Score M images, given by their features, by what was learned.
 
     The scores of an image do not depend on the others.
     """

@@ -106,7 +106,7 @@ def _spread(scores: Doubles, labels: Flags) -> float:
 
 
 def held_out_scores(rows: Doubles, columns: Flags, dealt: Indices) -> Doubles:
-    """Score N images by discriminants that had not seen their fold, for L labellings at once.
+    """Score N images by discriminants that had not seen their fold. L labellings are done at once.
 
     The scores (N, L) are projections of rows (N, p) on the unit direction of each labelling, less
     the training mean.

@@ -1,4 +1,4 @@
-"""Does an image belong to the population that the p-values speak of, as its pixels are coded?"""
+"""Whether an image's coding is that of the calibration images."""
 
 from __future__ import annotations
 
