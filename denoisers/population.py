@@ -1,4 +1,4 @@
-"""A folder of images as one class: what was examined of it, and its residuals one by one."""
+"""A folder of images as one class: its files, what was examined, its residuals."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Examined:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A file while its pixels are in memory, for whoever wants more of it than the residual.
+    """A file while its pixels are in memory, for more than the residual.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ Look = Callable[[Seen], Any]
 
 @dataclass(frozen=True)
 class Reduction:
-    """All that decides how a file becomes a residual; small, so that it travels to workers.
+    """All that decides how a file becomes a residual. It is small, so that it travels to workers.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def residual_store(cache: ResidualCache | None, dear: bool = True) -> Iterator[R
 
 
 def require_folders(generated: Path, real: Path) -> None:
-    """Refuse two classes of which one is a file or lies inside the other, by an `InputError`."""
+    """Refuse two classes if one is a file or lies inside the other. An `InputError` says which."""
     for folder in (generated, real):
         if is_file(folder):
             raise InputError(f"{display_path(folder)} is no folder; name a folder of images.")
@@ -260,7 +260,7 @@ def most_common_crop(
 def _sizes(
     folder: ImageFolder, limits: Limits
 ) -> tuple[Counter[tuple[int, int]], list[ImageError]]:
-    """Count the sizes, height and width, of images that a crop of 32 x 32 pixels fits into.
+    """Count the heights and widths of images that hold 32 x 32 pixels.
 
     Beside them, why the others cannot be examined.
     """
@@ -296,7 +296,7 @@ def survey_all(
     progress: Progress | None = None,
     look: Look | None = None,
 ) -> list[Population]:
-    """Return what was examined of some folders, a class each; residuals are in the store then.
+    """Return what was examined of some folders, a class each. Residuals are in the store then.
 
     `look` is what else is taken of each image while it is in memory.
     """

@@ -1,4 +1,4 @@
-"""Methods of fp as the evaluation wants them: stacks in a row, and what a decision rests on."""
+"""Methods of fp as the evaluation wants them, with what a decision rests on."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ def figures_of(rows: Sequence[Row]) -> list[Figure]:
 
 
 def comparisons(rows: Sequence[Row], against: str, metric: str = "accuracy") -> list[Comparison]:
-    """Compare a method with every other on the same splits, where they have two seeds in common.
+    """Compare a method with every other on the same splits. They need two seeds in common.
 
     With several denoisers, each series of the method is compared.
     """

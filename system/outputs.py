@@ -14,7 +14,7 @@ from fp.system.paths import display_path
 
 
 def check_file(output: Path, *, overwrite: bool) -> None:
-    """Refuse an output file before the work that leads to it is done, by an `OutputError`.
+    """Refuse an output file before the work is done, by an `OutputError`.
 
     It exists and is not to be overwritten, or cannot be written.
     """
@@ -44,7 +44,7 @@ def make_folder(folder: Path) -> None:
 
 
 def check_apart(inputs: Iterable[Path], *outputs: Path) -> None:
-    """Refuse an output inside of an input, or where no place can be, by an `OutputError`."""
+    """Refuse an output inside of an input, or where no place can be. An `OutputError` says why."""
     # realpath gives an answer for every input; whether it is usable is found out at reading.
     read = [(given, os.path.realpath(given)) for given in inputs]
     for output in outputs:
