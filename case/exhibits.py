@@ -51,7 +51,7 @@ def add_exhibits(
     limits: Limits | None = None,
     isolated: bool = False,
 ) -> Added:
-    """Add files to a case, each known by its hash from now on; equal bytes are one exhibit.
+    """Add files to a case, each known by its hash. Equal bytes are one exhibit.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def _add(case: Case, items: Sequence[Item], copy: bool, limits: Limits, isolated
 
 
 def _remove_unnamed(case: Case) -> None:
-    """Remove copies of a command that came to no entry: it was killed, or had no more room."""
+    """Remove copies that came to no entry. Their command was killed, or had no more room."""
     named = {entry["exhibit"] for entry in case.of("exhibit")}
     for path in (case.folder / "exhibits").glob("E*"):
         if _COPY.fullmatch(path.name) and path.stem not in named:

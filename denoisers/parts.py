@@ -19,9 +19,7 @@ DEFAULT_REACH = 64
 
 
 def reach_of(residual: Residual) -> int:
-    """Return how far a denoiser looks, rounded up to the grid. That is its own ``reach``, or 64
-    pixels.
-    """
+    """Return how far a denoiser looks: its ``reach``, or 64 pixels, in whole cells."""
     reach = int(getattr(residual.denoiser, "reach", DEFAULT_REACH))
     return -(-reach // GRID) * GRID
 

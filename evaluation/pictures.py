@@ -37,9 +37,7 @@ class Picture:
 
 
 def draw(figures: Sequence[Figure], folder: Path) -> list[Path]:
-    """Draw all pictures as PNG into a folder, and return the files. The folder is made where
-    missing.
-    """
+    """Draw all pictures as PNG into a folder, made where missing, and return them."""
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for picture in pictures(figures):

@@ -1,4 +1,4 @@
-"""What one should know of a fingerprint before it is used: the figures that every page words."""
+"""What one should know of a fingerprint before use: figures that every page words."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RATE = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """A fingerprint with the figures that follow from it, each computed when it is asked for.
+    """A fingerprint with the figures that follow from it, each computed when asked for.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Facts:
 
     @property
     def powers(self) -> list[str]:
-        """How well each kind of version separates, a line each; none where it has no conditions."""
+        """How well each kind of version separates, a line each; none without conditions."""
         from fp.fingerprint.conditions.learning import Power
 
         found = self.fingerprint.parameters.get("conditions", [])

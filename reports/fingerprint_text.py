@@ -12,7 +12,7 @@ from fp.reports.facts import Facts
 
 
 def summary(about: Facts) -> tuple[str, list[tuple[str, str]]]:
-    """Return what a fingerprint is, and facts with their labels; one that goes on has no label."""
+    """Return what a fingerprint is, and labelled facts. One that goes on has no label."""
     fingerprint, n = about.fingerprint, about.n_real
     title = (
         f"{fingerprint.name}: {fingerprint.method} fingerprint on {fingerprint.denoiser.name} "

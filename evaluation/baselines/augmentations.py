@@ -96,8 +96,7 @@ OPERATIONS: tuple[Callable[[Image.Image, Random], Image.Image], ...] = (
 
 
 def augment(image_hwc: Pixels, rng: Random) -> Pixels:
-    """Return an image (H, W, 3) changed at random, and in size too. It has at least 32 pixels a
-    side.
+    """Return an image (H, W, 3), of 32 pixels a side or more, changed at random.
 
     Zero to all operations, each at most once, in random order.
     """
