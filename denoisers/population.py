@@ -228,6 +228,16 @@ def require_folders(generated: Path, real: Path) -> None:
         )
 
 
+def list_classes(generated: Sequence[Path], real: Path) -> list[ImageFolder]:
+    """Return the folders of classes with their files, the reference images last.
+
+    An `InputError` refuses what `require_folders` does, and a folder that does not exist.
+    """
+    for folder in generated:
+        require_folders(folder, real)
+    return [ImageFolder.at(folder) for folder in (*generated, real)]
+
+
 def most_common_crop(
     folder: ImageFolder,
     limits: Limits,

@@ -142,20 +142,18 @@ def generator_folders(root: Path) -> list[Path]:
 
 
 def collect(
-    generators: Sequence[Path],
-    real: Path,
+    listed: Sequence[ImageFolder],
     reduction: Reduction,
     store: ResidualCache,
     jobs: int = 1,
     progress: Progress | None = None,
     bank: StoredBank | None = None,
 ) -> Collection:
-    """Return what is in the folders of all generators and that of the reference images.
+    """Return what is in the folders of all generators and, the last, the reference images.
 
-    Each is searched recursively; the fingerprints of a bank score the images on the way. An
-    `InputError` names a folder with too few sources.
+    The fingerprints of a bank score the images on the way. An `InputError` names a folder with too
+    few sources.
     """
-    listed = [ImageFolder.at(folder) for folder in (*generators, real)]
     look = _Look(bank, prepared=reduction.preparation != "none")
     found = survey_all(listed, reduction, store, jobs, progress, look)
     folders = [_folder(each, population) for each, population in zip(listed, found, strict=True)]

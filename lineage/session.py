@@ -9,8 +9,8 @@ from fp.denoisers.cache import ResidualCache
 from fp.denoisers.population import (
     ImageFolder,
     Reduction,
+    list_classes,
     most_common_crop,
-    require_folders,
     residual_store,
 )
 from fp.denoisers.registry import arguments_of
@@ -49,21 +49,18 @@ def open_session(
 
     An `InputError`, `UsageError` or `DenoiserError` says why folders or bank cannot be used.
     """
-    folders = generator_folders(images)
-    for folder in folders:
-        require_folders(folder, real)
+    folders = list_classes(generator_folders(images), real)
     reduction = Reduction(options.denoiser, CropRule(SIDE, SIDE), (), options.limits)
     stored = None if bank is None else StoredBank.at(bank)
     if stored is None:
         reduction.residual()  # an unknown denoiser is found before the images are read
-        reduction = replace(
-            reduction, crop=most_common_crop(ImageFolder.at(images), options.limits)
-        )
+        drawn = ImageFolder(images, tuple(path for each in folders[:-1] for path in each.paths))
+        reduction = replace(reduction, crop=most_common_crop(drawn, options.limits))
     else:
         reduction = _reduction_of(common(open_bank(stored)), options)
         options = replace(options, denoiser=reduction.denoiser)
     with residual_store(cache) as store:
-        collection = collect(folders, real, reduction, store, jobs, progress, stored)
+        collection = collect(folders, reduction, store, jobs, progress, stored)
     return Session(collection, options, () if stored is None else stored.identity)
 
 

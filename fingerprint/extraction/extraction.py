@@ -19,8 +19,8 @@ from fp.denoisers.population import (
     ImageFolder,
     Population,
     Reduction,
+    list_classes,
     most_common_crop,
-    require_folders,
     residual_store,
     residuals,
     survey_all,
@@ -129,10 +129,8 @@ class Study:
     ) -> Study:
         """Settle method, examined part and preparation for folders of generators' images."""
         method = learning.recipe(options.method, options.method_parameters)
-        for folder in generated:
-            require_folders(folder, real)
         reduction = _reduction(options)
-        folders = tuple(ImageFolder.at(folder) for folder in (*generated, real))
+        folders = tuple(list_classes(generated, real))
         if options.size is None:
             first, *others = folders
             found = most_common_crop(first, options.limits, options.anchor, others)

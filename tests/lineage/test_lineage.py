@@ -21,7 +21,7 @@ from synthetic import save
 
 from fp.cli.lineage import summary
 from fp.denoisers.cache import ResidualCache
-from fp.denoisers.population import Reduction
+from fp.denoisers.population import Reduction, list_classes
 from fp.fingerprint.estimators.folds import deal
 from fp.images.crop import CropRule
 from fp.lineage import figures, tables
@@ -44,8 +44,7 @@ from fp.system.errors import InputError, UsageError
 
 def gather(folder: Path, cache: Path) -> Collection:
     return collect(
-        generator_folders(folder / "generated"),
-        folder / "real",
+        list_classes(generator_folders(folder / "generated"), folder / "real"),
         Reduction("wavelet", CropRule(SIDE, SIDE)),
         ResidualCache(cache),
     )
@@ -152,15 +151,15 @@ def test_a_folder_knows_whether_it_was_compressed(tmp_path, suffix, options, cod
             picture = Image.fromarray(draw(None, 1000 + number))
             picture.save(tmp_path / name / f"{name}{number * 37}x{suffix}", **options)
     reduction = Reduction("wavelet", CropRule(SIDE, SIDE))
-    folders = [tmp_path / "a", tmp_path / "b"]
-    found = collect(folders, tmp_path / "real", reduction, ResidualCache(tmp_path / "cache"))
+    folders, cache = [tmp_path / "a", tmp_path / "b"], ResidualCache(tmp_path / "cache")
+    found = collect(list_classes(folders, tmp_path / "real"), reduction, cache)
     assert [folder.is_coded for folder in found.folders] == [coded] * 3
     if coded:  # the same pixels in another file
         for path in tmp_path.glob(f"*/*{suffix}"):
             with Image.open(path) as image:
                 image.save(path.with_suffix(".png"))
             path.unlink()
-        again = collect(folders, tmp_path / "real", reduction, ResidualCache(tmp_path / "cache"))
+        again = collect(list_classes(folders, tmp_path / "real"), reduction, cache)
         assert [folder.is_coded for folder in again.folders] == [suffix == ".jpg"] * 3
 
 
@@ -518,8 +517,7 @@ def test_bad_options_and_folders_are_refused(tmp_path):
 @pytest.fixture(scope="module")
 def everything(corpus, tmp_path_factory) -> Collection:
     return collect(
-        generator_folders(corpus / "generated"),
-        corpus / "real",
+        list_classes(generator_folders(corpus / "generated"), corpus / "real"),
         Reduction("wavelet", CropRule(256, 256)),
         ResidualCache(tmp_path_factory.mktemp("cache")),
     )
