@@ -144,29 +144,11 @@ def read_dataset(
 ) -> Dataset:
     """Read every file of a data set: ``real/``, ``generated/<name>/``, and folders of strangers.
 
-    Parameters
-    ----------
-    folder : Path
-        Holds ``real/`` and ``generated/<name>/``.
-    strangers : sequence of Path
-        Folders that nothing is calibrated on.
-    sources : Path, optional
-        CSV with the columns ``path`` (below the data set) and ``source``; without it the source is
-        the stem of the file's name, the same photograph under several generators.
-    size : tuple of int, optional
-        Height and width of the examined part; by default the largest within the most common size
-        of the first generator by name.
-    limits : Limits, optional
-        Sizes beyond which a file is refused.
-    jobs : int
-        Number of processes.
-    progress : callable, optional
-        See `fp.system.progress.Progress`.
-
-    Raises
-    ------
-    InputError
-        If the folder does not have that form or a class has no usable image.
+    Nothing is calibrated on `strangers`. `sources` is a CSV with the columns ``path`` (below the
+    data set) and ``source``; without it the source is the stem of the file's name, the same
+    photograph under several generators. `size` is height and width of the examined part, by default
+    the largest within the most common size of the first generator by name. `InputError` if the
+    folder does not have that form or a class has no usable image.
     """
     limits = limits or Limits()
     generated = _generators(folder)

@@ -190,17 +190,8 @@ def verdict(
 def withheld(found: Verdict, rule: Rule) -> Verdict:
     """Make no claim of an image that the p-values do not speak of.
 
-    Parameters
-    ----------
-    found : Verdict
-        What the score says.
-    rule : {"conformal", "nearest-mean"}
-        Rule of the decision; that of the paper keeps its call, and the reason stands beside.
-
-    Returns
-    -------
-    Verdict
-        The same with ``coding_not_calibrated``.
+    The reason is ``coding_not_calibrated``. By the paper's rule the call stays, with the reason
+    beside it.
     """
     decision = found.decision if rule == "nearest-mean" else "inconclusive"
     return Verdict(decision, (*found.reasons, "coding_not_calibrated"))
