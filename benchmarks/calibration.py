@@ -22,7 +22,7 @@ from fp.evaluation import mean_of, split
 from fp.evaluation.statistics import cllr, cllr_min
 from fp.fingerprint.decision import likelihood
 from fp.fingerprint.decision.decision import p_real
-from fp.fingerprint.estimators.folds import group, shuffle_labels
+from fp.fingerprint.estimators.folds import Labelled, group, shuffle_labels
 from fp.fingerprint.learning.method import recipe
 from fp.fingerprint.model.calibration import Calibration
 from fp.fingerprint.model.typicality import LEVEL
@@ -56,7 +56,7 @@ def judged(method, stacks, labels, groups, training, seed, shuffled):
     if shuffled:
         taught = shuffle_labels(taught, groups[known], np.random.default_rng([seed, 1]))
     learned = method.learn(
-        {k: v[known] for k, v in stacks.items()}, taught, groups[known], 10, seed
+        {k: v[known] for k, v in stacks.items()}, Labelled(taught, groups[known], 10, seed)
     )
     calibration = calibrated(learned, taught)
     found = learned.score_all({k: v[unknown] for k, v in stacks.items()})

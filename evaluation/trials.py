@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import t as student
 from sklearn.metrics import roc_auc_score
 
-from fp.fingerprint.estimators.folds import shuffle_labels
+from fp.fingerprint.estimators.folds import Labelled, shuffle_labels
 from fp.fingerprint.learning.method import Recipe, Stacks
 from fp.system.arrays import Flags, Indices
 from fp.system.errors import UsageError
@@ -110,7 +110,7 @@ def trial(
 
     def learned_from(taught: Flags) -> tuple[float, float]:
         inner = {name: stack[known] for name, stack in stacks.items()}
-        learned = recipe.learn(inner, taught, groups[known], folds, seed)
+        learned = recipe.learn(inner, Labelled(taught, groups[known], folds, seed))
         held = learned.held
         mu_r, mu_g = (
             float(held.scores[taught[held.index] == label].mean()) for label in (False, True)

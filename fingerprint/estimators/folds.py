@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -77,6 +77,10 @@ class Labelled:
     def deal(self) -> Indices:
         """Return the fold of each image; see `deal`."""
         return deal(self.groups, self.labels, self.folds, self.seed)
+
+    def of(self, index: Indices) -> Labelled:
+        """Return what is known of some of the images."""
+        return replace(self, labels=self.labels[index], groups=self.groups[index])
 
 
 def separation(scores: Doubles, labels: Flags) -> float:

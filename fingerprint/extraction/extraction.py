@@ -55,7 +55,7 @@ from fp.fingerprint.store.record import check_name
 from fp.fingerprint.windows import learning as windowed
 from fp.images.crop import SIDE, CropRule
 from fp.images.loading import display_path
-from fp.system.arrays import Array, Flags, Indices
+from fp.system.arrays import Array
 from fp.system.errors import InputError
 from fp.system.progress import Progress
 
@@ -171,7 +171,6 @@ class Study:
         options, reduction = self.options, self.reduction
         images = [image for population in populations for image in population.images]
         known = known_of(populations, options)
-        labels, groups = known.labels, known.groups
         course = Course(_stage("optimisation", self.progress), checkpoint)
         rows = (taken.features for population in populations for taken in population.taken)
         stacks = stacked(rows, len(images))
@@ -183,11 +182,10 @@ class Study:
                 stacks.update(_features(images, unread, reduction, store, self.progress))
             # One thread: the matrices are small, and its sums have the same bits on every machine.
             with threadpool_limits(1, user_api="blas"):
-                asked = options.folds, options.seed, course, self.jobs
-                learned = method.learn(stacks, labels, groups, *asked)
-                nulls = _nulls(options, learned, stacks, labels, groups, self.jobs)
+                learned = method.learn(stacks, known, course, self.jobs)
+                nulls = _nulls(options.null, learned, stacks, known, self.jobs)
                 settings = _resolved(options, learned, nulls)
-                return assemble(name, settings, reduction, images, labels, learned, nulls)
+                return assemble(name, settings, reduction, images, known.labels, learned, nulls)
 
         method = self.method
         fingerprint = learn(method)
@@ -344,27 +342,20 @@ def _features(
 
 
 def _nulls(
-    options: ExtractOptions,
-    learned: Learned,
-    stacks: dict[str, Array],
-    labels: Flags,
-    groups: Indices,
-    jobs: int,
+    asked: int | None, learned: Learned, stacks: dict[str, Array], known: Labelled, jobs: int
 ) -> Nulls | None:
+    """Shuffle labels as often as asked for, by default where that is cheap."""
     method = learned.recipe
     if method.joins and not method.is_closed_form:
         return None
     if permutation.covers(method):
-        shuffles = permutation.SHUFFLES if options.null is None else options.null
-        if not shuffles:
-            return None
-        return permutation_control(method, stacks, labels, groups, shuffles, options.seed, jobs)
-    if not options.null:
+        shuffles = permutation.SHUFFLES if asked is None else asked
+        return permutation_control(method, stacks, known, shuffles, jobs) if shuffles else None
+    if not asked:
         return None
-    observed = separation(learned.held.scores, labels[learned.held.index])
+    observed = separation(learned.held.scores, known.labels[learned.held.index])
     (part,) = method.parts
-    arguments = (part, stacks[part.reads], labels, groups, options.folds)
-    return Nulls(null_control(*arguments, observed, options.null, options.seed), None)
+    return Nulls(null_control(part, stacks[part.reads], known, observed, asked), None)
 
 
 def _resolved(options: ExtractOptions, learned: Learned, nulls: Nulls | None) -> dict[str, Any]:
