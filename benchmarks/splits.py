@@ -53,6 +53,7 @@ def load(generator, work):
             kind=found.kind,
             texts=np.array(found.texts),
             numbers=found.numbers,
+            roughness=found.roughness,
             labels=labels,
             groups=groups,
             **rest,
@@ -60,7 +61,8 @@ def load(generator, work):
         kept.with_suffix(".part.npz").rename(kept)
     with np.load(kept) as held:
         stacks = {name[6:]: held[name] for name in held.files if name.startswith("stack ")}
-        given = Versions(held["image"], held["kind"], held["texts"], stacks, held["numbers"])
+        numbers = held["numbers"], held["roughness"]
+        given = Versions(held["image"], held["kind"], held["texts"], stacks, *numbers)
         return method, given, held["labels"], held["groups"]
 
 
@@ -70,12 +72,14 @@ def chosen(given, labels, images):
     stacks = {name: stack[rows] for name, stack in given.stacks.items()}
     number = np.searchsorted(images, given.image[rows])
     texts = [given.texts[row] for row in rows]
-    return Versions(number, given.kind[rows], texts, stacks, given.numbers[rows])
+    return Versions(
+        number, given.kind[rows], texts, stacks, given.numbers[rows], given.roughness[rows]
+    )
 
 
 def judged(method, found, given, sources):
     """Return p under h1, whether an image is claimed, and whether it is the reference's."""
-    seen = Seen.of(found, method, given.stacks, given.numbers)
+    seen = Seen.of(found, method, given.stacks, given.numbers, given.roughness)
     every = seen.p_values(found, method, given.stacks, sources)
     told = {"separates": True, "generated_nearer": False, "weak": False}
     said = [p.verdict(found, p.real, "conformal", 0.05, **told).decision for p in every]

@@ -42,6 +42,7 @@ Members = Callable[[Collection[str] | None], Iterator[Fingerprint]]
 _OPTIONAL = (
     "condition",
     "p_condition",
+    "p_content",
     "posterior",
     "candidates",
     "examined",

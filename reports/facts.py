@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 _RATE = 0.05
+_MUCH = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +74,16 @@ class Facts:
                     "ONE SEED",
                     "the files tell one seed for all of the generator's images; what it draws "
                     "from that seed may pass for the generator",
+                )
+            )
+        unlike = self.fingerprint.parameters.get("unlike_content", 0.0)
+        if unlike >= _MUCH:
+            found.append(
+                (
+                    "OTHER CONTENT",
+                    f"{100 * unlike:.0f} % of the generator's images are smoother or rougher than "
+                    "nearly all reference images, and nothing is claimed of such; give references "
+                    "with such areas, at full size",
                 )
             )
         sources = fewest_sources(self.fingerprint)

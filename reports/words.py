@@ -53,6 +53,7 @@ WITHHELD = frozenset(
         "weak_fingerprint",
         "several_candidates",
         "coding_not_calibrated",
+        "content_not_calibrated",
         "unlike_reference",
         "calibration_image",
         "typicality_unknown",

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from fp.fingerprint.conditions.coding import coding_numbers
+from fp.fingerprint.conditions.coding import coding_numbers, roughness
 from fp.fingerprint.conditions.versions import described
 from fp.fingerprint.decision.decision import Rule, Verdict, not_told_apart, verdict, withheld
 from fp.fingerprint.decision.judge import Features, Judge
@@ -81,12 +81,13 @@ class CodingJudge(Judge):
         pixels are asked. With z_r and z_g the standardised score under h1 and h2, p_real = (1 + n_r
         F_r) / (1 + n_r), where F_r is the share of held-out versions of reference images whose z is
         at least z_r / 1.1, and p_generated the same of the generator's whose z is at most z_g. Here
-        n counts sources: neither versions nor pictures of one prompt are independent. The distances
-        and the coding are judged alike, with n images, since they can only take a claim back.
+        n counts sources: neither versions nor pictures of one prompt are independent. The
+        distances, the coding and the roughness are judged alike, with n images, since they can only
+        take a claim back.
         """
         known = self.conditions
         stacks = features.of(self.parts)
-        seen = Seen.of(known, self.parts, stacks, coding_numbers(features))
+        seen = Seen.of_one(known, self.parts, features)
         (p,) = seen.p_values(known, self.parts, stacks, self.sources)
         p_bank = p.real if corrected is None else max(p.real, corrected(p.real, p.unusual))
         value = float(seen.evidence[0])
@@ -100,7 +101,8 @@ class CodingJudge(Judge):
             generated_nearer=generated_nearer,
             weak=self.weak,
         )
-        rest = self._against_rest(features) if known.covers(p.condition) else None
+        covered = known.covers(p.condition) and known.shows(p.content)
+        rest = self._against_rest(features) if covered else None
         if rest is not None and not rest.told_apart:
             found = not_told_apart(found, rule)
         return Attribution(
@@ -122,6 +124,7 @@ class CodingJudge(Judge):
             reasons=found.reasons,
             condition=described(seen.settings[0]),
             p_condition=p.condition,
+            p_content=p.content,
             log10_lr_rest=None if rest is None else rest.log10_lr,
             p_rest=None if rest is None else rest.p,
         )
@@ -131,7 +134,7 @@ class CodingJudge(Judge):
         if rest is None:
             return None
         parts = self._rest_parts
-        seen = Seen.of(rest, parts, features.of(parts), coding_numbers(features))
+        seen = Seen.of_one(rest, parts, features)
         value = float(seen.evidence[0])
         share = float(np.count_nonzero(rest.real >= value)) / rest.real.size
         p = conformal(share, rest.real.size)
@@ -172,8 +175,8 @@ class PValues:
         Of its score under h1 and under h2.
     typical, reference : float
         Of its distance from the generator's images and from the reference images.
-    condition : float
-        Of its coding.
+    condition, content : float
+        Of its coding, and of its roughness.
     unusual : float
         The standardised score under h1 that was ranked.
     """
@@ -183,6 +186,7 @@ class PValues:
     typical: float
     reference: float
     condition: float
+    content: float
     unusual: float
 
     def verdict(
@@ -207,7 +211,11 @@ class PValues:
             typical=self.typical > LEVEL,
             like_reference=self.reference > LEVEL,
         )
-        return found if known.covers(self.condition) else withheld(found, rule)
+        if not known.covers(self.condition):
+            found = withheld(found, rule, "coding_not_calibrated")
+        if not known.shows(self.content):
+            found = withheld(found, rule, "content_not_calibrated")
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,6 +228,8 @@ class Seen:
         Joined scores.
     numbers : ndarray of float64, shape (N, p)
         Coding numbers.
+    roughness : ndarray of float64, shape (N,)
+        Roughness.
     settings : ndarray of float64, shape (N, 7)
         Estimated settings of what happened to each.
     curved : ndarray of float64, shape (N, 17)
@@ -230,13 +240,25 @@ class Seen:
 
     score: Doubles
     numbers: Doubles
+    roughness: Doubles
     settings: Doubles
     curved: Doubles
     evidence: Doubles
 
     @classmethod
+    def of_one(cls, known: Conditions, recipe: Recipe, features: Features) -> Seen:
+        """Score one image, and measure its coding."""
+        rough = np.array([roughness(features)])
+        return cls.of(known, recipe, features.of(recipe), coding_numbers(features), rough)
+
+    @classmethod
     def of(
-        cls, known: Conditions, recipe: Recipe, stacks: Mapping[str, Array], numbers: Doubles
+        cls,
+        known: Conditions,
+        recipe: Recipe,
+        stacks: Mapping[str, Array],
+        numbers: Doubles,
+        rough: Doubles,
     ) -> Seen:
         """Score images by the parts, by what these read of them, and measure their coding."""
         scores = np.column_stack(
@@ -247,13 +269,13 @@ class Seen:
         )
         settings = known.coding(numbers)
         curved = known.curved(settings)
-        score = known.fusion(scores)
+        score = known.fusion(scores, known.bent(rough))
         moments = [
             (each.mean(curved)[:, 0], each.deviation(curved))
             for each in (known.score_of_real, known.score_of_generated)
         ]
         found = evidence(score, moments[0], moments[1])
-        return cls(score, numbers, settings, curved, found)
+        return cls(score, numbers, rough, settings, curved, found)
 
     def p_values(
         self,
@@ -283,6 +305,7 @@ class Seen:
                 typical=known.distance_of_generated.p_above(typical[n], known.generated.size),
                 reference=known.distance_of_real.p_above(reference[n], known.real.size),
                 condition=known.p_of_coding(self.numbers[n]),
+                content=known.p_of_content(float(self.roughness[n])),
                 unusual=unusual[n],
             )
             for n in range(len(self.score))

@@ -24,6 +24,7 @@ from fp.fingerprint.model.conditions import (
     Neighbours,
     Regression,
     allowed,
+    bend,
     compressed,
     curves,
     distances,
@@ -68,6 +69,8 @@ class Versions:
         What the parts of the method read of each, by name.
     numbers : ndarray of float64, shape (M, p)
         `fp.fingerprint.conditions.coding.coding_numbers` of each.
+    roughness : ndarray of float64, shape (M,)
+        `fp.fingerprint.conditions.coding.roughness` of each.
     """
 
     image: Indices
@@ -75,6 +78,7 @@ class Versions:
     texts: Sequence[str]
     stacks: Mapping[str, Array]
     numbers: Doubles
+    roughness: Doubles
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ class Power:
         Area under the ROC curve of the evidence.
     power : float
         Share of the generator's versions that would be claimed at 0.05; every one is taken to be
-        coded like the calibration images.
+        coded like the calibration images, and to show what the reference images show.
     """
 
     kind: str
@@ -112,10 +116,14 @@ class Learned:
         What goes into the fingerprint.
     powers : tuple of Power
         How well the generator shows in each kind of version.
+    unlike : float
+        Share of the generator's versions that are smoother or rougher than nearly all reference
+        images.
     """
 
     conditions: Conditions
     powers: tuple[Power, ...]
+    unlike: float
 
 
 def learn(recipe: Recipe, versions: Versions, known: Labelled) -> Learned:
@@ -133,8 +141,9 @@ def learn(recipe: Recipe, versions: Versions, known: Labelled) -> Learned:
         part.cross(versions.stacks[part.reads], labels, groups, folds) for part in recipe.parts
     ]
     scores = np.column_stack([_held_out(part, versions.stacks, folds) for part in crossed])
-    fusion = _fuse(scores, labels)
-    joined = _join_held_out(crossed, scores, labels, folds)
+    bent = bend(versions.roughness, versions.roughness[~labels])
+    fusion = _fuse(scores, bent, labels)
+    joined = _join_held_out(crossed, scores, bent, labels, folds)
 
     coding, measured, standards = _measure(versions, folds)
     curved = curves((measured - standards[0]) / standards[1])
@@ -160,10 +169,14 @@ def learn(recipe: Recipe, versions: Versions, known: Labelled) -> Learned:
         generator.expected,
         reference.expected,
         _neighbours(versions.numbers, groups),
+        np.sort(versions.roughness[~labels]),
         found[drawn[~known.labels]],
         found[drawn[known.labels]],
     )
-    return Learned(conditions, tuple(_powers(versions.kind, known, labels, found, held)))
+    rough = versions.roughness[labels]
+    unlike = np.mean([not conditions.shows(conditions.p_of_content(r)) for r in rough])
+    powers = _powers(versions.kind, known, labels, found, held)
+    return Learned(conditions, tuple(powers), float(unlike))
 
 
 def _held_out(part: CrossFit, stacks: Mapping[str, Array], folds: Indices) -> Doubles:
@@ -175,23 +188,24 @@ def _held_out(part: CrossFit, stacks: Mapping[str, Array], folds: Indices) -> Do
     return scores
 
 
-def _fuse(parts: Doubles, labels: Flags) -> Fusion:
-    real = parts[~labels]
-    scale = real.std(axis=0)
-    plain = Fusion(real.mean(axis=0), np.where(scale > 0, scale, 1.0), np.ones(parts.shape[1]), 0.0)
-    weights, offset = newton(plain.limited(parts), labels)
+def _fuse(parts: Doubles, bent: Doubles, labels: Flags) -> Fusion:
+    expected = ridge(bent[~labels], parts[~labels], _OF_MEAN)
+    scale = (parts - expected(bent))[~labels].std(axis=0)
+    plain = Fusion(expected, np.where(scale > 0, scale, 1.0), np.ones(parts.shape[1]), 0.0)
+    weights, offset = newton(plain.limited(parts, bent), labels)
     return replace(plain, weights=weights, offset=offset)
 
 
 def _join_held_out(
-    crossed: Sequence[CrossFit], scores: Doubles, labels: Flags, folds: Indices
+    crossed: Sequence[CrossFit], scores: Doubles, bent: Doubles, labels: Flags, folds: Indices
 ) -> Doubles:
     """Join the scores of each fold by weights from scores that know nothing of it."""
     joined = np.empty(labels.size)
     for fold in np.unique(folds):
         inside, outside = folds != fold, folds == fold
         nested = np.column_stack([_nested(part)[fold] for part in crossed])[inside]
-        joined[outside] = _fuse(nested, labels[inside])(scores[outside])
+        fusion = _fuse(nested, bent[inside], labels[inside])
+        joined[outside] = fusion(scores[outside], bent[outside])
     return joined
 
 

@@ -84,7 +84,7 @@ class Calibrations:
             verdict(rule, **{name: bool(code >> bit & 1) for bit, name in enumerate(sides)})
             for code in range(1 << len(sides))
         )
-        told = (*told, *(withheld(found, rule) for found in told))
+        told = (*told, *(withheld(found, rule, "coding_not_calibrated") for found in told))
         verdicts = (*told, *(of_calibration(found, rule) for found in told))
         place = (scores - self.mu_r) / np.abs(np.where(span == 0, 1.0, span))
         return Judged(

@@ -32,6 +32,8 @@ REASONS = {
     "have as much evidence for it, or are too few to tell",
     "coding_not_calibrated": "the coding of the image is unusual among the calibration images: it "
     "went through a compression or a resampling that they did not",
+    "content_not_calibrated": "the image is smoother or rougher than nearly all reference images, "
+    "so fp does not know how photographs like it score",
     "calibration_image": "the fingerprint was learned from or calibrated with this image, so its "
     "p-values do not hold for it",
     "few_sources": "the fingerprint's images of a class come from fewer than 20 sources, such as "
@@ -187,14 +189,13 @@ def verdict(
     return Verdict(decision, (*reasons, "weak_fingerprint") if weak else reasons)
 
 
-def withheld(found: Verdict, rule: Rule) -> Verdict:
+def withheld(found: Verdict, rule: Rule, reason: str) -> Verdict:
     """Make no claim of an image that the p-values do not speak of.
 
-    The reason is ``coding_not_calibrated``. By the paper's rule the call stays, with the reason
-    beside it.
+    The reason is a key of `REASONS`. By the paper's rule the call stays, with the reason beside it.
     """
     decision = found.decision if rule == "nearest-mean" else "inconclusive"
-    return Verdict(decision, (*found.reasons, "coding_not_calibrated"))
+    return Verdict(decision, (*found.reasons, reason))
 
 
 def not_told_apart(found: Verdict, rule: Rule) -> Verdict:

@@ -40,6 +40,12 @@ class Features:
         return {part.reads: self.of_part(part) for part in recipe.parts}
 
     @property
+    def image_hwc(self) -> Pixels:
+        """The image that the residual was made of."""
+        assert self._image is not None
+        return self._image
+
+    @property
     def size(self) -> tuple[int, int]:
         """Height and width of the residual."""
         height, width = self._residual.shape[1:]
@@ -48,8 +54,7 @@ class Features:
     @cached_property
     def grid_strength(self) -> float:
         """The strength of the JPEG grid; see `fp.images.jpeg_grid.jpeg_grid`."""
-        assert self._image is not None
-        return jpeg_grid(luminance_window(self._image)).strength
+        return jpeg_grid(luminance_window(self.image_hwc)).strength
 
     def p_of_coding(self, test: OutOfDistribution | None) -> float | None:
         """Return the conformal p-value of the image's distance; None without a test or an image."""
@@ -127,7 +132,7 @@ class Judge:
         claims = row.decision == "supports_generator"
         if test.covers(p, compression) or (claims and self.recipe.any_coding):
             return row
-        found = withheld(Verdict(row.decision, row.reasons), rule)
+        found = withheld(Verdict(row.decision, row.reasons), rule, "coding_not_calibrated")
         return replace(row, decision=found.decision, reasons=found.reasons)
 
     @cached_property

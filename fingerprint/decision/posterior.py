@@ -51,7 +51,8 @@ class Posterior:
 def with_posterior(rows: Sequence[Attribution]) -> Posterior:
     """Return the rows of a bank with the probability of each generator.
 
-    A generator whose images were never coded as this one has none; without any, nothing is said.
+    A generator has none where no calibration image was coded as this one, or is as smooth or rough;
+    without any, nothing is said.
 
     Notes
     -----

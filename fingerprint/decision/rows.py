@@ -61,6 +61,8 @@ class Evidence:
         `fp.images.degradations.Degradation`.
     p_condition : float or None
         Conformal p-value of how far the image's coding lies from that of all calibration images.
+    p_content : float or None
+        Two-sided p-value of the image's roughness among the reference images.
     log10_lr_rest : float or None
         log10 likelihood ratio of the generator against all others of its bank and the references,
         within its bounds, where the bank was learned as one.
@@ -102,6 +104,7 @@ class Evidence:
     reasons: tuple[str, ...] = ()
     condition: str | None = None
     p_condition: float | None = None
+    p_content: float | None = None
     log10_lr_rest: float | None = None
     p_rest: float | None = None
     posterior: float | None = None
@@ -142,7 +145,7 @@ class Attribution(Evidence):
         "path fingerprint method score rho mu_r mu_g p_real p_generated p_bank p_typical",
         "p_reference distance log10_lr specific log10_lr_specific decision nearest_mean reasons",
         "windows windows_effective crop_score crop_log10_lr crop_decision condition p_condition",
-        "log10_lr_rest p_rest posterior log10_lr_low log10_lr_high at_bound",
+        "p_content log10_lr_rest p_rest posterior log10_lr_low log10_lr_high at_bound",
     )
 
     fingerprint: str = field()
@@ -189,10 +192,10 @@ class Detection(Evidence):
     columns: ClassVar[tuple[str, ...]] = _columns(
         "path status decision fingerprint score rho mu_r mu_g p_real p_generated p_bank p_typical",
         "p_reference log10_lr log10_lr_low log10_lr_high at_bound specific log10_lr_specific",
-        "q_real nearest_mean condition p_condition log10_lr_rest p_rest posterior candidates",
-        "reasons message sha256 pixels_sha256 format width height mode converted orientation",
-        "claimed examined windows windows_effective crop_score crop_log10_lr crop_decision map",
-        "map_generated map_reference",
+        "q_real nearest_mean condition p_condition p_content log10_lr_rest p_rest posterior",
+        "candidates reasons message sha256 pixels_sha256 format width height mode converted",
+        "orientation claimed examined windows windows_effective crop_score crop_log10_lr",
+        "crop_decision map map_generated map_reference",
     )
 
     status: str

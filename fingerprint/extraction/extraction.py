@@ -296,7 +296,7 @@ def _with_conditions(
     with threadpool_limits(1, user_api="blas"):
         learned = conditioned.learn(recipe, versions_of(populations), known)
     told = [asdict(power) for power in learned.powers]
-    parameters = {**fingerprint.parameters, "conditions": told}
+    parameters = {**fingerprint.parameters, "conditions": told, "unlike_content": learned.unlike}
     return replace(fingerprint, conditions=learned.conditions, parameters=parameters)
 
 

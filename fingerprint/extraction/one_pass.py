@@ -16,7 +16,7 @@ from fp.audit.findings import Audit
 from fp.audit.measuring import Folder, Properties, measure_part
 from fp.denoisers.population import Population, Reduction, Seen
 from fp.denoisers.residual import DenoiserIdentity
-from fp.fingerprint.conditions.coding import coding_numbers
+from fp.fingerprint.conditions.coding import coding_numbers, roughness
 from fp.fingerprint.conditions.learning import Versions
 from fp.fingerprint.conditions.versions import versions
 from fp.fingerprint.decision.judge import Features
@@ -63,12 +63,15 @@ class Version:
         What the parts read, by name, in float32.
     numbers : ndarray of float32, shape (p,)
         `fp.fingerprint.conditions.coding.coding_numbers`.
+    roughness : float
+        `fp.fingerprint.conditions.coding.roughness`.
     """
 
     kind: int
     text: str
     features: dict[str, Array]
     numbers: Floats
+    roughness: float
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,7 @@ class ExaminedVersions:
             text,
             {name: stack[0].astype(np.float32) for name, stack in stacks.items()},
             coding_numbers(features)[0].astype(np.float32),
+            roughness(features),
         )
 
 
@@ -153,6 +157,7 @@ def versions_of(populations: Iterable[Population]) -> Versions:
         [row.text for row in rows],
         stacked((row.features for row in rows), len(rows)),
         np.stack([row.numbers for row in rows]).astype(np.float64),
+        np.array([row.roughness for row in rows]),
     )
 
 

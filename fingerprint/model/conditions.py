@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from fp.fingerprint.model.joined import Part
-from fp.fingerprint.model.typicality import Typicality
+from fp.fingerprint.model.typicality import LEVEL, Typicality
 from fp.images.crop import CropRule
 from fp.system.arrays import Doubles, Floats
 
@@ -126,29 +126,40 @@ class Fusion:
 
     Parameters
     ----------
-    centre, scale : ndarray of float64, shape (K,)
-        Mean and deviation of the reference images' held-out scores.
+    expected : Regression
+        What each part scores reference images of a roughness, from its `bend`.
+    scale : ndarray of float64, shape (K,)
+        Deviation of the reference images' held-out scores from that.
     weights : ndarray of float64, shape (K,)
         Weights of the standardised and limited scores.
     offset : float
         What is subtracted: the sum is 0 where both classes are equally likely.
     """
 
-    centre: Doubles
+    expected: Regression
     scale: Doubles
     weights: Doubles
     offset: float
 
-    def limited(self, parts: Doubles) -> Doubles:
+    def limited(self, parts: Doubles, bent: Doubles) -> Doubles:
         """Return scores (N, K) in the reference images' deviations, from `LOWEST` to `HIGHEST`.
 
-        No part claims an image alone, however far the image lies along it.
+        No part claims an image alone, however far the image lies along it. Images have the `bend`
+        (N, 2) of their roughness.
         """
-        return np.clip((parts - self.centre) / self.scale, LOWEST, HIGHEST)
+        return np.clip((parts - self.expected(bent)) / self.scale, LOWEST, HIGHEST)
 
-    def __call__(self, parts: Doubles) -> Doubles:
+    def __call__(self, parts: Doubles, bent: Doubles) -> Doubles:
         """Return the joined score of each image by the scores (N, K) of its parts, shape (N,)."""
-        return np.array([float(row @ self.weights) for row in self.limited(parts)]) - self.offset
+        rows = self.limited(parts, bent)
+        return np.array([float(row @ self.weights) for row in rows]) - self.offset
+
+
+def bend(roughness: Doubles, known: Doubles) -> Doubles:
+    """Return roughness (N,) in deviations of that of known images, and its square, shape (N, 2)."""
+    scale = float(known.std()) or 1.0
+    z = np.clip((roughness - known.mean()) / scale, -_FARTHEST, _FARTHEST)
+    return np.column_stack([z, np.square(z)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,6 +226,8 @@ class Conditions:
         Distance of images of each class from it.
     neighbours : Neighbours
         Whether any calibration image was coded so.
+    roughness : ndarray of float64, shape (M_r,)
+        That of every version of the reference images, ascending.
     real, generated : ndarray of float64, shape (n_r,) and (n_g,)
         Held-out evidence of one version of each image, drawn, in the order of the fingerprint's
         calibration; see `evidence`.
@@ -231,6 +244,7 @@ class Conditions:
     distance_of_generated: Expected
     distance_of_real: Expected
     neighbours: Neighbours
+    roughness: Doubles
     real: Doubles
     generated: Doubles
 
@@ -245,6 +259,21 @@ class Conditions:
     def curved(self, measured: Doubles) -> Doubles:
         """Return `curves` of measured codings (N, 7), standardised by `settings`, shape (N, 17)."""
         return curves((measured - self.settings[0]) / self.settings[1])
+
+    def bent(self, roughness: Doubles) -> Doubles:
+        """Return the `bend` of the roughness (N,) of images, shape (N, 2)."""
+        return bend(roughness, self.roughness)
+
+    def p_of_content(self, roughness: float) -> float:
+        """Return the two-sided p-value of a roughness among the reference images."""
+        held = self.roughness
+        smoother = float(np.searchsorted(held, roughness, "right")) / held.size
+        rougher = 1 - float(np.searchsorted(held, roughness, "left")) / held.size
+        return conformal(min(2 * min(smoother, rougher), 1.0), self.real.size)
+
+    def shows(self, p_of_content: float) -> bool:
+        """Return whether the reference images show such smooth or rough content."""
+        return p_of_content > max(LEVEL, 1 / (1 + self.real.size))
 
     def p_of_coding(self, numbers: Doubles) -> float:
         """Return the p-value of coding numbers (p,) among the calibration images."""

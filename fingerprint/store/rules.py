@@ -59,10 +59,10 @@ def check_version(
 
 def structure_faults(entries: Mapping[str, Entry]) -> Iterator[Told]:
     """Yield missing and mistyped elements of a fingerprint's group; unknown ones are left alone."""
-    if "conditions@outside" in entries:
+    if "conditions@outside" in entries or "conditions/fusion/centre" in entries:
         yield (
             "conditions",
-            "holds the models of an earlier 'fp extract --augment', which no fp reads any more; "
+            "holds what an earlier fp learned of compressed images, which no fp reads any more; "
             "extract the fingerprint again",
         )
         return

@@ -1,4 +1,4 @@
-"""The elements of a fingerprint's group in version 1.5: one table that all else follows from."""
+"""The elements of a fingerprint's group in version 1.6: one table that all else follows from."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from fp.fingerprint.store.layout import Element, Group, Named, Series, lines, na
 from fp.images.crop import CropRule
 
 ENCODING_TYPE = "fp-fingerprint"
-ENCODING_VERSION = "1.5"
+ENCODING_VERSION = "1.6"
 KNOWN_MINOR = 5
 
 HASH_KEY = "@content-sha256"
@@ -136,9 +136,12 @@ _CONDITIONS = Group(
         Series("parts", _PART, "NNN", key="parts", most=64),
         Group(
             Fusion,
-            lines("float64[1] centre scale weights", "float64 offset"),
+            (
+                replace(_REGRESSION, key="expected"),
+                *lines("float64[1] scale weights", "float64 offset"),
+            ),
             "fusion",
-            check=values.scaled,
+            check=values.check_fusion,
         ),
         replace(_REGRESSION, key="coding"),
         *lines("float64[2] settings"),
@@ -154,10 +157,10 @@ _CONDITIONS = Group(
             "neighbours",
             check=values.check_neighbours,
         ),
-        *lines("float64[1] real generated"),
+        *lines("float64[1] roughness real generated"),
     ),
     "conditions",
-    since=5,
+    since=6,
     optional=True,
     check=values.check_conditions,
 )

@@ -110,12 +110,21 @@ def views(found: dict[str, View]) -> dict[str, View]:
     return {name: found[name] for name in in_order(found)}
 
 
-def scaled(found: Regression | Fusion, key: str) -> None:
+def scaled(found: Regression, key: str) -> None:
     """Refuse what divides by numbers that are not positive, or whose shapes do not fit."""
     if found.centre.shape != found.scale.shape or len(found.weights) != found.centre.size:
         raise ValueError(f"the shapes of {key} do not fit each other")
-    if isinstance(found, Regression) and found.offset.shape != found.weights.shape[1:]:
+    if found.offset.shape != found.weights.shape[1:]:
         raise ValueError(f"the offset of {key} does not fit its weights")
+    if (found.scale <= 0).any():
+        raise ValueError(f"a scale of {key} is not positive")
+
+
+def check_fusion(found: Fusion, key: str) -> None:
+    """Refuse what divides by numbers that are not positive, or whose shapes do not fit."""
+    parts = found.weights.shape
+    if found.expected.weights.shape != (2, *parts) or found.scale.shape != parts:
+        raise ValueError(f"the shapes of {key} do not fit each other")
     if (found.scale <= 0).any():
         raise ValueError(f"a scale of {key} is not positive")
 
@@ -147,6 +156,8 @@ def check_conditions(found: Conditions, key: str) -> None:
         raise ValueError(f"{key} measures different numbers")
     if (found.settings[1] <= 0).any():
         raise ValueError(f"a deviation of {key}/settings is not positive")
+    if not found.roughness.size or (np.diff(found.roughness) < 0).any():
+        raise ValueError(f"the numbers of {key}/roughness do not ascend, or there are none")
     if set(found.generator.views) != set(found.reference.views):
         raise ValueError(f"{key} sees the classes in different views")
 

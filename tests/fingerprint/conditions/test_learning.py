@@ -50,7 +50,7 @@ def drawn(images, separation=0.0, seed=0):
     kind = np.array([each for row in rows for each, _ in row])
     numbers = rng.normal(size=(image.size, 30)) + kind[:, None] * np.arange(30) / 20
     texts = [text for row in rows for _, text in row]
-    given = Versions(image, kind, texts, stacks, numbers)
+    given = Versions(image, kind, texts, stacks, numbers, rng.normal(size=image.size))
     return Recipe("auto", tuple(parts)), given, Labelled(labels, np.arange(images))
 
 
@@ -114,7 +114,7 @@ def test_a_difference_is_found_and_the_held_out_numbers_are_standard():
         ]
     )
     coding = (found.coding(fresh.numbers) - found.settings[0]) / found.settings[1]
-    joined, curved = found.fusion(scores), curves(coding)
+    joined, curved = found.fusion(scores, found.bent(fresh.roughness)), curves(coding)
     labels = known.labels[fresh.image]
     assert found.score_of_real.standardise(joined, curved)[labels].mean() > 1
     assert found.score_of_generated.standardise(joined, curved)[~labels].mean() < -1
@@ -137,11 +137,47 @@ def test_shares_count_what_is_at_least_as_extreme():
 
 
 def test_no_part_claims_an_image_alone():
-    fusion = Fusion(np.zeros(3), np.ones(3), np.ones(3), 0.0)
-    assert fusion(np.array([[1e9, 0.0, 0.0]]))[0] == HIGHEST
-    assert fusion(np.array([[-1e9, 0.0, 0.0]]))[0] == LOWEST
+    flat = Regression(np.zeros(2), np.ones(2), np.zeros((2, 3)), np.zeros(3))
+    fusion = Fusion(flat, np.ones(3), np.ones(3), 0.0)
+    bent = np.zeros((9, 2))
+    assert fusion(np.array([[1e9, 0.0, 0.0]]), bent[:1])[0] == HIGHEST
+    assert fusion(np.array([[-1e9, 0.0, 0.0]]), bent[:1])[0] == LOWEST
     rows = np.random.default_rng(2).normal(size=(9, 3))
-    np.testing.assert_array_equal(fusion(rows)[4:], fusion(rows[4:]))
+    np.testing.assert_array_equal(fusion(rows, bent)[4:], fusion(rows[4:], bent[4:]))
+
+
+def test_what_only_the_content_of_the_pictures_explains_is_no_evidence():
+    """A generator that is none, whose pictures are smoother: smooth photographs score no higher."""
+    method, given, known = drawn(120)
+    labels = known.labels[given.image]
+    rng = np.random.default_rng(5)
+    smooth = rng.normal(size=known.labels.size) + 1.0 * known.labels
+    stacks = {}
+    for name, rows in given.stacks.items():
+        direction = rng.normal(size=rows.shape[1:]) / np.sqrt(rows[0].size)
+        stacks[name] = rows + (12 * smooth[given.image])[:, None, None, None] * direction
+        stacks[name] = stacks[name].astype(np.float32)
+    confounded = replace(given, stacks=stacks, roughness=-smooth[given.image])
+    shares = {}
+    for title, versions_ in (
+        ("told", confounded),
+        ("kept from it", replace(confounded, roughness=given.roughness)),
+    ):
+        held = learn(method, versions_, known).conditions.score_of_real.held
+        shares[title] = np.corrcoef(held, smooth[given.image[~labels]])[0, 1]
+    assert abs(shares["told"]) < 0.2
+    assert shares["kept from it"] > 0.4  # else the test could not fail
+
+
+def test_pictures_that_are_smoother_or_rougher_than_nearly_all_references_are_told():
+    _, given, known = drawn(120)
+    found = learn(*drawn(120)).conditions
+    held = given.roughness[~known.labels[given.image]]
+    for share, shown in ((0.0, False), (0.01, False), (0.1, True), (0.5, True), (0.99, False)):
+        assert found.shows(found.p_of_content(float(np.quantile(held, share)))) is shown
+    p = np.array([found.p_of_content(r) for r in np.random.default_rng(3).choice(held, 400)])
+    assert kstest(p, "uniform").statistic < 0.1
+    assert found.p_of_content(held.min() - 1) == found.p_of_content(held.max() + 1) == 1 / 61
 
 
 def test_the_evidence_is_the_log_odds_of_normal_classes_and_nothing_where_they_are_alike():
