@@ -290,9 +290,7 @@ class Estimator(ABC):
         return Blocks(tuple(_block(estimator, fitted) for estimator, fitted in parts))
 
     def view(self, features: Array) -> Doubles | None:
-        """Return the few numbers (N, p) that tell what is typical of a generator. None where it has
-        no such view.
-        """
+        """Return the few numbers (N, p) that tell what is typical of a generator, or None."""
         return None
 
     def picture(self, pattern: Floats, side: int) -> Floats | None:
@@ -338,7 +336,7 @@ def cross_fitted(
     without: Callable[[Flags], Scorer],
     scores_without: Callable[[Flags], Doubles] | None,
 ) -> CrossFit:
-    """Return what all images teach, and what `without` learns without those of a mask.
+    """Return what was learned from all images, and what `without` learns from masks.
 
     It is asked without each fold; `scores_without` is as in `nested_scores`, None where nothing is
     learned without each two.

@@ -164,7 +164,7 @@ def bend(roughness: Doubles, known: Doubles) -> Doubles:
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """Whether an image is coded like a calibration image, as far as pixels tell.
+    """Whether an image is coded like a version of a calibration image.
 
     Parameters
     ----------
