@@ -11,10 +11,8 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields, replace
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from fp.api.detections import (
     Detections,
@@ -27,6 +25,7 @@ from fp.api.detections import (
 )
 from fp.api.notebook import MOST_ROWS, register, show, show_audit, show_extraction, show_fingerprint
 from fp.api.pictures import folder_of
+from fp.api.settings import PathLike, cache_of, meant, with_settings
 from fp.audit.audit import audit
 from fp.audit.findings import Audit
 from fp.audit.measuring import measure_classes
@@ -45,16 +44,12 @@ from fp.fingerprint.store.lazy import LazyBank
 from fp.images.loading import Limits
 from fp.runs.examination import Examiner, list_items, worker_died
 from fp.system.errors import InputError, UsageError
-from fp.system.outputs import check_folder
-from fp.system.paths import display_path
+from fp.system.paths import name_of
 from fp.system.progress import Progress
 from fp.system.workers import run_in_order
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-PathLike = str | os.PathLike[str]
-Options = TypeVar("Options", ExtractOptions, DetectOptions)
 
 
 def extract(
@@ -67,7 +62,7 @@ def extract(
     progress: Progress | None = None,
     **settings: Any,
 ) -> Extraction:
-    """Make a fingerprint from a folder of a generator's images and a folder of reference images.
+    """Make a fingerprint from a generator's images and reference images.
 
     Parameters
     ----------
@@ -109,15 +104,13 @@ def extract(
         settings["background"] = tuple(map(Path, folders))
     chosen = with_settings(options or ExtractOptions(), settings)
     with folder_of(generated) as of_generator, folder_of(real) as of_references:
-        if cache is not None and not isinstance(cache, ResidualCache):
-            check_folder(Path(cache), (of_generator, of_references, *chosen.background))
-            cache = ResidualCache(Path(cache))
+        inputs = (of_generator, of_references, *chosen.background)
         return extract_folders(
             of_generator,
             of_references,
-            display_path(Path(of_generator.resolve().name)) if name is None else name,
+            name_of(of_generator) if name is None else name,
             chosen,
-            cache,
+            cache_of(cache, inputs),
             jobs,
             progress,
             None if checkpoint is None else Path(checkpoint),
@@ -253,9 +246,9 @@ class Bank:
         try:
             return self._members[self.names.index(name)]
         except ValueError:
-            meant = _meant(name, self.names)
+            close = meant(name, self.names)
             raise InputError(
-                f"There is no fingerprint named {name!r}; {meant or 'see .names'}."
+                f"There is no fingerprint named {name!r}; {close or 'see .names'}."
             ) from None
 
     def detect(
@@ -344,26 +337,6 @@ class Bank:
                 yield from run_in_order(Examiner(stored, options), items, worker_died, jobs)
 
         return of_files(), len(items)
-
-
-def with_settings(options: Options, settings: dict[str, Any]) -> Options:
-    """Return options with some fields changed by name.
-
-    A `UsageError` says that there is no such field, or that a value is not possible.
-    """
-    known = tuple(field.name for field in fields(options))
-    for name in settings:
-        if name not in known:
-            meant = _meant(name, known)
-            raise UsageError(
-                f"There is no setting {name!r}; {meant or 'there are ' + ', '.join(known)}."
-            )
-    return replace(options, **settings)
-
-
-def _meant(name: str, known: Iterable[str]) -> str:
-    close = get_close_matches(name, list(known), 3)
-    return f"did you mean {' or '.join(map(repr, close))}" if close else ""
 
 
 def _show_bank(bank: Bank) -> str:

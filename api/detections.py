@@ -64,7 +64,7 @@ class Detections:
         return dict(sorted(Counter(row.decision for row in self.rows).items()))
 
     def as_dicts(self) -> list[dict[str, Any]]:
-        """Return the rows as dicts of JSON types, such as a data frame is made of."""
+        """Return the rows as dicts of JSON types, ready for a data frame."""
         return [row.as_dict() for row in self.rows]
 
     def to_pandas(self, *, attributions: bool = False) -> Any:
@@ -126,7 +126,7 @@ def answers_of(findings: Sequence[Finding], bank: Bank, options: DetectOptions) 
 
 
 def _over_all(row: Detection, rates: Mapping[str, float], fdr: float) -> Detection:
-    """Return a row as the tables of a run have it; a test compares the two."""
+    """Return a row as the tables of a run have it. A test compares the two."""
     rate = rates.get(row.path)
     row = replace(row, q_real=rate)
     if row.decision != "supports_generator" or (rate is not None and rate <= fdr):
@@ -136,7 +136,7 @@ def _over_all(row: Detection, rates: Mapping[str, float], fdr: float) -> Detecti
 
 
 def listed(images: Pictures) -> list[Picture] | dict[str, InMemory]:
-    """Return what somebody asks about as a list, or as a dict where it has names.
+    """Return the pictures as a list, or as a dict where they have names.
 
     An iterator is used up. An `InputError` says that there is nothing.
     """

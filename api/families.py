@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from fp.api.notebook import register, show
+from fp.api.settings import PathLike, cache_of, with_settings
 from fp.denoisers.cache import ResidualCache
 from fp.lineage.analysis import Lineage, analyse
 from fp.lineage.options import LineageOptions
 from fp.lineage.session import open_session
-from fp.system.errors import UsageError
-from fp.system.outputs import check_folder
 from fp.system.progress import Progress
-
-PathLike = str | os.PathLike[str]
 
 
 def find_families(
@@ -60,17 +55,11 @@ def find_families(
     InputError, UsageError, DenoiserError
         If folders, bank or settings cannot be used.
     """
-    known = {field.name for field in fields(LineageOptions)}
-    for name in settings:
-        if name not in known:
-            raise UsageError(f"There is no setting {name!r}; there are {', '.join(sorted(known))}.")
+    chosen = with_settings(options or LineageOptions(), settings)
     images, real = Path(images), Path(real)
-    if cache is not None and not isinstance(cache, ResidualCache):
-        check_folder(Path(cache), (images, real))
-        cache = ResidualCache(Path(cache))
-    chosen = replace(options or LineageOptions(), **settings)
+    store = cache_of(cache, (images, real))
     place = None if bank is None else Path(bank)
-    session = open_session(images, real, chosen, place, cache, jobs, progress)
+    session = open_session(images, real, chosen, place, store, jobs, progress)
     return analyse(session.collection, session.options)
 
 

@@ -1,4 +1,4 @@
-"""Pictures in memory where a folder goes: lossless files for as long as they are used."""
+"""Pictures in memory where a folder goes: lossless files while they are used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fp.system.errors import InputError
 
 @contextmanager
 def folder_of(images: Pictures) -> Iterator[Path]:
-    """Lend the folder that was named, or one of the pictures that somebody has in memory.
+    """Lend the folder that was named, or one of the pictures in memory.
 
     Names of a mapping become names of files, so that they tell sources as those of files do.
     """

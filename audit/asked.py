@@ -1,4 +1,4 @@
-"""Images that one wants to ask about, beside those that a fingerprint would be calibrated with."""
+"""Images to ask about, beside those that a fingerprint would be calibrated with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Findings about pictures that are there twice: in a class, in both, in a further folder."""
+"""Findings about pictures that are there twice, in one folder or in several."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MANY = 0.05
 
 
 def copies(generated: Images, real: Images, tests: Images | None) -> list[Finding]:
-    """Return findings of exact and near copies within a class, across the classes, and in `tests`.
+    """Return findings of exact and near copies within and across classes, and in `tests`.
 
     `tests` is None where there are no further folders.
     """

@@ -1,4 +1,4 @@
-"""What an audit can find: a closed list of codes, and the rule from a figure to a severity."""
+"""What an audit can find: codes, and the rule from figure to severity."""
 
 from __future__ import annotations
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from fp.denoisers.population import Reduction
+from fp.denoisers.population import ImageFolder, Reduction
 from fp.images.container import Container
 from fp.images.degradations import Degradation
-from fp.images.loading import Limits, find_images, read_container
+from fp.images.loading import Limits, read_container
 from fp.system.errors import ImageError
 
 LOWEST = "lowest"
@@ -25,7 +24,7 @@ WITHOUT_LOSS = "jpeg:90"
 """What both classes go through where neither has lost anything."""
 
 
-def matching(folders: Sequence[Path], limits: Limits | None = None) -> str:
+def matching(folders: Sequence[ImageFolder], limits: Limits | None = None) -> str:
     """Return what both classes are re-encoded by, as the text of a `Degradation`.
 
     See `matching_of`; files that cannot be read are left out.
@@ -33,10 +32,10 @@ def matching(folders: Sequence[Path], limits: Limits | None = None) -> str:
     return matching_of([list(_containers(folder, limits)) for folder in folders])
 
 
-def _containers(folder: Path, limits: Limits | None) -> Iterator[Container]:
-    for path in find_images([folder]):
+def _containers(folder: ImageFolder, limits: Limits | None) -> Iterator[Container]:
+    for path in folder.paths:
         with contextlib.suppress(ImageError):  # named where it is examined
-            yield read_container(path, folder, limits)
+            yield read_container(path, folder.root, limits)
 
 
 def matching_of(classes: Sequence[Sequence[Container]]) -> str:
@@ -77,7 +76,7 @@ def check_match(match: str | None) -> None:
         Degradation(match)
 
 
-def prepare(folders: Sequence[Path], reduction: Reduction, match: str | None) -> Reduction:
+def prepare(folders: Sequence[ImageFolder], reduction: Reduction, match: str | None) -> Reduction:
     """Return the reduction with what all classes go through, `match` as in `check_match`."""
     if match == LOWEST:
         match = matching(folders, reduction.limits)

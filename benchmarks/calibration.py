@@ -17,12 +17,12 @@ from sections import publish, this_command
 from sklearn.metrics import roc_auc_score
 
 from fp.denoisers.cache import ResidualCache, default_folder
-from fp.denoisers.population import Reduction, residuals, survey
+from fp.denoisers.population import ImageFolder, Reduction, residuals, survey
 from fp.evaluation import mean_of, split
 from fp.evaluation.statistics import cllr, cllr_min
 from fp.fingerprint.decision import likelihood
 from fp.fingerprint.decision.decision import p_real
-from fp.fingerprint.estimators.folds import group, shuffle_labels
+from fp.fingerprint.estimators.folds import Labelled, group, shuffle_labels
 from fp.fingerprint.learning.method import recipe
 from fp.fingerprint.model.calibration import Calibration
 from fp.fingerprint.model.typicality import LEVEL
@@ -32,7 +32,7 @@ from fp.images.crop import CropRule
 def load(method, reduction, generator, store):
     images, labels = [], []
     for folder, label in ((CORPUS / "generated" / generator, True), (CORPUS / "real", False)):
-        found = survey(folder, reduction, store, 1).images
+        found = survey(ImageFolder.at(folder), reduction, store, 1).images
         images += found
         labels += [label] * len(found)
     rows = [method.features(residual) for residual in residuals(images, reduction, store)]
@@ -56,7 +56,7 @@ def judged(method, stacks, labels, groups, training, seed, shuffled):
     if shuffled:
         taught = shuffle_labels(taught, groups[known], np.random.default_rng([seed, 1]))
     learned = method.learn(
-        {k: v[known] for k, v in stacks.items()}, taught, groups[known], 10, seed
+        {k: v[known] for k, v in stacks.items()}, Labelled(taught, groups[known], 10, seed)
     )
     calibration = calibrated(learned, taught)
     found = learned.score_all({k: v[unknown] for k, v in stacks.items()})

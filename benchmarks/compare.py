@@ -27,6 +27,7 @@ from scipy.ndimage import uniform_filter
 from sections import publish
 
 from fp.denoisers import find_images, get, load_image
+from fp.fingerprint.estimators.folds import Labelled
 from fp.fingerprint.learning.method import recipe
 from fp.system.environment import describe
 
@@ -159,7 +160,7 @@ def of_extraction(
             many = {key: stack[:IMAGES].astype(stacks[key].dtype) for key, stack in many.items()}
             labels = np.arange(IMAGES) % 2 == 0
             started = time.process_time()
-            method.learn(many, labels, np.arange(IMAGES))
+            method.learn(many, Labelled(labels, np.arange(IMAGES)))
             return IMAGES * each + time.process_time() - started
 
         return timed

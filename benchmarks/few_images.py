@@ -24,6 +24,7 @@ from fp.evaluation import mean_of
 from fp.evaluation.trials import balanced_accuracy
 from fp.fingerprint.decision.decision import p_generated, p_real
 from fp.fingerprint.decision.likelihood import fit_without_bounds
+from fp.fingerprint.estimators.folds import Labelled
 from fp.fingerprint.learning.method import recipe
 from fp.fingerprint.model.calibration import Calibration
 from fp.images.crop import CropRule
@@ -66,7 +67,7 @@ def measured(method, stacks, labels, groups, parts, seed):
     """Learn from some images and count what is said of others."""
     known, asked = parts
     inner = {name: stack[known] for name, stack in stacks.items()}
-    learned = method.learn(inner, labels[known], groups[known], 10, seed)
+    learned = method.learn(inner, Labelled(labels[known], groups[known], 10, seed))
     held, taught = learned.held, labels[known][learned.held.index]
     classes = held.scores[~taught], held.scores[taught]
     names = [tuple(str(number) for number in range(scores.size)) for scores in classes]

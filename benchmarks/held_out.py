@@ -20,7 +20,7 @@ import numpy as np
 from sections import PROJECT, WORK, publish, this_command
 
 from fp.denoisers.cache import ResidualCache, default_folder
-from fp.denoisers.population import Reduction, residuals, survey
+from fp.denoisers.population import ImageFolder, Reduction, residuals, survey
 from fp.evaluation import mean_of, trial
 from fp.fingerprint.estimators.folds import group
 from fp.fingerprint.learning.method import recipe
@@ -44,7 +44,7 @@ def labelled(folder, method, reduction, store, jobs=1):
     """Return features, labels and source groups of a generator's images and of `real/`."""
     images, labels = [], []
     for each, label in ((folder, True), (CORPUS / "real", False)):
-        found = survey(each, reduction, store, jobs).images
+        found = survey(ImageFolder.at(each), reduction, store, jobs).images
         images += found
         labels += [label] * len(found)
     # The corpus draws real/ and generated/ from different photographs: equal stems mean nothing.

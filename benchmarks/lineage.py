@@ -25,7 +25,7 @@ import sections
 from sections import PROJECT
 
 from fp.denoisers.cache import ResidualCache, default_folder
-from fp.denoisers.population import Reduction, residuals
+from fp.denoisers.population import Reduction, list_classes, residuals
 from fp.fingerprint.estimators.tile import Tile, refold
 from fp.images.crop import CropRule
 from fp.lineage.analysis import analyse
@@ -41,8 +41,7 @@ def store():
 
 def gather(folder, denoiser, jobs):
     return collect(
-        generator_folders(folder / "generated"),
-        folder / "real",
+        list_classes(generator_folders(folder / "generated"), folder / "real"),
         Reduction(denoiser, CROP),
         store(),
         jobs,

@@ -15,7 +15,7 @@ import click
 from held_out import CORPUS
 from lineage_corpus import families, pairs
 
-from fp.denoisers.population import Reduction
+from fp.denoisers.population import Reduction, list_classes
 from fp.lineage.analysis import analyse
 from fp.lineage.collection import collect
 from fp.lineage.options import LineageOptions
@@ -66,7 +66,7 @@ def judged(found):
 def main(denoiser, preparation, section, jobs):
     """Hold the families among real generators against what is known."""
     reduction = Reduction(denoiser, CROP, preparation=preparation)
-    found = collect(folders(), CORPUS / "real", reduction, store(), jobs)
+    found = collect(list_classes(folders(), CORPUS / "real"), reduction, store(), jobs)
     result = analyse(found, LineageOptions(denoiser=denoiser))
     counts = ", ".join(
         f"{name} {count}" for name, count in zip(result.names, result.images, strict=False)

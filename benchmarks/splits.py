@@ -18,7 +18,7 @@ from sections import WORK, publish, this_command
 from threadpoolctl import threadpool_limits
 
 from fp.denoisers.cache import ResidualCache
-from fp.denoisers.population import Reduction, survey_all
+from fp.denoisers.population import ImageFolder, Reduction, survey_all
 from fp.evaluation import mean_of, split
 from fp.fingerprint.conditions.judging import Seen
 from fp.fingerprint.conditions.learning import Versions, learn, recipe_of_versions
@@ -39,7 +39,7 @@ def load(generator, work):
         reduction = Reduction("wavelet", CropRule(256, 256))
         take = Take(recipe("cyclic"), None, ExaminedVersions(method, reduction, len(KINDS)))
         store = ResidualCache(work / "none", limit_bytes=0)
-        folders = generators()[generator], CORPUS / "real"
+        folders = [ImageFolder.at(root) for root in (generators()[generator], CORPUS / "real")]
         populations = survey_all(folders, reduction, store, 1, None, take)
         found = versions_of(populations)
         labels = np.repeat([True, False], [len(p.images) for p in populations])

@@ -1,4 +1,4 @@
-"""A case: exhibits, runs and notes in one folder, with a chain that vouches for all of it."""
+"""A case: exhibits, runs and notes in one folder, vouched for by a chain."""
 
 from __future__ import annotations
 

@@ -40,7 +40,8 @@ def is_archive(path: Path) -> bool:
 
 
 def write_archive(folder: Path, output: Path, *, overwrite: bool = False) -> str:
-    """Write a case, as verified, into one file and return its hash; the same case, the same bytes.
+    """Write a case, as verified, into one file and return its hash. The same case gives the same
+    bytes.
 
     `OutputError` if it cannot be written.
     """
@@ -82,7 +83,7 @@ def _digest(path: Path) -> str:
 
 
 def verify_archive(path: Path, check: Check | None = None) -> Iterator[Difference]:
-    """Yield what differs in an archive: its own hash, its list, and the case in it."""
+    """Yield what differs in an archive: its hash, its list, its case."""
     shown = display_path(path)
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _COMMENT))

@@ -1,4 +1,4 @@
-"""What a report says of a fingerprint: its domain of validity, and how far its evidence reaches."""
+"""What a report says of a fingerprint: where it is valid, and its evidence's reach."""
 
 from __future__ import annotations
 

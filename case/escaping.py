@@ -6,7 +6,7 @@ _MARKS = frozenset('<>&"`*_[]#|\\~')
 
 
 def plain(text: object) -> str:
-    """Return a text of unknown origin so that Markdown and HTML show it and do nothing else.
+    """Return a text of unknown origin so that Markdown and HTML only show it.
 
     It is one line; every mark of punctuation that could mean something is an entity.
     """

@@ -16,7 +16,7 @@ from fp.manifest.entry import Entry
 from fp.runs.examination import Item, list_items
 from fp.system.atomic_files import write_bytes_atomic
 from fp.system.errors import ImageError, InputError, OutputError
-from fp.system.outputs import check_folder
+from fp.system.outputs import check_apart
 from fp.system.paths import display_path, read_file
 from fp.system.workers import run_in_order
 
@@ -51,7 +51,7 @@ def add_exhibits(
     limits: Limits | None = None,
     isolated: bool = False,
 ) -> Added:
-    """Add files to a case, each known by its hash from now on; equal bytes are one exhibit.
+    """Add files to a case, each known by its hash. Equal bytes are one exhibit.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def add_exhibits(
         If the case cannot be written, or lies inside an input.
     """
     limits = limits or Limits()
-    check_folder(case.folder, inputs)
+    check_apart(inputs, case.folder)
     _remove_unnamed(case)
     try:
         return _add(case, list_items(inputs), copy, limits, isolated)
@@ -132,7 +132,7 @@ def _add(case: Case, items: Sequence[Item], copy: bool, limits: Limits, isolated
 
 
 def _remove_unnamed(case: Case) -> None:
-    """Remove copies of a command that came to no entry: it was killed, or had no more room."""
+    """Remove copies that came to no entry. Their command was killed, or had no more room."""
     named = {entry["exhibit"] for entry in case.of("exhibit")}
     for path in (case.folder / "exhibits").glob("E*"):
         if _COPY.fullmatch(path.name) and path.stem not in named:

@@ -1,4 +1,4 @@
-"""A case: a folder with its log, its exhibits, the banks it used and its runs.
+"""A case: a folder with its log, exhibits, banks and runs.
 
 Every file of it is named in the log by its hash. A command that is killed leaves the log as it was,
 and at most files that no entry names, which the next command replaces.
@@ -56,7 +56,7 @@ class Case:
 
 
 def init_case(folder: Path, title: str, examiner: str = "", h1: str = H1, h2: str = H2) -> Entry:
-    """Begin a case about a title in a new or empty folder, and return its first entry.
+    """Begin a case in a new or empty folder, and return its first entry.
 
     `OutputError` if the folder holds something or cannot be made.
     """
@@ -83,7 +83,7 @@ def init_case(folder: Path, title: str, examiner: str = "", h1: str = H1, h2: st
 
 @contextmanager
 def open_case(folder: Path) -> Iterator[Case]:
-    """Open a case with all that is in its log, for one command, and keep others out meanwhile.
+    """Open a case for one command, and keep others out meanwhile.
 
     `InputError` if it is no case, `IntegrityError` if its chain is broken.
     """
@@ -144,7 +144,7 @@ def _checked(text: str) -> str:
 
 
 def named_files(entries: Iterable[Entry]) -> dict[str, str]:
-    """Return the hash of every file that a log names, by its path below the case.
+    """Return the hash of every file that a log names, by its path.
 
     Without the log itself, and without what the manifests of the runs name.
     """

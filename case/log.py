@@ -1,4 +1,4 @@
-"""The log of a case: a chain of entries, one a line, closed by a line that names the last one."""
+"""The log of a case: a chain of entries, closed by its last line."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def read_log(folder: Path) -> list[Entry]:
 
 
 def examine_log(folder: Path) -> tuple[list[Entry], list[str]]:
-    """Return the entries of a log that can be read, and the end of a sentence for each fault in it.
+    """Return the readable entries of a log, and a sentence's end for each fault.
 
     `InputError` if there is no log, `FormatError` if it is of a version that this fp does not know.
     """
@@ -110,7 +110,7 @@ def examine_log(folder: Path) -> tuple[list[Entry], list[str]]:
 
 
 def well_formed(entry: Entry, *, first: bool = False) -> bool:
-    """Return whether an entry, whoever wrote it, has what fp writes into one of its kind.
+    """Return whether an entry has what fp writes into one of its kind.
 
     Members and types are those of docs/case.md, and no path leads out of the case; kinds that this
     fp does not know are left to a later one. `first` is whether it is the first of its log.
@@ -141,7 +141,8 @@ def well_formed(entry: Entry, *, first: bool = False) -> bool:
 
 
 def append(folder: Path, entries: Sequence[Entry], new: Sequence[dict[str, Any]]) -> list[Entry]:
-    """Add entries, JSON types with their `kind`, to those of `read_log`; all are there, or none.
+    """Add entries, JSON types with their `kind`, to those of `read_log`. All are there then, or
+    none.
 
     Their time is that of the clock: a log says when somebody did something.
     `OutputError` if the log cannot be written.
@@ -166,7 +167,7 @@ def _closing(count: int, last: object) -> Entry:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what temporary files a killed command left in a case, which no other command is at.
+    """Remove temporary files that a killed command left in a case. No other command may be at it.
 
     `OutputError` if one cannot be removed.
     """

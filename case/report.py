@@ -30,7 +30,7 @@ REPORT = "report.md"
 
 
 def write_report(case: Case) -> Entry:
-    """Write the report of a case as it stands, and record it; `OutputError` if it cannot be."""
+    """Write the report of a case as it stands, and record it. `OutputError` if it cannot be."""
     text = "\n".join(lines(case)) + "\n"
     path = case.folder / REPORT
     write_bytes_atomic(path, text.encode("utf-8"), overwrite=True)
@@ -38,7 +38,7 @@ def write_report(case: Case) -> Entry:
 
 
 def lines(case: Case) -> Iterator[str]:
-    """Yield the report as lines of Markdown, the last without its end; other texts are escaped."""
+    """Yield the report as lines of Markdown, other texts escaped. The last has no end."""
     first = case.entries[0]
     yield f"# {plain(first['title'])}\n"
     if first["examiner"]:

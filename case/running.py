@@ -1,4 +1,4 @@
-"""A run of a case: its exhibits against a bank, with everything kept inside the case."""
+"""A run of a case: its exhibits against a bank, all kept inside."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run_case(
     restart: bool = False,
     how: RunOptions | None = None,
 ) -> tuple[Row, Summary]:
-    """Test exhibits of a case against a bank, and return the entry of the run and its counts.
+    """Test exhibits against a bank, and return the run's entry and its counts.
 
     A run that was interrupted goes on.
 

@@ -1,4 +1,4 @@
-"""Checking a case: its chain, every file that it names, and every file that it does not name."""
+"""Checking a case: its chain, its files, and files that it does not name."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _exhibit(folder: Path, entry: Entry, check: Check) -> Iterator[Difference]:
 
 
 def _limits(entry: Entry) -> Limits:
-    """Allow as many pixels as were decoded when the exhibit was added, whatever limit held then."""
+    """Allow as many pixels as were decoded when the exhibit was added."""
     found = re.fullmatch(r"(\d{1,9})x(\d{1,9})", entry["size"] or "", re.ASCII)
     least = Limits().pixels
     return Limits(pixels=max(least, int(found[1]) * int(found[2])) if found else least)

@@ -1,4 +1,4 @@
-"""Answers on standard output, for whoever asks about a picture or a few: in words, or as JSON."""
+"""Answers on standard output, about a few pictures: in words, or as JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WIDTH = 88
 
 
 def print_rows(found: Answers) -> None:
-    """Print a line of JSON for every file, and end with the exit code of what was not examined.
+    """Print a line of JSON for every file, then end with the exit code.
 
     It is ASCII, so that no locale can spoil it.
     """
@@ -31,7 +31,7 @@ def print_rows(found: Answers) -> None:
 
 
 def print_answers(found: Answers, question: Question, *, single: bool, quiet: bool) -> None:
-    """Print what was found in words: at length of a single file, else a line of each, and counts.
+    """Print in words what was found: one file at length, several in a line each.
 
     A quiet one is the sentence or the lines alone.
     """

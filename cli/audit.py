@@ -53,13 +53,13 @@ def command(
     from fp.manifest import Recorder, Source, list_inputs
     from fp.manifest.writing import LISTING, MANIFEST
     from fp.reports import audit_text as report
-    from fp.system.outputs import check_folder
+    from fp.system.outputs import check_apart
 
     inputs = (generated, real, *tests)
     require_folders(generated, real)
     recorder = None
     if output is not None:
-        check_folder(output, inputs)
+        check_apart(inputs, output)
         report.check_output(output, (*report.FILES, LISTING, MANIFEST), overwrite=given.overwrite)
         recorder = Recorder(output / MANIFEST, invocation_of("audit"), folder=True)
     limits = Limits(pixels=given.max_pixels)

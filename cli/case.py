@@ -181,12 +181,13 @@ def export(case: Path, output: Path, given: ExportCommand) -> None:
     """
     from fp.case import open_case, verify_case, write_archive, write_report
     from fp.manifest.verification import Check
-    from fp.system.outputs import check_file
+    from fp.system.outputs import check_apart, check_file
     from fp.system.paths import display_path
 
     if output.suffix.lower() != ".zip":
         raise click.BadParameter(f"{display_path(output)} does not end in .zip", param_hint="-o")
-    check_file(output, [case], overwrite=given.overwrite)
+    check_apart([case], output)
+    check_file(output, overwrite=given.overwrite)
     with open_case(case) as opened:
         differences = list(verify_case(case, Check(inputs=False, pixels=False)))
         for difference in differences:

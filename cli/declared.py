@@ -1,4 +1,4 @@
-"""Commands whose options are the fields of a data class, so that none is parsed and lost.
+"""Commands whose options are the fields of a data class: none is lost.
 
 A manifest gets the call with all of them.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def option(*names: str, **settings: Any) -> Any:
-    """Return a field of a data class that an option fills, without a default: click knows it.
+    """Return a field of a data class that an option fills. It has no default here: click knows it.
 
     Names are those on the command line; the name in a manifest is that of the field. Settings are
     as for `click.option`.

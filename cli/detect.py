@@ -196,9 +196,9 @@ def _write(
     from fp.runs.examination import list_items
     from fp.runs.results import detect_into
     from fp.runs.shards import Shard, detect_shard
-    from fp.system.outputs import check_folder
+    from fp.system.outputs import check_apart
 
-    check_folder(output, inputs)
+    check_apart(inputs, output)
     shown = display_path(output)
     with (
         shared.interruptible(

@@ -75,9 +75,9 @@ def command(dataset: Path, output: Path, given: EvaluateCommand) -> None:
     from fp.manifest import Recorder, Source, list_inputs
     from fp.manifest.writing import MANIFEST
     from fp.system.errors import InputError
-    from fp.system.outputs import check_folder
 
-    check_folder(output, (dataset, *given.strangers))
+    cache = shared.open_cache(given.cache_folder, given.no_cache)
+    shared.check_outputs((dataset, *given.strangers), output, cache)
     try:
         text = default_text() if given.config is None else given.config.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -86,7 +86,6 @@ def command(dataset: Path, output: Path, given: EvaluateCommand) -> None:
         ) from error
     configuration = read_configuration(text, list(given.scores))
     scores = tuple(read_scores(name, path) for name, path in given.scores.items())
-    cache = shared.open_cache(given.cache_folder, given.no_cache, (dataset, *given.strangers))
     inputs = Inputs(dataset, given.strangers, scores, Limits(pixels=given.max_pixels))
     open_output(output, configuration, overwrite=given.overwrite)
     recorder = Recorder(

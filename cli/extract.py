@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -18,8 +17,6 @@ from fp.fingerprint.estimators.recipes import DEFAULT, JOINED, SECOND_LOOK
 
 if TYPE_CHECKING:
     from fp.denoisers.cache import ResidualCache
-    from fp.fingerprint.model.calibration import NullControl
-    from fp.fingerprint.model.fingerprint import Fingerprint
 
 
 class MethodChoice(click.Choice[str]):
@@ -163,23 +160,25 @@ def command(generated: Path, real: Path, output: Path, given: ExtractCommand) ->
     """
     from fp.fingerprint.extraction.extraction import extract
     from fp.fingerprint.extraction.options import ExtractOptions
-    from fp.images.loading import Limits, display_path
+    from fp.images.loading import Limits
     from fp.manifest import Recorder, Source, list_inputs, manifest_of
     from fp.reports.audit_text import warnings
     from fp.reports.facts import describe
+    from fp.reports.fingerprint_text import summary
     from fp.runs.unfinished import is_unfinished_bank, write_or_complete_bank
     from fp.system.outputs import check_file
+    from fp.system.paths import name_of
 
     if given.with_dif and given.null:
         raise click.UsageError(
             "--null does not go with --with-dif: every shuffle would be optimised anew. The "
             "permutation p of the held-out scores stands for it."
         )
-    name = given.name
-    if name is None:
-        name = display_path(Path(generated.resolve().name))
+    cache = shared.open_cache(given.cache_folder, given.no_cache)
+    shared.check_outputs((generated, real, *given.background), output, cache)
+    name = name_of(generated) if given.name is None else given.name
     left = not given.overwrite and is_unfinished_bank(output, name)
-    check_file(output, (generated, real, *given.background), overwrite=given.overwrite or left)
+    check_file(output, overwrite=given.overwrite or left)
     recorder = Recorder(manifest_of(output), invocation_of("extract", name=name))
     options = ExtractOptions(
         method=given.method,
@@ -200,9 +199,6 @@ def command(generated: Path, real: Path, output: Path, given: ExtractCommand) ->
     )
     # Beside the output, so that the same command finds it again after an interruption.
     checkpoint = output.with_name(f".{output.name}.checkpoint")
-    cache = shared.open_cache(
-        given.cache_folder, given.no_cache, (generated, real, *given.background)
-    )
     with shared.interruptible(_kept(cache)), shared.progress_bar("extract") as progress:
         result = extract(generated, real, name, options, cache, given.jobs, progress, checkpoint)
     write_or_complete_bank(output, result.fingerprint, overwrite=given.overwrite)
@@ -219,10 +215,11 @@ def command(generated: Path, real: Path, output: Path, given: ExtractCommand) ->
     if result.audit is not None:
         for warning in warnings(result.audit):
             click.echo(warning, err=True)
-    title, facts = summary(result.fingerprint)
+    about = describe(result.fingerprint)
+    title, facts = summary(about)
     click.echo(title)
     tell_table((), facts, (f"  {label:<12} {text}" for label, text in facts))
-    end_with((*result.skipped, *describe(result.fingerprint).labels))
+    end_with((*result.skipped, *about.labels))
 
 
 def _parameters(given: ExtractCommand) -> dict[str, object]:
@@ -251,91 +248,3 @@ def _kept(cache: ResidualCache | None) -> str:
         "no fingerprint was written; the residuals made so far are kept in "
         f"{display_path(cache.folder)}, so the same command goes on from there"
     )
-
-
-def summary(fingerprint: Fingerprint) -> tuple[str, list[tuple[str, str]]]:
-    """Return what a fingerprint is, and facts with their labels; one that goes on has no label."""
-    from fp.fingerprint.decision.likelihood import certified_rate
-    from fp.reports.facts import describe
-
-    found = describe(fingerprint)
-    n = found.n_real
-    title = (
-        f"{fingerprint.name}: {fingerprint.method} fingerprint on {fingerprint.denoiser.name} "
-        f"residuals, {fingerprint.crop.width} x {fingerprint.crop.height}"
-    )
-    facts = []
-    if fingerprint.preparation != "none":
-        facts.append(
-            ("preparation", f"{fingerprint.preparation}, also of every image at detection")
-        )
-    scheme = fingerprint.calibration.scheme
-    facts.append(("scored", f"{found.n_generated} generated, {n} reference images ({scheme})"))
-    if "period" in fingerprint.parameters:
-        facts.append(("period", f"{fingerprint.parameters['period']} pixels"))
-    facts.append(("means", f"mu_g {found.judge.mu_g:+.5f}, mu_r {found.judge.mu_r:+.5f}"))
-    facts.append(
-        ("smallest p", f"{found.smallest_p:.4f}: no smaller false-positive rate can be asked for")
-    )
-    if 0.05 * (n + 1) >= 1:
-        rate = certified_rate(0.05, n)
-        facts.append(
-            ("at 0.05", f"the rate that {n} reference images certify (95 %) is {rate:.4f}")
-        )
-    facts += [*_against_chance(fingerprint), *_specificity(fingerprint)]
-    if found.sides:
-        facts.append(("windows", f"of {found.sides} pixels are calibrated"))
-    for place, line in enumerate(found.powers):
-        facts.append(("" if place else "conditions", line))
-    return title, [*facts, *found.labels]
-
-
-def _against_chance(fingerprint: Fingerprint) -> Iterator[tuple[str, str]]:
-    from fp.fingerprint.learning.strength import permutation_p
-
-    for title, null in _controls(fingerprint):
-        yield (
-            title,
-            f"separation {null.observed:.2f}, with shuffled labels at most "
-            f"{null.shuffled.max():.2f} in {null.shuffled.size} (p = {null.p:.3f})",
-        )
-    if "second_look" in fingerprint.parameters:
-        told = fingerprint.parameters["second_look"]
-        yield (
-            "second look",
-            "the closed forms were weak; with dif the held-out scores have permutation p = "
-            f"{told['p']:.3f}, so it was {'' if told['joined'] else 'not '}joined",
-        )
-    elif fingerprint.null is None:
-        yield (
-            "permutation",
-            f"p = {permutation_p(fingerprint.calibration):.3f} of the held-out scores; label "
-            "shuffles of the whole extraction were not run",
-        )
-
-
-def _specificity(fingerprint: Fingerprint) -> Iterator[tuple[str, str]]:
-    specificity = fingerprint.parameters.get("specificity", {})
-    if not specificity:
-        return
-    yield (
-        "specificity",
-        f"at rate {specificity['fpr']:g} it would claim {100 * specificity['own']:.0f} % of its "
-        "own held-out images",
-    )
-    for claims in specificity["foreign"]:
-        yield (
-            "",
-            f"and claims {claims['claimed']} of {claims['images']} of {claims['name']} "
-            f"(95 % upper bound {100 * claims['upper']:.1f} %)",
-        )
-    if not specificity["foreign"]:
-        yield "", "other generators were not tried; --background DIR counts its claims"
-
-
-def _controls(fingerprint: Fingerprint) -> list[tuple[str, NullControl]]:
-    joined = fingerprint.joined
-    found = [("null", fingerprint.null)]
-    if joined is not None:
-        found.append(("null (G only)", joined.specific_null))
-    return [(title, null) for title, null in found if null is not None]

@@ -52,14 +52,15 @@ def command(folder: Path, real: Path, output: Path, given: LearnCommand) -> None
     from fp.reports.facts import describe
     from fp.system.outputs import check_file
 
-    check_file(output, (folder, real), overwrite=given.overwrite)
+    cache = shared.open_cache(given.cache_folder, given.no_cache)
+    shared.check_outputs((folder, real), output, cache)
+    check_file(output, overwrite=given.overwrite)
     recorder = Recorder(manifest_of(output), invocation_of("bank learn"))
     folders = Folders.below(folder, real)
     limits = Limits(pixels=given.max_pixels)
     options = ExtractOptions(
         denoiser=given.denoiser, size=given.size, seed=given.seed, limits=limits, dif=None
     )
-    cache = shared.open_cache(given.cache_folder, given.no_cache, (folder, real))
     with shared.interruptible("no bank was written"), shared.progress_bar("learn") as progress:
         found = learn_bank(folders, options, cache, given.jobs, progress)
     members = [each.fingerprint for each in found]

@@ -82,7 +82,6 @@ def command(
     from fp.manifest import Recorder, Source, list_inputs
     from fp.manifest.writing import MANIFEST
     from fp.system.errors import DenoiserError
-    from fp.system.outputs import check_folder
 
     if given.denoiser is not None:
         if bank is not None:
@@ -91,8 +90,9 @@ def command(
             check_name(given.denoiser)
         except DenoiserError as error:
             raise click.UsageError(str(error)) from None
+    cache = shared.open_cache(given.cache_folder, given.no_cache)
     inputs = (images, real) if bank is None else (bank, images, real)
-    check_folder(output, inputs)
+    shared.check_outputs(inputs, output, cache)
     check_output(output, overwrite=given.overwrite)
     recorder = Recorder(output / MANIFEST, invocation_of("lineage"), folder=True)
     options = LineageOptions(
@@ -102,7 +102,6 @@ def command(
         seed=given.seed,
         limits=Limits(pixels=given.max_pixels),
     )
-    cache = shared.open_cache(given.cache_folder, given.no_cache, (images, real))
     with shared.interruptible("nothing was written"), shared.progress_bar("lineage") as progress:
         session = open_session(images, real, options, bank, cache, given.jobs, progress)
         found = analyse(session.collection, session.options)

@@ -126,7 +126,7 @@ def group(ctx: click.Context, verbose: int) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line, by default that of the process, and end with its exit code."""
+    """Run the command line, and end with its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     # Read once, when torch or Numba starts its threads: on a busy machine they would spend a
     # hundred times the work on waiting for each other.

@@ -37,10 +37,10 @@ def command(shards: tuple[Path, ...], output: Path, given: MergeCommand) -> None
     Example: fp merge part1/ part2/ part3/ -o case/
     """
     from fp.runs.shards import merge
-    from fp.system.outputs import check_folder
+    from fp.system.outputs import check_apart
 
     invocation = invocation_of("merge")
-    check_folder(output, shards if given.bank is None else (*shards, given.bank))
+    check_apart(shards if given.bank is None else (*shards, given.bank), output)
     found = merge(
         shards,
         output,

@@ -197,20 +197,22 @@ cache_option = partial(
 )
 
 
-def open_cache(
-    cache_folder: Path | None, no_cache: bool, inputs: Iterable[Path]
-) -> ResidualCache | None:
-    """Open the residual cache that the options ask for, or none; inside `inputs` it is refused."""
+def open_cache(cache_folder: Path | None, no_cache: bool) -> ResidualCache | None:
+    """Open the residual cache that the options ask for, or none."""
     from fp.denoisers.cache import ResidualCache, default_folder
-    from fp.system.outputs import check_folder
 
     if no_cache:
         if cache_folder is not None:
             raise click.UsageError("--cache and --no-cache contradict each other")
         return None
-    folder = cache_folder or default_folder()
-    check_folder(folder, inputs)
-    return ResidualCache(folder)
+    return ResidualCache(cache_folder or default_folder())
+
+
+def check_outputs(inputs: Iterable[Path], output: Path, cache: ResidualCache | None) -> None:
+    """Refuse an output or a cache inside of an input, by an `OutputError`."""
+    from fp.system.outputs import check_apart
+
+    check_apart(inputs, output, *(() if cache is None else (cache.folder,)))
 
 
 class Interrupted(FpError):
@@ -232,8 +234,8 @@ def interruptible(kept: str) -> Iterator[None]:
 def progress_bar(
     description: str, *, hidden: bool = False
 ) -> Iterator[Callable[[str, int, int], None]]:
-    """Show progress on standard error by what it yields: it takes a stage, the number done, the
-    total.
+    """Show progress on standard error by what it yields. That takes a stage, the number done, and
+    the total.
 
     The description stands before the first stage is known. A hidden one shows nothing.
     """

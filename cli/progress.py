@@ -1,4 +1,4 @@
-"""The bar on standard error: what is done, how fast, and how long it still takes."""
+"""The bar on standard error: what is done, how fast, and the time left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.text import Text
 
 
 class RateColumn(ProgressColumn):
-    """Steps a second, over the last of them while a stage lasts and over all at its end."""
+    """Steps a second: over the last ones in a stage, over all at its end."""
 
     def render(self, task: Task) -> Text:
         """Return the text of a stage."""

@@ -42,7 +42,7 @@ def complete_denoisers(
 def complete_fingerprints(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Complete the name of a fingerprint of the bank that the command names; no bank, no names."""
+    """Complete the name of a fingerprint of the bank that the command names."""
     from click.shell_completion import CompletionItem
 
     from fp.fingerprint.store.lazy import LazyBank

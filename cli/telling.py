@@ -1,4 +1,4 @@
-"""What a command says at its end: a table for whoever looks on, the same in plain lines for others.
+"""What a command says at its end, as a table or in plain lines.
 
 On a terminal standard output gets a table; in a pipe or a file it gets lines without any control
 code, whose form does not change with a terminal's width.
@@ -72,7 +72,7 @@ def tell_table(
 
 
 def printable(text: str) -> str:
-    """Escape what could break a table or steer a terminal: a name comes from somebody's file."""
+    """Escape what could break a table or steer a terminal. A name comes from somebody's file."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in text

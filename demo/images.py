@@ -111,7 +111,7 @@ class Region:
 
     @property
     def path(self) -> Path:
-        """Path below the folder of images; photograph and place, so that the stem is the source."""
+        """Path below the folder of images. Its stem is the source: photograph and place."""
         return Path(self.folder, f"{self.photograph.name}-y{self.top}-x{self.left}.png")
 
 

@@ -1,4 +1,4 @@
-"""Images in, residuals out: the first two rooms on the way from a picture to a decision."""
+"""Images in, residuals out: the first rooms from a picture to a decision."""
 
 from __future__ import annotations
 

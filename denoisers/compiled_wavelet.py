@@ -34,7 +34,7 @@ def _decimated(plane: Floats, taps: Floats) -> Floats:
 
 @compiled
 def _joined(low: Floats, high: Floats, taps: Floats) -> Floats:
-    """Undo `_decimated` along the first axis; taps are those of the low and the high half."""
+    """Undo `_decimated` along the first axis. Taps are those of the low and the high half."""
     length, width = low.shape
     count = taps.shape[1]
     found = np.zeros((2 * length - count + 2, width), np.float32)

@@ -1,4 +1,4 @@
-"""The DnCNN denoisers in use: batch norm folded, bfloat16 in the middle, float32 at both ends.
+"""The DnCNN denoisers in use: batch norm folded, bfloat16 in the middle.
 
 Folding is exact: w (x - m) / sqrt(v + e) + b is a convolution with scaled kernels and a bias. The
 ends stay in float32 because rounding the picture to bfloat16 (up to a grey level near white) swamps

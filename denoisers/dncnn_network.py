@@ -1,4 +1,4 @@
-"""The network of the DnCNN denoisers, as it is trained and as it is folded for use.
+"""The network of the DnCNN denoisers, as trained and as folded for use.
 
 Zhang et al., "Beyond a Gaussian Denoiser" (arXiv 1608.03981): 3x3 convolutions with zero padding,
 batch norm and ReLU between them, and the noise as output. No convolution has a bias.

@@ -1,4 +1,4 @@
-"""Weights of a DnCNN on disk: tensors in safetensors, and beside them what they are, in JSON.
+"""Weights of a DnCNN on disk: tensors in safetensors, what they are in JSON.
 
 The JSON file holds the shape of the network, the SHA-256 of the tensors' file, which is verified
 at every load, and the options and photographs from which the weights were trained.

@@ -37,7 +37,7 @@ _DEPTHS = (0, 1, 2, 4, 8, 16)  # distances from a border at which a new zone beg
 
 
 def map_index(length: int) -> Indices:
-    """Return, for each row (or column) of an image, the row of the map that serves it, in [0, 80).
+    """Return which row of the map, in [0, 80), serves each row of an image. Columns are alike.
 
     Row y is served by row y of the map while it is nearer than 32 to the first row and no nearer to
     the last; by the row at the same distance from the map's end while it is nearer than 32 to the
@@ -184,7 +184,7 @@ def _agreed(part: Doubles, zone: Indices) -> Doubles:
 
 
 def _zones() -> Indices:
-    """Return the zone of each row of the map by number: bands along each border, and the middle."""
+    """Return the zone of each row of the map: border bands and the middle."""
     depth = np.searchsorted(_DEPTHS, np.arange(BORDER), side="right") - 1
     middle = np.full(PERIOD, len(_DEPTHS))
     return np.concatenate([depth, middle, (2 * len(_DEPTHS) - depth)[::-1]]).astype(np.intp)

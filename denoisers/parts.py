@@ -1,4 +1,4 @@
-"""The residual of a part of an image, as it is in the residual of the whole.
+"""The residual of a part of an image, as it is in the whole.
 
 A picture of 100 megapixels does not fit into memory as a residual. A denoiser looks at a bounded
 neighbourhood of each pixel, so a part with enough of its surroundings has, inside, the values that
@@ -19,7 +19,7 @@ DEFAULT_REACH = 64
 
 
 def reach_of(residual: Residual) -> int:
-    """Return how far a denoiser looks: its own ``reach``, or 64 pixels, rounded up to the grid."""
+    """Return how far a denoiser looks: its ``reach``, or 64 pixels, in whole cells."""
     reach = int(getattr(residual.denoiser, "reach", DEFAULT_REACH))
     return -(-reach // GRID) * GRID
 

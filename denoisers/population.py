@@ -1,4 +1,4 @@
-"""A folder of images as one class: what was examined of it, and its residuals one by one."""
+"""A folder of images as one class: its files, what was examined, its residuals."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from fp.images.loading import (
 from fp.system.arrays import Floats, Pixels
 from fp.system.errors import ImageError, InputError
 from fp.system.joining import join_names
-from fp.system.paths import is_file
+from fp.system.paths import is_file, name_of
 from fp.system.progress import Progress
 from fp.system.workers import run_in_order, with_one_thread
 
@@ -87,7 +87,7 @@ class Examined:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A file while its pixels are in memory, for whoever wants more of it than the residual.
+    """A file while its pixels are in memory, for more than the residual.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ Look = Callable[[Seen], Any]
 
 @dataclass(frozen=True)
 class Reduction:
-    """All that decides how a file becomes a residual; small, so that it travels to workers.
+    """All that decides how a file becomes a residual. It is small, so that it travels to workers.
 
     Parameters
     ----------
@@ -158,6 +158,32 @@ def _made(denoiser: str, parameters: tuple[tuple[str, Any], ...]) -> Residual:
 
 
 @dataclass(frozen=True)
+class ImageFolder:
+    """A folder of images of one class, searched once.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    paths : tuple of Path
+        Every file in it and below it; see `fp.system.paths.find_images`.
+    """
+
+    root: Path
+    paths: tuple[Path, ...]
+
+    @classmethod
+    def at(cls, root: Path) -> ImageFolder:
+        """Return a folder with its files; `InputError` where it does not exist."""
+        return cls(root, tuple(find_images([root])))
+
+    @property
+    def name(self) -> str:
+        """Name of the folder, fit to be shown."""
+        return name_of(self.root)
+
+
+@dataclass(frozen=True)
 class Population:
     """The examined images of one class.
 
@@ -190,7 +216,7 @@ def residual_store(cache: ResidualCache | None, dear: bool = True) -> Iterator[R
 
 
 def require_folders(generated: Path, real: Path) -> None:
-    """Refuse two classes of which one is a file or lies inside the other, by an `InputError`."""
+    """Refuse two classes if one is a file or lies inside the other. An `InputError` says which."""
     for folder in (generated, real):
         if is_file(folder):
             raise InputError(f"{display_path(folder)} is no folder; name a folder of images.")
@@ -202,8 +228,21 @@ def require_folders(generated: Path, real: Path) -> None:
         )
 
 
+def list_classes(generated: Sequence[Path], real: Path) -> list[ImageFolder]:
+    """Return the folders of classes with their files, the reference images last.
+
+    An `InputError` refuses what `require_folders` does, and a folder that does not exist.
+    """
+    for folder in generated:
+        require_folders(folder, real)
+    return [ImageFolder.at(folder) for folder in (*generated, real)]
+
+
 def most_common_crop(
-    folder: Path, limits: Limits, anchor: str = "top-left", others: Sequence[Path] = ()
+    folder: ImageFolder,
+    limits: Limits,
+    anchor: str = "top-left",
+    others: Sequence[ImageFolder] = (),
 ) -> CropRule:
     """Return the largest crop within the most common size of a folder's images.
 
@@ -213,7 +252,7 @@ def most_common_crop(
     """
     sizes, refused = _sizes(folder, limits)
     if not sizes:
-        found = f"{display_path(folder)} holds no image of at least 32 x 32 pixels"
+        found = f"{display_path(folder.root)} holds no image of at least 32 x 32 pixels"
         if refused:  # not for want of pixels: links that are not followed, files of another kind
             found += f", and {len(refused)} that cannot be examined, such as: {refused[0]}"
             raise InputError(found)
@@ -228,16 +267,18 @@ def most_common_crop(
     return CropRule.largest_within(height, width, "centre" if anchor == "centre" else "top-left")
 
 
-def _sizes(folder: Path, limits: Limits) -> tuple[Counter[tuple[int, int]], list[ImageError]]:
-    """Count the sizes, height and width, of images that a crop of 32 x 32 pixels fits into.
+def _sizes(
+    folder: ImageFolder, limits: Limits
+) -> tuple[Counter[tuple[int, int]], list[ImageError]]:
+    """Count the heights and widths of images that hold 32 x 32 pixels.
 
     Beside them, why the others cannot be examined.
     """
     sizes: Counter[tuple[int, int]] = Counter()
     refused: list[ImageError] = []
-    for path in find_images([folder]):
+    for path in folder.paths:
         try:
-            size = image_size(path, folder, limits)
+            size = image_size(path, folder.root, limits)
         except ImageError as error:
             refused.append(error)
             continue
@@ -247,7 +288,7 @@ def _sizes(folder: Path, limits: Limits) -> tuple[Counter[tuple[int, int]], list
 
 
 def survey(
-    folder: Path,
+    folder: ImageFolder,
     reduction: Reduction,
     store: ResidualCache,
     jobs: int = 1,
@@ -258,27 +299,25 @@ def survey(
 
 
 def survey_all(
-    folders: Sequence[Path],
+    folders: Sequence[ImageFolder],
     reduction: Reduction,
     store: ResidualCache,
     jobs: int = 1,
     progress: Progress | None = None,
     look: Look | None = None,
 ) -> list[Population]:
-    """Return what was examined of some folders, a class each; residuals are in the store then.
+    """Return what was examined of some folders, a class each. Residuals are in the store then.
 
-    Folders are searched recursively. `look` is what else is taken of each image while it is in
-    memory.
+    `look` is what else is taken of each image while it is in memory.
     """
-    found = [find_images([folder]) for folder in folders]
-    items = [(folder, path) for folder, paths in zip(folders, found, strict=True) for path in paths]
+    items = [(folder.root, path) for folder in folders for path in folder.paths]
     task = _Examine(reduction, store.folder, store.limit_bytes, look)
     results = run_in_order(
         task, items, lambda item: Skipped.died(item[1]), jobs, seconds=reduction.limits.seconds
     )
     rows: list[list[tuple[Examined, Any]]] = [[] for _ in folders]
     skipped: list[list[Skipped]] = [[] for _ in folders]
-    places = [place for place, paths in enumerate(found) for _ in paths]
+    places = [place for place, folder in enumerate(folders) for _ in folder.paths]
     for place, result in zip(places, results, strict=True):
         if isinstance(result, Skipped):
             skipped[place].append(result)
@@ -286,15 +325,16 @@ def survey_all(
             rows[place].append(result)
         if progress is not None:
             done = len(rows[place]) + len(skipped[place])
-            progress(display_path(folders[place]), done, len(found[place]))
+            folder = folders[place]
+            progress(display_path(folder.root), done, len(folder.paths))
     return [_population(*each) for each in zip(folders, rows, skipped, strict=True)]
 
 
 def _population(
-    folder: Path, rows: list[tuple[Examined, Any]], skipped: list[Skipped]
+    folder: ImageFolder, rows: list[tuple[Examined, Any]], skipped: list[Skipped]
 ) -> Population:
     # Named when it is known which files count: what was skipped must not change the rest.
-    paths = [image.path.relative_to(folder) for image, _ in rows]
+    paths = [image.path.relative_to(folder.root) for image, _ in rows]
     sources = sources_of(paths, [image.prompt for image, _ in rows])
     named = [
         (replace(image, source=name), taken)

@@ -52,7 +52,7 @@ def evaluate(
     sigmas: Sequence[float] = (5.0, 10.0, 15.0),
     seed: int = 0,
 ) -> list[Psnr]:
-    """Return the PSNR on all images of a folder, whole, at noise of each sigma in grey levels.
+    """Return the PSNR on whole images of a folder, at each sigma of noise. Sigma is in grey levels.
 
     Noise is Gaussian, seeded by the seed, the strength and the image's place in the sorted folder,
     and neither clipped nor rounded; nor is the denoised image. `InputError` if there is no image,

@@ -112,7 +112,7 @@ def is_trained(name: str) -> bool:
 
 
 def get(name: str = DEFAULT, **parameters: Any) -> Residual:
-    """Make the residual of a denoiser by name, with the mean residual that ships with it.
+    """Make the residual of a denoiser by name, with its shipped mean residual.
 
     Parameters
     ----------

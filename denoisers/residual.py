@@ -1,4 +1,4 @@
-"""The residual of an image: what a denoiser takes for noise, less what it always takes.
+"""The residual of an image: what a denoiser takes for noise, less the usual.
 
 R = f_D(X) - M_D: f_D returns the noise of the RGB image X, M_D is the denoiser's own
 mean residual over photographs, brought to the size of X by the rule in `mean_residual`.

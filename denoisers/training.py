@@ -1,4 +1,4 @@
-"""Training of a DnCNN: seeded, resumable after a kill, bit for bit the same from the same start.
+"""Training of a DnCNN: seeded, resumable after a kill, bit for bit the same.
 
 Every batch follows from the seed and the number of its step alone, and a checkpoint holds
 everything else, so a resumed run sees the same batches and ends in the same weights as an
@@ -59,7 +59,7 @@ class Progress:
 
 
 def read_photographs(folder: Path, patch: int) -> list[Pixels]:
-    """Load all photographs of a folder that hold at least one patch, in the order of their paths.
+    """Load the photographs of a folder that hold a patch, in order of paths.
 
     Each uint8 (H, W, 3). `InputError` if there is none, `ImageError` if one cannot be read.
     """
@@ -73,7 +73,7 @@ def read_photographs(folder: Path, patch: int) -> list[Pixels]:
 def draw_batch(
     photographs: Photographs, options: TrainingOptions, step: int
 ) -> tuple[Tensor, Tensor]:
-    """Return the noisy patches of one step and their noise, from the seed and the step alone.
+    """Return the noisy patches of one step and their noise. Only seed and step decide them.
 
     Each float32 (batch, 3, patch, patch): photographs in [0, 1] with noise added, neither clipped
     nor rounded; and the noise.
@@ -229,7 +229,7 @@ def train(
 
 
 def export(work_dir: Path, folder: Path) -> Path:
-    """Write the weights of a training, finished or not, in the form in which they ship.
+    """Write the weights of a training, finished or not, as they ship.
 
     Return the file of tensors; its description beside it holds the options, the steps done and the
     hash of the photographs. `InputError` if there is no checkpoint, `FormatError` if it is none.

@@ -1,4 +1,4 @@
-"""How a denoiser is trained: all that decides its weights but the photographs, and the recipes."""
+"""How a denoiser is trained: all but the photographs, and the recipes."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class TrainingOptions:
         return reached[-1] if reached else self.architecture.depth
 
     def share_at(self, step: int) -> float:
-        """Return the factor on the learning rates in a step: they rise, stay and fall to zero."""
+        """Return the factor on the learning rates in a step. They rise, stay and fall to zero."""
         fall = (self.steps - step) / self.decay
         if self.bends:
             points = [(self.steps - self.decay, 1.0), *self.bends, (self.steps, 0.0)]

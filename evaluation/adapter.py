@@ -1,4 +1,4 @@
-"""Methods of fp as the evaluation wants them: stacks in a row, and what a decision rests on."""
+"""Methods of fp as the evaluation wants them, with what a decision rests on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fp.fingerprint.estimators.folds import Labelled
 from fp.fingerprint.learning import method as learning
 from fp.fingerprint.learning.crossfit import HeldOut
 from fp.fingerprint.learning.method import Learned, Recipe
@@ -84,7 +85,7 @@ class FpMethod:
         names = self.recipe.reads
         seeded = replace(self.recipe, parts=tuple(part.seeded(seed) for part in self.recipe.parts))
         named = dict(zip(names, stacks, strict=True))
-        return FpLearned(seeded.learn(named, labels, groups, folds, seed), names)
+        return FpLearned(seeded.learn(named, Labelled(labels, groups, folds, seed)), names)
 
 
 def recipe(method: str, parameters: Mapping[str, Any] | None = None) -> FpMethod:

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fp.denoisers.population import Skipped, most_common_crop, sources_of
+from fp.denoisers.population import ImageFolder, Skipped, most_common_crop, sources_of
 from fp.fingerprint.estimators.folds import group
 from fp.images.crop import CropRule
 from fp.images.loading import Limits, display_path, find_images, load_image
 from fp.system.arrays import Indices, Pixels
 from fp.system.errors import ImageError, InputError
-from fp.system.paths import is_folder, subfolders
+from fp.system.paths import is_folder, name_of, subfolders
 from fp.system.progress import Progress, told
 from fp.system.workers import run_in_order
 
@@ -144,33 +144,15 @@ def read_dataset(
 ) -> Dataset:
     """Read every file of a data set: ``real/``, ``generated/<name>/``, and folders of strangers.
 
-    Parameters
-    ----------
-    folder : Path
-        Holds ``real/`` and ``generated/<name>/``.
-    strangers : sequence of Path
-        Folders that nothing is calibrated on.
-    sources : Path, optional
-        CSV with the columns ``path`` (below the data set) and ``source``; without it the source is
-        the stem of the file's name, the same photograph under several generators.
-    size : tuple of int, optional
-        Height and width of the examined part; by default the largest within the most common size
-        of the first generator by name.
-    limits : Limits, optional
-        Sizes beyond which a file is refused.
-    jobs : int
-        Number of processes.
-    progress : callable, optional
-        See `fp.system.progress.Progress`.
-
-    Raises
-    ------
-    InputError
-        If the folder does not have that form or a class has no usable image.
+    Nothing is calibrated on `strangers`. `sources` is a CSV with the columns ``path`` (below the
+    data set) and ``source``; without it the source is the stem of the file's name, the same
+    photograph under several generators. `size` is height and width of the examined part, by default
+    the largest within the most common size of the first generator by name. `InputError` if the
+    folder does not have that form or a class has no usable image.
     """
     limits = limits or Limits()
     generated = _generators(folder)
-    crop = CropRule(*size) if size else most_common_crop(generated[0], limits)
+    crop = CropRule(*size) if size else most_common_crop(ImageFolder.at(generated[0]), limits)
     given = {} if sources is None else _table_of_sources(sources)
     roots = [(REAL, folder / REAL)] + [(root.name, root) for root in generated]
     aliens = _distinct(strangers, {name for name, _ in roots})
@@ -202,7 +184,7 @@ def _generators(folder: Path) -> list[Path]:
 def _distinct(strangers: Sequence[Path], taken: set[str]) -> list[tuple[str, Path]]:
     named = []
     for path in strangers:
-        name = base = f"stranger {display_path(Path(path.resolve().name))}"
+        name = base = f"stranger {name_of(path)}"
         number = 2
         while name in taken:
             name, number = f"{base} ({number})", number + 1

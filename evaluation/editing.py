@@ -1,4 +1,4 @@
-"""Edited pictures: parts of them replaced, how well they are still told, and where the map points.
+"""Edited pictures: how well they are told, and where the map points.
 
 A region of a generator's picture is replaced by the same region of a photograph, and the reverse;
 all are pictures that nothing was learned from.
@@ -34,7 +34,7 @@ _EVERY = 4  # of the pixels of a map that are ranked: a cell has sixteen a side
 
 
 def region(shape: str, share: float, size: tuple[int, int], rng: np.random.Generator) -> Flags:
-    """Return a random region of a picture, True inside; its share of the area lies in (0, 1).
+    """Return a random region of a picture, True inside. Its share of the area lies in (0, 1).
 
     A blob is the upper part of a smooth random field.
     """
@@ -166,7 +166,7 @@ class _View:
         return size
 
     def map_auc(self, residual_chw: Floats, windows: WindowSize, generated: Flags) -> float:
-        """Rank the pixels of a map: the chance that a generated one lies above a photographed."""
+        """Return the chance that a generated pixel of a map lies above a photographed one."""
         fields = fields_of_residual(residual_chw, self._weights, searched=True)
         drawn = draw_map(fields, windows, self._bench.fpr)
         whole = np.kron(drawn.log10_lr, np.ones((CELL, CELL))).astype(np.float64)
@@ -174,7 +174,7 @@ class _View:
 
 
 def editable(method: FpMethod, bench: Bench) -> bool:
-    """Return whether a method has a part that speaks of the generator, and images large enough."""
+    """Return whether a method speaks of the generator and its images are large enough."""
     try:
         usable(method.recipe, bench.dataset.crop)
     except UsageError:

@@ -96,7 +96,7 @@ class FeatureStore:
         jobs: int = 1,
         progress: Progress | None = None,
     ) -> None:
-        """Compute what is missing, each image once for all methods that see the same of it.
+        """Compute what is missing, each image once for all methods that see it alike.
 
         `InputError` if an image changed since it was looked at, or ended the process that examined
         it.
@@ -189,7 +189,7 @@ def _opened(paths: tuple[Path, ...]) -> tuple[Array, ...]:
 
 @lru_cache(maxsize=16)
 def residual_identity(denoiser: str) -> str:
-    """Return the hash of what decides a residual; the name itself of `EDGES` and of no denoiser."""
+    """Return the hash of what decides a residual. Of `EDGES` and of no denoiser it is the name."""
     if denoiser in ("", EDGES):
         return denoiser
     return registry.get(denoiser).identity.digest

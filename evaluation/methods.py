@@ -60,7 +60,7 @@ class Method(Protocol):
 
 @dataclass(frozen=True)
 class Choice:
-    """A method by name with its parameters: small, so that it travels and can be hashed.
+    """A method by name with its parameters. It is small, so that it travels and can be hashed.
 
     Parameters
     ----------

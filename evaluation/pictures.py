@@ -37,7 +37,7 @@ class Picture:
 
 
 def draw(figures: Sequence[Figure], folder: Path) -> list[Path]:
-    """Draw all pictures as PNG into a folder, which is made where missing, and return the files."""
+    """Draw all pictures as PNG into a folder, made where missing, and return them."""
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for picture in pictures(figures):

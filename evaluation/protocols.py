@@ -358,7 +358,7 @@ FAMILIES: dict[str, type[Protocol]] = {
 
 
 def make_protocol(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Protocol:
-    """Make a protocol from a table of the configuration; `UsageError` if a key or value is unknown.
+    """Make a protocol from a table of the configuration. `UsageError` if a key or value is unknown.
 
     Defaults hold where the table says nothing; those that its family does not have are passed over.
     """

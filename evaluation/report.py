@@ -32,7 +32,7 @@ _CLAIM = ("method", "denoiser", "generator", "seed", "folder", "path", "log10_lr
 
 
 def write_report(found: Evaluation, configuration: Configuration, output: Path) -> list[Figure]:
-    """Write all files of an evaluation into a folder; those of an earlier report are replaced."""
+    """Write all files of an evaluation into a folder. Those of an earlier report are replaced."""
     rows = with_means(found.rows)
     figures = figures_of(rows)
     compared = comparisons(rows, configuration.compare)

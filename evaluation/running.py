@@ -1,4 +1,4 @@
-"""An evaluation from a folder to tables: resumable, in parallel, the same with any number of jobs.
+"""An evaluation from a folder to tables: resumable, in parallel, always the same.
 
 Each cell is one file whose name is the hash of everything that decides it. A killed run leaves
 whole cells; the same command goes on from there.

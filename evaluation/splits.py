@@ -1,4 +1,4 @@
-"""Which images train and which test, where more than two classes or contents are in play."""
+"""Which images train and which test, with several classes or contents."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Parts:
 
 
 def divide(bench: Bench, names: Sequence[str], training: int, seed: int) -> Parts:
-    """Divide classes so that no source is on both sides; `UsageError` if one is too small.
+    """Divide classes so that no source is on both sides. `UsageError` if one is too small.
 
     Sources come in random order; those up to where every class has enough images train, and each
     class takes its first of them; the sources after that test.

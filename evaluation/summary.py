@@ -150,14 +150,14 @@ def figures_of(rows: Sequence[Row]) -> list[Figure]:
     return made
 
 
-def comparisons(rows: Sequence[Row], against: str, metric: str = "accuracy") -> list[Comparison]:
-    """Compare a method with every other on the same splits, where they have two seeds in common.
+def comparisons(rows: Sequence[Row], against: str) -> list[Comparison]:
+    """Compare a method's accuracy with every other's on the same splits, two seeds at least.
 
     With several denoisers, each series of the method is compared.
     """
     places: dict[tuple[Any, ...], dict[tuple[str, str], dict[int, float]]] = {}
     for row in rows:
-        if row.metric == metric and not row.shuffled:
+        if row.metric == "accuracy" and not row.shuffled:
             here = places.setdefault(attrgetter(*_SPLIT)(row), {})
             here.setdefault((row.method, row.denoiser), {})[row.seed] = row.value
     made = []
@@ -174,7 +174,7 @@ def comparisons(rows: Sequence[Row], against: str, metric: str = "accuracy") -> 
                     [series[second][seed] for seed in seeds],
                 )
                 told: dict[str, Any] = dict(zip(_SPLIT, place, strict=True))
-                told |= {"first": _series(*first), "second": _series(*second), "metric": metric}
+                told |= {"first": _series(*first), "second": _series(*second), "metric": "accuracy"}
                 made.append(Comparison(**told, difference=difference))
     return made
 

@@ -96,7 +96,7 @@ def _pivot(
 
 
 def shown(figure: Figure, *, short: bool = False) -> str:
-    """Return a figure as text: value (interval), null, n of test images x splits; or the value."""
+    """Return a figure as text: value, interval, null and number of tests, or the value."""
     rate = figure.metric in _RATES
     scale, digits = (1, 3) if rate else (100, 1)
     value = figure.value

@@ -1,4 +1,4 @@
-"""How well a method does on images that nothing has seen: one random split, or many."""
+"""How well a method does on unseen images, over one random split or many."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import t as student
 from sklearn.metrics import roc_auc_score
 
-from fp.fingerprint.estimators.folds import shuffle_labels
+from fp.fingerprint.estimators.folds import Labelled, shuffle_labels
 from fp.fingerprint.learning.method import Recipe, Stacks
 from fp.system.arrays import Flags, Indices
 from fp.system.errors import UsageError
@@ -56,7 +56,7 @@ class Mean:
 
 
 def mean_of(values: Sequence[float]) -> Mean:
-    """Average a figure over splits, at least one; a single split has an interval without extent."""
+    """Average a figure over splits, at least one. A single split has an interval without extent."""
     n, mean = len(values), float(np.mean(values))
     half = 0.0
     if n > 1:
@@ -65,7 +65,8 @@ def mean_of(values: Sequence[float]) -> Mean:
 
 
 def split(labels: Flags, groups: Indices, training: int, seed: int, exact: bool = True) -> Flags:
-    """Return which images train, chosen at random and by whole groups, so many of each class.
+    """Return which images train, so many of each class. They are chosen at random and by whole
+    groups.
 
     A group is never on both sides. `UsageError` if a class has too few images to train and test on.
     Where large groups do not add up to the number, and it need not be `exact`, fewer train.
@@ -109,7 +110,7 @@ def trial(
 
     def learned_from(taught: Flags) -> tuple[float, float]:
         inner = {name: stack[known] for name, stack in stacks.items()}
-        learned = recipe.learn(inner, taught, groups[known], folds, seed)
+        learned = recipe.learn(inner, Labelled(taught, groups[known], folds, seed))
         held = learned.held
         mu_r, mu_g = (
             float(held.scores[taught[held.index] == label].mean()) for label in (False, True)

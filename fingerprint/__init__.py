@@ -1,4 +1,4 @@
-"""From residuals to a fingerprint, and from a score to what may be said of an image.
+"""From residuals to a fingerprint, and from a score to an answer.
 
 This file is the front door for programs: its names come from the rooms below it and from
 `fp.api`, which stands above. Nothing in fp imports from here.

@@ -27,7 +27,7 @@ _MOST_ACTIONS = 8
 
 
 def read_store(content: bytes, kind: str, size: int) -> Iterator[tuple[str, str]]:
-    """Yield names and texts of what a manifest store says; first that there is a store."""
+    """Yield names and texts of a manifest store, first that there is one."""
     library = _library()
     if library is None:
         yield "manifest store", f"{size} bytes, not read: c2pa-python is not installed"

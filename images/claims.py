@@ -103,7 +103,7 @@ class Claim:
 
 
 def read_claims(content: bytes) -> tuple[Claim, ...]:
-    """Return at most `MOST_CLAIMS` claims of a whole file about its origin, those of C2PA first.
+    """Return at most `MOST_CLAIMS` claims of a file about its origin. Those of C2PA come first.
 
     Read are JPEG, PNG, WebP and TIFF: EXIF (`EXIF_TAGS` of the first directory and its EXIF
     directory), XMP (`XMP_NAMES` in the main packet), PNG text (`PNG_KEYS`), JPEG comments, and
@@ -129,7 +129,7 @@ def _all(content: bytes, blocks: Blocks) -> Iterator[Claim]:
 
 
 def whole_texts(blocks: Blocks) -> Iterator[Claim]:
-    """Yield the claims in XMP, PNG texts, EXIF and JPEG comments as they stand in the file.
+    """Yield the claims in XMP, PNG texts, EXIF and JPEG comments as they stand.
 
     They may hold any character and up to 64 Ki of them: for programs, not for eyes.
     """

@@ -10,7 +10,7 @@ from fp.system.jit import compiled
 
 @compiled
 def mirrored(index: int, length: int) -> int:
-    """Return the place inside of a row that shows beyond its ends, as in a mirror at its edge."""
+    """Return the place in a row that a mirror at its edge shows."""
     while index < 0 or index >= length:
         index = -1 - index if index < 0 else 2 * length - 1 - index
     return index

@@ -39,7 +39,7 @@ _ROWS = 256  # compared at once
 
 
 def missing_before_decoding(image: Image.Image, content: bytes) -> str | None:
-    """Return in words which part of an opened, not yet loaded image its file lacks; else None."""
+    """Return in words which part an opened image's file lacks, or None. It is not yet loaded."""
     tiles = getattr(image, "tile", None) or []
     if image.format == "PNG" and tiles and tuple(tiles[0][1]) != (0, 0, *image.size):
         return "its first frame covers only a part of the picture"
@@ -76,7 +76,7 @@ def _webp_frame_covers(content: bytes) -> bool:
 
 
 def ends_early(image: Image.Image, content: bytes) -> bool:
-    """Return whether the coded pixels of a loaded image end before the last one, in filler.
+    """Return whether the coded pixels of a loaded image end in filler.
 
     Decoders report success there.
     """
@@ -86,7 +86,7 @@ def ends_early(image: Image.Image, content: bytes) -> bool:
 
 
 def _png_ends_early(image: Image.Image, content: bytes) -> bool:
-    """Count the bytes of a PNG whose last row is what Pillow leaves where zlib's stream ends."""
+    """Return whether a PNG ends before its last row, which Pillow leaves black."""
     interlaced = bool(image.info.get("interlace"))
     last_row = image.crop((0, image.height - 1, image.width, image.height))
     if np.asarray(last_row).any() and not interlaced:
@@ -133,7 +133,7 @@ def _jpeg_ends_early(image: Image.Image, content: bytes) -> bool:
 
 
 def _jpeg_scan(content: bytes) -> int:
-    """Find the coded data: a thumbnail in the metadata has an end marker of its own."""
+    """Find the coded data. A thumbnail in the metadata has an end marker of its own."""
     at = 2
     while content[at : at + 1] == b"\xff" and content[at + 1 : at + 2] != b"\xda":
         fill = content[at + 1 : at + 2] == b"\xff"

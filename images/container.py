@@ -81,7 +81,7 @@ class Container:
 
 
 def describe(image: Image.Image, content: bytes) -> Container:
-    """Return how an opened and not yet loaded image is stored; the content is that of its file."""
+    """Return how an opened and not yet loaded image is stored, by its content."""
     kind = compression(image, content)
     quality = subsampling = None
     standard = False

@@ -1,4 +1,4 @@
-"""From the pixel types that files store to 8-bit RGB, with a note of every change."""
+"""From the pixel types of files to 8-bit RGB, with a note of changes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _BAND_BYTES = 2**24  # working memory of the conversion, whatever the size of th
 
 
 def unsupported(image: Image.Image) -> str | None:
-    """Return what has no treatment, such as ``"pixels of type F"``; None where all has one.
+    """Return what has no treatment, such as ``"pixels of type F"``, or None.
 
     The image is opened and not yet loaded.
     """
@@ -64,7 +64,7 @@ def _unsupported_tiff(image: Image.Image) -> str | None:
 
 
 def conversions(image: Image.Image) -> list[str]:
-    """Return notes of what is done to an image's pixels on their way to 8-bit RGB.
+    """Return notes of what is done to pixels on their way to RGB.
 
     The image is opened, supported and not yet loaded: loading discards how pixels are stored.
     """
@@ -104,8 +104,8 @@ def _raw_mode(arguments: object) -> str:
 
 
 def swap_bytes(image: ImageFile.ImageFile) -> None:
-    """Let an opened, not yet loaded image of 16-bit samples give their low bytes where it would
-    give the high ones.
+    """Let an opened image of 16-bit samples give low bytes in place of high ones. It is not yet
+    loaded.
     """
     other = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
     swapped = []

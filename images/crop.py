@@ -1,4 +1,4 @@
-"""The part of an image that is examined, placed so that the generator's lattice keeps its phase."""
+"""The part of an image that is examined; the generator's lattice keeps its phase."""
 
 from __future__ import annotations
 

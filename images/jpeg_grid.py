@@ -1,4 +1,4 @@
-"""The grid of 8 x 8 blocks that JPEG leaves in decoded pixels, looked for in pixels alone.
+"""The grid of 8 x 8 blocks that JPEG leaves in decoded pixels.
 
 It is looked for in one window of the luminance that begins at multiples of 64 pixels, so that a
 phase found in it is a phase counted from the picture's first pixel.

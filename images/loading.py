@@ -199,7 +199,7 @@ def load_image(path: Path, root: Path | None = None, limits: Limits | None = Non
 def load_with_container(
     path: Path, root: Path | None = None, limits: Limits | None = None
 ) -> tuple[LoadedImage, Container]:
-    """Read one image file as `load_image`, and how it is stored; the file is read once."""
+    """Read one image file as `load_image`, and how it is stored, at once."""
     with _opened(path, root, limits or Limits()) as (image, content):
         stored = container.describe(image, content)
         return _decode(image, content, path), stored
@@ -208,7 +208,7 @@ def load_with_container(
 def load_with_claims(
     path: Path, root: Path | None = None, limits: Limits | None = None
 ) -> tuple[LoadedImage, tuple[Claim, ...]]:
-    """Read one image file as `load_image`, and what it claims about its origin; it is read once.
+    """Read one image file as `load_image`, and its claims about its origin, at once.
 
     No part of fp takes the claims into account.
     """
@@ -291,7 +291,7 @@ def _opened(path: Path, root: Path | None, limits: Limits) -> Iterator[tuple[Ima
 
 
 def _image(kind: str, content: bytes, shown: str) -> ImageFile.ImageFile:
-    """Open an image of a kind, not yet loaded; of a PNG without what is beside its picture."""
+    """Open an image of a kind, not yet loaded. A PNG is without what is beside its picture."""
     if kind == "PNG":
         if png_chunks.is_of_apple(content):
             raise ImageError(
@@ -311,7 +311,7 @@ def _image(kind: str, content: bytes, shown: str) -> ImageFile.ImageFile:
 
 @contextlib.contextmanager
 def _strict_decoders() -> Iterator[None]:
-    """Keep Pillow from filling up truncated files, should another part of the program ask it to."""
+    """Keep Pillow from filling up truncated files, whatever else asked it to."""
     lenient = ImageFile.LOAD_TRUNCATED_IMAGES
     if lenient:
         ImageFile.LOAD_TRUNCATED_IMAGES = False

@@ -1,4 +1,4 @@
-"""The blocks of metadata in an image file, found by walking its container and nothing else."""
+"""The blocks of metadata in an image file, found by walking its container."""
 
 from __future__ import annotations
 

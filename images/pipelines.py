@@ -1,4 +1,4 @@
-"""Pipelines that are known by the bytes they write: what a file looks like, never where it was."""
+"""Pipelines that are known by the bytes that they write."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PIPELINES = (
 
 
 def pipeline_of(stored: Container, width: int, height: int) -> str | None:
-    """Return the name of the pipeline that a file looks like; None where it looks like none.
+    """Return the name of the pipeline that a file looks like, or None.
 
     Others write such files too, so it is a hint.
     """

@@ -1,4 +1,4 @@
-"""The chunks of a PNG: which of them are its picture, and whether these are as they were written.
+"""The chunks of a PNG: which are its picture, and whether they are sound.
 
 What a PNG holds beside its picture (texts, profiles, times) must not decide whether the picture can
 be examined. Decoders stop at a text that unpacks to more than they like, or at a wrong checksum of
@@ -48,7 +48,7 @@ class Chunk:
 
 
 def chunks(content: bytes) -> Iterator[Chunk]:
-    """Yield the chunks of a PNG up to its end, the last one cut off where the file is."""
+    """Yield the chunks of a PNG up to its end, or where it is cut."""
     at = len(SIGNATURE)
     while at + 8 <= len(content):
         start = at + 8
@@ -61,12 +61,12 @@ def chunks(content: bytes) -> Iterator[Chunk]:
 
 
 def is_of_apple(content: bytes) -> bool:
-    """Return whether a PNG is stored as in Apple's packages of apps, in other bytes and orders."""
+    """Return whether a PNG is stored as Apple does it: other bytes, other orders."""
     return content[12:16] == b"CgBI"
 
 
 def wrong_checksum(content: bytes) -> bool:
-    """Return whether a whole chunk of pixels or a palette is not as its checksum says."""
+    """Return whether a whole chunk of the picture has a wrong checksum."""
     return any(
         chunk.name in (b"IHDR", b"PLTE", b"IDAT")
         and chunk.end + 4 <= len(content)
@@ -76,7 +76,7 @@ def wrong_checksum(content: bytes) -> bool:
 
 
 def of_the_picture(content: bytes) -> bytes:
-    """Return a PNG with the chunks alone that tell its pixels, its frames and how it is turned."""
+    """Return a PNG with only the chunks of its pixels, frames and orientation."""
     pieces, seen, dropped = [content[: len(SIGNATURE)]], set[bytes](), False
     for chunk in chunks(content):
         keyword = _keyword(chunk, content)

@@ -1,4 +1,4 @@
-"""What a generator was asked for, as its file says: the seed, and a digest of the prompt.
+"""What a generator was asked for, as its file says: seed and prompt.
 
 Programs write it into PNG texts, EXIF or XMP. Anyone can change or remove it, so it groups images
 and labels fingerprints, and no score sees it.
@@ -49,7 +49,7 @@ class Request:
 
 
 def read_request(texts: Iterable[Claim]) -> Request:
-    """Return seed and prompt as the texts of a file tell them; each is the first that is found.
+    """Return seed and prompt as a file's texts tell them, the first of each.
 
     Read are the texts of AUTOMATIC1111, ComfyUI, InvokeAI, NovelAI and Fooocus, wherever
     `fp.images.claims` looks for texts, and ``AIPromptInformation`` in XMP.
@@ -132,7 +132,7 @@ def _encoded(graph: Mapping[str, Any]) -> str | None:
 
 
 def _literal(value: object, graph: Mapping[str, Any]) -> str | None:
-    """Return a text that stands in a node, or in a linked one that holds nothing else."""
+    """Return a text in a node, or in a linked one of nothing else."""
     if isinstance(value, str):
         return value
     if isinstance(value, list) and value and str(value[0]) in graph:

@@ -1,4 +1,4 @@
-"""TIFF files whose first picture is a reduced preview of another: raw files such as DNG, above all.
+"""TIFF files whose first picture is a reduced preview of another, such as DNG.
 
 A decoder that takes the first picture takes the preview, which a camera or a program made smaller,
 sharper and of another coding than the photograph.
@@ -31,7 +31,7 @@ def is_preview(image: Image.Image, content: bytes) -> bool:
 
 
 def _subfiles(image: Image.Image, content: bytes) -> Iterator[int]:
-    """Yield the pixels of each picture that hangs on the first; what cannot be read has none."""
+    """Yield the pixels of each picture that hangs on the first. What cannot be read has none."""
     tags = getattr(image, "tag_v2", {})
     places = tags.get(_SUBFILES, ())
     head = content[:16] if 43 in content[2:4] else content[:8]

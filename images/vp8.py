@@ -1,4 +1,4 @@
-"""The quality of a lossy WebP, from the quantiser in the header of its VP8 frame (RFC 6386)."""
+"""The quality of a lossy WebP, from the quantiser in its VP8 frame (RFC 6386)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _Bits:
 
 
 def webp_quality(frame: bytes) -> int | None:
-    """Return the quality in 0 to 100 that a VP8 key frame was written with, as libwebp counts.
+    """Return the quality (0 to 100) of a VP8 key frame, as libwebp counts.
 
     The frame is the content of a WebP's ``VP8`` chunk. None where it is no key frame, or ends in
     its header.

@@ -16,7 +16,6 @@ from fp.lineage.levels import compare
 from fp.lineage.null import adjusted_for_many
 from fp.lineage.options import LineageOptions
 from fp.lineage.pairs import Pair, pair_up
-from fp.lineage.scores import speaks_of_generator
 from fp.lineage.traces import every_level
 from fp.system.arrays import Doubles, Flags, Indices
 
@@ -73,7 +72,7 @@ def analyse(collection: Collection, options: LineageOptions | None = None) -> Li
     say how its own noise is to be taken out.
     """
     options = options or LineageOptions()
-    member, groups = collection.members(), collection.groups()
+    sample = collection.sample(options.folds, options.seed)
     # One thread: the matrices are small, and its sums have the same bits on every machine.
     with threadpool_limits(1, user_api="blas"):
         traces = np.concatenate([folder.traces for folder in collection.folders])
@@ -81,15 +80,10 @@ def analyse(collection: Collection, options: LineageOptions | None = None) -> Li
             detect_with_bank(collection)
             if collection.bank
             else cross_detect(
-                collection,
-                every_level(traces, options.period),
-                groups,
-                options.period,
-                options.folds,
-                options.seed,
+                collection.names, every_level(traces, options.period), sample, options.period
             )
         )
-        compared = compare(traces, member, groups, options.period, options.samples, options.seed)
+        compared = compare(traces, sample, options.period, options.samples, options.seed)
         q = adjusted_for_many(compared.p)
         # A likeness that strangers or a codec reach as well counts as none.
         is_coded = np.array([folder.is_coded for folder in collection.generators])
@@ -100,13 +94,10 @@ def analyse(collection: Collection, options: LineageOptions | None = None) -> Li
             _counted(compared.kinship, shown), _counted(compared.resampled, shown), options.cut
         )
     pairs = pair_up(compared, q, coded, options.cut, options.rate)
-    sources = tuple(
-        int(np.unique(groups[member == k]).size) for k in range(len(collection.folders))
-    )
     return Lineage(
         names=collection.names,
         images=tuple(len(folder.images) for folder in collection.folders),
-        sources=sources,
+        sources=sample.sources,
         cross_detection=crossed,
         kinship=compared.kinship,
         strides=tuple(compared.strides.tolist()),
@@ -142,7 +133,7 @@ def _notes(collection: Collection, strides: Indices) -> list[str]:
         sizes = {image.size for image in folder.images}
         if len(sizes) > 1:
             notes.append(f"{folder.name} has images of {len(sizes)} sizes; a lattice has one.")
-    others = [one.name for one in collection.bank if not speaks_of_generator(one)]
+    others = [one.name for one in collection.bank if not one.speaks_of_generator]
     if others:
         notes.append(
             f"Of the bank, by a method that does not speak of the generator alone: "

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fp.fingerprint.learning.scoring import recipe_of
 from fp.lineage.collection import Collection, Folder
 from fp.lineage.cross_detection import Answers, CrossDetection, tabulate
-from fp.lineage.scores import held_out
 from fp.system.arrays import Doubles
 from fp.system.errors import InputError
 
@@ -22,39 +20,39 @@ def detect_with_bank(collection: Collection) -> CrossDetection:
     the sources of all reference images.
     """
     answers = []
-    for i, fingerprint in enumerate(collection.bank):
-        held = held_out(fingerprint)
-        all_named = recipe_of(fingerprint).is_closed_form  # a dear one held a quarter back
+    for i, tested in enumerate(collection.bank):
+        held = tested.held
         generated = dict(zip(held.generated_sha256, held.generated, strict=True))
         real = dict(zip(held.real_sha256, held.real, strict=True))
         unseen = [
-            _unseen(folder, i, generated, {*held.generated_source}, all_named)
+            _unseen(folder, i, generated, {*held.generated_source}, tested.names_all)
             for folder in collection.generators
         ]
-        unseen.append(_unseen(collection.reference, i, real, {*held.real_source}, all_named))
+        reference = collection.reference
+        unseen.append(_unseen(reference, i, real, {*held.real_source}, tested.names_all))
         scores, sources = zip(*unseen, strict=True)
         if not sources[-1]:
             raise InputError(
-                f"Fingerprint {fingerprint.name!r} has seen the sources of all reference images; "
+                f"Fingerprint {tested.name!r} has seen the sources of all reference images; "
                 "name a folder of other photographs."
             )
         answers.append(Answers(scores, sources, held.mu_r, held.mu_g))
-    joined = any(fingerprint.joined for fingerprint in collection.bank)
-    evidence = " joined methods by the generator's evidence alone;" if joined else ""
+    joins = any(tested.joins for tested in collection.bank)
+    evidence = " joined methods by the generator's evidence alone;" if joins else ""
     scheme = (
         f"stored fingerprints;{evidence} held-out scores of their own calibration images, no other "
         "image of the calibration's sources"
     )
-    names = tuple(fingerprint.name for fingerprint in collection.bank)
+    names = tuple(tested.name for tested in collection.bank)
     return tabulate(names, collection.names, answers, scheme)
 
 
 def _unseen(
-    folder: Folder, number: int, known: dict[str, float], sources: set[str], all_named: bool
+    folder: Folder, number: int, known: dict[str, float], sources: set[str], names_all: bool
 ) -> tuple[Doubles, int]:
     """Return the scores of what a fingerprint has not seen, and the number of sources."""
     met = np.array([image.sha256 in known or image.source in sources for image in folder.images])
-    fresh = ~met if all_named or not met.any() else np.zeros_like(met)
+    fresh = ~met if names_all or not met.any() else np.zeros_like(met)
     inside = [image for image in folder.images if image.sha256 in known]
     named = {image.source for image in inside}
     named |= {image.source for image, new in zip(folder.images, fresh, strict=True) if new}

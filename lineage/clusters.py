@@ -18,7 +18,7 @@ CUT = 0.41
 
 @dataclass(frozen=True)
 class Branch:
-    """An inner node of the dendrogram: the generators below it and the kinship of its two parts.
+    """An inner node of the dendrogram: generators below it, kinship of its two parts.
 
     Kinship is averaged; support is the share of the bootstrap samples whose dendrogram has a branch
     of exactly these members.

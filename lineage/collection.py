@@ -12,6 +12,7 @@ import numpy as np
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.population import (
     Examined,
+    ImageFolder,
     Population,
     Reduction,
     Seen,
@@ -20,10 +21,10 @@ from fp.denoisers.population import (
 )
 from fp.fingerprint.detection.opening import StoredBank, open_bank
 from fp.fingerprint.estimators.folds import FEWEST_SOURCES, group
-from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.images.jpeg_grid import jpeg_grid, luminance_window
 from fp.images.loading import display_path
-from fp.lineage.scores import scores_of
+from fp.lineage.sample import Sample
+from fp.lineage.scores import BankMember, scores_of
 from fp.lineage.traces import trace
 from fp.system.arrays import Doubles, Flags, Indices
 from fp.system.errors import InputError
@@ -80,14 +81,14 @@ class Collection:
         The reference images.
     skipped : tuple of Skipped
         Files that were not examined.
-    bank : tuple of Fingerprint
+    bank : tuple of BankMember
         The stored fingerprints that scored the images.
     """
 
     generators: tuple[Folder, ...]
     reference: Folder
     skipped: tuple[Skipped, ...] = ()
-    bank: tuple[Fingerprint, ...] = ()
+    bank: tuple[BankMember, ...] = ()
 
     @property
     def sha256(self) -> Iterator[str]:
@@ -114,6 +115,10 @@ class Collection:
         images = [image for folder in self.folders for image in folder.images]
         return group([image.source for image in images], [image.sha256 for image in images])
 
+    def sample(self, folds: int, seed: int) -> Sample:
+        """Return all images as one sample, dealt into so many folds."""
+        return Sample.of(self.members(), self.groups(), folds, seed)
+
     def shared_files(self) -> list[tuple[str, str, int]]:
         """Return the pairs of folders with equal files, and how many."""
         hashes = [{image.sha256 for image in folder.images} for folder in self.folders]
@@ -126,7 +131,7 @@ class Collection:
 
 
 def generator_folders(root: Path) -> list[Path]:
-    """Return the folders below a folder by name, hidden ones left out; refuse fewer than two."""
+    """Return the folders below a folder by name, but hidden ones. Fewer than two are refused."""
     found = subfolders(root)
     if len(found) < FEWEST_GENERATORS:
         raise InputError(
@@ -137,43 +142,41 @@ def generator_folders(root: Path) -> list[Path]:
 
 
 def collect(
-    generators: Sequence[Path],
-    real: Path,
+    listed: Sequence[ImageFolder],
     reduction: Reduction,
     store: ResidualCache,
     jobs: int = 1,
     progress: Progress | None = None,
     bank: StoredBank | None = None,
 ) -> Collection:
-    """Return what is in the folders of all generators and that of the reference images.
+    """Return what is in the folders of all generators and, the last, the reference images.
 
-    Each is searched recursively; the fingerprints of a bank score the images on the way. An
-    `InputError` names a folder with too few sources.
+    The fingerprints of a bank score the images on the way. An `InputError` names a folder with too
+    few sources.
     """
-    roots = [*generators, real]
     look = _Look(bank, prepared=reduction.preparation != "none")
-    found = survey_all(roots, reduction, store, jobs, progress, look)
-    folders = [_folder(root, population) for root, population in zip(roots, found, strict=True)]
+    found = survey_all(listed, reduction, store, jobs, progress, look)
+    folders = [_folder(each, population) for each, population in zip(listed, found, strict=True)]
     ordered = sorted(folders[:-1], key=lambda folder: (folder.digest, folder.name))
     skipped = tuple(one for population in found for one in population.skipped)
-    members = () if bank is None else open_bank(bank)
+    members = () if bank is None else tuple(map(BankMember.of, open_bank(bank)))
     return Collection(tuple(ordered), folders[-1], skipped, members)
 
 
-def _folder(root: Path, found: Population) -> Folder:
+def _folder(listed: ImageFolder, found: Population) -> Folder:
     sources = len({image.source for image in found.images})
     if sources < FEWEST_SOURCES:
         raise InputError(
-            f"{display_path(root)} holds {sources} usable source images; lineage needs "
+            f"{display_path(listed.root)} holds {sources} usable source images; lineage needs "
             f"at least {FEWEST_SOURCES}, better 64, of each generator and of the reference."
         )
     traces, scores, coded = (np.stack(taken) for taken in zip(*found.taken, strict=True))
-    return Folder(display_path(Path(root.resolve().name)), found.images, traces, scores, coded)
+    return Folder(listed.name, found.images, traces, scores, coded)
 
 
 @dataclass(frozen=True)
 class _Look:
-    """Trace of an image, its scores by a bank, and whether it was coded with loss.
+    """Trace of an image, scores by a bank, and whether a codec lost something.
 
     They are small enough to travel, as no residual is.
     """

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fp.fingerprint.estimators.folds import deal
-from fp.lineage.collection import Collection
 from fp.lineage.intervals import Estimate, auc, balanced, share
+from fp.lineage.sample import Sample
 from fp.lineage.traces import folder_means
 from fp.lineage.whitening import filtered, filters_outside
 from fp.system.arrays import Doubles, Flags, Indices
@@ -45,12 +44,12 @@ class CrossDetection:
 
 
 def cross_detect(
-    collection: Collection, rows: Doubles, groups: Indices, period: int, folds: int, seed: int
+    names: tuple[str, ...], rows: Doubles, sample: Sample, period: int
 ) -> CrossDetection:
     """Learn a fingerprint of each generator and test the images of every folder with it.
 
-    `rows` are the traces of all images, shape (N, 12 P P), of `fp.lineage.traces.every_level`;
-    `groups` their sources, shape (N,), which are dealt into `folds` parts.
+    `names` are those of the generators; `rows`, shape (N, 12 P P), the traces of all images, of
+    `fp.lineage.traces.every_level`.
 
     With x the trace of an image, m_i the mean of folder i, m_r that of the reference and S the
     covariance within folders, the score is the cosine of S^(-1/2) (x - m_r) and the fingerprint
@@ -64,9 +63,7 @@ def cross_detect(
     the images outside of it, so no photograph is on both sides, in whichever folders it is. The
     scores of a fold by all K fingerprints are one matrix product.
     """
-    member = collection.members()
-    reference = len(collection.generators)
-    dealt = deal(groups, member != reference, folds, seed)
+    member, dealt, reference = sample.member, sample.folds, sample.reference
     filters = filters_outside(rows, member, dealt, period)
     scores = np.empty((len(rows), reference))
     for held in np.unique(dealt):
@@ -76,13 +73,12 @@ def cross_detect(
         white = filtered(both, filters[held], period)
         white /= np.maximum(np.linalg.norm(white, axis=1, keepdims=True), 1e-300)
         scores[inside] = white[:-reference] @ white[-reference:].T
-    sources = tuple(np.unique(groups[member == j]).size for j in range(reference + 1))
-    answers = []
+    answers, sources = [], sample.sources
     for i in range(reference):
         parts = tuple(scores[member == j, i] for j in range(reference + 1))
         answers.append(Answers(parts, sources, float(parts[-1].mean()), float(parts[i].mean())))
     scheme = f"correlation of whitened traces, cross-fitted by source, {dealt.max() + 1} folds"
-    return tabulate(collection.names, collection.names, answers, scheme)
+    return tabulate(names, names, answers, scheme)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +101,7 @@ class Answers:
     mu_g: float
 
     def flags(self, folder: int) -> Flags:
-        """Return of each image of a folder whether it is nearer to mu_g than to mu_r."""
+        """Return which images of a folder are nearer to mu_g than to mu_r."""
         scores = self.scores[folder]
         return np.asarray(np.abs(scores - self.mu_g) < np.abs(scores - self.mu_r))
 

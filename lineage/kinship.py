@@ -1,4 +1,4 @@
-"""How far the pattern of one generator is also in the images of another, free of noise."""
+"""How far one generator's pattern is in another's images, free of noise."""
 
 from __future__ import annotations
 

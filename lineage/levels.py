@@ -1,4 +1,4 @@
-"""Kinship over the levels of a lattice: kin are alike at the level at which their decoders draw."""
+"""Kinship over the levels of a lattice: kin are alike where their decoders draw."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fp.fingerprint.estimators.folds import deal
 from fp.lineage.kinship import Responses, respond
 from fp.lineage.null import permutation_p, presence_p, strangers
+from fp.lineage.sample import Sample
 from fp.lineage.traces import folder_means, level
 from fp.lineage.whitening import whiten
 from fp.system.arrays import Doubles, Flags, Indices
@@ -59,18 +59,10 @@ class _Level:
     there: Flags
 
 
-def compare(
-    traces: Doubles,
-    member: Indices,
-    groups: Indices,
-    period: int,
-    samples: int,
-    seed: int,
-) -> Comparison:
+def compare(traces: Doubles, sample: Sample, period: int, samples: int, seed: int) -> Comparison:
     """Compare the traces of all pairs of generators, shape (N, 4, 3, 16, 16).
 
-    `member` and `groups`, shape (N,), are the folder of each image, the last one of reference
-    images, and its source; `period`, the longest that is looked at, is 2, 4, 8 or 16 pixels.
+    `period`, the longest that is looked at, is 2, 4, 8 or 16 pixels.
 
     A level is a generator's where its pattern there has at least two thirds of the size of its
     largest. A pair is asked at the longest level of either; where that is shorter than 8 pixels, at
@@ -80,7 +72,7 @@ def compare(
     one of those levels, they have nothing in common.
     """
     periods = np.array([p for p in PERIODS if p <= period], dtype=np.intp)
-    found = [_at(level(traces, int(p)), member, groups, int(p), samples, seed) for p in periods]
+    found = [_at(level(traces, int(p)), sample, int(p), samples, seed) for p in periods]
     every = [one.responses for one in found]
     there = np.stack([one.there for one in found])
     # A faint period beside a strong one is no stride but what was done afterwards.
@@ -109,17 +101,9 @@ def compare(
     )
 
 
-def _at(
-    rows: Doubles,
-    member: Indices,
-    groups: Indices,
-    period: int,
-    samples: int,
-    seed: int,
-) -> _Level:
+def _at(rows: Doubles, sample: Sample, period: int, samples: int, seed: int) -> _Level:
+    member, groups, half, reference = sample.member, sample.groups, sample.halves, sample.reference
     white = whiten(rows, member, period)
-    reference = int(member.max())
-    half = deal(groups, member != reference, 2, seed)
     means = [folder_means(white[half == k], member[half == k], reference) for k in (0, 1)]
     first, second = (one[:-1] - one[-1] for one in means)
     return _Level(

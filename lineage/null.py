@@ -50,7 +50,7 @@ def _shuffled(own: Flags, group: Indices, shuffles: int, rng: np.random.Generato
 
 
 def permutation_p(fingerprints: Doubles, images: Doubles, period: int) -> Doubles:
-    """Test for each ordered pair whether i answers to j more than a stranger of its kind would.
+    """Test for each ordered pair whether i answers to j more than strangers would.
 
     `fingerprints` and `images`, shape (K, 12 P P), are the mean whitened trace of each generator
     less that of the reference images, from one half of the sources and from the other: what two

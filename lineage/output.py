@@ -34,7 +34,7 @@ FILES = (
 
 
 def check_output(folder: Path, *, overwrite: bool) -> None:
-    """Refuse what is no folder, or holds results of an earlier run, before the work is done.
+    """Refuse what is no folder, or holds results of an earlier run.
 
     What a killed run left is no refusal yet: the same command completes it.
     """
@@ -72,7 +72,7 @@ def write_lineage(
 def told(
     found: Lineage, collection: Collection, bank: Sequence[tuple[str, str]] = ()
 ) -> dict[str, Any]:
-    """Return what the manifest of an analysis says beside what all manifests say; JSON types only.
+    """Return what an analysis adds to its manifest; JSON types only.
 
     Resolved options, bank (name and SHA-256 of each file), folders with their numbers of images,
     and what was not examined.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -51,18 +51,37 @@ def _evidence(scored: Scored) -> Doubles:
     return scored.score if scored.specific is None else scored.specific
 
 
-def held_out(fingerprint: Fingerprint) -> Calibration:
-    """Return the held-out scores of the kind that `scores_of` gives.
+@dataclass(frozen=True, eq=False)
+class BankMember:
+    """What an analysis needs to know of a stored fingerprint.
 
-    Where a fingerprint joins parts, those are of the generator's evidence alone: kin by processing
-    are no kin.
+    Parameters
+    ----------
+    name : str
+        Its name.
+    held : Calibration
+        Held-out scores of the kind that `scores_of` gives. Where it joins parts, those are of the
+        generator's evidence alone: kin by processing are no kin.
+    joins : bool
+        Whether it joins parts.
+    names_all : bool
+        Whether the calibration names all images that it learned from. A dear method holds a quarter
+        back.
+    speaks_of_generator : bool
+        Whether a high score speaks of the generator, by the role of its method's parts.
     """
-    joined, own = fingerprint.joined, fingerprint.calibration
-    if joined is None:
-        return own
-    return replace(own, real=joined.specific_real, generated=joined.specific_generated)
 
+    name: str
+    held: Calibration
+    joins: bool
+    names_all: bool
+    speaks_of_generator: bool
 
-def speaks_of_generator(fingerprint: Fingerprint) -> bool:
-    """Return whether a high score speaks of the generator, by the role of its method's parts."""
-    return any(part.role == "generator-specific" for part in recipe_of(fingerprint).parts)
+    @classmethod
+    def of(cls, fingerprint: Fingerprint) -> BankMember:
+        """Return what is to be known of a fingerprint."""
+        joined, held, recipe = fingerprint.joined, fingerprint.calibration, recipe_of(fingerprint)
+        if joined is not None:
+            held = replace(held, real=joined.specific_real, generated=joined.specific_generated)
+        specific = any(part.role == "generator-specific" for part in recipe.parts)
+        return cls(fingerprint.name, held, joined is not None, recipe.is_closed_form, specific)

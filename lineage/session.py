@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fp.denoisers.cache import ResidualCache
-from fp.denoisers.population import Reduction, most_common_crop, residual_store
+from fp.denoisers.population import (
+    ImageFolder,
+    Reduction,
+    list_classes,
+    most_common_crop,
+    residual_store,
+)
 from fp.denoisers.registry import arguments_of
 from fp.fingerprint.detection.detection import residual_for
 from fp.fingerprint.detection.opening import BankIdentity, StoredBank, open_bank
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.images.crop import SIDE, CropRule
-from fp.images.loading import display_path
 from fp.lineage.collection import Collection, collect, generator_folders
 from fp.lineage.options import LineageOptions
 from fp.lineage.scores import common
-from fp.system.errors import InputError
-from fp.system.paths import is_file
 from fp.system.progress import Progress
 
 
@@ -47,18 +49,18 @@ def open_session(
 
     An `InputError`, `UsageError` or `DenoiserError` says why folders or bank cannot be used.
     """
-    folders = generator_folders(images)
-    _require_apart(images, folders, real)
+    folders = list_classes(generator_folders(images), real)
     reduction = Reduction(options.denoiser, CropRule(SIDE, SIDE), (), options.limits)
     stored = None if bank is None else StoredBank.at(bank)
     if stored is None:
         reduction.residual()  # an unknown denoiser is found before the images are read
-        reduction = replace(reduction, crop=most_common_crop(images, options.limits))
+        drawn = ImageFolder(images, tuple(path for each in folders[:-1] for path in each.paths))
+        reduction = replace(reduction, crop=most_common_crop(drawn, options.limits))
     else:
         reduction = _reduction_of(common(open_bank(stored)), options)
         options = replace(options, denoiser=reduction.denoiser)
     with residual_store(cache) as store:
-        collection = collect(folders, real, reduction, store, jobs, progress, stored)
+        collection = collect(folders, reduction, store, jobs, progress, stored)
     return Session(collection, options, () if stored is None else stored.identity)
 
 
@@ -70,16 +72,3 @@ def _reduction_of(fingerprint: Fingerprint, options: LineageOptions) -> Reductio
     return Reduction(
         identity.name, fingerprint.crop, parameters, options.limits, fingerprint.preparation
     )
-
-
-def _require_apart(images: Path, folders: list[Path], real: Path) -> None:
-    if is_file(real):
-        raise InputError(f"{display_path(real)} is no folder; name a folder of reference images.")
-    place = Path(os.path.realpath(real))
-    for folder in folders:
-        other = Path(os.path.realpath(folder))
-        if place.is_relative_to(other) or other.is_relative_to(place):
-            raise InputError(
-                f"{display_path(real)} and {display_path(folder)} share files; keep the reference "
-                f"images outside of {display_path(images)}."
-            )

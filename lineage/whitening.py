@@ -12,7 +12,7 @@ _EMPTY = 1e-9  # of the largest variance: below, a direction has been taken out 
 
 
 def whiten(rows: Doubles, member: Indices, period: int) -> Doubles:
-    """Return the traces of one level times S^(-1/2): the spread within the folders is unit noise.
+    """Return the traces of one level times S^(-1/2): spread within folders is unit noise.
 
     S is the covariance within folders, averaged over all placements on the lattice: what spreads
     the trace of a picture is the picture, and that knows no phase. Averaged over all shifts it is a

@@ -1,4 +1,4 @@
-"""An entry of a chain: a JSON object with its own hash and that of the entry before."""
+"""An entry of a chain: JSON with its own hash and that before."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def seal(entry: Mapping[str, Any], previous: str | None) -> Entry:
 
 
 def chain_faults(entries: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return where a chain is broken, the end of a sentence each; the first entry comes first."""
+    """Return where a chain is broken, the end of a sentence each. The first entry comes first."""
     faults, previous = [], None
     for number, entry in enumerate(entries, start=1):
         stated = entry.get("sha256")

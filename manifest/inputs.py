@@ -1,4 +1,4 @@
-"""The inputs of a run, a line each: path, hash of the bytes, hash of the decoded pixels."""
+"""The inputs of a run, a line each: path, hash of bytes, hash of pixels."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def list_inputs(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Iterator[InputFile]:
-    """Yield the hashes of every file under the inputs of a run, by role in the order of paths.
+    """Yield the hashes of every input file of a run, by role and path.
 
     Files beyond the limits are hashed and not decoded.
     """
@@ -159,7 +159,7 @@ def resolved(text: str, base: Path, roots: Sequence[tuple[str, str]] = ()) -> Pa
 
 
 def moved(text: str, roots: Sequence[tuple[str, str]]) -> str:
-    """Return a recorded path with the first root that it begins with in its new place."""
+    """Return a recorded path under the new place of its first matching root."""
     for old, new in roots:
         old = old.rstrip("/") or "/"
         if text == old or text.startswith(old if old == "/" else old + "/"):

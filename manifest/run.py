@@ -119,7 +119,7 @@ def rendered(entry: Entry) -> bytes:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read a manifest, or that of a folder; neither its seal nor any file is checked.
+    """Read a manifest, or that of a folder. Neither its seal nor any file is checked.
 
     Raises
     ------

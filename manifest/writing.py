@@ -159,14 +159,14 @@ def files_below(folder: Path, scratch: Iterable[str] = ()) -> list[Path]:
 
 
 def _base(folder: Path) -> str:
-    """Return where relative paths start, so that a folder with everything in it may be moved."""
+    """Return where relative paths start, so that a folder may be moved whole."""
     away = os.path.relpath(Path.cwd(), Path(os.path.realpath(folder)))
     inside = set(Path(away).parts) <= {"..", "."}
     return display_path(Path(away) if inside else Path.cwd())
 
 
 def _history(place: Path) -> list[Entry]:
-    """Return the chain that the new entry goes on; none where there is none that holds."""
+    """Return the chain that the new entry goes on, or none where none holds."""
     try:
         chain = read_manifest(place).chain
     except FpError:

@@ -46,7 +46,7 @@ _IMAGE = (
 
 
 def page(audit: Audit, measured: Sequence[tuple[str, Folder]]) -> Iterator[str]:
-    """Yield the report of an audit of folders, each with what it is: generated, real or test."""
+    """Yield the report of an audit of folders, each generated, real or test."""
     counts = Counter(finding.severity for finding in audit.findings)
     compared = [f for f in audit.findings if f.measure == "AUC" and f.low is not None]
     reasons = Counter(skipped.reason for skipped in audit.skipped)

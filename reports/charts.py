@@ -1,4 +1,4 @@
-"""Scores as a drawing inside the page: both populations above a line, the images of a run below."""
+"""Scores as a drawing inside the page: populations above a line, images below."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of a detection: its rows are read again and again, and never held together."""
+"""The report of a detection. Its rows are read again and again, and never held together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures inside a page: figures for both of its themes, files as addresses that hold them."""
+"""Pictures inside a page: figures for both themes, files as addresses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def in_both(draw: Callable[[], Figure]) -> dict[str, str]:
-    """Return a figure as SVG in data URIs by theme; `draw` makes it in the colours in force."""
+    """Return a figure as SVG in data URIs by theme. `draw` makes it in the colours in force."""
     # Drawing takes a second to load, which nobody pays who wants no report.
     from fp.reports.figures.style import THEMES, as_svg, themed
 
@@ -23,5 +23,5 @@ def in_both(draw: Callable[[], Figure]) -> dict[str, str]:
 
 
 def data_uri(content: bytes, kind: str) -> str:
-    """Return a file as an address that holds it, for a page that asks for nothing else."""
+    """Return a file as an address that holds it, for a self-contained page."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

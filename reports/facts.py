@@ -1,4 +1,4 @@
-"""What one should know of a fingerprint before it is used: the figures that every page words."""
+"""What one should know of a fingerprint before use: figures that every page words."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MUCH = 0.25
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """A fingerprint with the figures that follow from it, each computed when it is asked for.
+    """A fingerprint with the figures that follow from it, each computed when asked for.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Facts:
 
     @property
     def powers(self) -> list[str]:
-        """How well each kind of version separates, a line each; none where it has no conditions."""
+        """How well each kind of version separates, a line each; none without conditions."""
         from fp.fingerprint.conditions.learning import Power
 
         found = self.fingerprint.parameters.get("conditions", [])

@@ -1,4 +1,4 @@
-"""What a report shows of a fingerprint: facts, its pattern, and how its scores become ratios."""
+"""What a report shows of a fingerprint: facts, pattern, scores and ratios."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a template and what it shows to one HTML file that asks nobody for anything."""
+"""From a template and its content to one HTML file that needs no other."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REPORT = "report.html"
 
 
 def pieces(template: str, **values: Any) -> Iterator[str]:
-    """Yield a report piece by piece, so that its rows need not be in memory together.
+    """Yield a report piece by piece. Its rows need not be in memory together.
 
     Values are what the template shows; texts may come from anybody and are escaped.
     """
@@ -55,7 +55,7 @@ def _hash(content: str) -> str:
 
 
 def write(path: Path, content: Iterable[str], *, overwrite: bool = False) -> None:
-    """Write a report, whole or not at all; `OutputError` if it exists or cannot be written."""
+    """Write a report, whole or not at all. `OutputError` if it exists or cannot be written."""
     with (
         atomic_path(path, overwrite=overwrite) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,

@@ -1,4 +1,4 @@
-"""Tables that a reader sorts and filters, of any length: columns, first rows, rows as JSON."""
+"""Tables of any length that a reader sorts and filters, with rows as JSON."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def visible(value: Any) -> Any:
 
 
 def as_json(value: Any) -> Markup:
-    """Return JSON types as ASCII that can stand in a script element: no text can end it."""
+    """Return JSON types as ASCII for a script element. No text can end it."""
     text = json.dumps(_seen(value), separators=(",", ":"), allow_nan=False)
     return Markup(text.translate(_IN_SCRIPT))
 

@@ -1,4 +1,4 @@
-"""The words of an answer, for terminal and report alike: what was found, and what limits it.
+"""The words of an answer, for terminal and report: findings and their limits.
 
 An answer is about the generators of a bank and the reference images of their fingerprints, and its
 words claim no more: no picture is called real, or a photograph, because one generator did not draw
@@ -126,7 +126,7 @@ def answer(row: Mapping[str, Any], question: Question) -> str:
 
 
 def short(row: Mapping[str, Any], question: Question) -> str:
-    """Return the same in as few words as stand beside a name in a list; see `FOOTNOTE`."""
+    """Return the same in few words, to stand in a list; see `FOOTNOTE`."""
     decision, name = row["decision"], row["fingerprint"]
     if decision == "inconclusive":
         # What stands beside any decision did not make it inconclusive.

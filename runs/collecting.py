@@ -1,4 +1,4 @@
-"""The rows of a run as they come: every finished file a line of a journal, until all is done."""
+"""The rows of a run as they come, each in a journal until the end."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def collected(work: Work, results: Sequence[str], how: RunOptions) -> Iterator[J
 
 
 def _to_do(work: Work, journal: Journal) -> list[Item]:
-    """Return the files without a row, and those whose row need not be about them any more.
+    """Return the files without a row, or with a row of other bytes.
 
     A file that was not decoded is looked at again: it may be whole now.
     """

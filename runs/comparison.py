@@ -46,7 +46,7 @@ class Tolerance:
         return new == old or abs(new - old) <= self.absolute + self.relative * abs(old)
 
     def exceeded(self, new: Floats | Doubles, old: Floats | Doubles) -> float:
-        """Return by how much arrays of one shape differ at most, or 0 where that is tolerable."""
+        """Return by how much arrays differ at most, or 0 where that is tolerable."""
         apart = np.abs(old - new).max(initial=0)
         # Against the largest: what rounding adds to a number near zero is not relative to it.
         most = self.absolute + self.relative * float(np.abs(old).max(initial=0))

@@ -1,4 +1,4 @@
-"""The files of a run, and the function from a file to its rows, for every process alike."""
+"""The files of a run, and the function from a file to its rows."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def list_items(inputs: Sequence[Path]) -> list[Item]:
 
 @dataclass(frozen=True)
 class Examiner:
-    """The function from a file to its rows; it travels to workers as paths and options.
+    """The function from a file to its rows. It travels to workers as paths and options.
 
     Every process examines with the same fingerprints; `maps` is a folder, where the options ask for
     maps.
@@ -75,13 +75,13 @@ class Examiner:
 
 
 def worker_died(item: Item, seconds: float | None = None) -> Finding:
-    """Return the row of a file that ended the process that examined it, or kept it too long."""
+    """Return the row of a file that ended or kept the process that examined it."""
     shown = display_path(item.path)
     error = ImageError("worker_died", f"{shown} {fate(seconds)}.")
     return not_examined(shown, error)
 
 
 def fate(seconds: float | None) -> str:
-    """Return what became of the process that examined a file, to stand behind the file's name."""
+    """Return what became of a file's process, to stand behind the file's name."""
     late = "" if seconds is None else f", or took longer than {seconds:g} seconds"
     return f"ended the process that examined it{late}"

@@ -1,4 +1,4 @@
-"""The journal of a run: what each finished image came to, a line each, until all is done.
+"""The journal of a run: a line for each finished image, until the end.
 
 A line is the CRC-32 of its JSON, a space, the JSON. The first line says what the run is: bank,
 options, version. A killed run leaves at most one torn line, which has no end and is dropped.
@@ -27,7 +27,7 @@ _SYNC_EVERY = 64  # rows that a power failure may cost
 
 @contextmanager
 def open_journal(path: Path) -> Iterator[Journal]:
-    """Open a journal, or make an empty one, and keep other runs out of it meanwhile.
+    """Open a journal, or make an empty one, and keep other runs out.
 
     Its folder exists. The journal is to be begun, and is removed at the end of the block if nothing
     was written to it. An `OutputError` says that it cannot be written, or that another run is at
@@ -96,7 +96,7 @@ class Journal:
         self._offsets.clear()
 
     def begin(self, run: Row) -> None:
-        """Go on with what an earlier run left, or start; a run is told of in JSON types.
+        """Go on with what an earlier run left, or start. A run is told of in JSON types.
 
         Raises
         ------

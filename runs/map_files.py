@@ -1,4 +1,4 @@
-"""Maps as files: an array and a picture for each image, named so that no file name can do harm."""
+"""Maps as files, named so that no name of an image can do harm."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ _NAME = re.compile(r"[0-9a-f]{16}\.(npy|png)", re.ASCII)
 
 
 def name_of(path: str) -> str:
-    """Return the name of an image's map: 16 hexadecimal digits of the SHA-256 of its row's path."""
+    """Return a map's name: 16 hexadecimal digits of SHA-256 of its row's path."""
     return hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def with_map(finding: Finding, image: LoadedImage, folder: Path) -> Finding:
-    """Write the map of a finding into a folder, made where missing, and name it in the row.
+    """Write the map of a finding into a folder, and name it in the row. The folder is made where
+    missing.
 
     The map itself is not in what is returned; a finding without a map is returned as it is.
     """
@@ -57,7 +58,7 @@ def maps_of(folder: Path, names: Iterable[str | None]) -> list[Path]:
 
 
 def sweep_maps(folder: Path, kept: Iterable[Path]) -> None:
-    """Remove maps of an earlier run that this one does not keep; other files are left alone."""
+    """Remove maps of an earlier run that this one does not keep. Other files are left alone."""
     place, names = folder / MAPS, {path.name for path in kept}
     try:
         if not place.is_dir():

@@ -14,7 +14,7 @@ from fp.system.executors import Pool
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run is carried out; the rows of its files do not depend on any of it.
+    """How a run is carried out. The rows of its files do not depend on any of it.
 
     Parameters
     ----------

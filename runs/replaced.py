@@ -1,4 +1,4 @@
-"""Files that are no longer those that earlier rows are about: a path alone vouches for nothing."""
+"""Files that are no longer those of earlier rows: a path vouches for nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fp.runs.journal import Row
 
 
 def replaced(items: Iterable[Item], detections: Iterable[Row], limits: Limits) -> Iterator[Item]:
-    """Yield each item whose file has other bytes than its row says; the two come in one order.
+    """Yield each item whose file has other bytes than its row says. The two come in one order.
 
     Rows of files that were never decoded have no hash, and are not asked.
     """

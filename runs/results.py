@@ -1,4 +1,4 @@
-"""The folder that a detection writes: rows as they come, tables and manifest at the end.
+"""The folder that a detection writes: rows first, tables and manifest at the end.
 
 While a run lasts, every finished image is one line of a journal. A killed run leaves the journal
 and nothing else; ``--resume`` drops a torn last line and goes on behind it. The tables are written
@@ -125,7 +125,7 @@ def detect_into(
 def work_of(
     folder: Path, bank: Path, items: Sequence[Item], options: DetectOptions, memory: int
 ) -> tuple[Work, Bank]:
-    """Return what a run is about, and its bank, which can be used with these options."""
+    """Return what a run is about, and its bank, fit for these options."""
     stored = StoredBank.at(bank, memory)
     opened = open_for_examination(stored)
     check_bank(opened, options)
@@ -138,7 +138,7 @@ def of_bank(bank: Bank, options: DetectOptions) -> dict[str, Any]:
 
 
 def run_of(identity: BankIdentity, options: DetectOptions) -> Row:
-    """Return what a run is, as JSON gives it back, so that it compares with what was stored."""
+    """Return what a run is, to compare with what was stored as JSON."""
     found = {
         "tool_version": tool_version(),
         "bank": [{"name": name, "sha256": sha256} for name, sha256 in identity],
@@ -167,7 +167,7 @@ def corrected(rows: Iterable[Row]) -> dict[str, float]:
 
 
 def final_rows(rows: Callable[[], Iterator[Row]], fdr: float | None) -> Callable[[], Iterator[Row]]:
-    """Return what gives the rows of a run as its tables have them, in the way that `rows` does.
+    """Return what gives the rows of a run as its tables have them. It is called as `rows` is.
 
     `rows` gives those of the journal, from the first on, each time that it is called; `fdr` is the
     false-discovery rate over all of them, where one was asked for.
@@ -189,7 +189,7 @@ def _corrected(row: Row, rates: Mapping[str, float], fdr: float) -> Row:
 
 
 def write_tables(folder: Path, rows: Iterator[Row], fingerprints: int) -> Summary:
-    """Write the three tables of a run, whole or not at all, and count what they say."""
+    """Write the three tables of a run, whole or not at all, and count."""
     decisions: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     with (
@@ -253,7 +253,7 @@ def _inputs(
 
 
 def refuse_replaced(rows: Path, items: Sequence[Item], options: DetectOptions) -> None:
-    """Refuse to take finished rows, in a file of JSON lines, for those of files replaced since."""
+    """Refuse finished rows, in a file of JSON lines, whose files were replaced since."""
     try:
         with rows.open("rb") as lines:
             found = (json.loads(line) for line in lines)

@@ -1,4 +1,4 @@
-"""A run in several pieces, on machines that know nothing of each other, and their merging.
+"""A run in several pieces, on several machines, and their merging.
 
 Shard i of n examines files i, i + n, i + 2n and so on of the list that all shards make of the same
 inputs. It leaves its rows and, last of all, a completion manifest. Merging checks that the shards
@@ -86,7 +86,7 @@ def detect_shard(
     shard: Shard,
     how: RunOptions | None = None,
 ) -> int:
-    """Examine a piece of the files, leave its rows for `merge`, and return how many they are.
+    """Examine a piece of the files, leave its rows for `merge`, and count them.
 
     `folder` is of this shard alone, made where missing; `items` are all files of the run, the same
     for every shard. The rest, errors too, is as in `fp.runs.results.detect_into`.
@@ -134,7 +134,7 @@ def merge(
     bank: Path | None = None,
     reporting: Reporting = "full",
 ) -> Summary:
-    """Join the shards of one run, all of them in any order, into a folder, made where missing.
+    """Join all shards of one run, in any order, into a folder. It is made where missing.
 
     `bank` is that of the run, for its fingerprints in the report, whose pictures are of files that
     lie where the shards found them.
@@ -194,7 +194,7 @@ def _place(path: str) -> tuple[Path, Path | None]:
 
 
 def _inputs(folders: Sequence[Path], rows: Iterator[Row]) -> Iterator[InputFile]:
-    """Yield what a merged run rests on: the shards, and what they read of each image."""
+    """Yield what a merged run rests on: its shards, and what they read."""
     for folder in folders:
         for path in (folder / COMPLETION, folder / ROWS):
             yield InputFile("shard", display_path(path), hash_file(path))
@@ -280,7 +280,7 @@ def _check_rows(folder: Path, completion: Row) -> None:
 
 
 def _interleaved(paths: Sequence[Path]) -> Iterator[Row]:
-    """Yield the rows of all shards in the order of the whole run, with one of each in memory."""
+    """Yield the rows of all shards in the order of the whole run. One row of each is in memory."""
     files: list[Any] = []
     try:
         files.extend(path.open("rb") for path in paths)

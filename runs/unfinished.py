@@ -54,7 +54,7 @@ def is_unfinished_bank(output: Path, name: str) -> bool:
 
 
 def write_or_complete_bank(output: Path, found: Fingerprint, *, overwrite: bool) -> None:
-    """Write a fingerprint file, or keep the one that a killed run of the same command left.
+    """Write a fingerprint file, or keep what a killed run of the command left.
 
     An `OutputError` says that it holds another fingerprint, or cannot be written.
     """
@@ -69,10 +69,10 @@ def write_or_complete_bank(output: Path, found: Fingerprint, *, overwrite: bool)
 
 
 def is_unfinished_folder(folder: Path, names: Sequence[str]) -> bool:
-    """Return whether a folder may be what a killed run left: first results, in order, no manifest.
+    """Return whether a folder may be what a killed run left.
 
     The results that are there are the first of `names`, which stand as they are written, at least
-    one, and all of them where the list of inputs is there too.
+    one, and all of them where the list of inputs is there too. There is no manifest.
     """
     there = [name for name in names if os.path.lexists(folder / name)]
     listed = os.path.lexists(folder / LISTING)
@@ -85,7 +85,7 @@ def is_unfinished_folder(folder: Path, names: Sequence[str]) -> bool:
 
 
 def write_or_complete(folder: Path, content: Mapping[str, bytes], *, overwrite: bool) -> None:
-    """Write results, in their order, but for those that a killed run of the same command left.
+    """Write results, in order, but for those that a killed run left.
 
     The folder exists. An `OutputError` says which file is there with another content, or cannot be
     written.

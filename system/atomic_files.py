@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: written beside their place, synced, then renamed."""
+"""Files that are there whole or not at all: written beside, synced, renamed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def output_error(path: Path, error: OSError) -> OutputError:
 
 @contextmanager
 def atomic_path(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Lend an empty temporary file that takes the place of `path` once the block is done.
+    """Lend an empty temporary file that takes the place of `path` at the end.
 
     The temporary file ``.NAME.xxxxxxxx.tmp`` lies in the same folder. After the block it is synced
     and renamed, and the folder is synced; if the block fails, it is removed and `path` is left as
@@ -76,13 +76,13 @@ def write_bytes_atomic(path: Path, content: bytes, *, overwrite: bool = False) -
 
 
 def write_text_atomic(path: Path, text: str, *, overwrite: bool = False) -> None:
-    """Write a whole file as UTF-8 with its line ends as given, or nothing; see `atomic_path`."""
+    """Write a whole file as UTF-8, line ends as given; see `atomic_path`."""
     write_bytes_atomic(path, text.encode("utf-8"), overwrite=overwrite)
 
 
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
-    """Keep out other processes that change a file of this folder by reading and rewriting it.
+    """Keep out other processes that change a file of this folder.
 
     The folder itself carries the lock, so that no lock file is left behind; `OutputError` if it
     cannot be opened.

@@ -22,7 +22,7 @@ def tool_version() -> str:
 
 
 def describe() -> dict[str, str]:
-    """Return versions of fp, Python and what the numbers depend on, and the kind of processor."""
+    """Return versions of what the numbers depend on, and the kind of processor."""
     from PIL import features
 
     found = {"fp": tool_version(), "python": platform.python_version()}
@@ -38,12 +38,12 @@ def describe() -> dict[str, str]:
 
 
 def clock_utc() -> str:
-    """Return the time in UTC, ISO 8601 to the second, as the clock of the machine has it."""
+    """Return the machine's time in UTC, ISO 8601 to the second."""
     return _written(datetime.now(UTC))
 
 
 def now_utc() -> str:
-    """Return the time as `clock_utc`, for files whose bytes may have to be the same again.
+    """Return the time as `clock_utc`, for files that may be made again.
 
     ``SOURCE_DATE_EPOCH`` replaces the clock; a `UsageError` says that it is no time.
     """

@@ -1,4 +1,4 @@
-"""What can go wrong, as types: each is one sentence that names the file or value and the remedy."""
+"""What can go wrong, as types. Each is one sentence that names the value and the remedy."""
 
 from __future__ import annotations
 
@@ -49,4 +49,4 @@ class IntegrityError(FpError, ValueError):
 
 
 class FormatError(FpError, ValueError):
-    """A file that is not an fp file, or one of a format version that this fp does not know."""
+    """A file that is not fp's, or of a format version not known here."""

@@ -1,4 +1,4 @@
-"""The driver on any executor of `concurrent.futures`: a pool of this machine, a cluster of many.
+"""The driver on any executor of `concurrent.futures`, here or on a cluster.
 
 Paths travel in small batches, never arrays. A batch whose worker died is done again with nothing
 beside it and halved until the one item is found that ends every worker; that one is reported in its
@@ -53,7 +53,7 @@ def run_on(
     on_death: Callable[[Item], Result],
     seconds: float | None = None,
 ) -> Iterator[Result]:
-    """Apply a function to every item on an executor, and yield the results in the items' order.
+    """Apply a function to items on an executor, and yield results in order.
 
     Function, `on_death` and `seconds` (in a worker of one thread) are as for
     `fp.system.workers.run_in_order`. Relative paths hold in this process's working folder, to which
@@ -117,7 +117,7 @@ class _Bench(Generic[Item, Result]):
                 yield answer.result
 
     def _alone(self, part: range) -> _Answers[Result]:
-        """Do a batch again with nothing beside it; halve it where that ends the worker too."""
+        """Do a batch again alone, and halve it where it ends the worker again."""
         answers: _Answers[Result] | None = self._outcome(self._submit(part))
         if answers is not None:
             return answers

@@ -1,4 +1,4 @@
-"""Hashes of files that others provided: nothing waits on a pipe, nothing is held in memory."""
+"""Hashes of files that others provided, without a wait or a whole file in memory."""
 
 from __future__ import annotations
 

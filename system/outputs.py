@@ -13,12 +13,11 @@ from fp.system.errors import OutputError
 from fp.system.paths import display_path
 
 
-def check_file(output: Path, inputs: Iterable[Path], *, overwrite: bool) -> None:
-    """Refuse an output file before the work that leads to it is done, by an `OutputError`.
+def check_file(output: Path, *, overwrite: bool) -> None:
+    """Refuse an output file before the work is done, by an `OutputError`.
 
-    It exists and is not to be overwritten, lies inside an input folder, or cannot be written.
+    It exists and is not to be overwritten, or cannot be written.
     """
-    check_folder(output, inputs)
     try:
         if output.is_dir():
             raise OutputError(f"{display_path(output)} is a folder; name a file to write.")
@@ -44,18 +43,20 @@ def make_folder(folder: Path) -> None:
         raise output_error(folder, error) from error
 
 
-def check_folder(output: Path, inputs: Iterable[Path]) -> None:
-    """Refuse an output inside of an input, or where no place can be, by an `OutputError`."""
-    try:
-        place = output.resolve()
-    except (OSError, RuntimeError) as error:  # RuntimeError: links that go round in circles
-        raise OutputError(
-            f"{display_path(output)} cannot be reached ({error}); choose another place."
-        ) from error
-    for given in inputs:
-        # realpath gives an answer for every input; whether it is usable is found out at reading.
-        if place.is_relative_to(os.path.realpath(given)):
+def check_apart(inputs: Iterable[Path], *outputs: Path) -> None:
+    """Refuse an output inside of an input, or where no place can be. An `OutputError` says why."""
+    # realpath gives an answer for every input; whether it is usable is found out at reading.
+    read = [(given, os.path.realpath(given)) for given in inputs]
+    for output in outputs:
+        try:
+            place = output.resolve()
+        except (OSError, RuntimeError) as error:  # RuntimeError: links that go round in circles
             raise OutputError(
-                f"{display_path(output)} lies inside the input {display_path(given)}, which is "
-                "never written to; choose a place outside of it."
-            )
+                f"{display_path(output)} cannot be reached ({error}); choose another place."
+            ) from error
+        for given, real in read:
+            if place.is_relative_to(real):
+                raise OutputError(
+                    f"{display_path(output)} lies inside the input {display_path(given)}, which "
+                    "is never written to; choose a place outside of it."
+                )

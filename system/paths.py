@@ -1,4 +1,4 @@
-"""Which files there are to examine, and their bytes: the side of the door that faces the disk.
+"""Which files there are to examine, and their bytes.
 
 Names, links and special files are as hostile as content: nothing here blocks on a pipe, follows a
 link out of the input folder, or lets a name break a line of the output.
@@ -28,7 +28,7 @@ _ESCAPE = re.compile(r"\\\\|\\x[0-9a-f]{2}|\\u[0-9a-f]{4}")
 
 
 def display_path(path: Path) -> str:
-    """Return a path as one line that any UTF-8 output can hold; two paths never give the same text.
+    """Return a path as one line of UTF-8. Two paths never give the same text.
 
     Bytes that are not UTF-8 and control characters become ``\\xNN`` or ``\\uNNNN``, so a backslash
     becomes two; any other name is left as it is.
@@ -47,6 +47,11 @@ def _escaped(match: re.Match[str]) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as the operating system gave it
         return f"\\x{code - 0xDC00:02x}"
     return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}"
+
+
+def name_of(folder: Path) -> str:
+    """Return the name of a folder, whatever it is reached by, as `display_path` shows it."""
+    return display_path(Path(folder.resolve().name))
 
 
 def path_of(text: str) -> Path:
@@ -103,7 +108,7 @@ def find_images(inputs: Iterable[Path]) -> list[Path]:
 
 
 def is_folder(path: Path) -> bool:
-    """Return whether a path leads to a folder; what the system refuses to say counts as no."""
+    """Return whether a path leads to a folder. What the system refuses to say counts as no."""
     try:
         return path.is_dir()
     except OSError:  # a name too long, a parent that may not be entered, a server that is gone
@@ -111,7 +116,7 @@ def is_folder(path: Path) -> bool:
 
 
 def is_file(path: Path) -> bool:
-    """Return whether a path leads to a file; what the system refuses to say counts as no."""
+    """Return whether a path leads to a file. What the system refuses to say counts as no."""
     try:
         return path.is_file()
     except OSError:
@@ -119,7 +124,7 @@ def is_file(path: Path) -> bool:
 
 
 def is_link(path: Path) -> bool:
-    """Return whether a path is a symbolic link; what the system refuses to say counts as no."""
+    """Return whether a path is a symbolic link. What the system refuses to say counts as no."""
     try:
         return path.is_symlink()
     except OSError:
@@ -142,7 +147,7 @@ def subfolders(folder: Path) -> list[Path]:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    """Yield what is in a folder and below it: one entry that fails takes no other with it."""
+    """Yield what is in a folder and below it. One entry that fails takes no other with it."""
     folders = [root]
     while folders:
         here = folders.pop()
@@ -166,7 +171,7 @@ def _is_own_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def read_file(path: Path, root: Path | None, most_bytes: int) -> bytes:
-    """Return the bytes of a file that somebody else provided; what is hashed is what is decoded.
+    """Return the bytes of somebody else's file. What is hashed is what is decoded.
 
     No link may lead out of `root`, the input folder, where there is one, and a file of more than
     `most_bytes` is refused unread. `ImageError` with a reason of `fp.images.loading.REASONS`.

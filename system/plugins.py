@@ -10,12 +10,12 @@ from typing import Any
 
 @cache
 def plugins(group: str) -> Mapping[str, EntryPoint]:
-    """Return the entry points of a group by name, looked up once; nothing of them is loaded."""
+    """Return the entry points of a group by name, looked up once, not loaded."""
     return {found.name: found for found in entry_points(group=group)}
 
 
 def maker_of(found: EntryPoint, *given: Any) -> Callable[..., Any]:
-    """Return a function that loads an entry point when called, and passes arguments on to it."""
+    """Return a function that loads an entry point and passes its arguments on."""
 
     def make(**parameters: Any) -> Any:
         return found.load()(*given, **parameters)
@@ -24,6 +24,6 @@ def maker_of(found: EntryPoint, *given: Any) -> Callable[..., Any]:
 
 
 def summary_of(found: EntryPoint) -> str:
-    """Return the first line of the docstring of what an entry point names, without its stop."""
+    """Return the first docstring line of an entry point, without its stop."""
     lines = (found.load().__doc__ or "").strip().splitlines()
     return lines[0].rstrip(".") if lines else "from another package"

@@ -70,7 +70,7 @@ def run_in_order(
     isolated: bool = False,
     seconds: float | None = None,
 ) -> Iterator[Result]:
-    """Apply a function to every item, and yield the results in the order of the items.
+    """Apply a function to items, and yield the results in their order.
 
     The function is picklable, with whatever it needs to open inside of it, and answers for every
     expected failure itself; what it raises ends the run. One job works in this process, and so does
@@ -89,7 +89,7 @@ def run_in_order(
 def side_by_side(
     task: Callable[[Item], Result], items: Sequence[Item], jobs: int = 1
 ) -> list[Result]:
-    """Return the result of a function for every item in their order, by threads of this process.
+    """Return a function's results for items in their order, by threads.
 
     The function spends its time in NumPy, which lets other threads run meanwhile; the items are few
     and too large to travel to other processes. Results do not depend on the number of threads.
@@ -147,7 +147,7 @@ class _Worker(Generic[Item, Result]):
         return said
 
     def dismiss(self, patience: float) -> None:
-        """End the process: by itself, as its pipe has ended, or by force when patience has."""
+        """End the process: by itself, or by force when patience has ended."""
         self.pipe.close()
         self._process.join(patience)
         self._process.kill()
@@ -218,7 +218,7 @@ class _Crew(Generic[Item, Result]):
                 self._workers[place] = _Worker(self._task, self._seconds)
 
     def _bury(self, dead: _Worker[Item, Result]) -> None:
-        """Take back what a dead worker had in hand; it was at the first of it."""
+        """Take back what a dead worker had in hand. It was at the first of it."""
         if not dead.ready:
             self._stillborn += 1
             if self._stillborn > _MOST_STILLBORN:
@@ -255,7 +255,7 @@ def _end_with_parent() -> None:
 def attempt(
     task: Callable[[Any], Any], item: Any, seconds: float | None = None
 ) -> Answer[Any] | Failure:
-    """Apply a function in a worker, which ends if it takes longer; what it raises is an answer."""
+    """Apply a function in a worker, which ends if it takes longer. What it raises is an answer."""
     try:
         with _at_most(seconds):
             return Answer(task(item))
@@ -292,7 +292,7 @@ def _fit_to_travel(error: Exception) -> Exception:
 
 @contextlib.contextmanager
 def _as_workers_start() -> Iterator[None]:
-    """Set the environment so that processes start with one thread each, out of reach of Ctrl-C.
+    """Set the environment so that processes start with one thread each. Ctrl-C does not reach them.
 
     A process has the environment of the one that started it, and the signals that were blocked.
     """

@@ -96,7 +96,7 @@ OPERATIONS: tuple[Callable[[Image.Image, Random], Image.Image], ...] = (
 
 
 def augment(image_hwc: Pixels, rng: Random) -> Pixels:
-    """Return an image (H, W, 3) of at least 32 pixels a side, changed at random, and in size too.
+    """Return an image (H, W, 3), of 32 pixels a side or more, changed at random.
 
     Zero to all operations, each at most once, in random order.
     """

@@ -1,1 +1,1 @@
-"""Images as they come: versions to learn from, and an answer for the coding that is measured."""
+"""Images as they come: versions to learn from, an answer for a measured coding."""

@@ -1,4 +1,4 @@
-"""An image as it comes against a fingerprint: its coding is measured, then the answer for that."""
+"""Images as they come against a fingerprint: an answer for the measured coding."""
 
 from __future__ import annotations
 
@@ -77,30 +77,13 @@ class CodingJudge(Judge):
     ) -> Attribution:
         """Judge an image by what its score is expected to be at its coding.
 
-        Parameters
-        ----------
-        path : str
-            The image.
-        features : Features
-            Those of its examined part.
-        compression : str
-            How it is stored, which does not matter: the pixels are asked.
-        rule, fpr, corrected
-            As in `Judge.attribution`.
-
-        Returns
-        -------
-        Attribution
-            The row.
-
-        Notes
-        -----
-        With z_r and z_g the standardised score under h1 and h2, p_real = (1 + n_r F_r) / (1 + n_r),
-        where F_r is the share of held-out versions of reference images whose z is at least z_r /
-        1.1, and p_generated the same of the generator's whose z is at most z_g. Here n counts
-        sources: neither versions nor pictures of one prompt are independent. The distances, the
-        coding and the roughness are judged alike, with n images, since they can only take a claim
-        back.
+        Arguments and row are as in `Judge.examine`, but that `compression` does not matter: the
+        pixels are asked. With z_r and z_g the standardised score under h1 and h2, p_real = (1 + n_r
+        F_r) / (1 + n_r), where F_r is the share of held-out versions of reference images whose z is
+        at least z_r / 1.1, and p_generated the same of the generator's whose z is at most z_g. Here
+        n counts sources: neither versions nor pictures of one prompt are independent. The
+        distances, the coding and the roughness are judged alike, with n images, since they can only
+        take a claim back.
         """
         known = self.conditions
         stacks = features.of(self.parts)

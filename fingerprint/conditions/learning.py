@@ -1,4 +1,4 @@
-"""One score for images as they come, and what it is expected to be at each coding."""
+"""One score for images as they come, and its expectation at each coding."""
 
 from __future__ import annotations
 
@@ -129,25 +129,11 @@ class Learned:
 def learn(recipe: Recipe, versions: Versions, known: Labelled) -> Learned:
     """Learn one score from all versions, and calibrate it on the coding.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        Its parts are closed forms; see `recipe_of_versions`.
-    versions : Versions
-        Versions of the images.
-    known : Labelled
-        What is known of the images; all versions of a source lie in one fold.
-
-    Returns
-    -------
-    Learned
-        What judges an image whose coding is measured, and its power.
-
-    Notes
-    -----
-    Every number that calibrates comes from what had not seen the source: the weights that join the
-    parts for a fold are learned from scores that know nothing of that fold, the coding of an image
-    is measured by a regression without it, and so are mean and deviation at that coding.
+    The parts of the recipe are closed forms; see `recipe_of_versions`. All versions of a source lie
+    in one fold. Every number that calibrates comes from what had not seen the source: the weights
+    that join the parts for a fold are learned from scores that know nothing of that fold, the
+    coding of an image is measured by a regression without it, and so are mean and deviation at that
+    coding.
     """
     labels, groups = known.labels[versions.image], known.groups[versions.image]
     folds = replace(known, folds=_FOLDS).deal()[versions.image]

@@ -1,4 +1,4 @@
-"""What may have happened to an image on its way, drawn for each image that is learned from."""
+"""What may have happened to an image on its way, drawn for each."""
 
 from __future__ import annotations
 
@@ -28,19 +28,10 @@ _EARLIER = 0.35
 
 
 def versions(key: str, rows: int = len(KINDS)) -> tuple[tuple[int, str], ...]:
-    """Draw versions of an image.
+    """Draw 1 to 7 versions of an image: places in `KINDS`, and texts of a `Degradation`.
 
-    Parameters
-    ----------
-    key : str
-        SHA-256 of its pixels, on which the draw hangs: copies of an image have the same versions.
-    rows : int
-        Number of versions, 1 to 7: the image itself and others; one alone may be any.
-
-    Returns
-    -------
-    tuple of (int, str)
-        Place in `KINDS`, and the text of a `Degradation`, of each.
+    `key` is the SHA-256 of its pixels, on which the draw hangs: copies of an image have the same
+    versions. The image itself is among several; one alone may be any.
     """
     seed = int(key[:16], 16)
     order = np.random.default_rng([seed, len(KINDS)]).permutation(len(KINDS))
@@ -150,17 +141,10 @@ def settings(texts: Sequence[str]) -> Doubles:
 
 
 def described(coding: Doubles) -> str:
-    """Return what an image seems to have gone through, as the text of a `Degradation`.
+    """Return what an image seems to have gone through, such as ``"resize:0.74+jpeg:83"``.
 
-    Parameters
-    ----------
-    coding : ndarray of float64, shape (7,)
-        Estimated `settings`, of which the first three can be told from pixels.
-
-    Returns
-    -------
-    str
-        Such as ``"resize:0.74+jpeg:83"``; ``"none"`` where nothing shows.
+    It is the text of a `Degradation`, ``"none"`` where nothing shows. Of the estimated `settings`
+    (7,) the first three can be told from pixels.
     """
     jpeg, webp, loss = (float(value) for value in coding[:3])
     steps = []

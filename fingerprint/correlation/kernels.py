@@ -46,7 +46,7 @@ def threads() -> int:
 
 
 def _work_alone() -> None:
-    """Keep a forked process off the threads: OpenMP would abort it if its parent had used them."""
+    """Keep a forked process off the threads. OpenMP would abort it if its parent had used them."""
     global _threads
     _threads = 1
 

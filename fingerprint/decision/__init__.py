@@ -1,1 +1,1 @@
-"""From a score to what may be said of an image, by one fingerprint or by a bank of many."""
+"""From a score to what one fingerprint or a bank says of an image."""

@@ -1,4 +1,4 @@
-"""The calibrations of a whole bank as columns: what every fingerprint says of one image, at once.
+"""The calibrations of a whole bank as columns, to judge an image at once.
 
 The figures are those that `fp.fingerprint.decision.judge` gives one by one, bit for bit, and the
 decisions come from the same `verdict`.

@@ -1,4 +1,4 @@
-"""What a reader of an answer must know of the fingerprint, and of the image's part in it."""
+"""What a reader of an answer must know of the fingerprint and the image."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def has_one_seed(fingerprint: Fingerprint) -> bool:
 
 
 def requests_of(images: Sequence[Examined]) -> dict[str, object]:
-    """Return what files tell of seeds and prompts of a generator's images, as it is stored.
+    """Return what files tell of a generator's seeds and prompts, as it is stored.
 
     It is empty where no answer is limited by it. A file that tells no prompt counts as one of its
     own, and there is one seed where at least half of the files tell it, and none tells another.

@@ -162,7 +162,7 @@ def verdict(
     typical: bool = True,
     like_reference: bool = True,
 ) -> Verdict:
-    """Judge a score by the sides on which it lies, so that a bank needs few judgements.
+    """Judge a score by the sides on which it lies. A bank then needs few judgements.
 
     By the rule of `decide`. It lies against h1 (over the bank) or h2 where the p-value is at most
     the rate; a fingerprint separates where mu_g > mu_r. Typical is an image that is like the
@@ -192,26 +192,14 @@ def verdict(
 def withheld(found: Verdict, rule: Rule, reason: str) -> Verdict:
     """Make no claim of an image that the p-values do not speak of.
 
-    Parameters
-    ----------
-    found : Verdict
-        What the score says.
-    rule : {"conformal", "nearest-mean"}
-        Rule of the decision; that of the paper keeps its call, and the reason stands beside.
-    reason : str
-        Why: a key of `REASONS`.
-
-    Returns
-    -------
-    Verdict
-        The same with the reason.
+    The reason is a key of `REASONS`. By the paper's rule the call stays, with the reason beside it.
     """
     decision = found.decision if rule == "nearest-mean" else "inconclusive"
     return Verdict(decision, (*found.reasons, reason))
 
 
 def not_told_apart(found: Verdict, rule: Rule) -> Verdict:
-    """Make no claim for a generator that the image is told to be drawn by no more than by others.
+    """Make no claim for a generator that is not told from others here.
 
     By the paper's rule the call stays. Other answers stay by any rule.
     """

@@ -1,4 +1,4 @@
-"""A bank claims an image where one of its fingerprints does; so its p-values speak of the largest.
+"""The largest evidence over a bank: a bank claims where one fingerprint does.
 
 Fingerprints that were made with the same reference images are calibrated together: how large the
 largest evidence over the bank becomes on those images is known (Westfall and Young's single step).

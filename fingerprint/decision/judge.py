@@ -107,23 +107,10 @@ class Judge:
         fpr: float,
         corrected: Callable[[float, float], float] | None = None,
     ) -> Attribution:
-        """Judge one image.
+        """Return the row of an image by the features of its examined part.
 
-        Parameters
-        ----------
-        path : str
-            The image.
-        features : Features
-            Those of its examined part.
-        compression : {"lossless", "JPEG", "lossy WebP"}
-            How it is stored.
-        rule, fpr, corrected
-            As in `attribution`.
-
-        Returns
-        -------
-        Attribution
-            The row, with no claim where the p-values do not speak of the image.
+        It makes no claim where the p-values do not speak of the image. `compression` says how it is
+        stored: "lossless", "JPEG" or "lossy WebP". The rest is as in `attribution`.
         """
         row = self.attribution(path, features.of(self.recipe), rule, fpr, corrected)
         p = features.p_of_coding(self.fingerprint.distribution)
@@ -132,24 +119,11 @@ class Judge:
     def calibrated(
         self, row: Attribution, p: float | None, compression: str, rule: Rule
     ) -> Attribution:
-        """Withhold what a row says of an image that no calibration image is like.
+        """Return a row with `p`, and the decision that stands for so unlike an image.
 
-        Parameters
-        ----------
-        row : Attribution
-            What the scores say of it.
-        p : float or None
-            Conformal p-value of its distance from the calibration images; None where the
-            fingerprint has no such test.
-        compression : {"lossless", "JPEG", "lossy WebP"}
-            How it is stored.
-        rule : {"conformal", "nearest-mean"}
-            Rule of the decision.
-
-        Returns
-        -------
-        Attribution
-            The row with p, and the decision that stands.
+        `p` is the conformal p-value of its distance from the calibration images; None where the
+        fingerprint has no such test. `compression` says how it is stored: "lossless", "JPEG" or
+        "lossy WebP".
         """
         test = self.fingerprint.distribution
         if test is None or p is None:

@@ -27,7 +27,7 @@ def is_one_bank(members: Sequence[Fingerprint]) -> bool:
 
 
 def kin_of(members: Iterable[Fingerprint]) -> dict[str, tuple[str, ...]]:
-    """Return the generators that each of a bank is not told from, by name, where there are any."""
+    """Return by name which generators of a bank each is not told from."""
     found = {member.name: tuple(member.parameters.get("kin", ())) for member in members}
     return {name: kin for name, kin in found.items() if kin}
 

@@ -19,7 +19,7 @@ def _columns(*told: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the scores of one fingerprint say of one image: what every row of it tells.
+    """What one fingerprint's scores say of one image: part of every row.
 
     Parameters
     ----------

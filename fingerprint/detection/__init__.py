@@ -1,1 +1,1 @@
-"""Images against a bank: one, or folders of them in a run that resumes and can be shared out."""
+"""Images against a bank: one, or the files of a run."""

@@ -1,4 +1,4 @@
-"""What examines images: a bank that is held whole, or a large one that is not."""
+"""What examines images: a bank held whole, or a large one read in parts."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ def check_member(fingerprint: Fingerprint) -> None:
 
 
 def needs_more(path: Path, needed: float, memory: int) -> UsageError:
-    """Make the error of a bank that does not fit into the memory that is given."""
+    """Make the error of a bank that does not fit into memory."""
     return UsageError(
         f"{display_path(path)} needs about {needed / 2**20:.0f} MiB in each process, and --memory "
         f"allows {memory / 2**20:.0f} MiB; raise --memory or split the bank."

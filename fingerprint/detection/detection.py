@@ -118,7 +118,7 @@ class Preparation:
 
 
 def rank(row: Attribution, by_distance: bool = True) -> tuple[Any, ...]:
-    """Sort key: the most probable, definite claims, then how badly h1 and how well h2 explains.
+    """Sort key: the most probable, definite claims, how badly h1 and well h2 explain.
 
     Distances count only where all rows that are compared have one.
     """
@@ -176,7 +176,7 @@ def reasons_of(found: Iterable[Attribution | Verdict]) -> tuple[str, ...]:
 
 
 def over_bank(best: Attribution, voices: Voices, judge: Judge, rule: Rule) -> Detection:
-    """Join the row that ranks first and what others add to the row of the image.
+    """Join the row that ranks first with what the others add.
 
     The judge is that of the first; what is known of the file is not in the row.
     """

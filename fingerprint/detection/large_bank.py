@@ -1,4 +1,4 @@
-"""Banks of many fingerprints of one estimator: what decides is in memory, the rest in the file.
+"""Banks of many fingerprints of one estimator: only what decides is in memory.
 
 All fingerprints are read once and checked. Then an image is folded once, multiplied with the
 weights of all of them, and placed among their calibration scores; only those that rank first are
@@ -74,7 +74,7 @@ class _Group:
 
 
 class LargeBank:
-    """A bank of many fingerprints of one estimator that large banks are made of, ready for images.
+    """A bank of many fingerprints of one estimator, ready for images.
 
     It lies in a file that fp wrote, or a folder of such files, and may hold `memory` bytes:
     UsageError if the columns alone take more. InputError, FormatError, IntegrityError and

@@ -25,7 +25,7 @@ BankIdentity = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class StoredBank:
-    """A bank as it lies on disk; it travels to other processes in place of its fingerprints.
+    """A bank as it lies on disk. It travels to other processes in place of its fingerprints.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class StoredBank:
 
 
 def bank_identity(bank: Path) -> BankIdentity:
-    """Return name and SHA-256 of every file of a bank or a folder of banks, as they are read.
+    """Return name and SHA-256 of each file of a bank as it is read.
 
     InputError if a file cannot be read.
     """
@@ -69,7 +69,7 @@ def open_bank(stored: StoredBank) -> tuple[Fingerprint, ...]:
 
 @lru_cache(maxsize=1)
 def open_for_examination(stored: StoredBank) -> WholeBank | LargeBank:
-    """Open a bank once in each process; which kind it is does not show in the rows.
+    """Open a bank once in each process. Which kind it is does not show in the rows.
 
     UsageError, DenoiserError, FormatError or InputError if it takes more memory, or a fingerprint
     cannot be used here; IntegrityError if it is damaged or another one by now.

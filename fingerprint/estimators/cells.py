@@ -1,4 +1,4 @@
-"""What windows need of an image: sums over its cells of 16 x 16 pixels, a piece at a time.
+"""Sums over an image's cells of 16 x 16 pixels, from which windows come.
 
 A score that is a sum over pixels, or a mean over small blocks, becomes one number a cell, and a
 window that begins at a cell is a sum of these. A region that was pasted at another place has its
@@ -11,7 +11,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -22,6 +23,7 @@ PERIOD = 8
 """Phases that are searched lie on a square of so many pixels a side; a cell is two periods."""
 
 Span = tuple[int, int]
+Kind = Literal["correlation", "mean", "blocks"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Measure:
         with the lattice.
     """
 
-    kind: Literal["correlation", "mean", "blocks"]
+    kind: Kind
     block: int = CELL
     phases: int = 0
 
@@ -124,6 +126,30 @@ class Cells(ABC):
     @abstractmethod
     def sums(self, piece: Piece, searched: bool) -> Summed:
         """Sum a piece over its cells, at all phases too where they are searched."""
+
+
+@dataclass(frozen=True, eq=False)
+class PatternCells(Cells):
+    """Patterns that repeat, all read in one way.
+
+    Parameters
+    ----------
+    patterns : tuple of ndarray of float32, shape (C, P, Q)
+        Weights of mean 0; their sides are divisors or multiples of 8.
+    """
+
+    patterns: tuple[Floats, ...]
+    kind: ClassVar[Kind]
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """How the sums of each pattern are read."""
+        return tuple(Measure(self.kind, phases=found.shape[-1]) for found in self.repeating)
+
+    @cached_property
+    def repeating(self) -> tuple[Floats, ...]:
+        """What repeats of each pattern; see `repeating`."""
+        return tuple(repeating(pattern) for pattern in self.patterns)
 
 
 @dataclass(frozen=True, eq=False)

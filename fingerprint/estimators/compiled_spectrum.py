@@ -72,7 +72,7 @@ def _transform(real: Doubles, imaginary: Doubles, cosine: Doubles, sine: Doubles
 def window_power(
     plane: AnyFloats, taper: Doubles, cosine: Doubles, sine: Doubles, power: Doubles
 ) -> None:
-    """Sum the power of all windows of a C-contiguous plane (H, W) of at least n x n values.
+    """Sum the power of all windows of a C-contiguous plane (H, W). It has at least n x n values.
 
     `taper` (n,) is the window along each axis, n a power of two from 32 on; `cosine` and `sine` are
     of 2 pi k / n. `power` (n, n // 2 + 1) receives the sum over windows at all multiples of n // 2

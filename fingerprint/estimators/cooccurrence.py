@@ -26,7 +26,7 @@ SCALES = (1, 2, 4, 8)
 
 
 def _classes() -> Indices:
-    """Number runs so that a run, its reverse, and both with other signs have the same number."""
+    """Number runs alike that are each other's reverse, or have other signs."""
     found: dict[tuple[int, ...], int] = {}
     numbers = []
     for run in np.ndindex(*(LEVELS,) * RUN):

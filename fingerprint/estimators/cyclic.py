@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
@@ -17,12 +16,11 @@ import numpy as np
 from fp.fingerprint.correlation.compiled import fold_products
 from fp.fingerprint.estimators.cells import (
     PERIOD,
-    Cells,
-    Measure,
+    Kind,
+    PatternCells,
     Piece,
     Summed,
     at_phases_of,
-    repeating,
 )
 from fp.fingerprint.estimators.compiled_cells import add_products, add_weighted_products
 from fp.fingerprint.estimators.linear import Linear
@@ -137,25 +135,13 @@ def _over_pixels(pattern: Floats) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
-class CyclicCells(Cells):
-    """Weights of cyclic covariances, ready for cells: sums of weighted products of neighbours.
+class CyclicCells(PatternCells):
+    """Sums of neighbours' products times weights (68, 8, 8), read as the mean over counted pixels.
 
-    Parameters
-    ----------
-    patterns : tuple of ndarray of float32, shape (68, 8, 8)
-        Weights of mean 0 over the phases, scaled to the mean over pixels.
+    The weights have mean 0 over the phases, and are scaled to the mean over pixels.
     """
 
-    patterns: tuple[Floats, ...]
-
-    @property
-    def measures(self) -> tuple[Measure, ...]:
-        """How the sums are read: as the mean product of the pixels that were counted."""
-        return tuple(Measure("mean", phases=found.shape[-1]) for found in self._repeating)
-
-    @cached_property
-    def _repeating(self) -> tuple[Floats, ...]:
-        return tuple(repeating(pattern) for pattern in self.patterns)
+    kind: ClassVar[Kind] = "mean"
 
     def sums(self, piece: Piece, searched: bool) -> Summed:
         """Sum the weighted products; at the border of the image some have no neighbours."""
@@ -179,7 +165,7 @@ class CyclicCells(Cells):
         def summed(columns: Floats) -> Floats:
             return _sums_at_phases(planes, columns, inside, core)
 
-        return Summed(sums, at_phases_of(self._repeating, summed), count)
+        return Summed(sums, at_phases_of(self.repeating, summed), count)
 
 
 def _sums_at_phases(planes: Floats, columns: Floats, inside: Counts, core: Counts) -> Floats:

@@ -17,7 +17,7 @@ from fp.system.workers import usable_cores
 
 @dataclass(frozen=True)
 class Dif(Pattern):
-    """Pattern of a U-Net with a deep prior that separates the classes; the score is a correlation.
+    """Pattern of a U-Net with a deep prior. The score is a correlation.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Deep Image Fingerprint: a pattern, drawn by a network, that tells residuals of two classes apart.
+"""Deep Image Fingerprint: a network draws a pattern that tells two classes apart.
 
 The optimisation of Sinitsa and Fried (arXiv 2303.10762), see docs/method.md. Residuals never
 change, so they are normalised once; a step is then one forward and backward pass of the network
@@ -138,7 +138,7 @@ def optimise(
 
 
 def separation_loss(correlations: Tensor, generated: Tensor, margin: float) -> Tensor:
-    """Return the loss of a batch, whose k-th residual is paired with the (k + B/2)-th; B is even.
+    """Return the loss of a batch. Its k-th residual is paired with the (k + B/2)-th; B is even.
 
     With D = \\|rho_i - rho_j\\| a pair of one class pays D, a pair of two pays max(0, m - D); the
     loss is the mean over pairs, divided by the margin m.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -78,6 +78,10 @@ class Labelled:
         """Return the fold of each image; see `deal`."""
         return deal(self.groups, self.labels, self.folds, self.seed)
 
+    def of(self, index: Indices) -> Labelled:
+        """Return what is known of some of the images."""
+        return replace(self, labels=self.labels[index], groups=self.groups[index])
+
 
 def separation(scores: Doubles, labels: Flags) -> float:
     """Return d' of held-out scores: (mean_g - mean_r) / sqrt((var_g + var_r) / 2).
@@ -90,7 +94,7 @@ def separation(scores: Doubles, labels: Flags) -> float:
 
 
 def area(generated: Doubles, real: Doubles) -> float:
-    """Return the area under the ROC curve of the scores of two classes; ties count one half."""
+    """Return the area under the ROC curve of two classes; ties count half."""
     higher, equal = generated[:, None] > real, generated[:, None] == real
     return float(higher.mean() + equal.mean() / 2)
 

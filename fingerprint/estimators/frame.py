@@ -92,7 +92,7 @@ class Frame(Estimator):
 
 @lru_cache(maxsize=1)
 def _spectra(pattern: bytes, shape: tuple[int, int]) -> tuple[Array, ...]:
-    """Return the conjugate spectrum of a pattern at each scale; of one pattern they are kept."""
+    """Return the conjugate spectrum of a pattern at each scale. Of one pattern they are kept."""
     plane = np.frombuffer(pattern, np.float32).reshape(shape)
     return tuple(np.conj(fft.rfft2(scaled - scaled.mean(), shape)) for scaled in _scaled(plane))
 

@@ -76,18 +76,11 @@ CODING_NUMBERS = 12 * _BLOCK**2 + 1
 
 
 def coding_statistics(image_hwc: Pixels) -> Floats:
-    """Compute the numbers that a lossy coding or a resampling changes.
+    """Compute the numbers that a lossy coding or a resampling changes, shape (769,).
 
-    Parameters
-    ----------
-    image_hwc : ndarray of uint8, shape (H, W, 3)
-        The examined part, at least 8 x 8 pixels.
-
-    Returns
-    -------
-    ndarray of float32, shape (769,)
-        `block_statistics`, which a resampling changes, and the strength of the grid of 8 x 8
-        blocks, which JPEG and its like leave wherever the grid lies.
+    These are `block_statistics`, which a resampling changes, and the strength of the grid of 8 x 8
+    blocks, which JPEG and its like leave wherever the grid lies. The image is the examined part, at
+    least 8 x 8 pixels.
     """
     grid = jpeg_grid(luminance_window(image_hwc))
     return np.append(block_statistics(image_hwc).ravel(), np.float32(grid.strength))

@@ -290,7 +290,7 @@ class Estimator(ABC):
         return Blocks(tuple(_block(estimator, fitted) for estimator, fitted in parts))
 
     def view(self, features: Array) -> Doubles | None:
-        """Return the few numbers (N, p) that tell what is typical of a generator, if it has any."""
+        """Return the few numbers (N, p) that tell what is typical of a generator, or None."""
         return None
 
     def picture(self, pattern: Floats, side: int) -> Floats | None:
@@ -336,7 +336,7 @@ def cross_fitted(
     without: Callable[[Flags], Scorer],
     scores_without: Callable[[Flags], Doubles] | None,
 ) -> CrossFit:
-    """Return what was learned from all images, with what `without` learns from those of a mask.
+    """Return what was learned from all images, and what `without` learns from masks.
 
     It is asked without each fold; `scores_without` is as in `nested_scores`, None where nothing is
     learned without each two.
@@ -350,7 +350,8 @@ def cross_fitted(
 
 
 def nested_scores(folds: Indices, scores_without: Callable[[Flags], Doubles]) -> Doubles:
-    """Score every image by what knows neither its own fold nor another one, for each other one.
+    """Score every image by what knows neither its own fold nor another one. That is done for each
+    other fold.
 
     `folds` (N,) are counted from 0; `scores_without` takes a mask of the images to learn from to
     the scores (N,) of all, of which those of learned ones are not used. Return `CrossFit.nested`.

@@ -60,7 +60,7 @@ _REGISTRY: dict[str, tuple[Callable[..., Estimator], str]] = {
 
 
 def register(name: str, make: Callable[..., Estimator], summary: str) -> None:
-    """Add an estimator by a name not yet taken, with one line that says what it is.
+    """Add an estimator by a new name, with a line that describes it.
 
     `make` takes parameters as keywords and gives an `Estimator`. UsageError if the name is taken.
     """
@@ -83,7 +83,7 @@ def available() -> dict[str, str]:
 
 
 def get(name: str, **parameters: Any) -> Estimator:
-    """Make an estimator by its own parameters; UsageError if the name or a parameter is unknown.
+    """Make an estimator by its own parameters. UsageError if the name or a parameter is unknown.
 
     The name is one of `names`, or that of a part of conditions that looks at pixels.
     """

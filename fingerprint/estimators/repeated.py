@@ -3,49 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
 from fp.fingerprint.estimators.cells import (
     PERIOD,
-    Cells,
-    Measure,
+    Kind,
+    PatternCells,
     Piece,
     Summed,
     at_phases_of,
     cell_sums,
-    repeating,
 )
 from fp.fingerprint.model.windows import CELL
 from fp.system.arrays import Floats
 
 
 @dataclass(frozen=True, eq=False)
-class RepeatedCells(Cells):
-    """Patterns ready for cells: sums of the residual times the pattern repeated.
+class RepeatedCells(PatternCells):
+    """Sums of the residual times patterns (3, P, Q), read as <w, r> / (|w| |r|) over a window.
 
-    Parameters
-    ----------
-    patterns : tuple of ndarray of float32, shape (3, P, Q)
-        Patterns of mean 0 and mean square 1; their sides are divisors or multiples of 8.
+    The patterns have mean square 1.
     """
 
-    patterns: tuple[Floats, ...]
+    kind: ClassVar[Kind] = "correlation"
 
     @classmethod
     def of(cls, patterns: tuple[Floats, ...]) -> RepeatedCells:
         """Prepare patterns of any mean and scale."""
         return cls(tuple(_standardised(pattern) for pattern in patterns))
-
-    @property
-    def measures(self) -> tuple[Measure, ...]:
-        """How the sums are read: as the correlation <w, r> / (|w| |r|) over a window."""
-        return tuple(Measure("correlation", phases=found.shape[-1]) for found in self._repeating)
-
-    @cached_property
-    def _repeating(self) -> tuple[Floats, ...]:
-        return tuple(repeating(pattern) for pattern in self.patterns)
 
     def sums(self, piece: Piece, searched: bool) -> Summed:
         """Sum the products; the pattern begins at the first pixel of the image."""
@@ -60,7 +47,7 @@ class RepeatedCells(Cells):
             sums.append(cell_sums((tiled * inner).sum(axis=0)))
         if not searched:
             return Summed(np.stack(sums))
-        moved = at_phases_of(self._repeating, lambda columns: _sums_at_phases(inner, columns))
+        moved = at_phases_of(self.repeating, lambda columns: _sums_at_phases(inner, columns))
         return Summed(np.stack(sums), moved)
 
 

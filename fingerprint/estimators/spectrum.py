@@ -71,7 +71,7 @@ def _add_power(residual_chw: Floats, taper: Doubles, total: Doubles) -> None:
 
 @dataclass(frozen=True)
 class Spectrum(Linear):
-    """Shrunk linear discriminant of log power spectra; it does not move with the place of a crop.
+    """Shrunk linear discriminant of log power spectra. It does not move with the place of a crop.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What features are multiplied with, at one phase of the lattice or at all of them."""
+"""What features are multiplied with, at one phase of the lattice or all."""
 
 from __future__ import annotations
 

@@ -225,7 +225,7 @@ class Tile(Estimator):
 
 
 def refold(tiles: Array, period: int) -> Doubles:
-    """Return tiles (N, 3, Q, Q) folded to a divisor P of Q: the means over the blocks of each."""
+    """Return tiles (N, 3, Q, Q) as means over their blocks, folded to a divisor P of Q."""
     n, channels, side = tiles.shape[:3]
     blocks = side // period
     return np.asarray(tiles.reshape(n, channels, blocks, period, blocks, period).mean(axis=(2, 4)))

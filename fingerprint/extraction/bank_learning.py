@@ -1,4 +1,4 @@
-"""A folder for each generator in, a bank out: each against the references and all the others."""
+"""A folder for each generator in, a bank out."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def learn_bank(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> list[Extraction]:
-    """Make a fingerprint of each generator, and what tells it from all others of the bank.
+    """Make a fingerprint of each generator, and tell it from all others.
 
     Every file is read once, at one examined part for all folders. The fingerprints share their
     reference images, so that the bank is calibrated as one. InputError as for
@@ -78,7 +78,7 @@ def learn_bank(
     options = options or ExtractOptions()
     study = Study.of(folders.generated, folders.real, options, jobs, progress)
     with study.store_of(cache) as store:
-        *generated, real = study.survey((*folders.generated, folders.real), store)
+        *generated, real = study.survey(store)
         found = []
         for place, (name, population) in enumerate(zip(folders.names, generated, strict=True)):
             found.append(study.learn(name, (lent(population), lent(real)), store))
@@ -90,7 +90,7 @@ def learn_bank(
 
 
 def lent(population: Population) -> Population:
-    """Return a population whose features may be let go of, while those of the original stay."""
+    """Return a population whose features may be let go of. Those of the original stay."""
     taken = tuple(
         replace(
             each,

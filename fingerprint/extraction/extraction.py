@@ -16,10 +16,11 @@ from fp.audit.preparation import prepare
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.population import (
     Examined,
+    ImageFolder,
     Population,
     Reduction,
+    list_classes,
     most_common_crop,
-    require_folders,
     residual_store,
     residuals,
     survey_all,
@@ -53,8 +54,8 @@ from fp.fingerprint.model.windows import Windows
 from fp.fingerprint.store.record import check_name
 from fp.fingerprint.windows import learning as windowed
 from fp.images.crop import SIDE, CropRule
-from fp.images.loading import display_path, find_images
-from fp.system.arrays import Array, Flags, Indices
+from fp.images.loading import display_path
+from fp.system.arrays import Array
 from fp.system.errors import InputError
 from fp.system.progress import Progress
 
@@ -71,7 +72,7 @@ def extract(
     progress: Progress | None = None,
     checkpoint: Path | None = None,
 ) -> Extraction:
-    """Make a fingerprint from a folder of a generator's images and a folder of reference images.
+    """Make a fingerprint from folders of a generator's images and of reference images.
 
     Both are searched recursively. Without a cache residuals are kept until the end of the run; a
     checkpoint is where a long optimisation leaves what it resumes from. The result does not depend
@@ -84,16 +85,17 @@ def extract(
     study = Study.of((generated,), real, options, jobs, progress)
     # Every residual is read once, but for windows and a second look.
     with study.store_of(cache) as store:
-        populations = study.survey((generated, real), store)
-        return study.learn(name, populations, store, checkpoint)
+        return study.learn(name, study.survey(store), store, checkpoint)
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """How fingerprints are made, settled before any image is read.
+    """How fingerprints are made of some folders, settled before any image is read.
 
     Parameters
     ----------
+    folders : tuple of ImageFolder
+        A folder for each generator, the reference images last.
     options : ExtractOptions
         What is asked for.
     method : Recipe
@@ -108,6 +110,7 @@ class Study:
         Called after every image and every stage.
     """
 
+    folders: tuple[ImageFolder, ...]
     options: ExtractOptions
     method: Recipe
     reduction: Reduction
@@ -126,26 +129,31 @@ class Study:
     ) -> Study:
         """Settle method, examined part and preparation for folders of generators' images."""
         method = learning.recipe(options.method, options.method_parameters)
-        reduction = _reduction(generated, real, options)
+        reduction = _reduction(options)
+        folders = tuple(list_classes(generated, real))
+        if options.size is None:
+            first, *others = folders
+            found = most_common_crop(first, options.limits, options.anchor, others)
+            reduction = replace(reduction, crop=found)
         # Of a joined method, what does not fit into the examined part is left out.
         method = method.fitting(min(reduction.crop.height, reduction.crop.width))
         if options.windows:  # what cannot have any is told before the work is done
             windowed.usable(method, reduction.crop)
-        reduction = prepare((*generated, real), reduction, options.match)
-        images = max(len(find_images((folder, real))) for folder in generated)
-        versions = _versions(images, method, reduction, options)
-        return cls(options, method, reduction, versions, jobs, progress)
+        reduction = prepare(folders, reduction, options.match)
+        *drawn, references = (len(folder.paths) for folder in folders)
+        versions = _versions(max(drawn) + references, method, reduction, options)
+        return cls(folders, options, method, reduction, versions, jobs, progress)
 
     def store_of(self, cache: ResidualCache | None) -> AbstractContextManager[ResidualCache]:
         """Lend the cache, or a store of residuals that lasts as long as the block."""
         return residual_store(cache, dear=bool(self.reduction.residual().identity.weights_sha256))
 
-    def survey(self, folders: Sequence[Path], store: ResidualCache) -> list[Population]:
+    def survey(self, store: ResidualCache) -> list[Population]:
         """Examine the images of all folders; InputError where one has too few."""
         denoiser = self.reduction.residual().identity
         take = Take(self.method, denoiser if self.options.audit else None, self.versions)
-        found = survey_all(folders, self.reduction, store, self.jobs, self.progress, take)
-        for folder, population in zip(folders, found, strict=True):
+        found = survey_all(self.folders, self.reduction, store, self.jobs, self.progress, take)
+        for folder, population in zip(self.folders, found, strict=True):
             _require_enough(folder, population)
         return found
 
@@ -163,7 +171,6 @@ class Study:
         options, reduction = self.options, self.reduction
         images = [image for population in populations for image in population.images]
         known = known_of(populations, options)
-        labels, groups = known.labels, known.groups
         course = Course(_stage("optimisation", self.progress), checkpoint)
         rows = (taken.features for population in populations for taken in population.taken)
         stacks = stacked(rows, len(images))
@@ -175,11 +182,10 @@ class Study:
                 stacks.update(_features(images, unread, reduction, store, self.progress))
             # One thread: the matrices are small, and its sums have the same bits on every machine.
             with threadpool_limits(1, user_api="blas"):
-                asked = options.folds, options.seed, course, self.jobs
-                learned = method.learn(stacks, labels, groups, *asked)
-                nulls = _nulls(options, learned, stacks, labels, groups, self.jobs)
+                learned = method.learn(stacks, known, course, self.jobs)
+                nulls = _nulls(options.null, learned, stacks, known, self.jobs)
                 settings = _resolved(options, learned, nulls)
-                return assemble(name, settings, reduction, images, labels, learned, nulls)
+                return assemble(name, settings, reduction, images, known.labels, learned, nulls)
 
         method = self.method
         fingerprint = learn(method)
@@ -298,28 +304,23 @@ def _stage(stage: str, progress: Progress | None) -> Callable[[int, int], None] 
     return None if progress is None else lambda done, total: progress(stage, done, total)
 
 
-def _reduction(generated: Sequence[Path], real: Path, options: ExtractOptions) -> Reduction:
-    for folder in generated:
-        require_folders(folder, real)
+def _reduction(options: ExtractOptions) -> Reduction:
+    """Return how files become residuals, so far as that is settled without them."""
     parameters = tuple(sorted(options.denoiser_parameters.items()))
     # An unknown denoiser or an impossible size is found before the images are read.
     crop = CropRule(*(options.size or (SIDE, SIDE)), options.anchor)
     reduction = Reduction(options.denoiser, crop, parameters, options.limits)
     reduction.residual()
-    if options.size is not None:
-        return reduction
-    others = [real, *generated[1:]]
-    found = most_common_crop(generated[0], options.limits, options.anchor, others)
-    return replace(reduction, crop=found)
+    return reduction
 
 
-def _require_enough(folder: Path, population: Population) -> None:
+def _require_enough(folder: ImageFolder, population: Population) -> None:
     sources = len({image.source for image in population.images})
     if sources < FEWEST_SOURCES:
         reasons = Counter(skipped.reason.replace("_", " ") for skipped in population.skipped)
         skipped = "".join(f", {count} {reason}" for reason, count in reasons.most_common())
         raise InputError(
-            f"{display_path(folder)} holds {sources} usable source images{skipped}; "
+            f"{display_path(folder.root)} holds {sources} usable source images{skipped}; "
             f"a fingerprint needs at least {FEWEST_SOURCES}, better 128, in each class."
         )
 
@@ -341,27 +342,20 @@ def _features(
 
 
 def _nulls(
-    options: ExtractOptions,
-    learned: Learned,
-    stacks: dict[str, Array],
-    labels: Flags,
-    groups: Indices,
-    jobs: int,
+    asked: int | None, learned: Learned, stacks: dict[str, Array], known: Labelled, jobs: int
 ) -> Nulls | None:
+    """Shuffle labels as often as asked for, by default where that is cheap."""
     method = learned.recipe
     if method.joins and not method.is_closed_form:
         return None
     if permutation.covers(method):
-        shuffles = permutation.SHUFFLES if options.null is None else options.null
-        if not shuffles:
-            return None
-        return permutation_control(method, stacks, labels, groups, shuffles, options.seed, jobs)
-    if not options.null:
+        shuffles = permutation.SHUFFLES if asked is None else asked
+        return permutation_control(method, stacks, known, shuffles, jobs) if shuffles else None
+    if not asked:
         return None
-    observed = separation(learned.held.scores, labels[learned.held.index])
+    observed = separation(learned.held.scores, known.labels[learned.held.index])
     (part,) = method.parts
-    arguments = (part, stacks[part.reads], labels, groups, options.folds)
-    return Nulls(null_control(*arguments, observed, options.null, options.seed), None)
+    return Nulls(null_control(part, stacks[part.reads], known, observed, asked), None)
 
 
 def _resolved(options: ExtractOptions, learned: Learned, nulls: Nulls | None) -> dict[str, Any]:

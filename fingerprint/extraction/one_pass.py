@@ -1,4 +1,4 @@
-"""What extraction takes of every image while it is in memory: its features, and what is audited.
+"""What extraction takes of every image while it is in memory.
 
 Every file is read, decoded and denoised once, and what is asked of it is computed where that
 happens: in the workers, where there are several.

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from fp.denoisers.cache import ResidualCache
-from fp.denoisers.population import Reduction, examined_again, survey
+from fp.denoisers.population import ImageFolder, Reduction, examined_again, survey
 from fp.fingerprint.conditions.judging import judge_of
 from fp.fingerprint.conditions.versions import KINDS
 from fp.fingerprint.decision.judge import Features
@@ -63,7 +63,8 @@ def foreign_claims(
     judge = judge_of(fingerprint)
     found = []
     for folder in folders:
-        images = survey(folder, reduction, store, jobs, progress).images
+        listed = ImageFolder.at(folder)
+        images = survey(listed, reduction, store, jobs, progress).images
         if not images:
             raise InputError(
                 f"{display_path(folder)} holds no image that can be examined; name a folder of "
@@ -78,8 +79,7 @@ def foreign_claims(
             row = judge.examine("", features, image.compression, "conformal", FPR)
             claimed += row.decision == "supports_generator"
         bound = binomtest(claimed, len(images), alternative="less").proportion_ci(0.95, "exact")
-        name = display_path(Path(folder.resolve().name))
-        found.append(Claims(name, len(images), claimed, float(bound.high)))
+        found.append(Claims(listed.name, len(images), claimed, float(bound.high)))
     return tuple(found)
 
 
@@ -107,7 +107,7 @@ def own_share(fingerprint: Fingerprint) -> float:
 
 
 def describe(fingerprint: Fingerprint, foreign: Sequence[Claims]) -> dict[str, Any]:
-    """Return rate, share of own images, and claims on each folder, as stored; JSON types only."""
+    """Return rate, own share and claims on each folder, as stored; JSON types only."""
     return {
         "fpr": FPR,
         "own": own_share(fingerprint),

@@ -6,14 +6,14 @@ calibration scores and null controls all come from here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fp.fingerprint.estimators.folds import deal, separation, shuffle_labels
+from fp.fingerprint.estimators.folds import Labelled, separation, shuffle_labels
 from fp.fingerprint.estimators.protocol import Course, Estimator, Fitted
 from fp.fingerprint.model.calibration import NullControl
-from fp.system.arrays import Array, Doubles, Flags, Indices
+from fp.system.arrays import Array, Doubles, Indices
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,13 +39,7 @@ class HeldOut:
 
 
 def learn_and_hold_out(
-    estimator: Estimator,
-    features: Array,
-    labels: Flags,
-    groups: Indices,
-    folds: int,
-    seed: int,
-    course: Course | None = None,
+    estimator: Estimator, features: Array, known: Labelled, course: Course | None = None
 ) -> HeldOut:
     """Learn a pattern, and score images that it, or its like, has not seen.
 
@@ -56,14 +50,15 @@ def learn_and_hold_out(
     What is settled has seen the images that are scored: one choice among a few (four periods), and
     never a direction. A null control repeats it with every shuffle, so it is part of the null.
     """
+    labels, groups = known.labels, known.groups
     if estimator.calibration == "held-out quarter":
-        dealt = deal(groups, labels, 4, seed)
+        dealt = replace(known, folds=4).deal()
         train, test = np.flatnonzero(dealt != 0), np.flatnonzero(dealt == 0)
         fitted = estimator.fit(features[train], labels[train], groups[train], course)
         scores = estimator.score(features[test], fitted.pattern, fitted.offset)
         return HeldOut(scores, test, fitted, estimator.calibration)
     estimator = estimator.settle(features, labels, groups)
-    dealt = deal(groups, labels, folds, seed)
+    dealt = known.deal()
     scores = np.empty(labels.size)
     for held in np.unique(dealt):
         inside, outside = dealt != held, dealt == held
@@ -75,20 +70,13 @@ def learn_and_hold_out(
 
 
 def null_control(
-    estimator: Estimator,
-    features: Array,
-    labels: Flags,
-    groups: Indices,
-    folds: int,
-    observed: float,
-    shuffles: int,
-    seed: int,
+    estimator: Estimator, features: Array, known: Labelled, observed: float, shuffles: int
 ) -> NullControl:
     """Repeat the extraction with shuffled labels, beside the separation that was observed."""
     separations = []
     for index in range(shuffles):
-        rng = np.random.default_rng([seed, index])
-        shuffled = shuffle_labels(labels, groups, rng)
-        held = learn_and_hold_out(estimator, features, shuffled, groups, folds, seed)
+        rng = np.random.default_rng([known.seed, index])
+        shuffled = shuffle_labels(known.labels, known.groups, rng)
+        held = learn_and_hold_out(estimator, features, replace(known, labels=shuffled))
         separations.append(separation(held.scores, shuffled[held.index]))
-    return NullControl(observed, np.array(separations), seed)
+    return NullControl(observed, np.array(separations), known.seed)

@@ -16,21 +16,11 @@ _LEAST_DEVIATION = 1e-4
 
 
 def learn(rows: Floats, folds: Indices, codings: Iterable[str]) -> OutOfDistribution:
-    """Learn what is ordinary for the calibration images.
+    """Learn what is ordinary for the calibration images: shape and held-out distances.
 
-    Parameters
-    ----------
-    rows : ndarray of float32, shape (N, p)
-        `fp.fingerprint.estimators.pixels.coding_statistics` of the images of both classes.
-    folds : ndarray of int, shape (N,)
-        Fold of each image; its distance comes from images of other folds.
-    codings : iterable of str
-        How each image was stored.
-
-    Returns
-    -------
-    OutOfDistribution
-        The shape of all images, and the held-out distance of each.
+    `rows` (N, p) are `fp.fingerprint.estimators.pixels.coding_statistics` of the images of both
+    classes, `codings` how each was stored. The distance of an image comes from images of other
+    `folds` (N,).
     """
     distances = np.empty(len(rows))
     for fold in np.unique(folds):

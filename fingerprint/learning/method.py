@@ -1,4 +1,4 @@
-"""A method from its name to its scores: one estimator, or several whose scores are joined.
+"""A method from its name to its scores: one estimator or several joined.
 
 ``lattice`` joins the closed forms that speak of the generator; ``auto`` adds the spectrum, and
 `dif` where it is asked for.
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fp.fingerprint.estimators import registry as estimators
-from fp.fingerprint.estimators.folds import deal
+from fp.fingerprint.estimators.folds import Labelled
 from fp.fingerprint.estimators.protocol import Course, Estimator, Fitted
 from fp.fingerprint.estimators.recipes import JOINED
 from fp.fingerprint.learning import typicality
@@ -86,20 +86,13 @@ class Recipe:
         return {name: rows for name, rows in found.items() if rows is not None}
 
     def fitting(self, side: int) -> Recipe:
-        """Return the method without the parts that a square of this side is too small for."""
+        """Return the method without the parts that need a larger square."""
         if not self.joins:
             return self
         return replace(self, parts=tuple(p for p in self.parts if p.smallest <= side))
 
     def learn(
-        self,
-        stacks: Stacks,
-        labels: Flags,
-        groups: Indices,
-        folds: int = 10,
-        seed: int = 0,
-        course: Course | None = None,
-        jobs: int = 1,
+        self, stacks: Stacks, known: Labelled, course: Course | None = None, jobs: int = 1
     ) -> Learned:
         """Learn from images, and score them by what had not seen them.
 
@@ -108,8 +101,7 @@ class Recipe:
         """
 
         def hold(part: Estimator) -> HeldOut:
-            stack = stacks[part.reads]
-            return learn_and_hold_out(part, stack, labels, groups, folds, seed, course)
+            return learn_and_hold_out(part, stacks[part.reads], known, course)
 
         # A long fit stays in the main thread, where an interrupt reaches it.
         held = tuple(side_by_side(hold, self.parts, jobs if self.is_closed_form else 1))
@@ -121,12 +113,12 @@ class Recipe:
             index = np.intersect1d(index, other.index)
         parts = np.column_stack([h.scores[np.searchsorted(h.index, index)] for h in held])
         specific = self.specific
-        taught, grouped = labels[index], groups[index]
-        fusion = fuse(parts, specific, taught, grouped)
-        scores = hold_out(parts, specific, taught, grouped, seed)
+        scored = known.of(index)
+        fusion = fuse(parts, specific, scored.labels, scored.groups)
+        scores = hold_out(parts, specific, scored.labels, scored.groups, known.seed)
         scheme = f"{held[-1].scheme}, then joined by weights from the other folds"
         views = self.views({name: stacks[name][index] for name in self.reads}) | {SCORES: parts}
-        typical = typicality.learn(views, taught, deal(grouped, taught, folds, seed))
+        typical = typicality.learn(views, scored.labels, scored.deal())
         whole = HeldOut(scores[:, 0], index, held[0].fitted, scheme)
         return Learned(
             self,
@@ -204,7 +196,7 @@ def score(
     typical: Typicality | None,
     stacks: Stacks,
 ) -> Scored:
-    """Score M images, given by their features, by what the parts learned and how they are joined.
+    """Score M images, given by their features, by what was learned.
 
     The scores of an image do not depend on the others.
     """

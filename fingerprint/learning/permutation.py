@@ -6,11 +6,11 @@ covariance serve all of them, and a fold costs two matrix products more for two 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fp.fingerprint.estimators.folds import deal, separation, shuffle_labels
+from fp.fingerprint.estimators.folds import Labelled, separation, shuffle_labels
 from fp.fingerprint.estimators.protocol import Estimator
 from fp.fingerprint.learning.method import Recipe, Stacks
 from fp.fingerprint.model.calibration import NullControl
@@ -43,13 +43,7 @@ def covers(recipe: Recipe) -> bool:
 
 
 def permutation_control(
-    recipe: Recipe,
-    stacks: Stacks,
-    labels: Flags,
-    groups: Indices,
-    shuffles: int = SHUFFLES,
-    seed: int = 0,
-    jobs: int = 1,
+    recipe: Recipe, stacks: Stacks, known: Labelled, shuffles: int = SHUFFLES, jobs: int = 1
 ) -> Nulls:
     """Compare the separation of held-out scores with that under shuffled labels.
 
@@ -58,7 +52,8 @@ def permutation_control(
     inside each fold, source by source, so that every shuffle has the folds' class counts and the
     permutation is exact. The result does not depend on the number of parts that are scored at once.
     """
-    dealt = deal(groups, labels, _FOLDS, seed)
+    labels, groups, seed = known.labels, known.groups, known.seed
+    dealt = replace(known, folds=_FOLDS).deal()
     columns = np.empty((labels.size, shuffles + 1), dtype=bool)
     columns[:, 0] = labels
     for index in range(1, shuffles + 1):
@@ -106,7 +101,7 @@ def _spread(scores: Doubles, labels: Flags) -> float:
 
 
 def held_out_scores(rows: Doubles, columns: Flags, dealt: Indices) -> Doubles:
-    """Score N images by discriminants that had not seen their fold, for L labellings at once.
+    """Score N images by discriminants that had not seen their fold. L labellings are done at once.
 
     The scores (N, L) are projections of rows (N, p) on the unit direction of each labelling, less
     the training mean.

@@ -55,7 +55,7 @@ def fitted_of(fingerprint: Fingerprint) -> list[Fitted]:
 
 
 def score(fingerprint: Fingerprint, stacks: Stacks, recipe: Recipe) -> Scored:
-    """Score images by a fingerprint and its recipe, which is made once, not for every image."""
+    """Score images by a fingerprint and its recipe, which is made once."""
     joined, fitted = fingerprint.joined, fitted_of(fingerprint)
     if joined is None:
         return learning.score(recipe, fitted, None, None, stacks)

@@ -1,4 +1,4 @@
-"""A second look where the closed forms are weak: the same method with `dif` joined to it.
+"""A second look where the closed forms are weak, with `dif` joined.
 
 It costs minutes and three quarters of the calibration images, so it is kept only where it finds
 what the closed forms did not.

@@ -26,19 +26,10 @@ def _view(rows: Doubles, labels: Flags) -> View:
 
 
 def shape_of(centred: Doubles, mean: Doubles) -> View:
-    """Learn the shape of what varies.
+    """Learn mean, leading directions and shrunk variances of what varies.
 
-    Parameters
-    ----------
-    centred : ndarray of float64, shape (N, p)
-        Numbers of images, less the mean of their class.
-    mean : ndarray of float64, shape (p,)
-        The mean from which distances are measured.
-
-    Returns
-    -------
-    View
-        Mean, leading directions and shrunk variances.
+    `centred` (N, p) are numbers of images less the mean of their class; distances are measured from
+    `mean` (p,).
     """
     n, p = centred.shape
     gram = centred @ centred.T

@@ -1,4 +1,4 @@
-"""What a fingerprint has for images as they come: one score, calibrated on the measured coding."""
+"""What a fingerprint has for images as they come: one score, calibrated by coding."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Regression:
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """What a statistic of one class is, given the coding, and how far images lie from that.
+    """What a statistic of one class is at a coding, and its spread.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def bend(roughness: Doubles, known: Doubles) -> Doubles:
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """Whether an image is coded like a version of a calibration image, as far as pixels tell.
+    """Whether an image is coded like a version of a calibration image.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ class Neighbours:
     held: Doubles
 
     def share_farther(self, numbers: Doubles) -> float:
-        """Return the share of versions that lie at least as far from others as an image (p,)."""
+        """Return the share of versions at least as far from others as an image (p,)."""
         place = self.basis.astype(np.float64) @ ((numbers - self.centre) / self.scale)
         distance = distances(place[None], self.points.astype(np.float64))[0]
         return 1 - float(np.searchsorted(self.held, distance, "left")) / self.held.size
@@ -335,5 +335,5 @@ def conformal(share: float, count: int) -> float:
 
 
 def seen_of(crop: CropRule) -> CropRule:
-    """Return the part that conditions see of an image, by the examined part of a fingerprint."""
+    """Return the part of an image that conditions see, by the examined part."""
     return replace(crop, height=min(crop.height, MOST_SIDE), width=min(crop.width, MOST_SIDE))

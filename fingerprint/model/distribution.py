@@ -1,4 +1,4 @@
-"""Does an image belong to the population that the p-values speak of, as its pixels are coded?"""
+"""Whether an image's coding is that of the calibration images."""
 
 from __future__ import annotations
 
@@ -57,17 +57,9 @@ class OutOfDistribution:
     def covers(self, p: float, compression: str) -> bool:
         """Return whether the p-values of a fingerprint speak of an image.
 
-        Parameters
-        ----------
-        p : float
-            Conformal p-value of its distance.
-        compression : {"lossless", "JPEG", "lossy WebP"}
-            How it is stored.
-
-        Returns
-        -------
-        bool
-            False where it lies outside, or is stored with a loss that no calibration image had.
+        They do not where `p`, the conformal p-value of its distance, is too small, or where it is
+        stored with a loss that no calibration image had: `compression` is "lossless", "JPEG" or
+        "lossy WebP".
         """
         if compression != "lossless" and compression not in self.codings:
             return False

@@ -1,4 +1,4 @@
-"""What is ordinary for a generator: distances of an image from its own, in several views."""
+"""What is ordinary for a generator: distances from its own images."""
 
 from __future__ import annotations
 

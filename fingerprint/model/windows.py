@@ -53,7 +53,7 @@ class Dependence:
         return np.where(distance > 0, found, 1.0)
 
     def variance_of_mean(self, rows: int, columns: int) -> float:
-        """Return the variance of the mean of windows side by side, in variances of one window.
+        """Return the variance of the mean of windows side by side. One window has variance 1.
 
         (1 + (n - 1) rho_bar) / n = 1 / n_eff, with n = rows columns and rho_bar the mean
         correlation over all pairs of them.
@@ -78,7 +78,7 @@ ALIKE = Dependence(1.0, 0.0, 1.0)
 
 @dataclass(frozen=True, eq=False)
 class WindowSize:
-    """Windows of one size; a `ValueError` refuses shapes that do not fit and values not finite.
+    """Windows of one size. A `ValueError` refuses shapes that do not fit and values not finite.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ class WindowSize:
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """What a fingerprint knows of windows; a `ValueError` refuses sizes that do not fit, or none.
+    """What a fingerprint knows of windows. A `ValueError` refuses sizes that do not fit, or none.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ class Windows:
                 raise ValueError(f"windows of {each.size} pixels have weights of other parts")
 
     def of(self, size: int | None = None) -> WindowSize | None:
-        """Return the calibration of a size, None where there is none; by default the usual size."""
+        """Return the calibration of a size, by default the usual one, or None."""
         if size is None:
             usual = [each for each in self.sizes if each.size <= USUAL]
             return usual[-1] if usual else self.sizes[0]

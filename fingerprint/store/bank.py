@@ -1,4 +1,4 @@
-"""Files of fingerprints: one or many in a file, or a folder of such files, read and written whole.
+"""Files of fingerprints, one or many in a file, read and written whole.
 
 The layout is that of `docs/format.md`. Equal fingerprints give equal bytes, and a bank that grew by
 adding is the one that would have been written at once.
@@ -62,7 +62,7 @@ def write_bank(path: Path, fingerprints: Iterable[Fingerprint], *, overwrite: bo
 
 
 def add_to_bank(path: Path, fingerprints: Iterable[Fingerprint]) -> None:
-    """Add fingerprints after those of a file, or start it; until all is done it stays as it was.
+    """Add fingerprints after those of a file, or start it. Until all is done it stays as it was.
 
     `FormatError` or `IntegrityError` if the file is none of ours or damaged, or holds what
     rewriting it would lose; others as in `write_bank`.
@@ -78,7 +78,7 @@ def add_to_bank(path: Path, fingerprints: Iterable[Fingerprint]) -> None:
 
 
 def read_bank(path: Path) -> tuple[Fingerprint, ...]:
-    """Read all fingerprints of a file, or of a folder's files ``*.h5`` in the order of their names.
+    """Read all fingerprints of a file, or of a folder's files ``*.h5`` by name.
 
     There is one at least, and their names differ. `InputError` if there is no such file, or two
     fingerprints of a folder have one name; `FormatError` if a file is not what `docs/format.md`
@@ -99,7 +99,8 @@ def read_summaries(path: Path) -> Iterator[Summary]:
 
 
 def bank_files(path: Path) -> list[Path]:
-    """Return the files of a bank: itself, or a folder's files ``*.h5``, sorted; no hidden ones.
+    """Return the files of a bank: itself, or a folder's files ``*.h5``. They are sorted, without
+    hidden ones.
 
     `InputError` if the folder holds none or cannot be read.
     """
@@ -138,7 +139,7 @@ def group_name(index: int) -> str:
 
 
 def bank_uuid(hashes: Iterable[str]) -> str:
-    """Return the identity of a file from the content hashes of its fingerprints, in their order."""
+    """Return the identity of a file from its fingerprints' content hashes, in order."""
     return str(uuid.uuid5(_NAMESPACE, json.dumps(list(hashes), separators=(",", ":"))))
 
 

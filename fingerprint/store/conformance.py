@@ -37,7 +37,7 @@ class Fault:
 
 
 def verify_bank(path: Path) -> list[Fault]:
-    """Return what is wrong in a file, or each file ``*.h5`` of a folder, against the format.
+    """Return what is wrong with a file, or a folder's files, against the format.
 
     `InputError` if there is no such file, or none in the folder.
     """

@@ -1,4 +1,4 @@
-"""What a fingerprint's group holds, as a flat mapping, and how it is hashed and written.
+"""The elements of a fingerprint's group, and how they are hashed and written.
 
 The key of a data set is its path ("calibration/real"), the key of an attribute the path of its
 owner, "@" and its name ("null@seed", "@name"). `hdf5` reads what is written here.
@@ -41,7 +41,7 @@ STORED = {"float32": "<f4", "float64": "<f8", "int64": "<i8"}
 
 
 def put(group: h5py.Group, elements: Mapping[str, Value]) -> None:
-    """Write elements into a new group in the order of their keys: equal content gives equal bytes.
+    """Write elements into a new group by their keys. Equal content gives equal bytes.
 
     `OutputError` if a value is larger than readers accept, or a string has a NUL or lone
     surrogates.

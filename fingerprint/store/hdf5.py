@@ -106,7 +106,7 @@ def open_for_reading(path: Path) -> Iterator[h5py.File]:
 
 
 def group_of(file: h5py.File, name: str, place: Place) -> h5py.Group:
-    """Return a group of the root, which lies at that place; a link to elsewhere is not followed."""
+    """Return a group of the root by its name. A link to elsewhere is not followed."""
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
         raise place.refused("is a link to elsewhere and not followed")
     with library_errors(place):

@@ -1,4 +1,4 @@
-"""How a data class lies in a file: a line for each element, and the walks over such lines.
+"""How a data class lies in a file, a line for each element.
 
 The same lines say what is written, what is read back, what must be there, and what a version of the
 format names. Keys are those of `fp.fingerprint.store.elements`.
@@ -78,7 +78,7 @@ class Element:
         return np.asarray(made, STORED[self.kind], order="C")
 
     def load(self, elements: Elements, key: str) -> Any:
-        """Return the value of an element of the right type; `ValueError` where it is not finite."""
+        """Return the value of an element of the right type. `ValueError` where it is not finite."""
         found: Any = elements[key]
         if self.kind != "string":
             found = np.asarray(found)
@@ -227,7 +227,7 @@ def dump(group: Group, owner: Any, prefix: str = "") -> Iterator[tuple[str, Valu
 
 
 def load(group: Group, elements: Elements, prefix: str = "", **given: Any) -> Any:
-    """Return the data class that elements of the right types hold; some fields may be given.
+    """Return the data class that elements of the right types hold. Some fields may be given.
 
     `elements` are those of a fingerprint's group, `prefix` the key of the group in it. `ValueError`
     or `TypeError` if a value is not what the format allows.
@@ -241,7 +241,7 @@ def load(group: Group, elements: Elements, prefix: str = "", **given: Any) -> An
 
 
 def load_member(member: Member, elements: Elements, prefix: str = "") -> dict[str, Any]:
-    """Return the field that a member holds by its name; nothing where it may be missing and is."""
+    """Return the field that a member holds by its name. Nothing where it may be missing and is."""
     if isinstance(member, Element):
         key = member.below(prefix)
         missing = member.derived or (member.optional and key not in elements)
@@ -261,7 +261,7 @@ def load_member(member: Member, elements: Elements, prefix: str = "") -> dict[st
 
 
 def demanded(group: Group, keys: Iterable[str], prefix: str = "") -> Iterator[tuple[str, Element]]:
-    """Yield key and line of each element that must be there, given the keys that are."""
+    """Yield key and line of each element that must be there."""
     held = [key for key in keys if key.startswith(prefix)]
     for member in group.members:
         if isinstance(member, Element):
@@ -302,7 +302,7 @@ class Named:
 
 
 def named(group: Group, key: str = "", pattern: str = "", since: int = 0) -> Iterator[Named]:
-    """Yield all elements that the format names, of a data class that lies at a key."""
+    """Yield all elements that the format names, of a data class at a key."""
     since = max(since, group.since)
     for member in group.members:
         if isinstance(member, Element):

@@ -1,4 +1,4 @@
-"""Large banks: opened by names and hashes alone; fingerprints are read when they are asked for.
+"""Large banks: opened by names and hashes, each fingerprint read when asked for.
 
 What was read last stays in memory, up to a number of bytes. Every fingerprint is checked against
 its hash when it is read, and its hash against the bank's when that is opened.

@@ -1,4 +1,4 @@
-"""One fingerprint as a group of HDF5: the elements that it is written as, and the way back."""
+"""One fingerprint as a group of HDF5, and the way back."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Summary:
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that no file can hold, by a `UsageError`; to be called before the work is done.
+    """Refuse a name that no file can hold, by a `UsageError`. It is called before the work is done.
 
     It has 1 to 4096 bytes of UTF-8 without NUL.
     """

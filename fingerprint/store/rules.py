@@ -31,7 +31,7 @@ _VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})", re.ASCII)
 def check_version(
     entries: Mapping[str, Entry], place: Place, encoding: str, version: str
 ) -> tuple[int, int]:
-    """Return major and minor version of a root or group; a larger minor one is readable.
+    """Return major and minor version of a root or group. A larger minor one is readable.
 
     `FormatError` refuses another encoding than the expected one, or another major version than that
     of the version that this fp writes, and names both.
@@ -169,7 +169,7 @@ def _faults_together(fields: dict[str, Any], elements: Elements) -> Iterator[Tol
 
 
 def is_time(text: str) -> bool:
-    """Return whether a text is a time as the format writes it, or empty for an unknown one."""
+    """Return whether a text is a time as the format writes it, or empty."""
     if not text:
         return True
     if not _TIME.fullmatch(text):

@@ -16,7 +16,7 @@ import h5py
 
 
 class Sink:
-    """The part of Python's file interface that h5py calls, on a descriptor of a file to fill."""
+    """The file interface that h5py calls, on a descriptor of a file to fill."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor

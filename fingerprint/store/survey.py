@@ -93,7 +93,7 @@ def links(group: h5py.Group, place: Place, complain: Complaint = raise_it) -> li
 
 
 def survey(group: h5py.Group, place: Place, complain: Complaint = raise_it) -> dict[str, Entry]:
-    """Return the elements of a group and of the groups in it by key, judged by what they declare.
+    """Return the elements of a group and its groups by key. They are judged by what they declare.
 
     An element that is complained of is left out. `FormatError` or `IntegrityError` by `complain`,
     or if the group has too many elements.

@@ -1,4 +1,4 @@
-"""What stored values become, and what of them is refused beside types and numbers of dimensions."""
+"""What stored values become, and which of them are refused."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _finite(text: str) -> float:
 
 
 def json_text(value: Any) -> str:
-    """Return a mapping as JSON, in ASCII: whatever a file name may hold comes back as it was."""
+    """Return a mapping as JSON, in ASCII. Whatever a file name may hold comes back as it was."""
     return json.dumps(dict(value), sort_keys=True, allow_nan=False)
 
 
@@ -96,7 +96,7 @@ def check_view(view: View, key: str) -> None:
 
 
 def check_distribution(test: OutOfDistribution, key: str) -> None:
-    """Refuse a test whose shapes do not fit, or that divides by what is not positive."""
+    """Refuse a test of shapes that do not fit, or with divisors not positive."""
     if test.scale.shape != test.view.mean.shape or test.scale.shape != (CODING_NUMBERS,):
         raise ValueError(f"the scale of {key} has shape {test.scale.shape}")
     if (test.scale <= 0).any() or not test.calibration.size:
@@ -106,7 +106,7 @@ def check_distribution(test: OutOfDistribution, key: str) -> None:
 
 
 def views(found: dict[str, View]) -> dict[str, View]:
-    """Return views in an order of our own: sums must not depend on how a file sorts names."""
+    """Return views in an order of our own. Sums must not depend on how a file sorts names."""
     return {name: found[name] for name in in_order(found)}
 
 

@@ -1,4 +1,4 @@
-"""Scores of windows that no pattern had seen, and how windows of one image depend on each other."""
+"""Held-out scores of windows, and how windows of one image depend on another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a window needs of an image, summed over cells of 16 x 16 pixels, a part at a time.
+"""What a window needs of an image, summed over cells of 16 x 16 pixels.
 
 What an estimator sums is its own affair, see `fp.fingerprint.estimators.cells`. So an image of any
 size becomes a few numbers a cell, and a window that begins at a cell is a sum of these.

@@ -1,4 +1,4 @@
-"""Where in an image the evidence lies: a map with a controlled rate of false alarms.
+"""Where in an image the evidence lies, at a controlled rate of false alarms.
 
 Every window is tested against the reference images' windows, and against the generator's. Windows
 of one picture resemble each other, so the level of Benjamini and Hochberg's step-up is itself

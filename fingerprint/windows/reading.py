@@ -140,7 +140,7 @@ class Reading:
         return test.p(coding_statistics(whole))
 
     def completed(self, row: Detection, best: Attribution) -> Detection:
-        """Return the row of the image with what windows add to it, by the row that ranks first."""
+        """Return the row of the image with what windows add to it."""
         fingerprint = next(f for f in self.bank if f.name == best.fingerprint)
         area = self.image.height * self.image.width
         whole = self._answers.get(best.fingerprint)
@@ -157,7 +157,7 @@ class Reading:
         )
 
     def mapped(self, best: Attribution) -> EvidenceMap | None:
-        """Draw the map of the fingerprint that ranks first; None where it has no windows here.
+        """Draw the map of the first-ranked fingerprint. None where it has no windows here.
 
         The best of K fingerprints has one K-th of the rate.
         """

@@ -1,4 +1,4 @@
-"""Windows whose phase of the lattice is not known: what they say over all phases together.
+"""Windows whose phase is not known: what they say over all phases together.
 
 A region that was pasted at another place than a multiple of the lattice keeps its pattern at
 another phase. So a window is read at every phase, and what it says is the log odds of a mixture of
@@ -59,7 +59,7 @@ class Readings:
         return found
 
     def log_odds(self, weights: Floats, offset: float) -> Iterator[Doubles]:
-        """Compute the log odds at each phase in the order of `at`, the lattice's own first."""
+        """Compute the log odds at each phase of `at`, the lattice's own first."""
         # Part by part: the bits must not depend on how many windows there are.
         still = np.full(self.own.shape[1:], -offset)
         own = still.copy()
@@ -78,7 +78,7 @@ class Readings:
 
 
 def read(fields: Fields, size: int, step: int) -> Readings:
-    """Score all windows of one size by each part at all phases; the last axes are rows, columns."""
+    """Score all windows of one size by each part at all phases. The last axes are rows, columns."""
     cells, every = size // CELL, step // CELL
     divisors, moved = fields.divisors(size, step), {}
     numbers = [number for number, measure in enumerate(fields.measures) if measure.phases]
@@ -117,7 +117,7 @@ class Mixture:
 
 
 def mixed(log_odds: Iterator[Doubles]) -> Mixture:
-    """Join the log odds at the lattice's own phase, which come first, and those at all 64."""
+    """Join the log odds at the lattice's own phase and those at all 64. The own ones come first."""
     most = next(log_odds) + np.log(OWN)
     whole, phase = most.copy(), np.zeros(most.shape, np.intp)
     alike = np.full(most.shape, -np.inf)
@@ -131,7 +131,7 @@ def mixed(log_odds: Iterator[Doubles]) -> Mixture:
 
 
 def mixtures(readings: Readings, weights: Floats, offsets: Doubles) -> tuple[Mixture, Mixture]:
-    """Join the log odds at all phases by either row of weights, as `Search` has them."""
+    """Join the log odds at all phases by both rows of weights in `Search`."""
     whole, specific = (
         mixed(readings.log_odds(weights[row], float(offsets[row]))) for row in range(2)
     )
@@ -159,7 +159,7 @@ class Searched:
 
 
 def search_image(search: Search, fields: Fields, size: int, step: int) -> Searched:
-    """Return what an image's windows say, and where their lattice lies, by a search of one size."""
+    """Return what an image's windows of one size say, and where their lattice lies."""
     cells, every = size // CELL, step // CELL
     rows = (fields.energy.shape[0] - cells) // every + 1
     found = []

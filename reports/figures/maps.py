@@ -19,7 +19,7 @@ def draw_map(
     flagged: Flags | None = None,
     opacity: float = 0.55,
 ) -> Axes:
-    """Draw evidence over the picture that it was found in; ``axes.images[1]`` is for a colour bar.
+    """Draw evidence over the picture that it was found in. ``axes.images[1]`` is for a colour bar.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A map as a picture: evidence over the greyed image, flagged regions outlined, with a legend.
+"""A map as a picture: evidence over the greyed image, outlines and a legend.
 
 Colours run from blue (like the reference images) over white to vermilion (like the generator): they
 can be told apart with any colour vision. The two kinds of outlines differ in dashes and width.

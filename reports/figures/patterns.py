@@ -18,7 +18,7 @@ _BELOW, _ABOVE = -10.0, 20.0  # decibels around the average that the colours spa
 
 
 def draw_pattern(axes: Axes, pattern_chw: Floats, side: int = DETAIL) -> Axes:
-    """Draw a detail of `side` pixels from the middle of a pattern (C, H, W), mean of its channels.
+    """Draw a detail of `side` pixels from the middle of a pattern (C, H, W). Channels are averaged.
 
     Greys span three standard deviations to either side of the mean.
     """
@@ -62,7 +62,7 @@ def draw_spectrum(axes: Axes, pattern_chw: Floats, side: int | None = None) -> A
 
 
 def draw_fingerprint(axes: Axes, fingerprint: Fingerprint, side: int = DETAIL) -> Axes:
-    """Draw what a fingerprint looks for in the pixels; a sentence where its method keeps none."""
+    """Draw what a fingerprint looks for in the pixels, or a sentence on why not."""
     found = pattern_of(fingerprint, side)
     if found is not None:
         return draw_pattern(axes, found, side)

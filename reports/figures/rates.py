@@ -62,7 +62,9 @@ def draw_error_rates(
 def draw_decisions(
     axes: Axes, counts: Sequence[tuple[str, Mapping[str, int]]], decisions: Sequence[str]
 ) -> Axes:
-    """Draw shares of at most three decisions from left to right, in per cent, a row a condition."""
+    """Draw shares of at most three decisions in per cent, a row a condition. They run from left to
+    right.
+    """
     styles = ((REFERENCE, ""), ("0.85", ".."), (GENERATED, "//"))
     for row, (_, found) in enumerate(counts):
         total, left = sum(found.values()) or 1, 0.0

@@ -12,7 +12,7 @@ from fp.system.arrays import Doubles
 
 
 def draw_tippett(axes: Axes, real: Doubles, generated: Doubles) -> Axes:
-    """Draw Tippett's plot: the share of images whose log10 likelihood ratio is at least so large.
+    """Draw Tippett's plot: shares of images with log10 likelihood ratios at least so large.
 
     Two steps fall from 100 to 0 per cent; where that of the reference images crosses 0 is the share
     of them with a misleading ratio.
@@ -41,7 +41,7 @@ def draw_tippett(axes: Axes, real: Doubles, generated: Doubles) -> Axes:
 
 
 def draw_calibration(axes: Axes, calibration: Calibration) -> Axes:
-    """Draw how a score becomes a likelihood ratio, beside what the scores say without a model.
+    """Draw how a score becomes a likelihood ratio, beside the scores without a model.
 
     The log10 likelihood ratio within its bounds, with the 95 % band of resampled calibrations
     (without bounds), and the ratio that isotonic regression gives on the same scores, which knows

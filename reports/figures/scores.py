@@ -16,7 +16,7 @@ from fp.system.arrays import Doubles
 def draw_scores(
     axes: Axes, calibration: Calibration, exhibits: Mapping[str, float] | None = None
 ) -> Axes:
-    """Draw the held-out scores of both populations, and the place of exhibits, by name, among them.
+    """Draw the held-out scores of both populations, and exhibits among them by name.
 
     Histograms with the same bins: filled for the reference images, an outline for the generator's.
     Exhibits are diamonds above them, one above the other.

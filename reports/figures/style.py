@@ -1,4 +1,4 @@
-"""One look for every figure: colours, sizes, light and dark, and figures that need no window.
+"""One look for every figure: colours, sizes, light and dark, no window.
 
 Colours are those of Okabe and Ito, which can be told apart with any colour vision; populations
 differ in shape too, for print without colour.
@@ -89,7 +89,7 @@ def new_axes(width: float, height: float) -> Axes:
 
 
 def new_figure(width: float, height: float, *, fixed: bool = False) -> Figure:
-    """Make an empty figure; `fixed` where who draws places the axes, which saves finding it out."""
+    """Make an empty figure. It is `fixed` where who draws places the axes, which saves time."""
     figure = Figure(figsize=(width, height), layout=None if fixed else "constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -103,7 +103,7 @@ def as_png(figure: Figure, dpi: int = _DPI) -> bytes:
 
 
 def as_svg(figure: Figure) -> bytes:
-    """Return a figure as an SVG; the same figure gives the same bytes, in every theme its own."""
+    """Return a figure as an SVG, the same bytes for the same figure. Every theme has its own."""
     file = io.BytesIO()
     unsaid = {"Date": None, "Creator": None, "Format": None, "Type": None}
     figure.savefig(file, format="svg", dpi=2 * _DPI, metadata=unsaid)

@@ -73,7 +73,7 @@ def draw_intervals(
     label: str,
     highlighted: Sequence[bool] = (),
 ) -> Axes:
-    """Draw estimates with their intervals, the first on top, and levels to compare with by name.
+    """Draw estimates with intervals, the first on top, and named levels to compare with.
 
     Rows that are `highlighted` have the colour of a finding.
     """
@@ -130,7 +130,7 @@ def draw_curves(
     null: tuple[float, float] | None = None,
     colours: Mapping[str, int] | None = None,
 ) -> Axes:
-    """Draw series with their intervals over a condition, on a logarithmic axis to the base of 2.
+    """Draw series with their intervals over a condition. Its axis is logarithmic, to the base of 2.
 
     `labels` say what lies along and what up; `null` is the range that shuffled labels give, a grey
     band; `colours` numbers the series where several axes share them. After seven the dashes change.

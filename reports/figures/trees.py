@@ -21,7 +21,7 @@ def draw_dendrogram(
     groups: Mapping[int, Sequence[int]],
     cut: float,
 ) -> Axes:
-    """Draw a tree; likeness runs from 1 at the leaves to the left, support is in per cent.
+    """Draw a tree with support in per cent. Likeness runs from 1 at the leaves to the left.
 
     Parameters
     ----------

@@ -221,10 +221,21 @@ def test_a_mistyped_setting_or_name_is_answered_with_what_was_meant(lab):
         (lambda: bank.detect(lab.unknown, fprr=0.1), "did you mean 'fpr'"),
         (lambda: fp.fingerprint.extract(lab.made(0), lab.real, metod="tile"), "mean 'method"),
         (lambda: bank["gen0"], "did you mean 'gen 0'"),
-        (lambda: fp.lineage.find_families(lab.folder, lab.real, perod=4), "period"),
+        (lambda: fp.lineage.find_families(lab.folder, lab.real, perod=4), "mean 'period"),
     ):
         with pytest.raises((UsageError, InputError), match=meant):
             call()
+
+
+def test_a_cache_inside_of_an_input_is_refused(lab):
+    inside = lab.made(0) / "cache"
+    for call in (
+        lambda: fp.fingerprint.extract(lab.made(0), lab.real, cache=inside),
+        lambda: fp.lineage.find_families(lab.made(0).parent, lab.real, cache=inside),
+    ):
+        with pytest.raises(OutputError, match="lies inside the input"):
+            call()
+    assert not inside.exists()
 
 
 def test_a_rate_out_of_reach_is_refused_and_a_name_twice(lab):

@@ -31,6 +31,7 @@ from fp.audit.mixture import Split, dip_statistic, two_clusters
 from fp.audit.preparation import matching
 from fp.audit.traces import colours, flat_border, resampling_trace
 from fp.denoisers.cache import ResidualCache
+from fp.denoisers.population import ImageFolder
 from fp.fingerprint.detection.banks import examine
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.extraction.extraction import extract
@@ -629,25 +630,29 @@ def test_detection_prepares_images_as_extraction_did(no_generator, tmp_path):
     assert {row.score for row in both.attributions} == {score, other}
 
 
+def matched(*folders) -> str:
+    return matching([ImageFolder.at(folder) for folder in folders])
+
+
 def test_the_quality_to_match_is_the_lowest_but_for_outliers(tmp_path):
     a = folder_of(tmp_path / "a", [jpeg(photograph(s), 30 if s == 0 else 80) for s in range(30)])
     b = folder_of(tmp_path / "b", [jpeg(photograph(s), 92) for s in range(30)])
     c = folder_of(tmp_path / "c", [photograph(s) for s in range(3)])
-    assert matching([a, b]) == "jpeg:80"
-    assert matching([b, c]) == "jpeg:92"
-    assert matching([c, c]) == "jpeg:90"
+    assert matched(a, b) == "jpeg:80"
+    assert matched(b, c) == "jpeg:92"
+    assert matched(c, c) == "jpeg:90"
     full = [jpeg(photograph(s), 85, subsampling=2 if s == 0 else 0) for s in range(30)]
     e = folder_of(tmp_path / "e", full)
-    assert (matching([e, c]), matching([e, b])) == ("jpeg444:85", "jpeg:85")
+    assert (matched(e, c), matched(e, b)) == ("jpeg444:85", "jpeg:85")
     told = {f.code: f for f in audit_folders(e, c).findings}["compression"]
     assert told.advice.endswith("re-encodes both alike, here by jpeg444:85")
     d = tmp_path / "d"
     d.mkdir()
     for seed in range(12):
         Image.fromarray(photograph(seed)).save(d / f"{seed}.webp", quality=70)
-    found = re.fullmatch(r"webp:(\d+)(\+jpeg:80)?", matching([a, d]))
+    found = re.fullmatch(r"webp:(\d+)(\+jpeg:80)?", matched(a, d))
     assert found and found[2] and 55 <= int(found[1]) <= 80
-    assert matching([c, d]) == f"webp:{found[1]}"
+    assert matched(c, d) == f"webp:{found[1]}"
 
 
 def test_a_preparation_that_is_none_is_refused():

@@ -29,7 +29,7 @@ from synthetic import photograph, save, write_photographs
 
 from fp.cli.telling import MOST_NAMED
 from fp.denoisers.cache import ResidualCache
-from fp.denoisers.population import Reduction, residuals, survey
+from fp.denoisers.population import ImageFolder, Reduction, residuals, survey
 from fp.fingerprint.extraction.extraction import extract
 from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.store.bank import read_bank
@@ -190,7 +190,7 @@ def test_a_file_that_changed_before_it_is_read_again_is_one_clear_error(harm, la
     folder = tmp_path / "made"
     shutil.copytree(lab.made(0), folder)
     reduction, store = Reduction("wavelet", CropRule(32, 32)), ResidualCache(lab.cache)
-    images = survey(folder, reduction, store).images
+    images = survey(ImageFolder.at(folder), reduction, store).images
     harm(folder / "made0 0000.png")
     with pytest.raises(InputError, match=r"made0 0000\.png changed while it was in use; run"):
         list(residuals(images, reduction, store))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Iterator
@@ -57,6 +58,46 @@ def faults(module: ModuleType) -> list[str]:
                 continue
             found.append(f"{name}: {code} {told}")
     return found
+
+
+MOST_WORDS = 15
+"""Words of a first sentence; what stands in brackets and numbers are not counted."""
+
+
+def long_sentences(text: str) -> list[str]:
+    """Return the first sentences of docstrings that are too long to be read at a glance."""
+    kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    docstrings = [
+        ast.get_docstring(n) or "" for n in ast.walk(ast.parse(text)) if isinstance(n, kinds)
+    ]
+    found = []
+    for docstring in docstrings:
+        summary = " ".join(docstring.partition("\n\n")[0].split())
+        first = re.split(r"(?<=[.?])\s+(?=[A-Z`])", summary)[0]
+        words = re.sub(r"\([^()]*\)", "", first).split()
+        if sum(bool(re.search("[A-Za-z]", word)) for word in words) > MOST_WORDS:
+            found.append(first)
+    return found
+
+
+def test_first_sentences_are_short():
+    found = {name: long_sentences(text) for name, text in sources().items()}
+    assert not any(found.values()), {name: told for name, told in found.items() if told}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "is_long"),
+    [
+        (" ".join(["word"] * 15) + ".", False),
+        (" ".join(["word"] * 16) + ".", True),
+        (" ".join(["word"] * 15) + " (n, p) <= 22. " + "More words " * 9, False),
+        ("Short.", False),
+        ("", False),
+    ],
+)
+def test_a_long_first_sentence_is_found(sentence, is_long):
+    for owner in ("", "class Thing:\n    ", "def _thing():\n    ", "async def thing():\n    "):
+        assert bool(long_sentences(f'{owner}"""{sentence}"""\n')) == is_long
 
 
 def test_docstrings_are_numpydoc():

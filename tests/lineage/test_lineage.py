@@ -21,7 +21,7 @@ from synthetic import save
 
 from fp.cli.lineage import summary
 from fp.denoisers.cache import ResidualCache
-from fp.denoisers.population import Reduction
+from fp.denoisers.population import Reduction, list_classes
 from fp.fingerprint.estimators.folds import deal
 from fp.images.crop import CropRule
 from fp.lineage import figures, tables
@@ -36,6 +36,7 @@ from fp.lineage.null import adjusted_for_many, permutation_p, presence_p, strang
 from fp.lineage.options import LineageOptions
 from fp.lineage.pairs import relate
 from fp.lineage.report import as_html
+from fp.lineage.sample import Sample
 from fp.lineage.traces import every_level, level, placements, trace
 from fp.lineage.whitening import filtered, filters_outside, whiten
 from fp.system.errors import InputError, UsageError
@@ -43,8 +44,7 @@ from fp.system.errors import InputError, UsageError
 
 def gather(folder: Path, cache: Path) -> Collection:
     return collect(
-        generator_folders(folder / "generated"),
-        folder / "real",
+        list_classes(generator_folders(folder / "generated"), folder / "real"),
         Reduction("wavelet", CropRule(SIDE, SIDE)),
         ResidualCache(cache),
     )
@@ -151,15 +151,15 @@ def test_a_folder_knows_whether_it_was_compressed(tmp_path, suffix, options, cod
             picture = Image.fromarray(draw(None, 1000 + number))
             picture.save(tmp_path / name / f"{name}{number * 37}x{suffix}", **options)
     reduction = Reduction("wavelet", CropRule(SIDE, SIDE))
-    folders = [tmp_path / "a", tmp_path / "b"]
-    found = collect(folders, tmp_path / "real", reduction, ResidualCache(tmp_path / "cache"))
+    folders, cache = [tmp_path / "a", tmp_path / "b"], ResidualCache(tmp_path / "cache")
+    found = collect(list_classes(folders, tmp_path / "real"), reduction, cache)
     assert [folder.is_coded for folder in found.folders] == [coded] * 3
     if coded:  # the same pixels in another file
         for path in tmp_path.glob(f"*/*{suffix}"):
             with Image.open(path) as image:
                 image.save(path.with_suffix(".png"))
             path.unlink()
-        again = collect(folders, tmp_path / "real", reduction, ResidualCache(tmp_path / "cache"))
+        again = collect(list_classes(folders, tmp_path / "real"), reduction, cache)
         assert [folder.is_coded for folder in again.folders] == [suffix == ".jpg"] * 3
 
 
@@ -179,7 +179,7 @@ def scored(collection, rows, monkeypatch) -> np.ndarray:
 
     seen = {}
     monkeypatch.setattr(cross_detection, "tabulate", lambda *a: seen.update(answers=a[2]))
-    cross_detection.cross_detect(collection, rows, collection.groups(), 8, 4, 0)
+    cross_detection.cross_detect(collection.names, rows, collection.sample(4, 0), 8)
     return np.stack([np.concatenate(one.scores) for one in seen["answers"]], axis=1)
 
 
@@ -207,7 +207,7 @@ def test_a_strong_pattern_sets_off_no_stranger_and_a_weak_kin_is_seen(collection
     names = (*collection.names, "reference")
     rows = 12 * np.stack([own[names[k]] for k in collection.members()])
     rows += rng.normal(size=rows.shape)
-    crossed = cross_detect(collection, rows, collection.groups(), 8, 4, 0)
+    crossed = cross_detect(collection.names, rows, collection.sample(4, 0), 8)
     flagged = {
         (a, b): crossed.flagged.value[i, j]
         for i, a in enumerate(crossed.fingerprints)
@@ -354,7 +354,7 @@ def test_kin_by_a_short_lattice_are_alike_at_every_level_of_it(period, own, kin)
     for k in (0, 1):
         traces[member == k] += pattern()
     groups = np.r_[np.arange(40), np.arange(40), np.arange(40, 80)]
-    found = compare(traces, member, groups, 8, 20, 0)
+    found = compare(traces, Sample.of(member, groups, 4, 0), 8, 20, 0)
     assert tuple(found.strides) == (period, period)
     assert found.p[0, 1] == 1 / strangers(period)  # they do share something
     assert (found.kinship[0, 1] > 0.41) == kin
@@ -517,8 +517,7 @@ def test_bad_options_and_folders_are_refused(tmp_path):
 @pytest.fixture(scope="module")
 def everything(corpus, tmp_path_factory) -> Collection:
     return collect(
-        generator_folders(corpus / "generated"),
-        corpus / "real",
+        list_classes(generator_folders(corpus / "generated"), corpus / "real"),
         Reduction("wavelet", CropRule(256, 256)),
         ResidualCache(tmp_path_factory.mktemp("cache")),
     )

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from fp.fingerprint.estimators import registry as estimators
-from fp.fingerprint.estimators.folds import deal
+from fp.fingerprint.estimators.folds import Labelled, deal
 from fp.fingerprint.estimators.mean import Mean
 from fp.fingerprint.estimators.tile import Tile, refold
 from fp.fingerprint.learning.crossfit import learn_and_hold_out, null_control
@@ -82,10 +82,10 @@ def test_tile_separates_held_out_images_and_shuffled_labels_do_not():
     residuals, labels, _ = planted()
     features = features_of(Tile(), residuals)
     groups = np.arange(labels.size)
-    held = learn_and_hold_out(Tile(), features, labels, groups, 8, 0)
+    held = learn_and_hold_out(Tile(), features, Labelled(labels, groups, 8, 0))
     assert roc_auc_score(labels, held.scores) > 0.95
     shuffled = np.random.default_rng(5).permutation(labels)
-    null = learn_and_hold_out(Tile(), features, shuffled, groups, 8, 0)
+    null = learn_and_hold_out(Tile(), features, Labelled(shuffled, groups, 8, 0))
     assert 0.3 < roc_auc_score(shuffled, null.scores) < 0.7
 
 
@@ -112,7 +112,7 @@ def test_folds_share_the_period_so_that_held_out_scores_are_those_of_new_images(
         for f in range(10)
     }
     assert len(alone) > 1
-    held = learn_and_hold_out(Tile(), features, labels, groups, 10, 0)
+    held = learn_and_hold_out(Tile(), features, Labelled(labels, groups, 10, 0))
     fresh, truth = two_lattices(200, first=1)
     new = Tile().score(features_of(Tile(), fresh), held.fitted.pattern)
     spread = held.scores[labels].std()
@@ -129,7 +129,7 @@ def test_a_shuffle_of_the_null_control_chooses_its_own_period(monkeypatch):
     monkeypatch.setattr(
         Tile, "settle", lambda self, f, given, g: seen.append(given) or settle(self, f, given, g)
     )
-    null_control(Tile(), features, labels, np.arange(40), 4, 1.0, 3, seed=0)
+    null_control(Tile(), features, Labelled(labels, np.arange(40), 4), 1.0, 3)
     whole = [given for given in seen if given.size == 40]
     assert len({given.tobytes() for given in whole} - {labels.tobytes()}) == 3
 

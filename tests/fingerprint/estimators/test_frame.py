@@ -9,6 +9,7 @@ from synthetic import photograph, save
 from fp.denoisers.population import Reduction
 from fp.fingerprint.decision.decision import p_real
 from fp.fingerprint.estimators import frame
+from fp.fingerprint.estimators.folds import Labelled
 from fp.fingerprint.estimators.frame import Frame
 from fp.fingerprint.learning.crossfit import learn_and_hold_out
 from fp.fingerprint.model.calibration import Calibration
@@ -95,7 +96,7 @@ def test_the_calibration_is_that_of_a_maximum(monkeypatch):
     monkeypatch.setattr(frame, "_STEP", 16)
     features = [Frame().features(noise(i) + planted() * (i < 12)) for i in range(52)]
     labels = np.arange(52) < 12
-    held = learn_and_hold_out(Frame(), np.stack(features), labels, np.arange(52), 4, 0)
+    held = learn_and_hold_out(Frame(), np.stack(features), Labelled(labels, np.arange(52), 4, 0))
     names = tuple(map(str, range(52)))
     calibration = Calibration(
         held.scores[~labels],
@@ -117,7 +118,7 @@ def test_references_that_carry_it_elsewhere_count_against_a_claim():
     residuals += [noise(100 + i) + shifted[i] for i in range(20)]
     features = np.stack([Frame().features(residual) for residual in residuals])
     labels = np.arange(32) < 12
-    held = learn_and_hold_out(Frame(), features, labels, np.arange(32), 4, 0)
+    held = learn_and_hold_out(Frame(), features, Labelled(labels, np.arange(32), 4, 0))
     assert (held.scores[~labels] > 0.5).all()
 
 

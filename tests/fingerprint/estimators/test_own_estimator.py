@@ -16,6 +16,7 @@ from synthetic import Generator, write_generated, write_photographs
 
 from fp.denoisers import registry as denoisers
 from fp.fingerprint.estimators import registry as estimators
+from fp.fingerprint.estimators.folds import Labelled
 from fp.fingerprint.estimators.protocol import Estimator, Fitted
 from fp.fingerprint.estimators.recipes import JOINED
 from fp.fingerprint.extraction.extraction import extract
@@ -174,7 +175,7 @@ def test_what_is_stored_scores_as_what_was_learned():
     labels = np.arange(40) < 20
     method = Recipe("own", (Folded(),))
     stacks = {"own": np.stack([Folded().features(each) for each in residuals])}
-    learned = method.learn(stacks, labels, np.arange(40), 4)
+    learned = method.learn(stacks, Labelled(labels, np.arange(40), 4))
     assert recipe("own").parts[0].parameters() == {}
     pattern = learned.held.fitted.pattern
     np.testing.assert_array_equal(learned.score(stacks), Folded().score(stacks["own"], pattern))

@@ -5,6 +5,7 @@ import pytest
 from scipy.signal.windows import hann
 from sklearn.metrics import roc_auc_score
 
+from fp.fingerprint.estimators.folds import Labelled
 from fp.fingerprint.estimators.fourier import Fourier
 from fp.fingerprint.estimators.spectrum import Spectrum, log_power_spectrum, power_spectrum
 from fp.fingerprint.learning.crossfit import learn_and_hold_out
@@ -86,7 +87,7 @@ def test_spectrum_separates_held_out_images_in_units_of_their_deviation():
     residuals, labels = processed()
     estimator = Spectrum()
     features = np.stack([estimator.features(r) for r in residuals])
-    held = learn_and_hold_out(estimator, features, labels, np.arange(labels.size), 6, 0)
+    held = learn_and_hold_out(estimator, features, Labelled(labels, np.arange(labels.size), 6, 0))
     assert roc_auc_score(labels, held.scores) > 0.95
     own = estimator.score(features[~labels], held.fitted.pattern, held.fitted.offset)
     assert own.mean() == pytest.approx(0.0, abs=1e-5)

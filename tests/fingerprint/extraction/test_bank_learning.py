@@ -12,11 +12,12 @@ from fp.fingerprint.decision.posterior import NONE, kin_of
 from fp.fingerprint.detection.banks import WholeBank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.extraction.bank_learning import Folders, families, learn_bank
-from fp.fingerprint.extraction.extraction import extract
+from fp.fingerprint.extraction.extraction import Study, extract
 from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.images.loading import find_images, load_image
 from fp.reports.facts import describe
+from fp.system import paths
 from fp.system.errors import InputError
 
 SIDE = 128
@@ -54,6 +55,18 @@ def test_each_member_is_what_it_would_be_alone(lab, learned):
     # Of the others about as many versions are taken as of the generator itself.
     held = member.rest.parts[0]
     assert held.generated.size == 40 * 7 and 0.8 * 900 < held.real.size <= 900
+
+
+def test_each_folder_is_searched_once_for_all_stages(lab, monkeypatch):
+    searched = []
+    walk = paths._walk
+    monkeypatch.setattr(paths, "_walk", lambda root: searched.append(root) or walk(root))
+    folders = [lab / "made" / "one", lab / "made" / "two", lab / "real"]
+    study = Study.of(folders[:2], folders[2], replace(OPTIONS, method="mean", match="lowest"))
+    with study.store_of(None) as store:
+        found = study.survey(store)
+    assert [len(population.images) for population in found] == [40, 40, 40]
+    assert searched == folders
 
 
 def test_images_go_to_their_generator_and_photographs_to_none(lab, learned, tmp_path):

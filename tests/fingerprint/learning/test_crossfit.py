@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fp.denoisers.population import sources_of
-from fp.fingerprint.estimators.folds import deal, group, separation, shuffle_labels
+from fp.fingerprint.estimators.folds import Labelled, deal, group, separation, shuffle_labels
 from fp.fingerprint.estimators.mean import Mean
 from fp.fingerprint.estimators.protocol import Fitted
 from fp.fingerprint.learning.crossfit import learn_and_hold_out, null_control
@@ -120,7 +120,7 @@ def test_no_image_and_no_sibling_is_scored_by_what_has_seen_it(calibration):
     groups = np.repeat(np.arange(20), 2)  # each group holds one image of each class
     features = np.stack([groups, groups], axis=1).astype(np.float64)
     spy = Spy(calibration)
-    held = learn_and_hold_out(spy, features, labels, groups, folds=5, seed=0)
+    held = learn_and_hold_out(spy, features, Labelled(labels, groups, 5))
     share = 1 if calibration == "cross-fitted" else 4
     assert held.scores.size == held.index.size == 40 // share
     np.testing.assert_array_equal(held.scores, groups[held.index])
@@ -153,7 +153,7 @@ def test_training_scores_of_the_mean_lie_and_held_out_ones_do_not():
     labels = np.arange(60) < 30
     own = Mean().score(features, Mean().fit(features, labels, np.arange(60)).pattern)
     assert separation(own, labels) > 3
-    held = learn_and_hold_out(Mean(), features, labels, np.arange(60), 10, 0)
+    held = learn_and_hold_out(Mean(), features, Labelled(labels, np.arange(60), 10, 0))
     assert abs(separation(held.scores, labels[held.index])) < 1
 
 
@@ -163,9 +163,9 @@ def test_null_control_is_centred_and_the_observed_stands_out():
     labels = np.arange(60) < 30
     features[labels] += 0.15 * rng.normal(size=(3, 32, 32)).astype(np.float32)
     groups = np.arange(60)
-    held = learn_and_hold_out(Mean(), features, labels, groups, 5, 0)
+    held = learn_and_hold_out(Mean(), features, Labelled(labels, groups, 5, 0))
     observed = separation(held.scores, labels)
-    null = null_control(Mean(), features, labels, groups, 5, observed, 19, seed=4)
+    null = null_control(Mean(), features, Labelled(labels, groups, 5, 4), observed, 19)
     assert null.shuffled.size == 19
     assert abs(null.shuffled.mean()) < 0.5
     assert null.observed > null.shuffled.max()

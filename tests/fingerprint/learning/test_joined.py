@@ -6,7 +6,7 @@ from sklearn.metrics import roc_auc_score
 
 from fp.fingerprint.estimators.cyclic import LAGS, Cyclic, cyclic_covariance
 from fp.fingerprint.estimators.discriminant import discriminant_coefficients
-from fp.fingerprint.estimators.folds import deal, separation
+from fp.fingerprint.estimators.folds import Labelled, deal, separation
 from fp.fingerprint.estimators.tile import Tile
 from fp.fingerprint.learning import method as learning
 from fp.fingerprint.learning import typicality
@@ -102,7 +102,7 @@ def test_diagonal_tile_divides_by_variances():
 def test_joined_score_is_the_weighted_sum_of_its_parts(residuals):
     method = recipe("auto")
     stacks = stacks_of(method, residuals)
-    learned = method.learn(stacks, LABELS, np.arange(60), folds=5)
+    learned = method.learn(stacks, Labelled(LABELS, np.arange(60), 5))
     found = learned.score_all(stacks)
     by_part = np.column_stack(
         [
@@ -123,13 +123,13 @@ def test_joined_score_is_the_weighted_sum_of_its_parts(residuals):
 def test_held_out_joined_scores_separate_and_those_of_shuffled_labels_do_not(residuals):
     method = recipe("lattice")
     stacks = stacks_of(method, residuals)
-    learned = method.learn(stacks, LABELS, np.arange(60), folds=5)
+    learned = method.learn(stacks, Labelled(LABELS, np.arange(60), 5))
     assert roc_auc_score(LABELS, learned.held.scores) > 0.95
     np.testing.assert_array_equal(learned.held.scores, learned.specific.scores)
     areas = []
     for seed in range(4):
         shuffled = np.random.default_rng(seed).permutation(LABELS)
-        null = method.learn(stacks, shuffled, np.arange(60), folds=5)
+        null = method.learn(stacks, Labelled(shuffled, np.arange(60), 5))
         areas.append(roc_auc_score(shuffled, null.held.scores))
     assert 0.3 < np.mean(areas) < 0.7
 
@@ -225,12 +225,12 @@ def test_many_labellings_at_once_are_as_one_by_one():
 def test_permutation_control_stands_out_for_a_generator_and_not_for_none(residuals):
     method = recipe("auto")
     stacks = stacks_of(method, residuals)
-    nulls = permutation_control(method, stacks, LABELS, np.arange(60), 100, seed=1)
+    nulls = permutation_control(method, stacks, Labelled(LABELS, np.arange(60), seed=1), 100)
     assert nulls.whole.observed > 2 * nulls.whole.shuffled.max()
     assert nulls.specific.observed > nulls.specific.shuffled.max()
     assert abs(nulls.whole.shuffled.mean()) < 0.3
     nothing = np.random.default_rng(9).permutation(LABELS)
-    none = permutation_control(method, stacks, nothing, np.arange(60), 100, seed=1)
+    none = permutation_control(method, stacks, Labelled(nothing, np.arange(60), seed=1), 100)
     assert none.whole.p > 0.02
 
 
@@ -240,7 +240,8 @@ def test_permutation_p_is_uniform_without_a_generator():
     for seed in range(40):
         rng = np.random.default_rng([10, seed])
         stacks = {"tile": rng.normal(size=(24, 3, 32, 32))}
-        nulls = permutation_control(method, stacks, np.arange(24) < 12, np.arange(24), 39, seed)
+        known = Labelled(np.arange(24) < 12, np.arange(24), seed=seed)
+        nulls = permutation_control(method, stacks, known, 39)
         p.append(nulls.whole.p)
     assert 0.35 < np.mean(p) < 0.65
     assert np.mean(np.array(p) <= 0.1) < 0.25
