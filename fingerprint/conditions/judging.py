@@ -103,7 +103,8 @@ class CodingJudge(Judge):
         """
         known = self.conditions
         stacks = features.of(self.parts)
-        seen = Seen.of(known, self.parts, stacks, coding_numbers(features))
+        numbers = coding_numbers(features)
+        seen = Seen.of(known, self.parts, stacks, numbers)
         (p,) = seen.p_values(known, self.parts, stacks, self.sources)
         p_bank = p.real if corrected is None else max(p.real, corrected(p.real, p.unusual))
         value = float(seen.evidence[0])
@@ -117,7 +118,7 @@ class CodingJudge(Judge):
             generated_nearer=generated_nearer,
             weak=self.weak,
         )
-        rest = self._against_rest(features) if known.covers(p.condition) else None
+        rest = self._against_rest(features, numbers) if known.covers(p.condition) else None
         if rest is not None and not rest.told_apart:
             found = not_told_apart(found, rule)
         return Attribution(
@@ -143,12 +144,12 @@ class CodingJudge(Judge):
             p_rest=None if rest is None else rest.p,
         )
 
-    def _against_rest(self, features: Features) -> _Rest | None:
+    def _against_rest(self, features: Features, numbers: Doubles) -> _Rest | None:
         rest = self.fingerprint.rest
         if rest is None:
             return None
         parts = self._rest_parts
-        seen = Seen.of(rest, parts, features.of(parts), coding_numbers(features))
+        seen = Seen.of(rest, parts, features.of(parts), numbers)
         value = float(seen.evidence[0])
         share = float(np.count_nonzero(rest.real >= value)) / rest.real.size
         p = conformal(share, rest.real.size)
