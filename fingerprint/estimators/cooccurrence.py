@@ -100,10 +100,12 @@ def _differences(
 
     The last one is the same along both.
     """
-    of_rows = [np.diff(plane, order, axis=1) for order in (1, 2, 3)]
-    of_columns = [np.diff(plane, order, axis=0) for order in (1, 2, 3)]
-    both = np.diff(of_rows[1], 2, axis=0)
-    return [*zip(of_rows, of_columns, strict=True), (both, None)]
+    of_rows, of_columns = [plane], [plane]
+    for _ in range(3):
+        of_rows.append(of_rows[-1][:, 1:] - of_rows[-1][:, :-1])
+        of_columns.append(of_columns[-1][1:] - of_columns[-1][:-1])
+    both = np.diff(of_rows[2], 2, axis=0)
+    return [*zip(of_rows[1:], of_columns[1:], strict=True), (both, None)]
 
 
 @dataclass(frozen=True)
