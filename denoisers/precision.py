@@ -64,10 +64,7 @@ def _seconds() -> dict[str, float]:
     """Measure one inner convolution in each arithmetic: the least of some turns."""
     features = torch.ones(1, _WIDTH, _SIDE, _SIDE).contiguous(memory_format=torch.channels_last)
     kernel = torch.ones(_WIDTH, _WIDTH, 3, 3).contiguous(memory_format=torch.channels_last)
-    inputs = {
-        name: (features.to(dtype), kernel.to(dtype))
-        for name, dtype in PRECISIONS.items()
-    }
+    inputs = {name: (features.to(dtype), kernel.to(dtype)) for name, dtype in PRECISIONS.items()}
     found: dict[str, float] = {}
     for turn in range(_TURNS + 1):
         for name, (image, weights) in inputs.items():

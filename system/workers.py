@@ -134,6 +134,8 @@ class _Worker(Generic[Item, Result]):
                 target=_serve_as_copy, args=(held, theirs, task, seconds), daemon=True
             )
         else:
+            # The first process to be started starts this one too, which unblocks the signal.
+            resource_tracker.ensure_running()
             self._process = multiprocessing.get_context("spawn").Process(
                 target=_serve, args=(theirs, task, seconds), daemon=True
             )
@@ -340,8 +342,6 @@ def _as_workers_start() -> Iterator[None]:
 
     A process has the environment of the one that started it, and the signals that were blocked.
     """
-    # The first process to be started starts this one too, which unblocks the signal.
-    resource_tracker.ensure_running()
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     os.environ.update(_ONE_THREAD)
