@@ -256,9 +256,7 @@ def before(
             olds, news = (list(times) for times in zip(*found, strict=True))
             ratios = spread([old / new for old, new in found])
             name = f"{len(find_images([asked]))} of {asked.name}"
-            lines.append(
-                f"| {bank.name} | {name} | {spread(olds)} | {spread(news)} | {ratios} |"
-            )
+            lines.append(f"| {bank.name} | {name} | {spread(olds)} | {spread(news)} | {ratios} |")
             click.echo(lines[-1], err=True)
     tell(ctx, lines, load, "Median (lowest to highest). ")
 
