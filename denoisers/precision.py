@@ -41,17 +41,21 @@ def best_precision(device: torch.device) -> str:
 def _of_processor(folder: Path) -> str:
     key = hashlib.sha256(f"{processor()} {torch.__version__}".encode()).hexdigest()[:16]
     kept = folder / f"precision-{key}.txt"
-    if not kept.exists():
-        found = _faster(_seconds())
+    found = _read(kept)
+    if found is None:
         # Where another process was first, what that one found holds for all.
         with contextlib.suppress(OSError, OutputError):
             folder.mkdir(parents=True, exist_ok=True)
-            write_text_atomic(kept, found)
-    try:
-        found = kept.read_text("ascii")
-    except (OSError, ValueError):
-        found = ""
+            write_text_atomic(kept, _faster(_seconds()))
+        found = _read(kept)
     return found if found in PRECISIONS else _by_instructions()
+
+
+def _read(kept: Path) -> str | None:
+    try:
+        return kept.read_text("ascii", "replace")
+    except OSError:
+        return None
 
 
 def _faster(seconds: dict[str, float]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -37,6 +38,7 @@ FEWEST_FOR_WORKERS = 32
 _IN_HAND = 2  # items a worker has, so that it never waits for the next one
 _AHEAD = 64  # results a worker may be ahead of the one that is due
 _MOST_STILLBORN = 3  # more is no accident
+_PR_SET_PDEATHSIG = 1  # Linux's number
 
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
@@ -256,7 +258,7 @@ def _may_be_copied() -> bool:
 
     A fork hangs where OpenMP was used before, or where another thread holds a lock.
     """
-    if not hasattr(os, "fork") or threading.active_count() > 1:
+    if sys.platform != "linux" or threading.active_count() > 1:
         return False
     libraries = threadpool_info()
     return not any("openmp" in (of["user_api"], of.get("threading_layer")) for of in libraries)
@@ -270,8 +272,11 @@ def _serve_as_copy(
 ) -> None:
     """Answer items in a fork, with one thread, as `_serve` does in a new process.
 
-    It closes the ends of pipes that it holds only as a copy, so that they end with their owner.
+    It closes the ends of pipes that it holds only as a copy, so that they end with their owner. It
+    also holds the files that were open, with their locks: so the kernel ends it with its parent,
+    whatever it is at.
     """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     for end in held:
         end.close()

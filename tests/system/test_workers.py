@@ -271,3 +271,28 @@ def test_no_worker_outlives_the_run(tmp_path, number):
     if number == signal.SIGINT:
         assert err.count("Traceback") == 1, "a worker answered Ctrl-C too"
         assert err.rstrip().endswith("KeyboardInterrupt")
+
+
+STUCK = """
+import os, re
+from fp.system import workers
+
+def task(item):
+    print(os.getpid(), flush=True)
+    re.match("(a+)+$", "a" * 64 + "b")
+
+if __name__ == "__main__":
+    assert workers._may_be_copied()
+    list(workers.run_in_order(task, [1], None, isolated=True))
+"""
+
+
+def test_a_copy_that_is_stuck_ends_with_its_parent_and_holds_no_lock_on(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(STUCK)
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        assert lives(pid)
+        process.kill()
+    assert gone({pid})
