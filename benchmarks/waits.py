@@ -3,9 +3,11 @@
     python benchmarks/waits.py network
     python benchmarks/waits.py extraction ../shared/corpus
     python benchmarks/waits.py processes BANK.h5 FOLDER
+    python benchmarks/waits.py before OTHER-FP --bank BANK.h5 PICTURE FOLDER
 
-The first takes processor seconds on one thread; the last two run commands and take seconds on
-the clock, so the load of the machine stands beside them. `--write` puts a table into its section of
+The first takes processor seconds on one thread; the next two run commands and take seconds on
+the clock, so the load of the machine stands beside them. The last runs another `fp`, such as that
+of an earlier commit, and this one in turn. `--write` puts a table into its section of
 docs/performance.md.
 """
 
@@ -145,11 +147,14 @@ def _distinct(folder: Path, target: Path, count: int, **options: Any) -> None:
         Image.fromarray(noisy).save(target / f"{index:05d}.{options['format']}", **options)
 
 
-def _wall(*command: str) -> tuple[float, float]:
+THIS = (sys.executable, "-m", "fp.cli.main")
+
+
+def _wall(*command: str, program: tuple[str, ...] = THIS) -> tuple[float, float]:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "fp.cli.main", *command],
+        [*program, *command],
         check=True,
         stdout=subprocess.DEVNULL,
         env={k: v for k, v in os.environ.items() if k not in THREADS},
@@ -220,6 +225,40 @@ def processes(ctx: click.Context, bank: Path, folder: Path, count: int, repeats:
         f"| {count} | {spread(one)} | {spread(two)} | {spread([b / a for a, b in found])} |",
     ]
     tell(ctx, lines, load)
+
+
+@main.command()
+@click.argument("other", type=PATH)
+@click.argument("inputs", type=PATH, nargs=-1, required=True)
+@click.option("--bank", "banks", type=PATH, multiple=True, required=True)
+@click.option("--repeats", default=5, show_default=True)
+@click.pass_context
+def before(
+    ctx: click.Context,
+    other: Path,
+    inputs: tuple[Path, ...],
+    banks: tuple[Path, ...],
+    repeats: int,
+) -> None:
+    """'fp detect' of another installation and of this one, in turn, without -o; warm caches."""
+    load = os.getloadavg()[0]
+    lines = [
+        "| bank | images | processor s before | processor s now | before / now |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for bank in banks:
+        for asked in inputs:
+            command, found = ("detect", "--json", str(bank), str(asked)), []
+            for turn in range(repeats + 1):
+                both = _wall(*command, program=(str(other.resolve()),))[1], _wall(*command)[1]
+                if turn:  # the first compiles
+                    found.append(both)
+            olds, news = (list(times) for times in zip(*found, strict=True))
+            ratios = spread([old / new for old, new in found])
+            name = f"{len(find_images([asked]))} of {asked.name}"
+            lines.append(f"| {bank.name} | {name} | {spread(olds)} | {spread(news)} | {ratios} |")
+            click.echo(lines[-1], err=True)
+    tell(ctx, lines, load, "Median (lowest to highest). ")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import click
 from fp.cli.options import EXIT_INTERNAL
 from fp.cli.suggesting import SuggestingGroup
 from fp.system.errors import FpError
+from fp.system.first_use import when_compiling
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -137,6 +138,8 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A file name must not end a run because the terminal cannot show it.
             stream.reconfigure(errors="backslashreplace")
+    if sys.stderr.isatty():
+        when_compiling(_tell_of_compiling)
     try:
         os.getcwd()  # noqa: PTH109 - asked for its error alone
     except OSError:
@@ -166,6 +169,10 @@ def main(arguments: list[str] | None = None) -> None:
             "run again with 'fp -vv' for the traceback and report it.",
             EXIT_INTERNAL,
         )
+
+
+def _tell_of_compiling() -> None:
+    click.echo("fp: compiling loops for this processor, once; that takes some seconds", err=True)
 
 
 def _verbosity(arguments: list[str]) -> int:

@@ -18,21 +18,10 @@ from torch.nn import functional
 
 from fp.denoisers.dncnn_network import Block
 from fp.denoisers.dncnn_weights import SHIPPED, Weights, load_weights
+from fp.denoisers.precision import PRECISIONS, best_precision
 from fp.denoisers.residual import DenoiserIdentity
 from fp.system.arrays import Floats
 from fp.system.errors import DenoiserError
-
-PRECISIONS = {"float32": torch.float32, "bfloat16-inner": torch.bfloat16}
-"""Arithmetic of the inner layers by the name that the identity carries."""
-
-
-def best_precision(device: torch.device) -> str:
-    """Return "bfloat16-inner" where the processor multiplies it in hardware, else "float32"."""
-    if device.type == "cuda":
-        return "bfloat16-inner" if torch.cuda.is_bf16_supported(False) else "float32"
-    # torch's own question to the processor has no public name yet; without it float32 is safe.
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    return "bfloat16-inner" if device.type == "cpu" and supported() else "float32"
 
 
 def folded(block: Block) -> tuple[Tensor, Tensor]:

@@ -6,12 +6,11 @@ import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from PIL import features
 
-from fp.system.environment import describe
+from fp.system.environment import describe, processor
 from fp.system.workers import usable_cores
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -43,7 +42,7 @@ def machine(jobs: int | None = None) -> dict[str, Any]:
     Processor, cores, processes and what limits threads, in JSON types.
     """
     found: dict[str, Any] = {
-        "processor": _processor(),
+        "processor": processor(),
         "architecture": platform.machine(),
         "system": f"{platform.system()} {platform.release()}",
         "cores": usable_cores(),
@@ -52,12 +51,3 @@ def machine(jobs: int | None = None) -> dict[str, Any]:
     if jobs is not None:
         found["jobs"] = jobs
     return found
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine())

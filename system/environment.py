@@ -7,6 +7,7 @@ import platform
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from fp.system.errors import UsageError
 
@@ -35,6 +36,16 @@ def describe() -> dict[str, str]:
     found["machine"] = platform.machine()
     found["system"] = sys.platform
     return found
+
+
+def processor() -> str:
+    """Return the name of the processor's model."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
 
 
 def clock_utc() -> str:

@@ -6,8 +6,24 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core import event
+
+from fp.system.first_use import compiling
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class _Compilations(event.Listener):
+    """Hears of each loop that is compiled, and not of those that are found on disk."""
+
+    def on_start(self, event: object) -> None:
+        compiling()
+
+    def on_end(self, event: object) -> None:
+        pass
+
+
+event.register("numba:compile", _Compilations())  # type: ignore[no-untyped-call]
 
 
 def compiled(function: _Function, *, parallel: bool = False, reordered: bool = False) -> _Function:

@@ -10,32 +10,35 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import faulthandler
+import ctypes
 import multiprocessing
 import os
 import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any, Generic, TypeVar
+
+from threadpoolctl import threadpool_info, threadpool_limits
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Made = TypeVar("Made")
 
 FEWEST_FOR_WORKERS = 32
-"""Images from which several processes pay: each takes a second to start."""
+"""Images from which several processes pay: a new one takes a second to start."""
 
 _IN_HAND = 2  # items a worker has, so that it never waits for the next one
 _AHEAD = 64  # results a worker may be ahead of the one that is due
 _MOST_STILLBORN = 3  # more is no accident
+_PR_SET_PDEATHSIG = 1  # Linux's number
 
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
@@ -117,16 +120,31 @@ class Failure:
 class _Worker(Generic[Item, Result]):
     """A process that answers the items it is handed, one by one."""
 
-    def __init__(self, task: Callable[[Item], Result], seconds: float | None) -> None:
+    def __init__(
+        self,
+        task: Callable[[Item], Result],
+        seconds: float | None,
+        beside: Sequence[_Worker[Item, Result]],
+    ) -> None:
         self.pipe, theirs = multiprocessing.Pipe()
         self.in_hand: deque[int] = deque()
         self.ready = self.dead = False
-        # Spawned, not forked: a forked process hangs where the parent has used OpenMP.
-        self._process = multiprocessing.get_context("spawn").Process(
-            target=_serve, args=(theirs, task, seconds), daemon=True
-        )
+        self._process: multiprocessing.process.BaseProcess
+        if _may_be_copied():
+            held = [self.pipe, *(worker.pipe for worker in beside)]
+            self._process = multiprocessing.get_context("fork").Process(
+                target=_serve_as_copy, args=(held, theirs, task, seconds), daemon=True
+            )
+        else:
+            # The first process to be started starts this one too, which unblocks the signal.
+            resource_tracker.ensure_running()
+            self._process = multiprocessing.get_context("spawn").Process(
+                target=_serve, args=(theirs, task, seconds), daemon=True
+            )
         try:
-            with _as_workers_start():
+            with _as_workers_start(), warnings.catch_warnings():
+                # Python warns of any thread; those of OpenBLAS end before a fork and start again.
+                warnings.filterwarnings("ignore", "This process.*multi-threaded.*fork")
                 self._process.start()
         finally:
             theirs.close()
@@ -180,7 +198,7 @@ class _Crew(Generic[Item, Result]):
     def results(self) -> Iterator[Result]:
         """Yield the results in the order of the items."""
         for _ in range(self._size):
-            self._workers.append(_Worker(self._task, self._seconds))
+            self._workers.append(self._new_worker())
         for due in range(len(self._items)):
             while due not in self._results:
                 self._hand_out(due + _AHEAD * self._size)
@@ -197,6 +215,9 @@ class _Crew(Generic[Item, Result]):
             worker.pipe.close()
         for worker in self._workers:
             worker.dismiss(self._patience)
+
+    def _new_worker(self) -> _Worker[Item, Result]:
+        return _Worker(self._task, self._seconds, self._workers)
 
     def _hand_out(self, end: int) -> None:
         for worker in self._workers:
@@ -215,7 +236,7 @@ class _Crew(Generic[Item, Result]):
             elif worker.dead:
                 worker.dismiss(0)
                 self._bury(worker)
-                self._workers[place] = _Worker(self._task, self._seconds)
+                self._workers[place] = self._new_worker()
 
     def _bury(self, dead: _Worker[Item, Result]) -> None:
         """Take back what a dead worker had in hand. It was at the first of it."""
@@ -230,6 +251,37 @@ class _Crew(Generic[Item, Result]):
                 self._results[suspect] = Answer(lost)
             self._suspects.add(suspect)
         self._waiting.extendleft(reversed(dead.in_hand))
+
+
+def _may_be_copied() -> bool:
+    """Return whether a worker may be a fork of this process, with all that was imported and opened.
+
+    A fork hangs where OpenMP was used before, or where another thread holds a lock.
+    """
+    if sys.platform != "linux" or threading.active_count() > 1:
+        return False
+    libraries = threadpool_info()
+    return not any("openmp" in (of["user_api"], of.get("threading_layer")) for of in libraries)
+
+
+def _serve_as_copy(
+    held: Sequence[Connection],
+    pipe: Connection,
+    task: Callable[[Any], Any],
+    seconds: float | None,
+) -> None:
+    """Answer items in a fork, with one thread, as `_serve` does in a new process.
+
+    It closes the ends of pipes that it holds only as a copy, so that they end with their owner. It
+    also holds the files that were open, with their locks: so the kernel ends it with its parent,
+    whatever it is at.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for end in held:
+        end.close()
+    with threadpool_limits(1):
+        _serve(pipe, task, seconds)
 
 
 def _serve(pipe: Connection, task: Callable[[Any], Any], seconds: float | None) -> None:
@@ -267,18 +319,17 @@ def attempt(
 def _at_most(seconds: float | None) -> Iterator[None]:
     """End this process where the block takes longer.
 
-    The watch is kept by a thread that needs no interpreter: a decoder that hangs may well hold on
-    to it, and no signal handler or thread in Python would ever run.
+    The alarm is the kernel's: a decoder that hangs may well hold on to the interpreter, and no
+    handler or thread in Python would ever run.
     """
     if seconds is None:
         yield
         return
-    with Path(os.devnull).open("w") as nowhere:
-        faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere)
-        try:
-            yield
-        finally:
-            faulthandler.cancel_dump_traceback_later()
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _fit_to_travel(error: Exception) -> Exception:
@@ -296,8 +347,6 @@ def _as_workers_start() -> Iterator[None]:
 
     A process has the environment of the one that started it, and the signals that were blocked.
     """
-    # The first process to be started starts this one too, which unblocks the signal.
-    resource_tracker.ensure_running()
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     os.environ.update(_ONE_THREAD)

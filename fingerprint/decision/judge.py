@@ -33,7 +33,6 @@ class Features:
         self._residual = residual_chw
         self._image = image_hwc
         self._found: dict[str, Array] = {}
-        self._coding: Floats | None = None
 
     def of(self, recipe: Recipe) -> dict[str, Array]:
         """Return the features that a method reads, as stacks of one image, by name."""
@@ -58,17 +57,20 @@ class Features:
 
     def p_of_coding(self, test: OutOfDistribution | None) -> float | None:
         """Return the conformal p-value of the image's distance; None without a test or an image."""
-        if test is None or self._image is None:
+        image = self._image
+        if test is None or image is None:
             return None
-        if self._coding is None:
-            self._coding = coding_statistics(self._image)
-        return test.p(self._coding)
+        return test.p(self.once("coding statistics", lambda: coding_statistics(image)))
 
     def of_part(self, part: Estimator) -> Array:
         """Return what an estimator reads, as a stack of one image."""
-        if part.reads not in self._found:
-            self._found[part.reads] = part.read(self._residual, self._image)[None]
-        return self._found[part.reads]
+        return self.once(part.reads, lambda: part.read(self._residual, self._image)[None])
+
+    def once(self, name: str, make: Callable[[], Array]) -> Array:
+        """Return an array of this name, made when it is first asked for."""
+        if name not in self._found:
+            self._found[name] = make()
+        return self._found[name]
 
 
 @dataclass(frozen=True, eq=False)

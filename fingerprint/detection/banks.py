@@ -98,6 +98,11 @@ class WholeBank:
         return tuple(map(judge_of, self.members))
 
     @cached_property
+    def preparations(self) -> tuple[Preparation, ...]:
+        """What each fingerprint asks for."""
+        return tuple(map(Preparation.of, self.members))
+
+    @cached_property
     def family(self) -> Family:
         """Null distribution of the bank."""
         return family_of(self.judges)
@@ -131,9 +136,8 @@ class WholeBank:
         parts: dict[Preparation, Features] = {}
         rows: list[Attribution] = []
         too_small: ImageError | None = None
-        for judge in self.judges:
+        for judge, key in zip(self.judges, self.preparations, strict=True):
             fingerprint = judge.fingerprint
-            key = Preparation.of(fingerprint)
             try:
                 if key not in parts:
                     parts[key] = key.features(image)

@@ -64,16 +64,21 @@ def cooccurrences(image_hwc: Pixels, scale: int) -> Floats:
     J. Fridrich, J. Kodovsky, "Rich Models for Steganalysis of Digital Images", IEEE Transactions
     on Information Forensics and Security 7 (2012), doi:10.1109/TIFS.2012.2190402.
     """
-    ycc = np.ascontiguousarray((image_hwc.astype(np.int32) @ _TO_YCC.T).transpose(2, 0, 1))
+    channels = np.ascontiguousarray(image_hwc.transpose(2, 0, 1), dtype=np.int32)
+    ycc = np.stack([r * channels[0] + g * channels[1] + b * channels[2] for r, g, b in _TO_YCC])
     counts = np.zeros((3, len(_WEIGHTS), len(_STEPS), 2, LEVELS**RUN), np.int64)
     for y, x in np.ndindex(scale, scale):
         for plane, of_plane in zip(_sums(ycc[:, y:, x:], scale), counts, strict=True):
-            for turned in (plane, np.ascontiguousarray(plane.T)):
-                found = _differences(turned)
-                for difference, weight, kind in zip(found, _WEIGHTS, of_plane, strict=True):
-                    unit = _UNIT * scale * weight  # a sum is f^2 times the mean, a step 1/f
-                    for step, (along, across) in zip(_STEPS, kind, strict=True):
-                        count_runs(difference, int(unit * step), along, across)
+            for weight, kind, (of_rows, of_columns) in zip(
+                _WEIGHTS, of_plane, _differences(plane), strict=True
+            ):
+                unit = _UNIT * scale * weight  # a sum is f^2 times the mean, a step 1/f
+                for step, (along, across) in zip(_STEPS, kind, strict=True):
+                    count_runs(of_rows, int(unit * step), along, across)
+                    if of_columns is not None:
+                        count_runs(of_columns, int(unit * step), across, along)
+    # The last difference is its own transpose: what lies across it lies along the other.
+    counts[:, -1] = counts[:, -1].sum(axis=-2, keepdims=True)
     classes = np.add.reduceat(counts[..., _BY_CLASS], _STARTS, axis=-1)
     shares = classes / np.maximum(classes.sum(axis=-1, keepdims=True), 1)
     return np.asarray(np.sqrt(shares).reshape(-1, 2, CLASSES), dtype=np.float32)
@@ -88,12 +93,19 @@ def _sums(ycc: NDArray[np.int32], scale: int) -> NDArray[np.int32]:
     return np.asarray(np.add.reduce([sums[:, place::scale] for place in range(scale)]))
 
 
-def _differences(plane: NDArray[np.int32]) -> tuple[NDArray[np.int32], ...]:
-    """Compute the four differences along the rows of a plane (H, W)."""
-    first = plane[:, 1:] - plane[:, :-1]
-    second = first[:, 1:] - first[:, :-1]
-    third = second[:, 1:] - second[:, :-1]
-    return first, second, third, np.diff(second, 2, axis=0)
+def _differences(
+    plane: NDArray[np.int32],
+) -> list[tuple[NDArray[np.int32], NDArray[np.int32] | None]]:
+    """Compute the four differences of a plane (H, W), along its rows and along its columns.
+
+    The last one is the same along both.
+    """
+    of_rows, of_columns = [plane], [plane]
+    for _ in range(3):
+        of_rows.append(of_rows[-1][:, 1:] - of_rows[-1][:, :-1])
+        of_columns.append(of_columns[-1][1:] - of_columns[-1][:-1])
+    both = np.diff(of_rows[2], 2, axis=0)
+    return [*zip(of_rows[1:], of_columns[1:], strict=True), (both, None)]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from fp.denoisers.dncnn import best_precision
+from fp.denoisers.precision import best_precision
 from fp.fingerprint.estimators.dif_options import DifOptions
 from fp.fingerprint.estimators.unet import INPUT_CHANNELS, draw_network, sides_fit
 from fp.images.loading import display_path

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from commands import environment, fp, fp_process, json_rows, laboratory, state
+from commands import environment, fp, fp_process, imported, json_rows, laboratory, state
 
 from fp.fingerprint.decision.decision import REASONS
 from fp.reports.words import DECISIONS, FOOTNOTE, Question, answer, limits, ratio, short
@@ -35,6 +35,12 @@ def rows(lab, tmp_path_factory):
     output = tmp_path_factory.mktemp("rows") / "o"
     assert fp("detect", lab.single, lab.unknown, "-o", output, "--jobs", 1).code == 0
     return json_rows(output)
+
+
+def test_a_picture_does_not_wait_for_what_only_learning_and_drawing_need(lab, rows):
+    loaded = imported("detect", "--quiet", lab.single, rows[0]["path"])
+    assert "numba" in loaded
+    assert loaded.isdisjoint({"torch", "scipy.stats", "sklearn", "skimage", "matplotlib"})
 
 
 def one_of(rows, decision):

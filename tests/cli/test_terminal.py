@@ -82,6 +82,16 @@ def test_elsewhere_there_are_plain_lines_and_no_control_code(lab, tmp_path):
     assert re.search(r"^  supports_\w+ +\d+$", fp_detected(lab, tmp_path), re.MULTILINE)
 
 
+@pytest.mark.slow
+def test_the_first_use_on_a_processor_says_that_it_compiles_and_later_ones_do_not(lab, tmp_path):
+    picture = next(iter(sorted(lab.unknown.iterdir())))
+    shown = [
+        on_terminal("detect", "--quiet", lab.single, picture, NUMBA_CACHE_DIR=str(tmp_path / "jit"))
+        for _ in range(2)
+    ]
+    assert [text.count("compiling loops for this processor, once") for text in shown] == [1, 0]
+
+
 def fp_detected(lab, tmp_path) -> str:
     return fp("detect", lab.single, lab.unknown, "-o", tmp_path / "again").out
 

@@ -16,10 +16,11 @@ from safetensors.torch import load_file, save_file
 from skimage import data
 
 from fp.denoisers import training
-from fp.denoisers.dncnn import DnCNN, best_precision
+from fp.denoisers.dncnn import DnCNN
 from fp.denoisers.dncnn_network import ARCHITECTURES, Architecture, TrainableDnCNN
 from fp.denoisers.dncnn_weights import SHIPPED, load_weights, save_weights
 from fp.denoisers.optimiser import Optimiser, Rates, orthogonalised
+from fp.denoisers.precision import best_precision
 from fp.denoisers.psnr import evaluate, psnr
 from fp.denoisers.residual import Denoiser, DenoiserIdentity
 from fp.denoisers.training import draw_batch, export, train

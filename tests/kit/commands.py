@@ -32,7 +32,9 @@ TABLES = ("detections.jsonl", "detections.csv", "attributions.csv")
 
 EPOCH = "1700000000"
 
-HEAVY = ("torch", "numba", "scipy", "skimage", "sklearn", "h5py", "matplotlib", "pywt")
+HEAVY = (
+    "torch", "numba", "scipy", "scipy.stats", "skimage", "sklearn", "h5py", "matplotlib", "pywt",
+)  # fmt: skip
 LIGHTER = ("numpy", "PIL", "rich")  # a list may need these, a help text does not
 
 _IMPORTED = """

@@ -26,6 +26,21 @@ def threads_of(item: object) -> tuple[str, ...]:
     return tuple(os.environ[f"{name}_NUM_THREADS"] for name in ("OMP", "MKL", "OPENBLAS", "NUMBA"))
 
 
+NOTES: list[str] = []
+
+
+def notes(item: object) -> list[str]:
+    """Return what this process, or the one that it is a copy of, noted."""
+    return NOTES
+
+
+def library_threads(item: object) -> set[int]:
+    import numpy  # noqa: F401  with its OpenBLAS
+    from threadpoolctl import threadpool_info
+
+    return {library["num_threads"] for library in threadpool_info()}
+
+
 def slow_first(item: int) -> int:
     time.sleep(0.3 if item == 0 else 0)
     return item

@@ -10,14 +10,17 @@ import time
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_limits
 from worker_tasks import (
     Stillborn,
     deadly,
     deadly_answer,
     deadly_once,
     failing,
+    library_threads,
     lost,
     noted,
+    notes,
     process_and_fail,
     process_of,
     sleepy,
@@ -47,6 +50,31 @@ def gone(pids: set[int], patience: float = 10) -> bool:
     while any(map(lives, pids)) and time.monotonic() < end:
         time.sleep(0.02)
     return not any(map(lives, pids))
+
+
+@pytest.fixture(params=[True, False], ids=["copies", "new processes"])
+def start(request, monkeypatch):
+    """Workers as copies of this process, and as new processes."""
+    monkeypatch.setattr(workers, "_may_be_copied", lambda: request.param)
+    return request.param
+
+
+def test_a_copy_holds_what_was_made_here_and_a_new_process_does_not(start, monkeypatch):
+    monkeypatch.setattr("worker_tasks.NOTES", ["opened"])
+    assert list(run_in_order(notes, [1], lost, isolated=True)) == [["opened"] if start else []]
+
+
+OPENMP = "import torch"
+THREAD = "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()"
+
+
+@pytest.mark.parametrize(
+    ("before", "may"), [("import numpy", True), (OPENMP, False), (THREAD, False)]
+)
+def test_no_process_is_copied_where_a_copy_could_hang(before, may):
+    code = f"{before}\nfrom fp.system import workers\nprint(workers._may_be_copied())"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == str(may)
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
@@ -80,17 +108,22 @@ def test_work_is_spread_over_as_many_processes_as_asked():
     assert gone(pids)
 
 
-def test_isolated_items_never_run_in_this_process():
+def test_isolated_items_never_run_in_this_process(start):
     (pid,) = set(run_in_order(process_of, [1, 2], lost, 1, isolated=True))
     assert pid != os.getpid()
 
 
-def test_workers_have_one_thread_each_and_this_process_keeps_its_own(monkeypatch):
+def test_workers_have_one_thread_each_and_this_process_keeps_its_own(start, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
     before = dict(os.environ)
     assert set(run_in_order(threads_of, [1], lost, isolated=True)) == {("1",) * 4}
     assert dict(os.environ) == before
+
+
+def test_libraries_work_with_one_thread_in_workers(start):
+    with threadpool_limits(2):
+        assert list(run_in_order(library_threads, [1], lost, isolated=True)) == [{1}]
 
 
 def test_work_runs_only_a_bounded_way_ahead(tmp_path):
@@ -108,7 +141,7 @@ DEATHS = {"one": [50], "neighbours, the first and the very last": [0, 50, 51, MA
 
 
 @pytest.mark.parametrize("deaths", DEATHS.values(), ids=DEATHS.keys())
-def test_an_item_that_kills_its_worker_is_reported_in_its_place(tmp_path, deaths):
+def test_an_item_that_kills_its_worker_is_reported_in_its_place(start, tmp_path, deaths):
     log = tmp_path / "log"
     items = [(log, -i - 1 if i in deaths else i, i) for i in range(MANY)]
     results = list(run_in_order(deadly, items, lambda item: ("died", item[2]), 2))
@@ -117,7 +150,7 @@ def test_an_item_that_kills_its_worker_is_reported_in_its_place(tmp_path, deaths
     assert sorted(calls) == sorted([number for _, number, _ in items] + [-i - 1 for i in deaths])
 
 
-def test_an_only_item_that_kills_its_worker_is_reported(tmp_path):
+def test_an_only_item_that_kills_its_worker_is_reported(start, tmp_path):
     items = [(tmp_path / "log", -2, 0)]
     assert list(run_in_order(deadly, items, lambda item: "died", isolated=True)) == ["died"]
 
@@ -134,7 +167,7 @@ def test_an_item_whose_worker_died_by_accident_gets_its_result(tmp_path):
     assert list(run_in_order(deadly_once, items, lost, 2)) == list(range(MANY))
 
 
-def test_an_item_that_keeps_its_worker_too_long_is_reported_in_its_place():
+def test_an_item_that_keeps_its_worker_too_long_is_reported_in_its_place(start):
     results = list(run_in_order(stuck, range(MANY), lost, 2, seconds=1.0))
     assert results == [lost(5) if item == 5 else item for item in range(MANY)]
 
@@ -146,7 +179,7 @@ def test_a_limit_of_time_binds_an_item_and_not_the_run(tmp_path):
     assert len((tmp_path / "log").read_text().splitlines()) == 8, "one was given up and done again"
 
 
-def test_an_exception_ends_the_run_and_the_workers():
+def test_an_exception_ends_the_run_and_the_workers(start):
     pids = set()
     results = run_in_order(process_and_fail, range(MANY), lost, 2)
     with pytest.raises(InputError) as caught:
@@ -166,18 +199,21 @@ def test_an_exception_ends_the_run_and_the_workers():
         (43, ImageError, "x is damaged"),
     ],
 )
-def test_what_does_not_travel_is_an_exception_all_the_same(item, error, words):
+def test_what_does_not_travel_is_an_exception_all_the_same(monkeypatch, item, error, words):
+    # A library that is loaded here may have taught this process, and its copies, to send anything.
+    monkeypatch.setattr(workers, "_may_be_copied", lambda: False)
     with pytest.raises(error, match=words) as caught:
         list(run_in_order(failing, [item], lost, isolated=True))
     assert getattr(caught.value, "reason", "damaged") == "damaged"
 
 
-def test_workers_that_cannot_start_are_an_error_and_not_lost_images():
+def test_workers_that_cannot_start_are_an_error_and_not_lost_images(monkeypatch):
+    monkeypatch.setattr(workers, "_may_be_copied", lambda: False)
     with pytest.raises(RuntimeError, match="end as soon as they start"):
         list(run_in_order(Stillborn(), [1, 2], lost, isolated=True))
 
 
-def test_a_consumer_that_stops_early_ends_the_workers():
+def test_a_consumer_that_stops_early_ends_the_workers(start):
     results = run_in_order(sleepy, range(1, MANY), lost, 2)
     started = time.monotonic()
     pid = next(results)
@@ -235,3 +271,28 @@ def test_no_worker_outlives_the_run(tmp_path, number):
     if number == signal.SIGINT:
         assert err.count("Traceback") == 1, "a worker answered Ctrl-C too"
         assert err.rstrip().endswith("KeyboardInterrupt")
+
+
+STUCK = """
+import os, re
+from fp.system import workers
+
+def task(item):
+    print(os.getpid(), flush=True)
+    re.match("(a+)+$", "a" * 64 + "b")
+
+if __name__ == "__main__":
+    assert workers._may_be_copied()
+    list(workers.run_in_order(task, [1], None, isolated=True))
+"""
+
+
+def test_a_copy_that_is_stuck_ends_with_its_parent_and_holds_no_lock_on(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(STUCK)
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        assert lives(pid)
+        process.kill()
+    assert gone({pid})

@@ -91,6 +91,7 @@ def test_certified_rate_is_clopper_pearsons_and_the_beta_tail(n, rate):
     exact = binomtest(j - 1, n, alternative="less").proportion_ci(0.95, "exact").high
     assert found == pytest.approx(exact, rel=1e-6)
     assert beta.cdf(found, j, n + 1 - j) == pytest.approx(0.95)
+    assert found == beta.ppf(0.95, j, n + 1 - j), "not the same bits"
 
 
 @pytest.mark.parametrize(
