@@ -24,7 +24,7 @@ def detect_with_bank(collection: Collection) -> CrossDetection:
     answers = []
     for i, fingerprint in enumerate(collection.bank):
         held = held_out(fingerprint)
-        all_named = recipe_of(fingerprint).is_closed_form  # a dear one held a quarter back
+        all_named = recipe_of(fingerprint).scores_all
         generated = dict(zip(held.generated_sha256, held.generated, strict=True))
         real = dict(zip(held.real_sha256, held.real, strict=True))
         unseen = [
