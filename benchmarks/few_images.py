@@ -1,20 +1,24 @@
 """How many pictures of a generator that draws are enough? Accuracy and claims by their number.
 
     python benchmarks/few_images.py --section few-images
+    python benchmarks/few_images.py --methods dif --denoisers wavelet,dncnn --folds 2 \
+        --parameters '{"cross_fit": true, "steps": 320}' --work .work/few-images-dif
 
 needs the corpus (FP_CORPUS, by default ../shared/corpus beside the project). A seed deals whole
 prompts, or pictures where names tell no prompt, between training and test; the training images are
-spread over the prompts that train. Finished splits are kept in the work folder. It measures the
-plain score of images as they are, without conditions (`--conditions none`).
+spread over the prompts that train. Finished splits are kept in the work folder, which is one for
+each choice of folds and parameters. It measures the plain score of images as they are, without
+conditions (`--conditions none`).
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 import numpy as np
-from held_out import labelled
+from held_out import labelled, seeded
 from photographs import generators, kept_rows
 from sections import WORK
 from threadpoolctl import threadpool_limits
@@ -33,7 +37,7 @@ GENERATORS = ("ldm", "glid3xl", "sd_v1", "realvisxl_turbo", "flux1dev", "gpt_ima
 SIZES = (8, 16, 32, 64, 128)
 COLUMNS = ("generator", "training", "seed", "method", "tested", "accuracy", "claimed", "false")
 RATE = 0.05
-REDUCTION = Reduction("wavelet", CropRule(256, 256))
+DENOISER = "wavelet"
 
 
 def dealt(labels, groups, training, seed):
@@ -62,11 +66,11 @@ def dealt(labels, groups, training, seed):
     return np.concatenate(known), np.concatenate(asked)
 
 
-def measured(method, stacks, labels, groups, parts, seed):
+def measured(method, stacks, labels, groups, parts, folds, seed):
     """Learn from some images and count what is said of others."""
     known, asked = parts
     inner = {name: stack[known] for name, stack in stacks.items()}
-    learned = method.learn(inner, labels[known], groups[known], 10, seed)
+    learned = seeded(method, seed).learn(inner, labels[known], groups[known], folds, seed)
     held, taught = learned.held, labels[known][learned.held.index]
     classes = held.scores[~taught], held.scores[taught]
     names = [tuple(str(number) for number in range(scores.size)) for scores in classes]
@@ -106,32 +110,39 @@ def table(rows):
 @click.command()
 @click.option("--generators", "named", default=",".join(GENERATORS), show_default=True)
 @click.option("--methods", default="auto,tile,mean", show_default=True)
+@click.option("--denoisers", default=DENOISER, show_default=True)
+@click.option("--sizes", default=",".join(map(str, SIZES)), show_default=True)
 @click.option("--seeds", default=5, show_default=True)
+@click.option("--folds", default=10, show_default=True)
+@click.option("--parameters", default="{}", help="JSON parameters of the methods.")
 @click.option("--section", help="Section of a page of docs/ to replace.")
 @click.option("--work", type=click.Path(path_type=Path), default=WORK / "few-images")
-def main(named, methods, seeds, section, work):
+def main(named, methods, denoisers, sizes, seeds, folds, parameters, section, work):
     """Learn from ever more images, and ask about pictures of other prompts."""
     work.mkdir(parents=True, exist_ok=True)
+    asked = [(denoiser, name) for denoiser in denoisers.split(",") for name in methods.split(",")]
     with kept_rows(work / "splits.csv", COLUMNS) as (rows, keep), threadpool_limits(1):
         done = {tuple(row[name] for name in COLUMNS[:4]) for row in rows}
         for generator in named.split(","):
-            for name in methods.split(","):
+            for denoiser, name in asked:
+                shown = name if denoiser == DENOISER else f"{name} on {denoiser}"
                 todo = [
                     (training, seed)
-                    for training in SIZES
+                    for training in map(int, sizes.split(","))
                     for seed in range(seeds)
-                    if (generator, str(training), str(seed), name) not in done
+                    if (generator, str(training), str(seed), shown) not in done
                 ]
                 if not todo:
                     continue
-                method = recipe(name)
+                method = recipe(name, json.loads(parameters))
+                reduction = Reduction(denoiser, CropRule(256, 256))
                 folder = generators()[generator]
-                stacks, labels, groups = labelled(folder, method, REDUCTION, store())
+                stacks, labels, groups = labelled(folder, method, reduction, store())
                 for training, seed in todo:
                     parts = dealt(labels, groups, training, seed)
                     if parts is not None:
-                        found = measured(method, stacks, labels, groups, parts, seed)
-                        given = dict(zip(COLUMNS, (generator, training, seed, name), strict=False))
+                        found = measured(method, stacks, labels, groups, parts, folds, seed)
+                        given = dict(zip(COLUMNS, (generator, training, seed, shown), strict=False))
                         keep([given | found])
     publish(section, table(rows))
 
