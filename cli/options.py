@@ -92,8 +92,13 @@ device_option = partial(option, "--device", type=click.Choice(["cpu", "auto", "c
 
 
 def device_parameters(device: str | None) -> dict[str, object]:
-    """Return the parameters of what computes on a device, where one is named."""
-    return {} if device is None else {"device": device}
+    """Return the parameters of what computes on a device; UsageError if it is not there."""
+    if device is None:
+        return {}
+    from fp.denoisers.dncnn import device_of
+
+    device_of(device)
+    return {"device": device}
 
 
 anchor_option = partial(
