@@ -41,7 +41,7 @@ def quiet(lab):
 
 
 def words(lab, chk, output, *more):
-    folders = ("--generated", lab.made(0), "--real", lab.real, "--denoiser", "wavelet")
+    folders = ("--generated", lab.made(0), "--real", lab.real, "--denoiser", "wavelet", "--jobs", 1)
     return "bank", "import", chk, "--name", "gen 0", *folders, "-o", output, *more
 
 
@@ -76,7 +76,7 @@ def test_all_images_calibrate_and_the_origin_is_kept(made, lab, chk):
 
 
 def test_it_tells_the_generator_from_photographs_and_from_another(made, lab):
-    lines = fp("detect", made[1], lab.unknown, "--json").out.splitlines()
+    lines = fp("detect", made[1], lab.unknown, "--json", "--jobs", 1).out.splitlines()
     rows = {Path(row["path"]).name: row["decision"] for row in map(json.loads, lines)}
     claimed = {name for name, decision in rows.items() if decision == "supports_generator"}
     own = {name for name in rows if name.startswith("made0")}
@@ -87,7 +87,8 @@ def test_it_tells_the_generator_from_photographs_and_from_another(made, lab):
 def test_smaller_images_are_refused_and_larger_ones_cut(lab, chk, tmp_path):
     write_photographs(tmp_path / "small", 24, side=48)
     write_generated(tmp_path / "large", 24, Generator(0), side=128)
-    rest = ("--real", lab.real, "--name", "g", "--denoiser", "wavelet", "-o", tmp_path / "g.h5")
+    rest = ("--real", lab.real, "--name", "g", "--denoiser", "wavelet", "--jobs", 1)
+    rest += ("-o", tmp_path / "g.h5")
     outcome = fp("bank", "import", chk, "--generated", tmp_path / "small", *rest)
     assert outcome.code == 4
     assert "holds 0 usable source images, 24 too small" in outcome.sentence
@@ -118,7 +119,7 @@ def test_nothing_is_written_over_and_not_into_the_inputs(lab, chk, made, tmp_pat
 
 
 def test_the_papers_denoiser_is_the_default(lab, chk, tmp_path):
-    given = ("--generated", lab.made(0), "--real", lab.real, "--device", "cpu")
+    given = ("--generated", lab.made(0), "--real", lab.real, "--device", "cpu", "--jobs", 1)
     output = tmp_path / "gen.h5"
     outcome = fp("bank", "import", chk, "--name", "gen 0", *given, "-o", output)
     assert outcome.code in (0, 3)  # a pattern of other residuals may be weak
