@@ -20,6 +20,7 @@ import click
 import numpy as np
 from held_out import labelled, seeded
 from photographs import generators, kept_rows
+from scipy.stats import binomtest
 from sections import WORK
 from threadpoolctl import threadpool_limits
 
@@ -35,7 +36,10 @@ from lineage import publish, store
 
 GENERATORS = ("ldm", "glid3xl", "sd_v1", "realvisxl_turbo", "flux1dev", "gpt_image_1")
 SIZES = (8, 16, 32, 64, 128)
-COLUMNS = ("generator", "training", "seed", "method", "tested", "accuracy", "claimed", "false")
+COLUMNS = (
+    *("generator", "training", "seed", "method", "tested", "photographs"),
+    *("accuracy", "claimed", "false"),
+)
 RATE = 0.05
 DENOISER = "wavelet"
 
@@ -82,6 +86,7 @@ def measured(method, stacks, labels, groups, parts, folds, seed):
     )
     return {
         "tested": int(truth.sum()),
+        "photographs": int((~truth).sum()),
         "accuracy": balanced_accuracy(truth, forced),
         "claimed": float(claimed[truth].mean()),
         "false": float(claimed[~truth].mean()),
@@ -89,7 +94,10 @@ def measured(method, stacks, labels, groups, parts, folds, seed):
 
 
 def table(rows):
-    """Return means over seeds with 95 % intervals over seeds, which share images."""
+    """Return means over seeds with 95 % intervals over seeds, which share images.
+
+    Of one seed the interval is over its images (Clopper-Pearson); accuracy has the sum of both.
+    """
     lines = [
         "| generator | images a class | method | seeds | tested | accuracy | own claimed | "
         "photographs claimed |",
@@ -97,14 +105,22 @@ def table(rows):
     ]
     for key in dict.fromkeys((r["generator"], r["training"], r["method"]) for r in rows):
         mine = [r for r in rows if (r["generator"], r["training"], r["method"]) == key]
-        cells = []
-        for column in ("accuracy", "claimed", "false"):
-            found = mean_of([100 * float(row[column]) for row in mine])
-            low, high = max(found.low, 0.0), min(found.high, 100.0)
-            cells.append(f"{found.value:.1f} ({low:.1f} to {high:.1f})")
+        cells = [interval(mine, column) for column in ("accuracy", "claimed", "false")]
         tested = f"{np.mean([int(row['tested']) for row in mine]):.0f}"
         lines.append("| " + " | ".join([*key, str(len(mine)), tested, *cells]) + " |")
     return "\n".join(lines)
+
+
+def interval(rows, column):
+    """Return the mean of a share over the rows of some seeds, in per cent, with its interval."""
+    found = mean_of([100 * float(row[column]) for row in rows])
+    low, high = found.low, found.high
+    if found.n == 1:
+        sizes = int(rows[0]["tested"]), int(rows[0]["photographs"])
+        number = {"accuracy": sum(sizes), "claimed": sizes[0], "false": sizes[1]}[column]
+        exact = binomtest(round(found.value * number / 100), number).proportion_ci(method="exact")
+        low, high = 100 * exact.low, 100 * exact.high
+    return f"{found.value:.1f} ({max(low, 0.0):.1f} to {min(high, 100.0):.1f})"
 
 
 @click.command()
@@ -121,7 +137,7 @@ def main(named, methods, denoisers, sizes, seeds, folds, parameters, section, wo
     """Learn from ever more images, and ask about pictures of other prompts."""
     work.mkdir(parents=True, exist_ok=True)
     asked = [(denoiser, name) for denoiser in denoisers.split(",") for name in methods.split(",")]
-    with kept_rows(work / "splits.csv", COLUMNS) as (rows, keep), threadpool_limits(1):
+    with kept_rows(work / "shares.csv", COLUMNS) as (rows, keep), threadpool_limits(1):
         done = {tuple(row[name] for name in COLUMNS[:4]) for row in rows}
         for generator in named.split(","):
             for denoiser, name in asked:
