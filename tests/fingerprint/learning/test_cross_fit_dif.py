@@ -100,6 +100,7 @@ def extracted(lab, output: Path, *more: object):
 def test_the_command_calibrates_by_all_images_and_leaves_no_checkpoint(lab, tmp_path):
     outcome = extracted(lab, tmp_path / "g [1].h5", "--cross-fit", "--folds", 2)
     assert "24 generated, 24 reference images (cross-fitted, 2 folds)" in outcome.out
+    assert "CLAIMS NOTHING" not in outcome.out
     assert "smallest p   0.0400" in outcome.out
     (found,) = read_bank(tmp_path / "g [1].h5")
     assert found.parameters["method"]["cross_fit"] is True
@@ -111,6 +112,7 @@ def test_the_command_calibrates_by_all_images_and_leaves_no_checkpoint(lab, tmp_
     outcome = extracted(lab, tmp_path / "quarter.h5")
     assert "6 generated, 6 reference images (held-out quarter)" in outcome.out
     assert "smallest p   0.1429" in outcome.out
+    assert "give at least 76, or extract with --cross-fit" in outcome.out
 
 
 def test_windows_are_calibrated_by_patterns_that_have_not_seen_them(lab, tmp_path):
