@@ -42,8 +42,8 @@ def command(file: Path, generated: Path, real: Path, output: Path, given: Import
     """Make a fingerprint of FILE, a pattern that the authors of DIF published (chk_0.pt).
 
     No code in FILE is run. The pattern has no calibration of its own. It is calibrated on the two
-    folders, which it has not seen; they also decide about its sign. The images are as large as the
-    pattern or larger.
+    folders, which also decide about its sign; name no image that it was learned from. The images
+    are as large as the pattern or larger.
 
     Example: fp bank import chk_0.pt --name "SD 1.4" --generated sd14/ --real photos/ -o sd14.h5
     """

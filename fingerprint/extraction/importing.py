@@ -26,9 +26,10 @@ def calibrate(
 ) -> Extraction:
     """Make a fingerprint of a published pattern, with held-out scores of images in two folders.
 
-    The pattern was not learned from these, so all of them are held out; only its sign comes from
-    them, fold by fold. The examined part is as large as the pattern; of the options, method and
-    size follow from it. Errors are those of `fp.fingerprint.extraction.extraction.extract`.
+    All of them count as held out, so the pattern must not have been learned from any; only its sign
+    comes from them, fold by fold. The examined part is as large as the pattern; of the options,
+    method and size follow from it. Errors are those of
+    `fp.fingerprint.extraction.extraction.extract`.
     """
     check_name(name)
     part = published.estimator

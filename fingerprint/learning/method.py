@@ -61,7 +61,7 @@ class Recipe:
 
     @property
     def is_closed_form(self) -> bool:
-        """Whether no part of it is too dear to be learned once a fold."""
+        """Whether no part of it takes minutes to learn."""
         return not any(part.dear for part in self.parts)
 
     @property
