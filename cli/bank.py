@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fp.cli import learning
+from fp.cli import importing, learning
 from fp.cli.declared import invocation_of
 from fp.cli.options import PATH
 from fp.cli.suggesting import SuggestingGroup, complete_fingerprints
@@ -28,7 +28,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 @click.group("bank", cls=SuggestingGroup)
 def command() -> None:
-    """Learn, list, show, extend and verify files of fingerprints.
+    """Learn, import, list, show, extend and verify files of fingerprints.
 
     A BANK is a file that 'fp extract' or 'fp bank add' wrote, or a folder of such files.
 
@@ -37,6 +37,7 @@ def command() -> None:
 
 
 command.add_command(learning.command)
+command.add_command(importing.command)
 
 
 @command.command("list")

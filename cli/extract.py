@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,6 +18,7 @@ from fp.fingerprint.estimators.recipes import DEFAULT, JOINED, SECOND_LOOK
 
 if TYPE_CHECKING:
     from fp.denoisers.cache import ResidualCache
+    from fp.fingerprint.extraction.options import Extraction
 
 
 class MethodChoice(click.Choice[str]):
@@ -76,18 +78,22 @@ class ExtractCommand:
         is_flag=True,
         help="Let dif compute in float32 on one thread: the same pattern every time, bit for bit.",
     )
+    cross_fit: bool = option(
+        "--cross-fit",
+        is_flag=True,
+        help="Let every image calibrate dif too, by one optimisation a fold and a last one from "
+        "all images, instead of a quarter that is held back. --folds 4 makes five.",
+    )
     denoiser: str = shared.denoiser_option()
+    device: Literal["cpu", "auto", "cuda"] | None = shared.device_option(
+        help="Where torch computes dif and the residuals of a trained denoiser, such as dncnn "
+        "[default: cpu]. auto is a CUDA device where there is one.",
+    )
     size: tuple[int, int] | None = shared.size_option(
         help="Examined part, multiples of 32 [default: within the most common generated size "
         "and nine tenths of the reference images].",
     )
-    anchor: Literal["top-left", "centre"] = option(
-        "--anchor",
-        type=click.Choice(["top-left", "centre"]),
-        default="top-left",
-        show_default=True,
-        help="Where the examined part lies.",
-    )
+    anchor: Literal["top-left", "centre"] = shared.anchor_option(default="top-left")
     null: int | None = option(
         "--null",
         type=click.IntRange(0),
@@ -158,13 +164,11 @@ def command(generated: Path, real: Path, output: Path, given: ExtractCommand) ->
 
     Example: fp extract --generated sd14/ --real photos/ -o sd14.h5 --name "SD 1.4"
     """
+    from fp.denoisers.registry import is_trained
     from fp.fingerprint.extraction.extraction import extract
     from fp.fingerprint.extraction.options import ExtractOptions
     from fp.images.loading import Limits
     from fp.manifest import Recorder, Source, list_inputs, manifest_of
-    from fp.reports.audit_text import warnings
-    from fp.reports.facts import describe
-    from fp.reports.fingerprint_text import summary
     from fp.runs.unfinished import is_unfinished_bank, write_or_complete_bank
     from fp.system.outputs import check_file
     from fp.system.paths import name_of
@@ -180,10 +184,18 @@ def command(generated: Path, real: Path, output: Path, given: ExtractCommand) ->
     left = not given.overwrite and is_unfinished_bank(output, name)
     check_file(output, overwrite=given.overwrite or left)
     recorder = Recorder(manifest_of(output), invocation_of("extract", name=name))
+    on_device = shared.device_parameters(given.device)
+    trained = is_trained(given.denoiser)
+    if on_device and not (trained or given.with_dif or given.method == SECOND_LOOK):
+        raise click.UsageError(
+            "--device belongs to --method dif, to --with-dif and to trained denoisers, such as "
+            "dncnn; nothing else computes with torch."
+        )
     options = ExtractOptions(
         method=given.method,
-        method_parameters=_parameters(given),
+        method_parameters=_parameters(given, on_device),
         denoiser=given.denoiser,
+        denoiser_parameters=on_device if trained else {},
         size=given.size,
         anchor=given.anchor,
         folds=given.folds,
@@ -193,7 +205,7 @@ def command(generated: Path, real: Path, output: Path, given: ExtractCommand) ->
         audit=not given.no_audit,
         match=given.match,
         background=given.background,
-        dif=None if given.with_dif is False else {},
+        dif=None if given.with_dif is False else on_device,
         windows=given.windows,
         conditions=given.conditions == "drawn",
     )
@@ -210,7 +222,17 @@ def command(generated: Path, real: Path, output: Path, given: ExtractCommand) ->
         {"uuid": result.fingerprint.uuid, "resolved": dict(result.fingerprint.parameters)},
         (*calibration.real_sha256, *calibration.generated_sha256),
     )
-    checkpoint.unlink(missing_ok=True)
+    for kept in (checkpoint, *output.parent.glob(f"{escape(checkpoint.name)}-*")):
+        kept.unlink(missing_ok=True)  # one for each of several optimisations
+    tell_extraction(result)
+
+
+def tell_extraction(result: Extraction) -> None:
+    """Print a fingerprint, and what its making came across, which decides the exit code."""
+    from fp.reports.audit_text import warnings
+    from fp.reports.facts import describe
+    from fp.reports.fingerprint_text import summary
+
     tell_skipped(result.skipped)
     if result.audit is not None:
         for warning in warnings(result.audit):
@@ -222,19 +244,21 @@ def command(generated: Path, real: Path, output: Path, given: ExtractCommand) ->
     end_with((*result.skipped, *about.labels))
 
 
-def _parameters(given: ExtractCommand) -> dict[str, object]:
+def _parameters(given: ExtractCommand, on_device: dict[str, object]) -> dict[str, object]:
     if given.with_dif and given.method not in JOINED:
         raise click.UsageError(f"--with-dif belongs to --method {' or '.join(sorted(JOINED))}.")
     if given.method != SECOND_LOOK and not given.with_dif:
-        if given.steps is not None or given.reference:
+        if given.steps is not None or given.reference or given.cross_fit:
             raise click.UsageError(
-                "--steps and --reference belong to --method dif and to --with-dif."
+                "--steps, --reference and --cross-fit belong to --method dif and to --with-dif."
             )
         return {}
     mode = "reference" if given.reference else "fast"
-    chosen: dict[str, object] = {"seed": given.seed, "mode": mode}
+    chosen: dict[str, object] = {"seed": given.seed, "mode": mode, **on_device}
     if given.steps is not None:
         chosen["steps"] = given.steps
+    if given.cross_fit:
+        chosen["cross_fit"] = True
     joined = [*JOINED[given.method][0], (SECOND_LOOK, chosen)] if given.with_dif else []
     return {"parts": joined} if given.with_dif else chosen
 

@@ -88,6 +88,27 @@ denoiser_option = partial(
     help="What makes the residuals; see 'fp denoiser list'.",
 )
 
+device_option = partial(option, "--device", type=click.Choice(["cpu", "auto", "cuda"]))
+
+
+def device_parameters(device: str | None) -> dict[str, object]:
+    """Return the parameters of what computes on a device; UsageError if it is not there."""
+    if device is None:
+        return {}
+    from fp.denoisers.dncnn import device_of
+
+    device_of(device)
+    return {"device": device}
+
+
+anchor_option = partial(
+    option,
+    "--anchor",
+    type=click.Choice(["top-left", "centre"]),
+    show_default=True,
+    help="Where the examined part lies.",
+)
+
 size_option = partial(option, "--size", metavar="WIDTHxHEIGHT", callback=checked_size)
 
 jobs_option = partial(

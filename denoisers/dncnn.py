@@ -21,7 +21,7 @@ from fp.denoisers.dncnn_weights import SHIPPED, Weights, load_weights
 from fp.denoisers.precision import PRECISIONS, best_precision
 from fp.denoisers.residual import DenoiserIdentity
 from fp.system.arrays import Floats
-from fp.system.errors import DenoiserError
+from fp.system.errors import DenoiserError, UsageError
 
 
 def folded(block: Block) -> tuple[Tensor, Tensor]:
@@ -44,9 +44,8 @@ class DnCNN:
     process a core, each with one thread. The name is that in the registry and of the weights in the
     folder. `precision` is a key of `PRECISIONS`, by default `best_precision`, and part of the
     identity: to use a fingerprint on another machine, force the precision it was extracted with.
-    `device` is "cpu", "auto" (a GPU where there is one) or any that torch knows. `DenoiserError` if
-    the weights are missing or precision or device unknown, `IntegrityError` if the weights are not
-    those of their checksum.
+    `device` is as for `device_of`. `DenoiserError` if the weights are missing or precision or
+    device unknown, `IntegrityError` if the weights are not those of their checksum.
     """
 
     VERSION: ClassVar[int] = 1
@@ -58,7 +57,7 @@ class DnCNN:
         device: str = "cpu",
         folder: Path = SHIPPED,
     ) -> None:
-        self._device = _device(device)
+        self._device = device_of(device)
         self._precision = precision or best_precision(self._device)
         if self._precision not in PRECISIONS:
             raise DenoiserError(
@@ -146,13 +145,20 @@ class DnCNN:
         return functional.conv2d(features.float(), self._last, padding=1)
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """Return the device of a name: "cpu", "auto" (a GPU where there is one), or one of torch's.
+
+    DenoiserError if torch knows no such device, UsageError if it is a GPU and there is none.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        return torch.device(name)
+        device = torch.device(name)
     except RuntimeError as error:
         raise DenoiserError(f"Unknown device {name!r}; use cpu, auto or cuda.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError("torch sees no CUDA device on this machine; use cpu or auto.")
+    return device
 
 
 def _plain_float32(device: torch.device) -> AbstractContextManager[None]:

@@ -65,8 +65,8 @@ class BankMember:
     joins : bool
         Whether it joins parts.
     names_all : bool
-        Whether the calibration names all images that it learned from. A dear method holds a quarter
-        back.
+        Whether the calibration names all images that it learned from. A dear method may hold a
+        quarter back.
     speaks_of_generator : bool
         Whether a high score speaks of the generator, by the role of its method's parts.
     """
@@ -84,4 +84,4 @@ class BankMember:
         if joined is not None:
             held = replace(held, real=joined.specific_real, generated=joined.specific_generated)
         specific = any(part.role == "generator-specific" for part in recipe.parts)
-        return cls(fingerprint.name, held, joined is not None, recipe.is_closed_form, specific)
+        return cls(fingerprint.name, held, joined is not None, recipe.scores_all, specific)

@@ -53,11 +53,12 @@ class Facts:
         if self.judge.weak:
             found.append(("WEAK", "it separates no better than label shuffles may"))
         if self.smallest_p > _RATE:
+            quarter = self.fingerprint.calibration.scheme.startswith("held-out quarter")
             found.append(
                 (
                     "CLAIMS NOTHING",
                     f"{self.votes} reference images support no claim at a rate of {_RATE:g}; "
-                    "give at least 19",
+                    f"give at least {'76, or extract with --cross-fit' if quarter else '19'}",
                 )
             )
         if self.others < self.others_needed:

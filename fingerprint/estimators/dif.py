@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fp.fingerprint.estimators.dif_options import DifOptions
-from fp.fingerprint.estimators.folds import separation
+from fp.fingerprint.estimators.folds import sign_of
 from fp.fingerprint.estimators.pattern import Pattern
 from fp.fingerprint.estimators.protocol import Course, Fitted, Scheme
 from fp.system.arrays import Array, Flags, Indices
@@ -23,6 +23,9 @@ class Dif(Pattern):
     ----------
     options : DifOptions
         Parameters of the optimisation.
+    cross_fit : bool
+        Whether it is optimised once a fold, so that every image calibrates; by default a quarter of
+        the images is held back.
 
     Notes
     -----
@@ -36,13 +39,20 @@ class Dif(Pattern):
     """
 
     options: DifOptions = field(default_factory=DifOptions)
+    cross_fit: bool = False
 
     name: ClassVar[str] = "dif"
-    calibration: ClassVar[Scheme] = "held-out quarter"
+    dear: ClassVar[bool] = True
+
+    @property
+    def calibration(self) -> Scheme:
+        """How its held-out scores are made."""
+        return "cross-fitted" if self.cross_fit else "held-out quarter"
 
     def parameters(self) -> dict[str, Any]:
         """Return all parameters; JSON types only."""
-        return asdict(self.options)
+        # Left out where it is not, so that an older fp reads the file.
+        return asdict(self.options) | ({"cross_fit": True} if self.cross_fit else {})
 
     def seeded(self, seed: int) -> Dif:
         """Return the same with another seed of the optimisation."""
@@ -74,12 +84,12 @@ class Dif(Pattern):
             )
         finally:
             torch.set_num_threads(before)
-        sign = 1.0 if separation(self.score(features, found.pattern), labels) >= 0 else -1.0
+        sign = sign_of(self.score(features, found.pattern), labels)
         chosen = {"steps_run": found.steps_run, "stopped_early": found.stopped_early}
         history = {"loss": np.asarray(found.history, dtype=np.float64)}
-        return Fitted(np.float32(sign) * found.pattern, chosen=chosen, history=history)
+        return Fitted(sign * found.pattern, chosen=chosen, history=history)
 
 
-def with_options(**parameters: Any) -> Dif:
+def with_options(*, cross_fit: bool = False, **parameters: Any) -> Dif:
     """Return the estimator with these parameters of its optimisation; see `DifOptions`."""
-    return Dif(DifOptions(**parameters))
+    return Dif(DifOptions(**parameters), cross_fit)

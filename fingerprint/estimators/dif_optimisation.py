@@ -24,6 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from fp.denoisers.dncnn import device_of
 from fp.denoisers.precision import best_precision
 from fp.fingerprint.estimators.dif_options import DifOptions
 from fp.fingerprint.estimators.unet import INPUT_CHANNELS, draw_network, sides_fit
@@ -178,8 +179,7 @@ class _Run:
     ) -> None:
         height, width = sides
         reference = options.mode == "reference"
-        on_cuda = not reference and options.device == "auto" and torch.cuda.is_available()
-        device = torch.device("cuda" if on_cuda else "cpu")
+        device = device_of("cpu" if reference else options.device)
         self.options = options
         self.device = device
         self.reduced = not reference and best_precision(device) != "float32"

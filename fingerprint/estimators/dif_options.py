@@ -37,7 +37,7 @@ class DifOptions:
         number of threads as the caller set it. ``"reference"`` is float32 on one thread of the
         CPU: the same residuals, options, release of torch and kind of processor give the same
         bits, whatever the number of cores or the load.
-    device : {"cpu", "auto"}
+    device : {"cpu", "auto", "cuda"}
         ``"auto"`` takes a CUDA device where there is one; fast mode only.
     patience : int, optional
         Stop when the mean loss of the last `patience` steps is no lower than 95 % of that of the
@@ -62,7 +62,7 @@ class DifOptions:
     margin: float | None = None
     seed: int = 0
     mode: Literal["fast", "reference"] = "fast"
-    device: Literal["cpu", "auto"] = "cpu"
+    device: Literal["cpu", "auto", "cuda"] = "cpu"
     patience: int | None = None
     checkpoint_every: int = 50
 
@@ -78,7 +78,7 @@ class DifOptions:
             "margin": (self.margin is None or self.margin > 0, "positive"),
             "seed": (self.seed >= 0, "0 or more"),
             "mode": (self.mode in ("fast", "reference"), "'fast' or 'reference'"),
-            "device": (self.device in ("cpu", "auto"), "'cpu' or 'auto'"),
+            "device": (self.device in ("cpu", "auto", "cuda"), "'cpu', 'auto' or 'cuda'"),
             "patience": (self.patience is None or self.patience >= 1, "1 or more"),
             "checkpoint_every": (self.checkpoint_every >= 1, "1 or more"),
         }

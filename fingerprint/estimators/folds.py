@@ -93,6 +93,11 @@ def separation(scores: Doubles, labels: Flags) -> float:
     return float(generated.mean() - real.mean()) / spread if spread > 0 else 0.0
 
 
+def sign_of(scores: Doubles, labels: Flags) -> np.float32:
+    """Return the sign by which a pattern with these scores gives the generator's images more."""
+    return np.float32(1.0 if separation(scores, labels) >= 0 else -1.0)
+
+
 def area(generated: Doubles, real: Doubles) -> float:
     """Return the area under the ROC curve of two classes; ties count half."""
     higher, equal = generated[:, None] > real, generated[:, None] == real

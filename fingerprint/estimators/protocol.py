@@ -22,7 +22,8 @@ Role = Literal["generator-specific", "processing", "baseline"]
 
 
 Scheme = Literal["cross-fitted", "held-out quarter"]
-"""Cheap estimators learn once a fold; for dear ones a quarter of the images is held back."""
+"""Cheap estimators learn once a fold; for dear ones a quarter of the images is held back, unless
+asked otherwise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,18 @@ class Course:
 
     progress: Callable[[int, int], None] | None = None
     checkpoint: Path | None = None
+
+    def part(self, number: int, count: int) -> Course:
+        """Return the course of one of several fits, counted from 0, that follow each other."""
+        told = self.progress
+
+        def progress(done: int, total: int) -> None:
+            if told is not None:
+                told(number * total + done, count * total)
+
+        file = self.checkpoint
+        kept = None if file is None else file.with_name(f"{file.name}-{number}")
+        return Course(progress, kept)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +115,8 @@ class Estimator(ABC):
         Name in the registry, and in files.
     role : {"generator-specific", "processing", "baseline"}
         What a high score speaks about.
+    dear : bool
+        Whether it takes minutes to learn, so that it is not learned hundreds of times.
     calibration : {"cross-fitted", "held-out quarter"}
         How its held-out scores are made.
     correlates : bool
@@ -124,13 +139,18 @@ class Estimator(ABC):
 
     name: ClassVar[str]
     role: ClassVar[Role] = "generator-specific"
-    calibration: ClassVar[Scheme] = "cross-fitted"
+    dear: ClassVar[bool] = False
     correlates: ClassVar[bool] = False
     sees: ClassVar[Literal["residual", "pixels"]] = "residual"
     moves: ClassVar[bool] = False
     in_windows: ClassVar[bool] = True
     any_coding: ClassVar[bool] = False
     in_large_banks: ClassVar[bool] = False
+
+    @property
+    def calibration(self) -> Scheme:
+        """How its held-out scores are made."""
+        return "held-out quarter" if self.dear else "cross-fitted"
 
     @property
     def smallest(self) -> int:

@@ -45,7 +45,8 @@ def learn_and_hold_out(
 
     A cross-fitted estimator settles on all images what its folds must share, learns once without
     each fold, to score that fold, and once from all images for the pattern. A dear one learns once,
-    from three quarters, and scores the fourth. A source group is never on both sides.
+    from three quarters, and scores the fourth, unless it is to be cross-fitted too: once a fold,
+    and once more. A source group is never on both sides.
 
     What is settled has seen the images that are scored: one choice among a few (four periods), and
     never a direction. A null control repeats it with every shuffle, so it is part of the null.
@@ -59,13 +60,15 @@ def learn_and_hold_out(
         return HeldOut(scores, test, fitted, estimator.calibration)
     estimator = estimator.settle(features, labels, groups)
     dealt = known.deal()
+    count = int(dealt.max()) + 1
+    courses = [course and course.part(number, count + 1) for number in range(count + 1)]
     scores = np.empty(labels.size)
-    for held in np.unique(dealt):
+    for held in range(count):
         inside, outside = dealt != held, dealt == held
-        part = estimator.fit(features[inside], labels[inside], groups[inside])
+        part = estimator.fit(features[inside], labels[inside], groups[inside], courses[held])
         scores[outside] = estimator.score(features[outside], part.pattern, part.offset)
-    fitted = estimator.fit(features, labels, groups, course)
-    scheme = f"{estimator.calibration}, {dealt.max() + 1} folds"
+    fitted = estimator.fit(features, labels, groups, courses[count])
+    scheme = f"{estimator.calibration}, {count} folds"
     return HeldOut(scores, np.arange(labels.size), fitted, scheme)
 
 

@@ -61,8 +61,13 @@ class Recipe:
 
     @property
     def is_closed_form(self) -> bool:
-        """Whether no part of it is too dear to be learned once a fold."""
-        return all(part.calibration != "held-out quarter" for part in self.parts)
+        """Whether no part of it takes minutes to learn."""
+        return not any(part.dear for part in self.parts)
+
+    @property
+    def scores_all(self) -> bool:
+        """Whether every image that it learns from gets a held-out score."""
+        return all(part.calibration == "cross-fitted" for part in self.parts)
 
     @property
     def correlates(self) -> bool:

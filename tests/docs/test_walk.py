@@ -44,6 +44,8 @@ MARKED = [pytest.param(p, marks=[pytest.mark.slow] * (p.name in SLOW), id=p.name
 def test_every_block_of_the_page_runs(page: Path, stocked, tmp_path, monkeypatch):
     # A second process would take longer to start than all the work here; results are the same.
     monkeypatch.setattr("fp.system.workers.usable_cores", lambda: 1)
+    # Nor does a second thread pay in a network over 64 x 64 pixels.
+    monkeypatch.setattr("fp.fingerprint.estimators.dif.usable_cores", lambda: 1)
     found = blocks(page)
     if not found:
         return

@@ -85,11 +85,13 @@ def test_a_name_of_nothing_is_found():
 
 
 def test_nothing_is_pickled():
-    forbidden = re.compile(r"\bpickle\b|torch\.load|torch\.save|allow_pickle\s*=\s*True|joblib")
+    # What others published as a pickle is read as tensors and numbers alone.
+    unguarded = r"torch\.load(?!\(.*, weights_only=True\)$)"
+    forbidden = re.compile(rf"\bpickle\b|{unguarded}|torch\.save|allow_pickle\s*=\s*True|joblib")
     for room in ROOMS:
         for path in (PROJECT / room).rglob("*.py"):
             for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
-                code = line.partition("#")[0]
+                code = line.partition("#")[0].rstrip()
                 assert not forbidden.search(code), f"{path}:{number}: {line.strip()}"
 
 

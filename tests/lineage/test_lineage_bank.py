@@ -163,6 +163,17 @@ def test_only_what_a_pattern_has_not_seen_counts(place, bank):
     assert counted["dif", "child a"] == 0
 
 
+def test_of_dif_by_folds_every_image_counts(place):
+    method = {"steps": 2, "batch": 16, "mode": "reference", "cross_fit": True}
+    options = ExtractOptions(method="dif", method_parameters=method, folds=2)
+    cache = ResidualCache(place / "cache")
+    folders = place / "own" / "root a", place / "photographs"
+    by_folds = extract(*folders, "by folds", options, cache).fingerprint
+    seen = asked(place, (by_folds,), "own", "photographs")
+    counted = images(analyse(seen.collection, seen.options))
+    assert (counted["by folds", "root a"], counted["by folds", "child a"]) == (32, 16)
+
+
 def test_its_own_images_have_the_scores_of_the_file(place, bank):
     seen = asked(place, bank[:1], "own", "photographs")
     held = bank[0].calibration
