@@ -110,7 +110,7 @@ class Judge:
             The image.
         features : Features
             Those of its examined part.
-        compression : {"lossless", "JPEG", "lossy WebP"}
+        compression : str
             How it is stored.
         rule, fpr, corrected
             As in `attribution`.
@@ -136,7 +136,7 @@ class Judge:
         p : float or None
             Conformal p-value of its distance from the calibration images; None where the
             fingerprint has no such test.
-        compression : {"lossless", "JPEG", "lossy WebP"}
+        compression : str
             How it is stored.
         rule : {"conformal", "nearest-mean"}
             Rule of the decision.

@@ -26,8 +26,8 @@ class OutOfDistribution:
     calibration : ndarray of float64, shape (n,)
         Held-out squared distance of each calibration image.
     codings : tuple of str
-        How the calibration images were stored or prepared, sorted: of ``"JPEG"``,
-        ``"lossless"`` and ``"lossy WebP"``.
+        How the calibration images were stored or prepared, sorted: of
+        `fp.images.container.COMPRESSIONS`.
 
     Notes
     -----
@@ -61,7 +61,7 @@ class OutOfDistribution:
         ----------
         p : float
             Conformal p-value of its distance.
-        compression : {"lossless", "JPEG", "lossy WebP"}
+        compression : str
             How it is stored.
 
         Returns
