@@ -162,8 +162,9 @@ def _with_members(path: Path, root: Path | None) -> Iterator[Path]:
     """
     names: tuple[str, ...] = ()
     if _holds_members(path):
-        with contextlib.suppress(ImageError), _opened(path, root) as file:
-            names = members.names_in(file, display_path(path))
+        shown = display_path(path)
+        with contextlib.suppress(ImageError), _opened(path, root, shown) as file:
+            names = members.names_in(file, shown)
     if not names:
         yield path
     for name in names:
@@ -230,12 +231,12 @@ def read_file(path: Path, root: Path | None, most_bytes: int) -> bytes:
     shown = display_path(path)
     container = container_of(path)
     if container is not None:
-        with _opened(container, None if container == root else root) as file:
+        with _opened(container, None if container == root else root, shown) as file:
             name = path.relative_to(container).as_posix()
             content = members.read_from(file, name, shown, most_bytes)
             size = len(content)
     else:
-        with _opened(path, root) as file:
+        with _opened(path, root, shown) as file:
             size = os.fstat(file.fileno()).st_size
             if size > most_bytes:
                 raise ImageError(
@@ -251,11 +252,10 @@ def read_file(path: Path, root: Path | None, most_bytes: int) -> bytes:
 
 
 @contextlib.contextmanager
-def _opened(path: Path, root: Path | None) -> Iterator[BinaryIO]:
+def _opened(path: Path, root: Path | None, shown: str) -> Iterator[BinaryIO]:
     """Open a regular file; what the system says against it, here or in the block, is an
-    `ImageError`.
+    `ImageError`, where it is called `shown`.
     """
-    shown = display_path(path)
     try:
         status, target = path.stat(), path
         # A pipe must not block the run: look before opening, and open without waiting.
