@@ -23,7 +23,7 @@ from fp.images import boxes, completeness, container
 from fp.images import conversion as pixels
 from fp.images.claims import Claim, read_claims
 from fp.images.container import Container
-from fp.images.formats import FORMATS, NAMES, declared_size, kind_of, open_image
+from fp.images.formats import FORMATS, declared_size, kind_of, open_image
 from fp.images.other_kinds import refusal
 from fp.images.tiff_previews import is_preview
 from fp.system.arrays import Pixels
@@ -253,7 +253,7 @@ def _opened(path: Path, root: Path | None, limits: Limits) -> Iterator[tuple[Ima
     shown = display_path(path)
     kind = kind_of(content)
     if kind is None:
-        raise refusal(content, path, NAMES)
+        raise refusal(content, path)
     if kind == "JPEG" and content.count(b"Exif\0\0") > _MOST_EXIF_PIECES:
         raise ImageError("damaged", f"{shown} has more pieces of EXIF data than any camera writes.")
     try:

@@ -6,6 +6,7 @@ import io
 import re
 from pathlib import Path
 
+from fp.images.formats import NAMES
 from fp.system import members
 from fp.system.errors import ImageError
 from fp.system.paths import container_of, display_path
@@ -29,7 +30,7 @@ _OTHERS = (
 _KINDS = [(re.compile(start, re.DOTALL | re.IGNORECASE), told) for start, told in _OTHERS]
 
 
-def refusal(content: bytes, path: Path, formats: str) -> ImageError:
+def refusal(content: bytes, path: Path) -> ImageError:
     """Return why a file that is of none of the formats is not examined."""
     shown = display_path(path)
     if members.holds_members(content):
@@ -43,7 +44,7 @@ def refusal(content: bytes, path: Path, formats: str) -> ImageError:
     for start, told in _KINDS:
         if start.match(content):
             return ImageError("not_an_image", f"{shown} is {told}.")
-    return ImageError("not_an_image", f"{shown} is no image of a kind that is known ({formats}).")
+    return ImageError("not_an_image", f"{shown} is no image of a kind that is known ({NAMES}).")
 
 
 def _holding(content: bytes, path: Path, shown: str) -> ImageError:

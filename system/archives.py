@@ -23,7 +23,7 @@ MOST_MEMBERS = 100_000
 
 _MOST_AT_ONCE = 16 * 2**20  # a directory of more bytes has more members than are read
 _CAREFUL_FROM = 16 * 2**20  # smaller members may be packed to any ratio: they cost nothing
-_MOST_RATIO = 200  # pictures are far below, and 1032 is the most that a member can reach
+_MOST_RATIO = 200  # few pictures reach it; Deflate ends at 1032
 _PIECE = 2**20
 _UTF_8, _ENCRYPTED = 0x800, 0x1
 # The others unpack a few bytes to gigabytes at once.
@@ -93,7 +93,8 @@ class Archive:
         if size > max(_CAREFUL_FROM, _MOST_RATIO * member.compress_size):
             raise ImageError(
                 "too_many_bytes",
-                f"{shown} unpacks to more than {_MOST_RATIO} times its size, as no picture does.",
+                f"{shown} unpacks to more than {_MOST_RATIO} times its size; unpack it into a "
+                "folder if you trust it.",
             )
         try:
             with self._lock, self._lent.over(file), self._zip.open(member) as opened:

@@ -15,6 +15,9 @@ from PIL import Image
 
 from fp.system.errors import ImageError
 
+# What the reader mends is no news, where nobody asked for its messages.
+logging.getLogger("pypdf").addHandler(logging.NullHandler())
+
 SIGNATURES = (b"%PDF-",)
 """How a document begins."""
 
@@ -86,7 +89,6 @@ def _reader(file: BinaryIO, shown: str) -> Any:
             "needs_package",
             f"{shown} is a PDF; install the package pypdf to examine the pictures in it.",
         ) from None
-    logging.getLogger("pypdf").addHandler(logging.NullHandler())  # what it mends is no news
     try:
         reader = pypdf.PdfReader(file)
         len(reader.pages)
@@ -132,9 +134,10 @@ def _used(resources: Any, seen: set[tuple[int, int]], depth: int) -> Iterator[tu
             continue
         seen.add(key)
         found = reference.get_object()
-        if found.get("/Subtype") == "/Image":
+        kind = found.get("/Subtype") if isinstance(found, dict) else None  # it may be missing
+        if kind == "/Image":
             yield key
-        elif found.get("/Subtype") == "/Form":
+        elif kind == "/Form":
             yield from _used(found.get("/Resources"), seen, depth - 1)
 
 
@@ -155,10 +158,8 @@ def _as_file(picture: Any, shown: str) -> bytes:
     if width < 1 or height < 1 or len(samples) < width * height * channels:
         raise ImageError("incomplete", f"{shown} is incomplete: samples are missing.")
     content = io.BytesIO()
-    mode = "RGB" if channels == 3 else "L"
-    Image.frombytes(mode, (width, height), samples[: width * height * channels]).save(
-        content, "BMP"
-    )
+    samples = samples[: width * height * channels]
+    Image.frombytes("RGB" if channels == 3 else "L", (width, height), samples).save(content, "BMP")
     return content.getvalue()
 
 

@@ -387,6 +387,13 @@ def test_a_picture_on_two_pages_and_in_a_form_is_one(tmp_path: Path) -> None:
 
 
 @needs_pdf
+def test_a_picture_that_is_missing_costs_no_other(tmp_path: Path) -> None:
+    pictures = [(pdf_picture(b"/DCTDecode"), saved(picture(), "JPEG"))] * 2
+    document = put(tmp_path, "a.pdf", pdf(pictures).replace(b"/Im0 4 0 R", b"/Im0 9 0 R"))
+    assert find_images([tmp_path]) == [document / "page 2 picture 1"]
+
+
+@needs_pdf
 def test_a_pdf_under_a_password_is_one_row(tmp_path: Path) -> None:
     import pypdf
 
