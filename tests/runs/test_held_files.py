@@ -10,6 +10,7 @@ from bad_images import picture, saved
 from commands import fp, json_rows, laboratory, state, tables
 from held_images import PDF, pdf, pdf_picture, zipped
 
+from fp.case import open_case
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.images.loading import display_path, find_images
 from fp.runs.examination import list_items
@@ -120,8 +121,8 @@ def test_files_in_an_archive_become_exhibits(held, tmp_path):
     case = tmp_path / "case"
     assert fp("case", "init", case, "--title", "In hand").code == 0
     fp("case", "add", case, held / "evidence of May.zip")
-    log = [json.loads(line) for line in (case / "log.jsonl").read_text("utf-8").splitlines()]
-    exhibits = [entry for entry in log if entry["kind"] == "exhibit"]
+    with open_case(case) as opened:
+        exhibits = opened.of("exhibit")
     assert len(exhibits) >= 5
     for entry in exhibits:
         assert hash_file(case / entry["stored"]) == entry["file_sha256"]
