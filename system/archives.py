@@ -53,6 +53,8 @@ class Archive:
         try:
             with self._lent.over(file):
                 self._zip = zipfile.ZipFile(self._lent)
+            listed = self._zip.infolist()
+            self._members = _by_name(listed[:MOST_MEMBERS])
         except _TooMuch:
             raise _too_many(shown) from None
         except Exception as error:  # hostile bytes make the reader raise anything
@@ -61,9 +63,8 @@ class Archive:
                 f"{shown} is a damaged or truncated ZIP archive: {_words(error)}; unpack what can "
                 "be unpacked into a folder.",
             ) from error
-        if len(self._zip.infolist()) > MOST_MEMBERS:
+        if len(listed) > MOST_MEMBERS:
             raise _too_many(shown)
-        self._members = _by_name(self._zip.infolist())
         if not self._members:
             raise ImageError("not_an_image", f"{shown} is a ZIP archive without a file in it.")
         self.names = tuple(self._members)
@@ -159,7 +160,7 @@ def _by_name(members: Sequence[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
     """
     found: dict[str, zipfile.ZipInfo] = {}
     for number, member in enumerate(members, start=1):
-        if member.is_dir():
+        if member.filename.endswith("/"):  # a folder; `is_dir` fails for a name of no characters
             continue
         name = _decoded(member)
         if name in found or _NUMBERED.match(name) or not all(map(_plain, name.split("/"))):

@@ -93,6 +93,8 @@ def test_an_archive_is_one_by_its_content_and_not_by_its_name(tmp_path: Path) ->
         ("./x.png", "#1 x.png"),
         ("a//x.png", "#1 x.png"),
         ("..", "#1"),
+        ("", "#1"),
+        ("\0x.png", "#1"),  # a name ends at its zero
         ("#2 x.png", "#1 #2 x.png"),
         ("C:\\x.png", "C:\\x.png"),
         ("line\nbreak.png", "line\nbreak.png"),
