@@ -41,6 +41,7 @@ def held(lab, tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_files_in_an_archive_get_the_rows_of_the_files(lab, held, tmp_path):
     before = state(held)
     assert fp("detect", lab.single, held, "-o", tmp_path / "o", "--jobs", "1").code == 3
@@ -72,6 +73,7 @@ def test_files_in_an_archive_get_the_rows_of_the_files(lab, held, tmp_path):
     assert page.count("data:image/webp") >= same  # previews of files in the archive
 
 
+@pytest.mark.slow
 def test_a_run_over_archives_is_verified_repeated_and_the_same_with_two_jobs(
     lab, held, tmp_path, monkeypatch
 ):
