@@ -11,8 +11,6 @@ import logging
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from PIL import Image
-
 from fp.system.errors import ImageError
 
 # What the reader mends is no news, where nobody asked for its messages.
@@ -23,7 +21,10 @@ SIGNATURES = (b"%PDF-",)
 
 _DEEPEST = 8  # forms in forms
 _OWN_FILE = ("/DCTDecode", "/DCT", "/JPXDecode")  # coded as files of their own kind
-_OTHER_CODING = ("/CCITTFaxDecode", "/CCF", "/JBIG2Decode")
+_PACKED = {
+    *("/FlateDecode", "/LZWDecode", "/RunLengthDecode", "/ASCII85Decode", "/ASCIIHexDecode"),
+    *("/Fl", "/LZW", "/RL", "/A85", "/AHx"),
+}
 _CHANNELS = {"/DeviceRGB": 3, "/CalRGB": 3, "/DeviceGray": 1, "/CalGray": 1}
 
 
@@ -48,7 +49,7 @@ class Document:
         try:
             self._pictures = dict(_pictures(reader))
         except Exception as error:  # hostile bytes make the reader raise anything
-            raise _damaged(shown) from error
+            raise _refusal(error, shown) from error
         if not self._pictures:
             raise ImageError(
                 "not_an_image",
@@ -71,7 +72,7 @@ class Document:
         except (ImageError, MemoryError):
             raise
         except Exception as error:
-            raise _damaged(shown) from error
+            raise _refusal(error, shown) from error
         if len(content) > most_bytes:
             raise ImageError(
                 "too_many_bytes",
@@ -83,24 +84,17 @@ class Document:
 def _reader(file: BinaryIO, shown: str) -> Any:
     try:
         import pypdf
-        from pypdf.errors import DependencyError, FileNotDecryptedError
     except ImportError:
         raise ImageError(
             "needs_package",
             f"{shown} is a PDF; install the package pypdf to examine the pictures in it.",
         ) from None
     try:
-        reader = pypdf.PdfReader(file)
-        len(reader.pages)
-    except (FileNotDecryptedError, DependencyError):
-        raise ImageError(
-            "encrypted", f"{shown} is encrypted; save it without its password, or its pictures."
-        ) from None
+        return pypdf.PdfReader(file)
     except MemoryError:
         raise
     except Exception as error:
-        raise _damaged(shown) from error
-    return reader
+        raise _refusal(error, shown) from error
 
 
 def _reference(reader: Any, number: int, generation: int) -> Any:
@@ -144,19 +138,22 @@ def _used(resources: Any, seen: set[tuple[int, int]], depth: int) -> Iterator[tu
 def _as_file(picture: Any, shown: str) -> bytes:
     filters = picture.get("/Filter", [])
     names = [str(name) for name in (filters if isinstance(filters, list) else [filters])]
-    if names and names[-1] in _OWN_FILE:
-        return bytes(picture.get_data())
-    channels = _channels(picture)
-    if set(names) & set(_OTHER_CODING) or not channels:
+    whole = bool(names) and names[-1] in _OWN_FILE
+    channels = 0 if whole else _channels(picture)
+    if not set(names[:-1] if whole else names) <= _PACKED or not (whole or channels):
         raise ImageError(
             "unsupported_mode",
-            f"{shown} is stored neither as JPEG nor as 8-bit grey or RGB samples; export it from "
+            f"{shown} is stored neither as JPEG nor as 8-bit gray or RGB samples; export it from "
             "the PDF as 8-bit RGB.",
         )
+    if whole:
+        return bytes(picture.get_data())
     width, height = int(picture["/Width"]), int(picture["/Height"])
     samples = bytes(picture.get_data())
     if width < 1 or height < 1 or len(samples) < width * height * channels:
         raise ImageError("incomplete", f"{shown} is incomplete: samples are missing.")
+    from PIL import Image  # where only files are listed, nothing of it is needed
+
     content = io.BytesIO()
     samples = samples[: width * height * channels]
     Image.frombytes("RGB" if channels == 3 else "L", (width, height), samples).save(content, "BMP")
@@ -174,7 +171,14 @@ def _channels(picture: Any) -> int:
     return _CHANNELS.get(str(space[0] if isinstance(space, list) and space else space), 0)
 
 
-def _damaged(shown: str) -> ImageError:
+def _refusal(error: Exception, shown: str) -> ImageError:
+    """Return what an exception of the reader says of a document or a picture in it."""
+    from pypdf.errors import DependencyError, FileNotDecryptedError
+
+    if isinstance(error, (FileNotDecryptedError, DependencyError)):
+        return ImageError(
+            "encrypted", f"{shown} is encrypted; save it without its password, or its pictures."
+        )
     return ImageError(
         "damaged",
         f"{shown} is a damaged PDF, or its reader does not know its kind; export its pictures.",

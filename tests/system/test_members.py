@@ -283,7 +283,7 @@ def test_a_jpeg_in_a_pdf_is_its_own_bytes(tmp_path: Path) -> None:
     jpeg = saved(picture(), "JPEG", quality=90)
     packed = zlib.compress(jpeg)
     pictures = [
-        (pdf_picture(b"/DCTDecode"), jpeg),
+        (pdf_picture(b"/DCTDecode", b"[/ICCBased 99 0 R]"), jpeg),  # a profile that is gone
         (pdf_picture(b"[/FlateDecode/DCTDecode]"), packed),
     ]
     document = put(tmp_path, "a letter.pdf", pdf(pictures))
@@ -344,7 +344,8 @@ def test_samples_in_a_pdf_are_those_of_the_picture(
         (pdf_picture(b"/CCITTFaxDecode", b"/DeviceGray"), b"\0\1", "unsupported_mode"),
         (pdf_picture(b"/JPXDecode"), saved(picture(), "JPEG2000"), "not_an_image"),
         (pdf_picture(b"/DCTDecode"), saved(picture(), "JPEG")[:-40], "damaged"),
-        (pdf_picture(b"/NoSuchDecode"), b"x", "damaged"),
+        (pdf_picture(b"/NoSuchDecode"), b"x", "unsupported_mode"),
+        (pdf_picture(b"[/JBIG2Decode/DCTDecode]"), b"x", "unsupported_mode"),
         (pdf_picture(b"/FlateDecode"), zlib.compress(bytes(2**28)), "damaged"),  # a bomb
     ],
 )
