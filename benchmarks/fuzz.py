@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import io
 import json
 import os
@@ -28,6 +29,7 @@ import struct
 import subprocess
 import sys
 import time
+import zipfile
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -43,6 +45,7 @@ PATIENCE = 10.0
 STUCK = 60.0  # of the clock, on a machine that may be busy with other things
 MEMORY = 2 * 2**30
 GOOD_EVERY = 50
+MOST_INSIDE = 20
 EDGES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 2**31, 2**16)
 DOORS = ("images", "fingerprints")
 
@@ -92,7 +95,18 @@ def image_seeds() -> list[bytes]:
         (rgb, "BMP", {}),
         (rgb.convert("P"), "BMP", {}),
         (gray.convert("1"), "BMP", {}),
+        (rgb.convert("P"), "GIF", {}),
+        (rgb, "GIF", frames),
+        (rgb, "AVIF", {"exif": exif}),
+        (rgb, "AVIF", frames),
     ]
+    for module, more in (
+        ("pillow_heif.HeifImagePlugin", [(rgb, "HEIF", {}), (rgb, "HEIF", frames)]),
+        ("pillow_jxl", [(rgb, "JXL", {}), (alpha, "JXL", {"exif": exif.tobytes()})]),
+    ):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
+            made += more
     seeds = []
     for picture, kind, options in made:
         file = io.BytesIO()
@@ -100,12 +114,27 @@ def image_seeds() -> list[bytes]:
             options = {**options, "append_images": [rgb.rotate(90)]}
         picture.copy().save(file, kind, **options)  # a picture remembers how it was saved
         seeds.append(file.getvalue())
-    return seeds
+    return [*seeds, *container_seeds(seeds)]
+
+
+def container_seeds(pictures: list[bytes]) -> list[bytes]:
+    """Return an archive and a PDF of a few pictures."""
+    sys.path.insert(0, str(PROJECT / "tests" / "kit"))
+    from held_images import pdf, zipped
+
+    jpeg, png = pictures[0], pictures[6]
+    told = b"/Width 80/Height 96/BitsPerComponent 8/ColorSpace/DeviceRGB/Filter"
+    samples = zlib.compress(bytes(range(240)) * 96)
+    return [
+        zipped({"a.jpg": jpeg, "b/c.png": png}),
+        zipped({"a.jpg": jpeg, "b.png": png}, method=zipfile.ZIP_STORED),
+        pdf([(told + b"/DCTDecode", jpeg), (told + b"/FlateDecode", samples)]),
+    ]
 
 
 def fingerprint_seeds() -> list[bytes]:
     """Return the golden file of version 1.0, and one of this version with joined parts."""
-    sys.path.insert(0, str(PROJECT / "tests"))
+    sys.path.insert(0, str(PROJECT / "tests" / "kit"))
     from tempfile import TemporaryDirectory
 
     from golden_bank import GOLDEN, full, small
@@ -269,6 +298,20 @@ def look(door: str, seeds: list[bytes], seed: int, number: int, path: Path) -> t
 
 
 def through_image_door(path: Path) -> str:
+    """Examine a file, or what lies in it, and give what was said, joined."""
+    from fp.images.loading import find_images
+
+    try:
+        found = find_images([path])
+    except BaseException as error:
+        return f"fault: {type(error).__name__}: {error}"[:300]
+    said = [through_door_of_one(inside) for inside in found[:MOST_INSIDE]]
+    wrong = [each for each in said if each.startswith("fault")]
+    examined = [each for each in said if each.startswith("examined")]
+    return " ".join(wrong or examined or said[:1]) or "fault: no row"
+
+
+def through_door_of_one(path: Path) -> str:
     from fp.images.loading import REASONS, load_with_claims
     from fp.system.errors import ImageError
 
@@ -450,7 +493,7 @@ def told(door: str, work: Path) -> list[str]:
 @click.option("--work", type=click.Path(path_type=Path), required=True)
 def command_command(count: int, seed: int, work: Path) -> None:
     """Run ``fp detect`` over a folder of mutants with good files among them."""
-    sys.path.insert(0, str(PROJECT / "tests"))
+    sys.path.insert(0, str(PROJECT / "tests" / "kit"))
     from commands import laboratory_in
 
     work = work.absolute()  # the command runs in a folder of it

@@ -20,8 +20,19 @@ from fp.system.outputs import check_apart
 from fp.system.paths import display_path, read_file
 from fp.system.workers import run_in_order
 
-_COPY = re.compile(r"E\d{4,9}\.(jpg|png|webp|tif|bmp|bin)", re.ASCII)
-_SUFFIXES = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif", "BMP": "bmp"}
+_SUFFIXES = {
+    "JPEG": "jpg",
+    "MPO": "jpg",
+    "PNG": "png",
+    "WEBP": "webp",
+    "TIFF": "tif",
+    "BMP": "bmp",
+    "GIF": "gif",
+    "AVIF": "avif",
+    "HEIF": "heic",
+    "JXL": "jxl",
+}
+_COPY = re.compile(rf"E\d{{4,9}}\.({'|'.join({*_SUFFIXES.values(), 'bin'})})", re.ASCII)
 
 
 @dataclass(frozen=True)

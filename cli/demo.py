@@ -67,7 +67,9 @@ def command(output: Path, given: DemoCommand) -> None:
 
 def report(found: Demonstration) -> Iterator[str]:
     """Yield the lines that tell a newcomer what was done and what came out."""
+    from fp.demo.demo import CASE, PICTURE
     from fp.images.loading import display_path
+    from fp.reports.page import REPORT
 
     learned = found.fingerprint
     scores = learned.calibration
@@ -102,7 +104,8 @@ def report(found: Demonstration) -> Iterator[str]:
     yield "  fp extract --generated GENERATED/ --real PHOTOGRAPHS/ -o mine.h5"
     yield "  fp detect mine.h5 UNKNOWN/ -o case/"
     yield ""
-    yield f"See {display_path(found.folder / 'demo.png')} and the tables in case/ beside it."
+    yield f"The same as one picture: {display_path(found.folder / PICTURE)}"
+    yield f"The report, for a browser: {display_path(found.folder / CASE / REPORT)}"
 
 
 def _table(files: Sequence[UnknownFile]) -> Iterator[str]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from fp.demo.figures import Panel, draw_patterns
+from fp.demo.figures import Example, Panel, draw_demonstration
 from fp.demo.images import SPOILT, Region, plan_regions, write_images
 from fp.demo.tiny_decoder import STRIDE, load_decoder
 from fp.fingerprint.correlation.lattice import average, lattice_share
@@ -25,6 +25,7 @@ from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import write_bank
 from fp.images.loading import display_path, find_images, load_image
+from fp.reports.words import DECISIONS
 from fp.runs.examination import list_items
 from fp.runs.options import RunOptions
 from fp.runs.results import detect_into
@@ -152,8 +153,10 @@ def demonstrate(
             progress=lambda done, total: report("unknown images", done, total),
         ),
     )
+    unknown = tuple(sorted(_unknown_files(case, regions), key=_from_the_highest_score))
     photographs, generated = (_averaged(images / kind, found) for kind in ("real", "generated"))
-    picture = _picture(regions, photographs, generated, found, dif)
+    panels = _panels(regions, photographs, generated, found, dif)
+    picture = draw_demonstration("What fp says, and why", _examples(images, unknown), panels)
     write_bytes_atomic(folder / PICTURE, picture, overwrite=overwrite)
     return Demonstration(
         folder=folder,
@@ -162,7 +165,7 @@ def demonstrate(
         dif=dif,
         share_of_photographs=lattice_share(photographs, STRIDE),
         share_of_generated=lattice_share(generated, STRIDE),
-        unknown=tuple(sorted(_unknown_files(case, regions), key=_from_the_highest_score)),
+        unknown=unknown,
     )
 
 
@@ -214,13 +217,26 @@ def _averaged(folder: Path, fingerprint: Fingerprint) -> Floats:
     )
 
 
-def _picture(
+def _examples(images: Path, unknown: Sequence[UnknownFile]) -> tuple[Example, Example]:
+    """Return one image of the generator and one of a camera, each with the middle score."""
+    found = []
+    for generated, maker in ((True, "the generator"), (False, "a camera")):
+        files = [file for file in unknown if file.generated is generated]
+        file = files[len(files) // 2]
+        assert file.score is not None  # a whole image
+        lines = (DECISIONS[file.decision][0], f"score {file.score:+.1f}", f"made by {maker}")
+        image_hwc = load_image(images / "unknown" / file.file, images).rgb_hwc
+        found.append(Example(lines, image_hwc))
+    return found[0], found[1]
+
+
+def _panels(
     regions: tuple[Region, ...],
     photographs: Floats,
     generated: Floats,
     found: Fingerprint,
     dif: Fingerprint | None,
-) -> bytes:
+) -> list[Panel]:
     count = Counter(region.folder for region in regions)
     assert found.joined is not None  # the default method joins parts, a tile first
     tile = found.joined.parts[0].pattern
@@ -246,7 +262,7 @@ def _picture(
     if dif is not None:
         note = "Its network draws grids itself; a grid alone says nothing."
         panels.append(Panel(f"Fingerprint by method dif, {DIF_STEPS} steps", note, dif.pattern))
-    return draw_patterns("A generator's fingerprint and its spectrum", panels)
+    return panels
 
 
 def _unknown_files(case: Path, regions: tuple[Region, ...]) -> Iterator[UnknownFile]:

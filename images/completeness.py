@@ -41,7 +41,7 @@ _ROWS = 256  # compared at once
 def missing_before_decoding(image: Image.Image, content: bytes) -> str | None:
     """Return in words which part an opened image's file lacks, or None. It is not yet loaded."""
     tiles = getattr(image, "tile", None) or []
-    if image.format == "PNG" and tiles and tuple(tiles[0][1]) != (0, 0, *image.size):
+    if image.format in ("PNG", "GIF") and tiles and tuple(tiles[0][1]) != (0, 0, *image.size):
         return "its first frame covers only a part of the picture"
     if image.mode == "P" and image.palette is None:
         return "its palette is missing"

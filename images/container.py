@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from fp.images import metadata_blocks
+from fp.images.boxes import stored_bits
 from fp.images.claims import Claim, whole_texts
 from fp.images.png_chunks import chunks
 from fp.images.requests import read_request
@@ -29,6 +30,12 @@ _LUMINANCE = (
 )
 """Example luminance table of ITU-T T.81, K.1, in rows of vertical frequency."""
 
+_BY_FORMAT = {"AVIF": "AVIF", "HEIF": "HEIC", "JXL": "JPEG XL"}
+
+COMPRESSIONS = ("lossless", "JPEG", "lossy WebP", *_BY_FORMAT.values())
+"""What a coding can have done to pixels; of the last three, files without loss are not told apart.
+"""
+
 _SUBSAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 _SCREENSHOT = re.compile(r"\bscreen ?shot\b", re.IGNORECASE)
 _SAYS_WHAT = ("usercomment", "software", "description", "imagedescription", "title", "comment")
@@ -41,8 +48,8 @@ class Container:
 
     Parameters
     ----------
-    compression : {"lossless", "JPEG", "lossy WebP"}
-        What the coding did to the pixels.
+    compression : str
+        What the coding did to the pixels, of `COMPRESSIONS`.
     quality : int or None
         JPEG quality in 1 to 100: that of the standard luminance table, scaled as libjpeg does,
         which comes nearest to the file's; None for other files.
@@ -121,7 +128,7 @@ def compression(image: Image.Image, content: bytes) -> str:
         return "JPEG"
     if image.format == "WEBP" and any(name == b"VP8 " for name, _ in _webp_chunks(content)):
         return "lossy WebP"
-    return "lossless"
+    return _BY_FORMAT.get(str(image.format), "lossless")
 
 
 def jpeg_quality(table: list[int]) -> int:
@@ -182,6 +189,8 @@ def _webp_chunks(content: bytes, start: int = 12) -> Iterator[tuple[bytes, int]]
 def _bits(image: Image.Image, content: bytes) -> int:
     if image.format == "PNG":
         return content[_PNG_DEPTH] if len(content) > _PNG_DEPTH else 8
+    if image.format in ("AVIF", "HEIF"):
+        return stored_bits(image, content)
     if image.format == "TIFF":
         return int(max(getattr(image, "tag_v2", {}).get(258, (1,))))
     return 1 if image.mode == "1" else 8

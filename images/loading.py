@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import math
 import re
 import warnings
@@ -18,12 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile
 
-from fp.images import completeness, container, png_chunks
+from fp.images import boxes, completeness, container
 from fp.images import conversion as pixels
 from fp.images.claims import Claim, read_claims
 from fp.images.container import Container
+from fp.images.formats import FORMATS, declared_size, kind_of, open_image
+from fp.images.other_kinds import refusal
 from fp.images.tiff_previews import is_preview
 from fp.system.arrays import Pixels
 from fp.system.errors import ImageError, UsageError
@@ -50,10 +51,12 @@ REASONS = {
     "not_a_regular_file": "a pipe, socket or device, or a link to a folder",
     "link_outside": "a symbolic link that leads out of the input folder",
     "empty_file": "zero bytes",
-    "not_an_image": "not JPEG, PNG, WebP, TIFF or BMP by content",
+    "not_an_image": "by content of no format that is examined",
+    "needs_package": "of a format that takes a package which is not installed",
+    "encrypted": "locked by a password, alone or in its archive or document",
     "damaged": "truncated, or the decoder rejects it",
     "incomplete": "decodes, but holds pixels for only a part of its declared area",
-    "too_many_bytes": "a larger file than the limit",
+    "too_many_bytes": "a larger file than the limit, or an archive that unpacks to too much",
     "too_many_pixels": "more pixels than the limit, or a decompression bomb",
     "unsupported_mode": "a pixel type without a documented treatment",
     "too_small": "smaller than the fingerprint; images are never padded",
@@ -76,18 +79,6 @@ _UNTURN = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-
-_SIGNATURES = {
-    "JPEG": re.compile(rb"\xff\xd8\xff"),
-    "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
-    "WEBP": re.compile(rb"RIFF....WEBP", re.DOTALL),
-    "TIFF": re.compile(rb"II[*+]\0|MM\0[*+]|MM\*\0|II\0\*"),
-    # Two letters alone begin many a text; the size of the second header does not.
-    "BMP": re.compile(rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL),
-}
-
-FORMATS = tuple(_SIGNATURES)
-"""Pillow's names of the formats that are examined."""
 
 # Decoders' words for a sound file of a kind that they do not know.
 _UNKNOWN_KIND = re.compile("unknown pixel mode|cannot handle|unsupported", re.IGNORECASE)
@@ -139,8 +130,9 @@ class LoadedImage:
         EXIF orientation, recorded and not applied: turning would move the generator's lattice.
     rgb_hwc : ndarray of uint8, shape (H, W, 3)
         The pixels.
-    compression : {"lossless", "JPEG", "lossy WebP"}
-        What the file's coding did to the pixels; "lossless" for pixels that no file held.
+    compression : str
+        What the file's coding did to the pixels, of `fp.images.container.COMPRESSIONS`;
+        "lossless" for pixels that no file held.
     """
 
     path: Path
@@ -259,9 +251,9 @@ def _opened(path: Path, root: Path | None, limits: Limits) -> Iterator[tuple[Ima
     """Open an image; whatever goes wrong inside the block becomes an `ImageError`."""
     content = read_file(path, root, limits.file_bytes)
     shown = display_path(path)
-    kind = next((kind for kind, start in _SIGNATURES.items() if start.match(content)), None)
+    kind = kind_of(content)
     if kind is None:
-        raise ImageError("not_an_image", f"{shown} is not a JPEG, PNG, WebP, TIFF or BMP image.")
+        raise refusal(content, path)
     if kind == "JPEG" and content.count(b"Exif\0\0") > _MOST_EXIF_PIECES:
         raise ImageError("damaged", f"{shown} has more pieces of EXIF data than any camera writes.")
     try:
@@ -269,7 +261,10 @@ def _opened(path: Path, root: Path | None, limits: Limits) -> Iterator[tuple[Ima
             # Our own limit on pixels, checked below before decoding, replaces Pillow's warning;
             # complaints about metadata do not concern the pixels.
             warnings.simplefilter("ignore")
-            with _image(kind, content, shown) as image:
+            size = declared_size(kind, content)
+            if size is not None:
+                _check_size(size, shown, limits)
+            with open_image(kind, content, shown) as image:
                 _check_size(image.size, shown, limits)
                 if kind == "TIFF" and is_preview(image, content):
                     raise ImageError(
@@ -288,25 +283,6 @@ def _opened(path: Path, root: Path | None, limits: Limits) -> Iterator[tuple[Ima
         raise ImageError("too_many_pixels", f"{shown} does not fit into memory.") from None
     except Exception as error:  # hostile bytes make decoders raise anything
         raise _refusal(kind, shown, error) from error
-
-
-def _image(kind: str, content: bytes, shown: str) -> ImageFile.ImageFile:
-    """Open an image of a kind, not yet loaded. A PNG is without what is beside its picture."""
-    if kind == "PNG":
-        if png_chunks.is_of_apple(content):
-            raise ImageError(
-                "unsupported_mode",
-                f"{shown} is a PNG in a form of Apple's own, as in packages of apps; save it as an "
-                "ordinary PNG.",
-            )
-        if png_chunks.wrong_checksum(content):
-            raise ImageError("damaged", f"{shown} is damaged: a checksum of its pixels is wrong.")
-        content = png_chunks.of_the_picture(content)
-    try:
-        return Image.open(io.BytesIO(content), formats=(kind,))
-    except UnidentifiedImageError:
-        # Pillow has swallowed the reason; its own reader still tells it.
-        return Image.OPEN[kind][0](io.BytesIO(content), "")
 
 
 @contextlib.contextmanager
@@ -354,7 +330,8 @@ def _decode(image: Image.Image, content: bytes, path: Path) -> LoadedImage:
     if lacking is not None:
         raise ImageError("incomplete", f"{shown} is incomplete: {lacking}.")
     coding = container.compression(image, content)
-    mode, converted = image.mode, [*pixels.conversions(image), *_frames(image)]
+    notes = [*boxes.conversions(image, content), *pixels.conversions(image), *_frames(image)]
+    mode, converted = image.mode, notes
     turned = _orientation(image) if image.format == "TIFF" else None
     image.load()
     if completeness.ends_early(image, content):
@@ -394,7 +371,7 @@ def _as_stored(image: Image.Image, turned: int | None) -> Image.Image:
 
 def _low_bytes(kind: str, content: bytes, shown: str, turned: int | None) -> Pixels | None:
     """Decode an image of 16-bit samples again, for their low bytes; None where Pillow cannot."""
-    with _image(kind, content, shown) as again:
+    with open_image(kind, content, shown) as again:
         pixels.swap_bytes(again)
         try:
             again.load()
@@ -408,12 +385,19 @@ def _frames(image: Image.Image) -> list[str]:
         # Counting pages means reading them all: minutes on a hostile file.
         return ["first of several frames"] if getattr(image, "is_animated", False) else []
     frames = int(getattr(image, "n_frames", 1))
-    return [f"first of {frames} frames"] if frames > 1 else []
+    if frames < 2:
+        return []
+    # A HEIC may name another of its pictures as the one to show.
+    place = image.tell()
+    return [f"number {place + 1} of {frames} frames" if place else f"first of {frames} frames"]
 
 
 def _orientation(image: Image.Image) -> int | None:
     try:
-        value = image.getexif().get(_EXIF_ORIENTATION)
+        if image.format == "HEIF":  # its reader takes the value out
+            value = image.info.get("original_orientation")
+        else:
+            value = image.getexif().get(_EXIF_ORIENTATION)
         return None if value is None else int(value)
     except Exception:  # damaged metadata says nothing about the pixels
         return None

@@ -14,7 +14,7 @@ from fp.system.environment import describe, processor
 from fp.system.workers import usable_cores
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-_MORE = {"pywavelets": "PyWavelets", "c2pa-python": "c2pa-python"}
+_MORE = ("pywavelets", "c2pa-python", "pillow-heif", "pillow-jxl-plugin", "pypdf")
 
 
 def versions() -> dict[str, str]:
@@ -28,9 +28,12 @@ def versions() -> dict[str, str]:
     turbo = features.version_feature("libjpeg_turbo")
     if turbo:  # "libjpeg" is only the version of the interface that it keeps
         found["libjpeg-turbo"] = str(turbo)
-    for name, package in _MORE.items():
+    libavif = features.version("avif")
+    if libavif:
+        found["libavif"] = str(libavif)
+    for name in _MORE:
         try:
-            found[name] = version(package)
+            found[name] = version(name)
         except PackageNotFoundError:
             continue
     return found

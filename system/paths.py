@@ -12,8 +12,10 @@ import re
 import stat
 from collections import deque
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
+from fp.system import members
 from fp.system.errors import ImageError, InputError
 
 LITTER = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
@@ -23,6 +25,8 @@ LITTER = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 _UNPRINTABLE = re.compile(
     "[\\\\\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+
+_ADDRESS = re.compile(r"(https?|ftp|file|data|blob):", re.IGNORECASE)
 
 _ESCAPE = re.compile(r"\\\\|\\x[0-9a-f]{2}|\\u[0-9a-f]{4}")
 
@@ -72,14 +76,16 @@ def _unescaped(match: re.Match[str]) -> str:
 def find_images(inputs: Iterable[Path]) -> list[Path]:
     """List every file under the given files and folders, sorted by path.
 
-    Folders are searched recursively. What is not a picture is found out at loading, so that nothing
-    is passed over in silence but `LITTER`. Folders behind symbolic links, and folders that cannot
-    be opened, are one entry each and refused at loading.
+    Folders are searched recursively, and so are ZIP archives and PDF documents, whose files get
+    paths below them. What is not a picture is found out at loading, so that nothing is passed over
+    in silence but `LITTER`. Folders behind symbolic links, and folders and archives that cannot be
+    opened, are one entry each and refused at loading.
 
     Parameters
     ----------
     inputs : iterable of Path
-        Files and folders; a file named twice, in whatever spelling, is listed once.
+        Files, folders, and files in archives; one named twice, in whatever spelling, is listed
+        once.
 
     Returns
     -------
@@ -95,10 +101,18 @@ def find_images(inputs: Iterable[Path]) -> list[Path]:
     for given in inputs:
         if is_folder(given):
             real = Path(os.path.realpath(given))
-            for path in _walk(given):
+            for listed in _walk(given):
+                for path in _with_members(listed, given):
+                    found.setdefault(real / path.relative_to(given), path)
+        elif os.path.lexists(given) or container_of(given) is not None:
+            real = Path(os.path.realpath(given.parent)) / given.name
+            for path in _with_members(given, None):
                 found.setdefault(real / path.relative_to(given), path)
-        elif os.path.lexists(given):
-            found.setdefault(Path(os.path.realpath(given.parent)) / given.name, given)
+        elif _ADDRESS.match(given.as_posix()):
+            raise InputError(
+                f"{display_path(given)} is an address, and fp reads nothing but files here; save "
+                "the picture itself, no screenshot of it, and name the file."
+            )
         else:
             raise InputError(
                 f"{display_path(given)} does not exist or cannot be reached; "
@@ -146,6 +160,37 @@ def subfolders(folder: Path) -> list[Path]:
     return sorted(found)
 
 
+def _with_members(path: Path, root: Path | None) -> Iterator[Path]:
+    """Yield the files in an archive or document, or the path of anything else.
+
+    That of an archive which is not read is among them: its loading says why.
+    """
+    names: tuple[str, ...] = ()
+    if _holds_members(path):
+        shown = display_path(path)
+        with contextlib.suppress(ImageError), _opened(path, root, shown) as file:
+            names = members.names_in(file, shown)
+    if not names:
+        yield path
+    for name in names:
+        if not _is_litter(PurePosixPath(name).name):
+            yield path / name
+
+
+def _holds_members(path: Path) -> bool:
+    """Return whether a path leads to a file that begins as archives and documents do."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return False
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        try:
+            return members.holds_members(os.read(descriptor, members.HEAD_BYTES))
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError):  # its loading says why
+        return False
+
+
 def _walk(root: Path) -> Iterator[Path]:
     """Yield what is in a folder and below it. One entry that fails takes no other with it."""
     folders = [root]
@@ -157,10 +202,14 @@ def _walk(root: Path) -> Iterator[Path]:
                     name = entry.name
                     if _is_own_folder(entry):
                         folders.append(here / name)
-                    elif name.lower() not in LITTER and not name.startswith("._"):
+                    elif not _is_litter(name):
                         yield here / name
         except OSError:
             yield here  # one entry, beside what was listed before: its loading says why
+
+
+def _is_litter(name: str) -> bool:
+    return name.lower() in LITTER or name.startswith("._")
 
 
 def _is_own_folder(entry: os.DirEntry[str]) -> bool:
@@ -170,13 +219,48 @@ def _is_own_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+def container_of(path: Path) -> Path | None:
+    """Return the file that a path leads into, such as the archive of a member; None for others."""
+    if os.path.lexists(path):
+        return None
+    return next((parent for parent in path.parents if is_file(parent)), None)
+
+
 def read_file(path: Path, root: Path | None, most_bytes: int) -> bytes:
     """Return the bytes of somebody else's file. What is hashed is what is decoded.
 
-    No link may lead out of `root`, the input folder, where there is one, and a file of more than
-    `most_bytes` is refused unread. `ImageError` with a reason of `fp.images.loading.REASONS`.
+    A path may lead into an archive or a document. No link may lead out of `root`, the input folder,
+    where there is one, and a file of more than `most_bytes` is refused unread. `ImageError` with a
+    reason of `fp.images.loading.REASONS`.
     """
     shown = display_path(path)
+    container = container_of(path)
+    if container is not None:
+        with _opened(container, None if container == root else root, shown) as file:
+            name = path.relative_to(container).as_posix()
+            content = members.read_from(file, name, shown, most_bytes)
+            size = len(content)
+    else:
+        with _opened(path, root, shown) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > most_bytes:
+                raise ImageError(
+                    "too_many_bytes",
+                    f"{shown} has {size} bytes, more than the limit of {most_bytes}.",
+                )
+            content = file.read(size + 1)
+    if not content:
+        raise ImageError("empty_file", f"{shown} is empty.")
+    if len(content) > size:
+        raise ImageError("not_readable", f"{shown} is still being written; run again later.")
+    return content
+
+
+@contextlib.contextmanager
+def _opened(path: Path, root: Path | None, shown: str) -> Iterator[BinaryIO]:
+    """Open a regular file; what the system says against it, here or in the block, is an
+    `ImageError`, where it is called `shown`.
+    """
     try:
         status, target = path.stat(), path
         # A pipe must not block the run: look before opening, and open without waiting.
@@ -190,14 +274,8 @@ def read_file(path: Path, root: Path | None, most_bytes: int) -> bytes:
                 )
         _check_regular(path, status.st_mode)
         with os.fdopen(os.open(target, flags), "rb") as file:
-            status = os.fstat(file.fileno())
-            _check_regular(path, status.st_mode)
-            if status.st_size > most_bytes:
-                raise ImageError(
-                    "too_many_bytes",
-                    f"{shown} has {status.st_size} bytes, more than the limit of {most_bytes}.",
-                )
-            content = file.read(status.st_size + 1)
+            _check_regular(path, os.fstat(file.fileno()).st_mode)
+            yield file
     except ImageError:
         raise
     except FileNotFoundError:
@@ -207,11 +285,6 @@ def read_file(path: Path, root: Path | None, most_bytes: int) -> bytes:
     except (OSError, RuntimeError, ValueError) as error:  # ValueError: no such name can exist
         detail = getattr(error, "strerror", None) or type(error).__name__
         raise ImageError("not_readable", f"{shown} cannot be read: {detail}.") from None
-    if not content:
-        raise ImageError("empty_file", f"{shown} is empty.")
-    if len(content) > status.st_size:
-        raise ImageError("not_readable", f"{shown} is still being written; run again later.")
-    return content
 
 
 def _check_regular(path: Path, mode: int) -> None:

@@ -112,7 +112,7 @@ class Judge:
         """Return the row of an image by the features of its examined part.
 
         It makes no claim where the p-values do not speak of the image. `compression` says how it is
-        stored: "lossless", "JPEG" or "lossy WebP". The rest is as in `attribution`.
+        stored, as `fp.images.container.COMPRESSIONS` names it. The rest is as in `attribution`.
         """
         row = self.attribution(path, features.of(self.recipe), rule, fpr, corrected)
         p = features.p_of_coding(self.fingerprint.distribution)
@@ -124,8 +124,7 @@ class Judge:
         """Return a row with `p`, and the decision that stands for so unlike an image.
 
         `p` is the conformal p-value of its distance from the calibration images; None where the
-        fingerprint has no such test. `compression` says how it is stored: "lossless", "JPEG" or
-        "lossy WebP".
+        fingerprint has no such test. `compression` says how it is stored.
         """
         test = self.fingerprint.distribution
         if test is None or p is None:

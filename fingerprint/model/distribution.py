@@ -26,8 +26,8 @@ class OutOfDistribution:
     calibration : ndarray of float64, shape (n,)
         Held-out squared distance of each calibration image.
     codings : tuple of str
-        How the calibration images were stored or prepared, sorted: of ``"JPEG"``,
-        ``"lossless"`` and ``"lossy WebP"``.
+        How the calibration images were stored or prepared, sorted: of
+        `fp.images.container.COMPRESSIONS`.
 
     Notes
     -----
@@ -58,8 +58,7 @@ class OutOfDistribution:
         """Return whether the p-values of a fingerprint speak of an image.
 
         They do not where `p`, the conformal p-value of its distance, is too small, or where it is
-        stored with a loss that no calibration image had: `compression` is "lossless", "JPEG" or
-        "lossy WebP".
+        stored with a loss that no calibration image had: `compression` says how.
         """
         if compression != "lossless" and compression not in self.codings:
             return False

@@ -25,6 +25,7 @@ from fp.fingerprint.model.distribution import OutOfDistribution
 from fp.fingerprint.model.joined import Part
 from fp.fingerprint.model.typicality import View, in_order
 from fp.fingerprint.model.windows import Dependence, WindowSize
+from fp.images.container import COMPRESSIONS
 from fp.images.degradations import Degradation
 
 
@@ -101,7 +102,7 @@ def check_distribution(test: OutOfDistribution, key: str) -> None:
         raise ValueError(f"the scale of {key} has shape {test.scale.shape}")
     if (test.scale <= 0).any() or not test.calibration.size:
         raise ValueError(f"{key} has a scale that is not positive, or no distance")
-    if set(test.codings) - {"JPEG", "lossless", "lossy WebP"}:
+    if not set(test.codings) <= set(COMPRESSIONS):
         raise ValueError(f"{key} names a coding that is none")
 
 

@@ -16,9 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import h5py
+import held_images  # noqa: F401 - its kinds join the others
 import numpy as np
 import pytest
-from bad_images import HEIGHT, KINDS, WIDTH
+from bad_images import KINDS
 from commands import (
     EPOCH,
     TABLES,
@@ -233,7 +234,7 @@ def test_every_kind_of_bad_file_is_a_row_and_changes_no_other(lab, tmp_path):
             assert row["orientation"] == kind.orientation
             assert row["message"] == ""
             if kind.rgb is not None:
-                assert (row["height"], row["width"]) == (HEIGHT, WIDTH)
+                assert (row["height"], row["width"]) == kind.rgb.shape[:2]
             continue
         refused[path] = row
         assert row["status"] == row["decision"] == "not_examined"

@@ -20,12 +20,13 @@ from sklearn.metrics import roc_auc_score
 
 from fp.demo import demo as demonstration
 from fp.demo import tiny_decoder
-from fp.demo.figures import Panel, draw_patterns
+from fp.demo.figures import Example, Panel, draw_demonstration
 from fp.demo.images import PHOTOGRAPHS, PITCH, SIDE, SPOILT, deal_regions
 from fp.denoisers import get, load_image
 from fp.fingerprint.correlation.lattice import average, lattice_share, power_spectrum
 from fp.fingerprint.store.bank import read_bank
 from fp.system.errors import FormatError, InputError, IntegrityError
+from fp.system.paths import display_path, path_of
 
 EPOCH = "1700000000"
 
@@ -337,12 +338,38 @@ def test_average_weighs_all_residuals_alike():
         average([])
 
 
+ORANGE, BLUE = (
+    Example(("supports the generator", "score +1.0"), np.full((64, 64, 3), colour, np.uint8))
+    for colour in ((255, 128, 0), (0, 0, 255))
+)
+
+
+def test_picture_shows_the_images_before_any_pattern():
+    panels = [Panel("Noise", "Nothing to see.", noise(3, 64, 64))]
+    with Image.open(io.BytesIO(draw_demonstration("Images", (ORANGE, BLUE), panels))) as picture:
+        drawn = np.asarray(picture.convert("RGB"))
+    place = {}
+    for name, colour in (("orange", (255, 128, 0)), ("blue", (0, 0, 255))):
+        rows, columns = np.nonzero((drawn == colour).all(2))
+        place[name] = rows.max(), columns.mean()
+    assert place["orange"][1] < drawn.shape[1] / 2 < place["blue"][1]
+    assert max(lowest for lowest, _ in place.values()) < drawn.shape[0] / 2
+
+
+def test_its_end_names_the_picture_and_the_report(demo):
+    folder, out = demo
+    named = [line.rpartition(": ")[2] for line in out.splitlines()[-2:]]
+    assert named == [display_path(folder / "demo.png"), display_path(folder / "case/report.html")]
+    assert all(path_of(name).is_file() for name in named)
+
+
 def test_picture_has_a_row_for_each_pattern():
     panels = [Panel("Noise", "Nothing to see.", noise(3, 64, 64, seed=n)) for n in range(3)]
     flat = Panel("Flat", "Not even noise.", np.zeros((3, 32, 32), np.float32))
     heights = []
     for rows in (panels[:1], panels[:2], [*panels[:2], flat]):
-        with Image.open(io.BytesIO(draw_patterns("Patterns", rows))) as picture:
+        drawn = io.BytesIO(draw_demonstration("Patterns", (ORANGE, BLUE), rows))
+        with Image.open(drawn) as picture:
             heights.append(picture.height)
     assert heights[1] - heights[0] == pytest.approx(heights[2] - heights[1], abs=1)
     assert heights[1] > heights[0]

@@ -25,6 +25,10 @@ from synthetic import Generator, photograph, save, write_generated, write_photog
 CANNOT_RUN = {
     "python -m venv .venv": "the tests run in an environment already",
     ". .venv/bin/activate": "the tests run in an environment already",
+    "git clone ADDRESS fp && cd fp": "its address is the reader's to fill in",
+    "python -m venv .venv && . .venv/bin/activate": "the tests run in an environment already",
+    "python -m pip install -c constraints.txt torch --index-url "
+    "https://download.pytorch.org/whl/cpu": "fetches torch; what is tested is installed",
     "python -m pip install -c constraints.txt .": "fetches torch; what is tested is installed",
     "python -m pip install -c constraints.txt . && fp demo": "fetches torch; start.md has the demo",
     'python -m pip install -c constraints.txt ".[dev]" && '
