@@ -29,6 +29,7 @@ _COMMANDS = {
     "evaluate": "Measure methods on a data set, with intervals and null controls.",
     "extract": "Make a generator's fingerprint from two folders of images.",
     "lineage": "Find families among generators: who shares an ancestor with whom.",
+    "look": "Say what files say of themselves, and what their pictures went through.",
     "merge": "Join the shards of a detection that ran in pieces.",
     "rerun": "Compute a recorded run again and compare.",
     "verify": "Hash everything again that a manifest or a case names.",

@@ -6,6 +6,7 @@ code, whose form does not change with a terminal's width.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ MOST_NAMED = 20
 
 MOST_ROWS = 40
 """Rows that a terminal gets; who wants all of them opens the files."""
+
+_WIDTH = 88  # of sentences, in characters
 
 
 def tell_table(
@@ -77,6 +80,19 @@ def printable(text: str) -> str:
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in text
     )
+
+
+def print_wrapped(text: str, first: str = "", others: str = "") -> None:
+    """Print a text on lines that fit a terminal, with what stands before the first and the rest."""
+    for line in textwrap.wrap(
+        printable(text),
+        _WIDTH,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ):
+        click.echo(line)
 
 
 def tell_where(found: Summary, output: Path) -> None:

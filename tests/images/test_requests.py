@@ -108,7 +108,7 @@ def test_a_text_of_another_node_is_followed_and_one_that_is_put_together_is_not_
     assert read(png(prompt=comfy(text=["9", 0], more=held))) == read(png(prompt=comfy()))
     drawn = {"9": {"class_type": "Wildcards", "inputs": {"text": "a __colour__ cat", "line": 3}}}
     found = read(png(prompt=comfy(text=["9", 0], more=drawn)))
-    assert found == Request("5", None)
+    assert found == Request("5", form="ComfyUI")
 
 
 def test_a_fixed_seed_of_one_stage_hides_no_other():
