@@ -49,6 +49,7 @@ class EvaluateCommand:
     )
     no_cache: bool = shared.no_cache_option()
     cache_folder: Path | None = shared.cache_option()
+    cache_limit: int = shared.cache_limit_option()
     jobs: int = shared.jobs_option()
     max_pixels: int = shared.max_pixels_option()
     overwrite: bool = shared.overwrite_option()
@@ -86,7 +87,7 @@ def command(dataset: Path, output: Path, given: EvaluateCommand) -> None:
         ) from error
     configuration = read_configuration(text, list(given.scores))
     scores = tuple(read_scores(name, path) for name, path in given.scores.items())
-    cache = shared.open_cache(given.cache_folder, given.no_cache, (dataset, *given.strangers))
+    cache = shared.open_cache(given, (dataset, *given.strangers))
     inputs = Inputs(dataset, given.strangers, scores, Limits(pixels=given.max_pixels))
     open_output(output, configuration, overwrite=given.overwrite)
     recorder = Recorder(

@@ -145,6 +145,7 @@ class ExtractCommand:
     max_pixels: int = shared.max_pixels_option()
     no_cache: bool = shared.no_cache_option()
     cache_folder: Path | None = shared.cache_option()
+    cache_limit: int = shared.cache_limit_option()
     overwrite: bool = shared.overwrite_option()
 
 
@@ -200,9 +201,7 @@ def command(generated: Path, real: Path, output: Path, given: ExtractCommand) ->
     )
     # Beside the output, so that the same command finds it again after an interruption.
     checkpoint = output.with_name(f".{output.name}.checkpoint")
-    cache = shared.open_cache(
-        given.cache_folder, given.no_cache, (generated, real, *given.background)
-    )
+    cache = shared.open_cache(given, (generated, real, *given.background))
     with shared.interruptible(_kept(cache)), shared.progress_bar("extract") as progress:
         result = extract(generated, real, name, options, cache, given.jobs, progress, checkpoint)
     write_or_complete_bank(output, result.fingerprint, overwrite=given.overwrite)

@@ -27,6 +27,7 @@ class LearnCommand:
     max_pixels: int = shared.max_pixels_option()
     no_cache: bool = shared.no_cache_option()
     cache_folder: Path | None = shared.cache_option()
+    cache_limit: int = shared.cache_limit_option()
     overwrite: bool = shared.overwrite_option()
 
 
@@ -59,7 +60,7 @@ def command(folder: Path, real: Path, output: Path, given: LearnCommand) -> None
     options = ExtractOptions(
         denoiser=given.denoiser, size=given.size, seed=given.seed, limits=limits, dif=None
     )
-    cache = shared.open_cache(given.cache_folder, given.no_cache, (folder, real))
+    cache = shared.open_cache(given, (folder, real))
     with shared.interruptible("no bank was written"), shared.progress_bar("learn") as progress:
         found = learn_bank(folders, options, cache, given.jobs, progress)
     members = [each.fingerprint for each in found]

@@ -49,6 +49,7 @@ class LineageCommand:
     max_pixels: int = shared.max_pixels_option()
     no_cache: bool = shared.no_cache_option()
     cache_folder: Path | None = shared.cache_option()
+    cache_limit: int = shared.cache_limit_option()
     overwrite: bool = shared.overwrite_option()
 
 
@@ -102,7 +103,7 @@ def command(
         seed=given.seed,
         limits=Limits(pixels=given.max_pixels),
     )
-    cache = shared.open_cache(given.cache_folder, given.no_cache, (images, real))
+    cache = shared.open_cache(given, (images, real))
     with shared.interruptible("nothing was written"), shared.progress_bar("lineage") as progress:
         session = open_session(images, real, options, bank, cache, given.jobs, progress)
         found = analyse(session.collection, session.options)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "audit": "Find differences between two folders that are not the generator.",
     "bank": "List, show, extend and verify files of fingerprints.",
+    "cache": "Say what residuals are kept between runs, and delete them.",
     "case": "Keep exhibits, runs and notes in a folder that vouches for all of it.",
     "demo": "Go the whole way on images that come with the package.",
     "denoiser": "List, train and evaluate the denoisers.",
