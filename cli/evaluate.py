@@ -10,7 +10,7 @@ import click
 from fp.cli import options as shared
 from fp.cli.declared import invocation_of, option, options_of
 from fp.cli.options import PATH
-from fp.cli.telling import end_with, tell_skipped, tell_table
+from fp.cli.telling import end_with, tell_skipped, tell_table, warn
 
 
 def _named(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, Path]:
@@ -127,6 +127,6 @@ def command(dataset: Path, output: Path, given: EvaluateCommand) -> None:
         ),
     )
     for text in found.left_out:
-        click.echo(f"  left out: {text}", err=True)
+        warn(f"  left out: {text}")
     tell_skipped(found.skipped, indent="  ")
     end_with(found.skipped)

@@ -12,7 +12,7 @@ import click
 from fp.cli import options as shared
 from fp.cli.declared import invocation_of, option, options_of
 from fp.cli.options import PATH
-from fp.cli.telling import end_with, tell_skipped, tell_table
+from fp.cli.telling import end_with, tell_skipped, tell_table, warn
 from fp.fingerprint.estimators import registry as estimators
 from fp.fingerprint.estimators.recipes import DEFAULT, JOINED, SECOND_LOOK
 
@@ -217,7 +217,7 @@ def command(generated: Path, real: Path, output: Path, given: ExtractCommand) ->
     tell_skipped(result.skipped)
     if result.audit is not None:
         for warning in warnings(result.audit):
-            click.echo(warning, err=True)
+            warn(warning)
     title, facts = summary(result.fingerprint)
     click.echo(title)
     tell_table((), facts, (f"  {label:<12} {text}" for label, text in facts))

@@ -14,7 +14,7 @@ from fp.cli import options as shared
 from fp.cli.answers import print_answer
 from fp.cli.declared import option, options_of
 from fp.cli.options import PATH
-from fp.cli.telling import end_with, print_wrapped, printable
+from fp.cli.telling import LOG, end_with, print_wrapped, printable
 
 if TYPE_CHECKING:
     from fp.audit.record import FileRecord
@@ -76,19 +76,21 @@ def command(inputs: tuple[Path, ...], given: LookCommand) -> None:
         if given.bank is not None:
             question, rows = _answers(given.bank, items, limits, given.jobs)
         for found, row in zip(records(items, limits, given.jobs), rows, strict=True):
+            if isinstance(found, Skipped):
+                LOG.warning(f"not examined ({found.reason}): {found.message}")
+            if isinstance(found, Skipped) or (row and row["status"] == "not_examined"):
+                troubled.append(found)
             if given.as_json:
                 click.echo(json.dumps(_as_dict(found, row), allow_nan=False))
             elif isinstance(found, Skipped):
                 click.echo(f"not examined: {printable(found.message)}")
             else:
+                looked_at += 1
                 _print(found)
                 if row is not None and question is not None:
                     click.echo("  what the fingerprints say")
                     print_answer(row, question)
-            looked_at += not isinstance(found, Skipped)
-            if isinstance(found, Skipped) or (row and row["status"] == "not_examined"):
-                troubled.append(found)
-    if looked_at and not given.as_json:
+    if looked_at:
         click.echo(_FOOTNOTE)
     end_with(troubled)
 

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,6 +25,20 @@ EXIT_INTERNAL = 1
 EXIT_SOME_NOT_EXAMINED = 3
 
 PATH = click.Path(path_type=Path)
+
+
+@dataclass
+class Asked:
+    """What was asked of the program as a whole: its arguments, and how much it is to say."""
+
+    arguments: tuple[str, ...] = ()
+    verbosity: int = 0
+
+
+def asked() -> Asked:
+    """Return what was asked of the program that runs now."""
+    return click.get_current_context().find_root().ensure_object(Asked)
+
 
 generated_folder = click.option(
     "--generated", type=PATH, required=True, help="Folder of the generator's images."
