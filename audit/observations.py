@@ -106,9 +106,9 @@ def _claims(
 
 def _request(request: Request) -> Iterator[str]:
     if request.seed is not None:
-        yield f"seed {request.seed}"
+        yield f"seed {one_line(request.seed)}"
     if request.models:
-        yield f"model {', '.join(map(one_line, request.models))}"
+        yield f"model {one_line(', '.join(request.models))}"
     if request.words is not None:
         yield f'prompt "{one_line(request.words)}"'
 

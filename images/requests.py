@@ -19,6 +19,7 @@ _SEEDS = ("seed", "noise_seed")
 _PROMPTS = ("prompt", "positive_prompt")
 _ENCODED = ("text", "text_g", "text_l", "clip_l", "t5xxl", "prompt")
 _MODELS = ("model", "model_name", "base_model", "model_weights")
+_MOST_MODELS = 16
 _LOADED = ("ckpt_name", "unet_name", "lora_name", "model_name")  # by nodes of ComfyUI
 
 # The text of AUTOMATIC1111: the prompt, perhaps a negative one, then a line of settings.
@@ -48,7 +49,7 @@ class Request:
     words : str or None
         The prompt itself, its white space made alike. It may hold any other character.
     models : tuple of str
-        Names of models, as they stand there.
+        Names of models, as they stand there; 16 at most.
     form : str or None
         The program whose way of writing it is; others write so too.
     """
@@ -193,6 +194,6 @@ def _request(
         seed=seed,
         prompt=digest if words else None,
         words=words or None,
-        models=tuple(dict.fromkeys(models)),
+        models=tuple(dict.fromkeys(models))[:_MOST_MODELS],
         form=form,
     )

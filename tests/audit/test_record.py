@@ -185,6 +185,15 @@ def test_a_damaged_file_is_one_sentence(tmp_path):
         look(tmp_path / "half.png")
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 2), (31, 33), (64, 64)])
+@pytest.mark.parametrize("mode", ["RGB", "L", "1", "P"])
+def test_small_and_flat_pictures_are_looked_at_and_fit_into_json(tmp_path, size, mode):
+    found = look(saved(tmp_path / "a.png", Image.new(mode, size)))
+    assert json.loads(json.dumps(found.as_dict(), allow_nan=False))["width"] == size[0]
+    assert "100 % of the area" in seen(found)["flat_border"]
+    assert f"{size[0]} x {size[1]} pixels" in seen(found)["format"]
+
+
 def test_no_sentence_says_more_than_was_seen(tmp_path):
     image = Image.fromarray(photograph(5, 256)).resize((400, 400), Image.Resampling.BICUBIC)
     paths = [

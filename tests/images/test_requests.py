@@ -136,5 +136,13 @@ def test_other_texts_and_hostile_ones_tell_nothing(texts):
     assert read(png(**texts)) == Request()
 
 
+def test_a_graph_of_a_thousand_models_tells_a_few():
+    loras = {
+        str(number): {"class_type": "LoraLoader", "inputs": {"lora_name": f"a{number}"}}
+        for number in range(100, 600)
+    }
+    assert read(png(prompt=comfy(more=loras))).models == tuple(f"a{n}" for n in range(100, 116))
+
+
 def test_no_image_at_all_tells_nothing():
     assert read(b"") == read(b"parameters Steps: 1, Seed: 2") == Request()
