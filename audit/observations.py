@@ -202,4 +202,4 @@ def _grid(found: Properties) -> str:
     if kind == "JPEG" and shift == (0, 0):
         return f"{told}, as that of its own compression does."
     cut = "" if shift == (0, 0) else ", and cropped or moved after that"
-    return f"{told}. So it was compressed before it was stored as it is now{cut}."
+    return f"{told}. So it seems to have been compressed before it was stored as it is now{cut}."
