@@ -55,7 +55,7 @@ def start(path: Path, arguments: Iterable[str]) -> None:
     An `OutputError` says that the file is no log, or cannot be one: it lies in a folder that the
     command names, or cannot be written.
     """
-    if any(isinstance(handler, _Appending) for handler in _LOGS[0].handlers):
+    if _LOGS[0].level:
         raise click.UsageError("--log is given twice.")
     arguments = list(arguments)
     _check(path, arguments)
@@ -72,12 +72,11 @@ def start(path: Path, arguments: Iterable[str]) -> None:
 
 
 def end(code: object) -> None:
-    """Say how the command ended, and close the log, where there is one."""
-    if not any(isinstance(handler, _Appending) for handler in _LOGS[0].handlers):
-        return
+    """Say how the command ended, and close the log."""
     _LOGS[0].info("ended with exit code %s", code)
     logging.captureWarnings(False)
     for log in _LOGS:
+        log.setLevel(logging.NOTSET)
         for handler in [each for each in log.handlers if isinstance(each, _Appending)]:
             log.removeHandler(handler)
             with contextlib.suppress(OSError):  # named already

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fp.cli import log
 from fp.cli.options import EXIT_INTERNAL, PATH, Asked
 from fp.cli.suggesting import SuggestingGroup
 from fp.cli.telling import LOG
@@ -91,6 +90,8 @@ def _say_more(ctx: click.Context, _: click.Parameter, value: int) -> None:
 
 def _start_log(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:
     if value is not None and not ctx.resilient_parsing:
+        from fp.cli import log
+
         log.start(value, ctx.find_root().ensure_object(Asked).arguments)
 
 
@@ -144,7 +145,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         _run(sys.argv[1:] if arguments is None else arguments)
     except SystemExit as leaving:
-        log.end(leaving.code)
+        if LOG.level:  # set where a log was begun
+            import_module("fp.cli.log").end(leaving.code)
         raise
 
 
