@@ -85,12 +85,12 @@ def _is_webp(image: Properties) -> bool:
     return image.container.webp_quality is not None
 
 
-def _period(value: Hashable) -> str:
-    frequency = float(str(value))
+def period(frequency: float) -> str:
+    """Return the period of a trace of resampling in words, with the factors that leave it."""
     larger, smaller = 1 / (1 - frequency), 1 / (1 + frequency)
     return (
         f"{1 / frequency:.1f} pixels, as a factor of {smaller:.2f}, {larger:.2f} or "
-        f"{1 / frequency:.2f} leaves it,"
+        f"{1 / frequency:.2f} leaves it"
     )
 
 
@@ -117,7 +117,7 @@ CATEGORIES = (
     _Category(
         "resampling_period",
         lambda i: round(i.resampling_frequency, 2),
-        _period,
+        lambda value: f"{period(float(str(value)))},",
         lambda i: i.resampling_frequency > 0,
         _FEWEST_JPEGS,
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -225,6 +225,11 @@ def measure_part(
 
     `known`, its residual by some denoiser, is taken where the audit would compute the same.
     """
+    return replace(properties_of(image, stored, part), tile=_tile(part, known))
+
+
+def properties_of(image: LoadedImage, stored: Container, part: Pixels) -> Properties:
+    """Measure the same without its residual: there is no tile."""
     luminance = luminance_window(part)
     grid, period = jpeg_grid(luminance), resampling_trace(luminance)
     middle = luminance[1:-1, 1:-1]
@@ -258,7 +263,7 @@ def measure_part(
         clipped=float(((window == 0) | (window == 255)).mean()),
         colourfulness=float((largest - smallest).mean()),
         look=look_of(channels),
-        tile=_tile(part, known),
+        tile=None,
     )
 
 

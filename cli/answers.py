@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fp.cli.telling import counted, end_with, printable, tell_reasons
+from fp.cli.telling import counted, end_with, print_wrapped, printable, tell_reasons
 
 if TYPE_CHECKING:
     from fp.reports.words import Question
     from fp.runs.answering import Answers
-
-_WIDTH = 88
 
 
 def print_rows(found: Answers) -> None:
@@ -44,9 +41,7 @@ def print_answers(found: Answers, question: Question, *, single: bool, quiet: bo
             click.echo(printable(answer(row, question)))
         elif single:
             click.echo(path)
-            _print_under(None, answer(row, question))
-            if not quiet:
-                _print_rest(row, question)
+            print_answer(row, question, quiet=quiet)
         else:
             click.echo(f"{path}: {printable(short(row, question))}")
         rows.append({name: row[name] for name in ("decision", "status", "reasons")})
@@ -55,9 +50,17 @@ def print_answers(found: Answers, question: Question, *, single: bool, quiet: bo
         told = (f"{DECISIONS[name][0]} {n}" for name, n in summary.decisions.items())
         click.echo(f"{counted(len(rows), 'file')}: {', '.join(told)}")
         tell_reasons(summary)
-        for line in textwrap.wrap(FOOTNOTE, _WIDTH):
-            click.echo(line)
+        print_wrapped(FOOTNOTE)
     end_with(summary.not_examined)
+
+
+def print_answer(row: dict[str, Any], question: Question, *, quiet: bool = False) -> None:
+    """Print what was found of a file at length, to stand under its name; a quiet one is short."""
+    from fp.reports.words import answer
+
+    _print_under(None, answer(row, question))
+    if not quiet and row["status"] != "not_examined":
+        _print_rest(row, question)
 
 
 def _print_rest(row: dict[str, Any], question: Question) -> None:
@@ -77,12 +80,5 @@ def _print_rest(row: dict[str, Any], question: Question) -> None:
 
 
 def _print_under(label: str | None, text: str) -> None:
-    for line in textwrap.wrap(
-        printable(text),
-        _WIDTH,
-        initial_indent="  " if label is None else f"  {label:<7} ",
-        subsequent_indent={None: "  ", "": " " * 12, "limits": " " * 12}.get(label, " " * 10),
-        break_long_words=False,
-        break_on_hyphens=False,
-    ):
-        click.echo(line)
+    first = "  " if label is None else f"  {label:<7} "
+    print_wrapped(text, first, {None: "  ", "": " " * 12, "limits": " " * 12}.get(label, " " * 10))

@@ -13,7 +13,7 @@ from fp.cli import options as shared
 from fp.cli.declared import option, options_of
 from fp.cli.options import PATH
 from fp.cli.suggesting import SuggestingGroup
-from fp.cli.telling import counted, end_with, tell_reasons
+from fp.cli.telling import counted, end_with, tell_reasons, tell_refused, warn
 from fp.system.errors import IntegrityError
 
 
@@ -79,7 +79,7 @@ def add(case: Path, inputs: tuple[Path, ...], given: AddCommand) -> None:
     for path, name in found.known:
         click.echo(f"{path} is exhibit {name} already", err=True)
     for entry in found.refused:
-        click.echo(f"not added ({entry['reason']}): {entry['message']}", err=True)
+        warn(f"not added ({entry['reason']}): {entry['message']}")
     click.echo(f"{len(found.added)} exhibits added, entry {last['number']}, {last['sha256']}")
     end_with(found.refused)
 
@@ -150,7 +150,12 @@ def run(case: Path, bank: Path, given: RunCommand) -> None:
             options,
             exhibits=given.exhibits,
             restart=given.restart,
-            how=RunOptions(jobs=given.jobs, isolated=True, progress=partial(progress, "exhibits")),
+            how=RunOptions(
+                jobs=given.jobs,
+                isolated=True,
+                progress=partial(progress, "exhibits"),
+                report=tell_refused,
+            ),
         )
     exhibits_seen = counted(summary.images, "exhibit")
     click.echo(f"{entry['run']}: {exhibits_seen}, {counted(summary.fingerprints, 'fingerprint')}")

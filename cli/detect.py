@@ -15,10 +15,9 @@ from click.core import ParameterSource
 from fp.cli import options as shared
 from fp.cli.declared import invocation_of, option, options_of
 from fp.cli.options import PATH
-from fp.cli.telling import end_with, tell_counts, tell_where
+from fp.cli.telling import end_with, tell_counts, tell_refused, tell_where
 
 if TYPE_CHECKING:
-    from fp.fingerprint.decision.rows import Detection
     from fp.fingerprint.detection.detection import DetectOptions
     from fp.runs.options import RunOptions
 
@@ -234,7 +233,6 @@ def _how(given: DetectCommand, progress: Callable[[int, int], None] | None) -> R
     from fp.runs.options import RunOptions
     from fp.system.executors import dask_executor
 
-    verbosity: int = click.get_current_context().find_root().obj or 0
     return RunOptions(
         jobs=given.jobs,
         memory=given.memory,
@@ -243,12 +241,7 @@ def _how(given: DetectCommand, progress: Callable[[int, int], None] | None) -> R
         resume=given.resume,
         overwrite=given.overwrite,
         progress=progress,
-        report=_name_refused if verbosity else None,
+        report=tell_refused,
         invocation=invocation_of("detect"),
         reporting=given.reporting,
     )
-
-
-def _name_refused(row: Detection) -> None:
-    if row.status == "not_examined":
-        click.echo(f"not examined ({row.reasons[0]}): {row.message}", err=True)

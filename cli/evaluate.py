@@ -10,7 +10,7 @@ import click
 from fp.cli import options as shared
 from fp.cli.declared import invocation_of, option, options_of
 from fp.cli.options import PATH
-from fp.cli.telling import end_with, tell_skipped, tell_table
+from fp.cli.telling import end_with, tell_skipped, tell_table, warn
 
 
 def _named(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, Path]:
@@ -49,6 +49,7 @@ class EvaluateCommand:
     )
     no_cache: bool = shared.no_cache_option()
     cache_folder: Path | None = shared.cache_option()
+    cache_limit: int = shared.cache_limit_option()
     jobs: int = shared.jobs_option()
     max_pixels: int = shared.max_pixels_option()
     overwrite: bool = shared.overwrite_option()
@@ -76,7 +77,7 @@ def command(dataset: Path, output: Path, given: EvaluateCommand) -> None:
     from fp.manifest.writing import MANIFEST
     from fp.system.errors import InputError
 
-    cache = shared.open_cache(given.cache_folder, given.no_cache)
+    cache = shared.open_cache(given)
     shared.check_outputs((dataset, *given.strangers), output, cache)
     try:
         text = default_text() if given.config is None else given.config.read_text("utf-8")
@@ -125,6 +126,6 @@ def command(dataset: Path, output: Path, given: EvaluateCommand) -> None:
         ),
     )
     for text in found.left_out:
-        click.echo(f"  left out: {text}", err=True)
+        warn(f"  left out: {text}")
     tell_skipped(found.skipped, indent="  ")
     end_with(found.skipped)

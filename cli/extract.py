@@ -12,7 +12,7 @@ import click
 from fp.cli import options as shared
 from fp.cli.declared import invocation_of, option, options_of
 from fp.cli.options import PATH
-from fp.cli.telling import end_with, tell_skipped, tell_table
+from fp.cli.telling import end_with, tell_skipped, tell_table, warn
 from fp.fingerprint.estimators import registry as estimators
 from fp.fingerprint.estimators.recipes import DEFAULT, JOINED, SECOND_LOOK
 
@@ -148,6 +148,7 @@ class ExtractCommand:
     max_pixels: int = shared.max_pixels_option()
     no_cache: bool = shared.no_cache_option()
     cache_folder: Path | None = shared.cache_option()
+    cache_limit: int = shared.cache_limit_option()
     overwrite: bool = shared.overwrite_option()
 
 
@@ -178,7 +179,7 @@ def command(generated: Path, real: Path, output: Path, given: ExtractCommand) ->
             "--null does not go with --with-dif: every shuffle would be optimised anew. The "
             "permutation p of the held-out scores stands for it."
         )
-    cache = shared.open_cache(given.cache_folder, given.no_cache)
+    cache = shared.open_cache(given)
     shared.check_outputs((generated, real, *given.background), output, cache)
     name = name_of(generated) if given.name is None else given.name
     left = not given.overwrite and is_unfinished_bank(output, name)
@@ -236,7 +237,7 @@ def tell_extraction(result: Extraction) -> None:
     tell_skipped(result.skipped)
     if result.audit is not None:
         for warning in warnings(result.audit):
-            click.echo(warning, err=True)
+            warn(warning)
     about = describe(result.fingerprint)
     title, facts = summary(about)
     click.echo(title)

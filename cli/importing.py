@@ -29,6 +29,7 @@ class ImportCommand:
     max_pixels: int = shared.max_pixels_option()
     no_cache: bool = shared.no_cache_option()
     cache_folder: Path | None = shared.cache_option()
+    cache_limit: int = shared.cache_limit_option()
     overwrite: bool = shared.overwrite_option()
 
 
@@ -57,7 +58,7 @@ def command(file: Path, generated: Path, real: Path, output: Path, given: Import
     from fp.manifest import Recorder, Source, list_inputs, manifest_of
     from fp.system.outputs import check_file
 
-    cache = shared.open_cache(given.cache_folder, given.no_cache)
+    cache = shared.open_cache(given)
     shared.check_outputs((file, generated, real), output, cache)
     check_file(output, overwrite=given.overwrite)
     recorder = Recorder(manifest_of(output), invocation_of("bank import"))

@@ -27,6 +27,7 @@ class LearnCommand:
     max_pixels: int = shared.max_pixels_option()
     no_cache: bool = shared.no_cache_option()
     cache_folder: Path | None = shared.cache_option()
+    cache_limit: int = shared.cache_limit_option()
     overwrite: bool = shared.overwrite_option()
 
 
@@ -52,7 +53,7 @@ def command(folder: Path, real: Path, output: Path, given: LearnCommand) -> None
     from fp.reports.facts import describe
     from fp.system.outputs import check_file
 
-    cache = shared.open_cache(given.cache_folder, given.no_cache)
+    cache = shared.open_cache(given)
     shared.check_outputs((folder, real), output, cache)
     check_file(output, overwrite=given.overwrite)
     recorder = Recorder(manifest_of(output), invocation_of("bank learn"))

@@ -49,6 +49,7 @@ class LineageCommand:
     max_pixels: int = shared.max_pixels_option()
     no_cache: bool = shared.no_cache_option()
     cache_folder: Path | None = shared.cache_option()
+    cache_limit: int = shared.cache_limit_option()
     overwrite: bool = shared.overwrite_option()
 
 
@@ -90,7 +91,7 @@ def command(
             check_name(given.denoiser)
         except DenoiserError as error:
             raise click.UsageError(str(error)) from None
-    cache = shared.open_cache(given.cache_folder, given.no_cache)
+    cache = shared.open_cache(given)
     inputs = (images, real) if bank is None else (bank, images, real)
     shared.check_outputs(inputs, output, cache)
     check_output(output, overwrite=given.overwrite)

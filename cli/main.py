@@ -8,12 +8,14 @@ import re
 import sys
 import traceback
 from importlib import import_module
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from fp.cli.options import EXIT_INTERNAL
+from fp.cli.options import EXIT_INTERNAL, PATH, Asked
 from fp.cli.suggesting import SuggestingGroup
+from fp.cli.telling import LOG
 from fp.system.errors import FpError
 from fp.system.first_use import when_compiling
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "audit": "Find differences between two folders that are not the generator.",
     "bank": "List, show, extend and verify files of fingerprints.",
+    "cache": "Say what residuals are kept between runs, and delete them.",
     "case": "Keep exhibits, runs and notes in a folder that vouches for all of it.",
     "demo": "Go the whole way on images that come with the package.",
     "denoiser": "List, train and evaluate the denoisers.",
@@ -30,6 +33,7 @@ _COMMANDS = {
     "evaluate": "Measure methods on a data set, with intervals and null controls.",
     "extract": "Make a generator's fingerprint from two folders of images.",
     "lineage": "Find families among generators: who shares an ancestor with whom.",
+    "look": "Say what files say of themselves, and what their pictures went through.",
     "merge": "Join the shards of a detection that ran in pieces.",
     "rerun": "Compute a recorded run again and compare.",
     "verify": "Hash everything again that a manifest or a case names.",
@@ -69,25 +73,27 @@ class LazyGroup(SuggestingGroup):
 
 
 def _let_say_more(command: click.Command) -> None:
-    """Let -v stand behind a command too, and behind those of a group."""
+    """Let -v and --log stand behind a command too, and behind those of a group."""
     for below in command.commands.values() if isinstance(command, click.Group) else ():
         _let_say_more(below)
-    if not any(parameter.name == "verbose" for parameter in command.params):
-        command.params.append(
-            click.Option(
-                ["-v", "--verbose"],
-                count=True,
-                hidden=True,
-                help="As before the command.",
-                expose_value=False,
-                callback=_say_more,
-            )
-        )
+    if any(parameter.name == "verbose" for parameter in command.params):
+        return
+    both: dict[str, Any] = {"hidden": True, "help": "As before the command.", "expose_value": False}
+    command.params += [
+        click.Option(["-v", "--verbose"], count=True, callback=_say_more, **both),
+        click.Option(["--log"], type=PATH, callback=_start_log, **both),
+    ]
 
 
 def _say_more(ctx: click.Context, _: click.Parameter, value: int) -> None:
-    root = ctx.find_root()
-    root.obj = (root.obj or 0) + value
+    ctx.find_root().ensure_object(Asked).verbosity += value
+
+
+def _start_log(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:
+    if value is not None and not ctx.resilient_parsing:
+        from fp.cli import log
+
+        log.start(value, ctx.find_root().ensure_object(Asked).arguments)
 
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -103,8 +109,19 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     "-v",
     "--verbose",
     count=True,
+    expose_value=False,
+    callback=_say_more,
     help="Say more on standard error: -v names the files that 'fp detect' could not examine, as "
     "they come; -vv adds the traceback of an error. It may stand behind the command too.",
+)
+@click.option(
+    "--log",
+    metavar="FILE",
+    type=PATH,
+    expose_value=False,
+    callback=_start_log,
+    help="Append times, warnings and the trouble of each file to a log. It may stand behind the "
+    "command too.",
 )
 @click.option(
     "--version",
@@ -114,8 +131,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     callback=_version,
     help="Print the version.",
 )
-@click.pass_context
-def group(ctx: click.Context, verbose: int) -> None:
+def group() -> None:
     """Tell which image generator drew a picture, with figures and their limits.
 
     Exit codes: 0 done, 1 internal error or interrupted, 2 usage, 3 done but some inputs were not
@@ -123,12 +139,19 @@ def group(ctx: click.Context, verbose: int) -> None:
 
     Example: fp demo -o fp-demo
     """
-    ctx.obj = verbose
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line, and end with its exit code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    """Run the command line, by default that of the process, and end with its exit code."""
+    try:
+        _run(sys.argv[1:] if arguments is None else arguments)
+    except SystemExit as leaving:
+        if LOG.level:  # set where a log was begun
+            import_module("fp.cli.log").end(leaving.code)
+        raise
+
+
+def _run(arguments: list[str]) -> None:
     # Read once, when torch or Numba starts its threads: on a busy machine they would spend a
     # hundred times the work on waiting for each other.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -145,7 +168,8 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError:
         _fail("The folder that you are in is gone; change to one that is there.", FpError.exit_code)
     try:
-        code = group.main(arguments, prog_name="fp", standalone_mode=False)
+        asked = Asked(tuple(arguments))
+        code = group.main(arguments, prog_name="fp", standalone_mode=False, obj=asked)
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Abort:
         _fail("Interrupted.", EXIT_INTERNAL)
@@ -164,6 +188,7 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if tracebacks:
             traceback.print_exc()
+        LOG.error("traceback", exc_info=True)
         _fail(
             f"Internal error: {type(error).__name__}: {error}; "
             "run again with 'fp -vv' for the traceback and report it.",
@@ -199,7 +224,9 @@ def _sentence(error: click.ClickException) -> str:
 
 
 def _fail(message: str, code: int) -> None:
-    click.echo(f"fp: {' '.join(message.split())}", err=True)
+    message = " ".join(message.split())
+    LOG.error(message)
+    click.echo(f"fp: {message}", err=True)
     sys.exit(code)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -23,6 +25,20 @@ EXIT_INTERNAL = 1
 EXIT_SOME_NOT_EXAMINED = 3
 
 PATH = click.Path(path_type=Path)
+
+
+@dataclass
+class Asked:
+    """What was asked of the program as a whole: its arguments, and how much it is to say."""
+
+    arguments: tuple[str, ...] = ()
+    verbosity: int = 0
+
+
+def asked() -> Asked:
+    """Return what was asked of the program that runs now."""
+    return click.get_current_context().find_root().ensure_object(Asked)
+
 
 generated_folder = click.option(
     "--generated", type=PATH, required=True, help="Folder of the generator's images."
@@ -217,16 +233,54 @@ cache_option = partial(
     help="Folder of residuals [default: FP_CACHE, or the user's cache folder].",
 )
 
+cache_limit_option = partial(
+    option,
+    "--cache-limit",
+    type=_bytes,
+    metavar="BYTES",
+    default="8G",
+    show_default=True,
+    help="Bytes that the folder of residuals may take; those unused for longest go first.",
+)
 
-def open_cache(cache_folder: Path | None, no_cache: bool) -> ResidualCache | None:
-    """Open the residual cache that the options ask for, or none."""
+
+class Caching(Protocol):
+    """A command's options about residuals."""
+
+    @property
+    def no_cache(self) -> bool:
+        """Whether none are kept."""
+
+    @property
+    def cache_folder(self) -> Path | None:
+        """Where they are kept, if that was said."""
+
+    @property
+    def cache_limit(self) -> int:
+        """Bytes that they may take."""
+
+
+def open_cache(given: Caching) -> ResidualCache | None:
+    """Open the residual cache that the options ask for, or none.
+
+    Before anything is kept in a folder that nobody named, it says so.
+    """
     from fp.denoisers.cache import ResidualCache, default_folder
+    from fp.system.paths import display_path
 
-    if no_cache:
-        if cache_folder is not None:
+    if given.no_cache:
+        if given.cache_folder is not None:
             raise click.UsageError("--cache and --no-cache contradict each other")
         return None
-    return ResidualCache(cache_folder or default_folder())
+    folder = given.cache_folder or default_folder()
+    if given.cache_folder is None and not os.environ.get("FP_CACHE") and not folder.exists():
+        click.echo(
+            f"residuals of the images are kept in {display_path(folder)}, at most "
+            f"{given.cache_limit / 2**30:.2g} GiB; 'fp cache clear' deletes them, --no-cache "
+            "keeps none",
+            err=True,
+        )
+    return ResidualCache(folder, given.cache_limit)
 
 
 def check_outputs(inputs: Iterable[Path], output: Path, cache: ResidualCache | None) -> None:

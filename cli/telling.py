@@ -6,17 +6,26 @@ code, whose form does not change with a terminal's width.
 
 from __future__ import annotations
 
+import logging
+import textwrap
 from collections.abc import Iterable, Sequence, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from fp.cli.options import EXIT_SOME_NOT_EXAMINED
+from fp.cli.options import EXIT_SOME_NOT_EXAMINED, asked
 
 if TYPE_CHECKING:
     from fp.denoisers.population import Skipped
+    from fp.fingerprint.decision.rows import Detection
     from fp.runs.results import Summary
+
+LOG = logging.getLogger("fp")
+"""Goes to the file of --log; without one, nowhere."""
+
+LOG.addHandler(logging.NullHandler())
+LOG.propagate = False
 
 _STYLES = {
     "supports_generator": "cyan",
@@ -35,6 +44,8 @@ MOST_NAMED = 20
 
 MOST_ROWS = 40
 """Rows that a terminal gets; who wants all of them opens the files."""
+
+_WIDTH = 88  # of sentences, in characters
 
 
 def tell_table(
@@ -79,6 +90,32 @@ def printable(text: str) -> str:
     )
 
 
+def print_wrapped(text: str, first: str = "", others: str = "") -> None:
+    """Print a text on lines that fit a terminal, with what stands before the first and the rest."""
+    for line in textwrap.wrap(
+        printable(text),
+        _WIDTH,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ):
+        click.echo(line)
+
+
+def warn(text: str) -> None:
+    """Print a warning on standard error, and log it."""
+    LOG.warning(text.strip())
+    click.echo(text, err=True)
+
+
+def tell_refused(row: Detection) -> None:
+    """Log the file of a row that could not be examined; who asked for more sees it too."""
+    if row.status == "not_examined":
+        told = f"not examined ({row.reasons[0]}): {row.message}"
+        (warn if asked().verbosity else LOG.warning)(told)
+
+
 def tell_where(found: Summary, output: Path) -> None:
     """Print what was examined and where the results lie."""
     from fp.images.loading import display_path
@@ -111,7 +148,7 @@ def tell_counts(found: Summary) -> None:
 def tell_reasons(found: Summary) -> None:
     """Print how many files were not examined, and why."""
     for reason, count in found.not_examined.items():
-        click.echo(f"  not examined: {reason} ({count})", err=True)
+        warn(f"  not examined: {reason} ({count})")
 
 
 def tell_skipped(skipped: Iterable[Skipped], indent: str = "") -> None:
@@ -123,8 +160,9 @@ def tell_skipped(skipped: Iterable[Skipped], indent: str = "") -> None:
         shown = files if len(files) <= MOST_NAMED else files[:1]
         if len(files) > len(shown):
             click.echo(f"{indent}not examined ({reason}): {len(files)} files, such as:", err=True)
-        for one in shown:
-            click.echo(f"{indent}not examined ({one.reason}): {one.message}", err=True)
+        for one in files:
+            told = f"{indent}not examined ({one.reason}): {one.message}"
+            (warn if one in shown else LOG.warning)(told)
 
 
 def end_with(not_examined: Sized) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from fp.api.bank import Bank, audit_folders, extract
     from fp.api.detections import Detections
     from fp.audit.findings import Audit
+    from fp.audit.observations import Observation
+    from fp.audit.record import FileRecord, look
     from fp.fingerprint.decision.decision import Answer, decide
     from fp.fingerprint.decision.rows import Attribution, Detection, Finding
     from fp.fingerprint.detection.banks import examine
@@ -33,13 +35,16 @@ __all__ = [
     "Detections",
     "ExtractOptions",
     "Extraction",
+    "FileRecord",
     "Finding",
     "Fingerprint",
     "NullControl",
+    "Observation",
     "audit_folders",
     "decide",
     "examine",
     "extract",
+    "look",
 ]
 
 # Imported when they are asked for: the kernels' compiler takes half a second. Classes with methods
@@ -49,6 +54,8 @@ __getattr__, __dir__ = front_door(
     {
         "fp.api.bank": ("Audit", "Bank", "Extraction", "Fingerprint", "audit_folders", "extract"),
         "fp.api.detections": ("Attribution", "Detection", "Detections", "Finding"),
+        "fp.audit.observations": ("Observation",),
+        "fp.audit.record": ("FileRecord", "look"),
         "fp.fingerprint.decision.decision": ("Answer", "decide"),
         "fp.fingerprint.detection.banks": ("examine",),
         "fp.fingerprint.detection.detection": ("DetectOptions",),

@@ -12,9 +12,9 @@ from PIL import Image, JpegImagePlugin
 
 from fp.images import metadata_blocks
 from fp.images.boxes import stored_bits
-from fp.images.claims import Claim, whole_texts
+from fp.images.claims import Claim, read_claims, whole_texts
 from fp.images.png_chunks import chunks
-from fp.images.requests import read_request
+from fp.images.requests import Request, read_request
 from fp.images.vp8 import webp_quality
 from fp.system.arrays import Doubles
 
@@ -85,6 +85,31 @@ class Container:
     screenshot: bool = False
     seed: str | None = None
     prompt: str | None = None
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file holds beside its pixels.
+
+    Parameters
+    ----------
+    container : Container
+        How the picture is stored.
+    claims : tuple of Claim
+        What the file says of its own origin.
+    request : Request
+        What it says that a generator was asked for.
+    """
+
+    container: Container
+    claims: tuple[Claim, ...]
+    request: Request
+
+
+def metadata_of(image: Image.Image, content: bytes) -> Metadata:
+    """Return all that an opened and not yet loaded image's file holds beside its pixels."""
+    texts = whole_texts(metadata_blocks.read(content))
+    return Metadata(describe(image, content), read_claims(content), read_request(texts))
 
 
 def describe(image: Image.Image, content: bytes) -> Container:

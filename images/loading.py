@@ -22,7 +22,7 @@ from PIL import Image, ImageFile
 from fp.images import boxes, completeness, container
 from fp.images import conversion as pixels
 from fp.images.claims import Claim, read_claims
-from fp.images.container import Container
+from fp.images.container import Container, Metadata
 from fp.images.formats import FORMATS, declared_size, kind_of, open_image
 from fp.images.other_kinds import refusal
 from fp.images.tiff_previews import is_preview
@@ -41,6 +41,7 @@ __all__ = [
     "load_image",
     "load_with_claims",
     "load_with_container",
+    "load_with_metadata",
     "picture_of",
     "read_container",
 ]
@@ -206,6 +207,15 @@ def load_with_claims(
     """
     with _opened(path, root, limits or Limits()) as (image, content):
         return _decode(image, content, path), read_claims(content)
+
+
+def load_with_metadata(
+    path: Path, root: Path | None = None, limits: Limits | None = None
+) -> tuple[LoadedImage, Metadata]:
+    """Read one image file as `load_image`, and all that is beside its pixels; it is read once."""
+    with _opened(path, root, limits or Limits()) as (image, content):
+        told = container.metadata_of(image, content)
+        return _decode(image, content, path), told
 
 
 def picture_of(image: Image.Image, name: str) -> LoadedImage:

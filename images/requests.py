@@ -1,4 +1,4 @@
-"""What a generator was asked for, as its file says: seed and prompt.
+"""What a generator was asked for, as its file says: seed, prompt, and the names of its models.
 
 Programs write it into PNG texts, EXIF or XMP. Anyone can change or remove it, so it groups images
 and labels fingerprints, and no score sees it.
@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from fp.images.claims import Claim
@@ -18,10 +18,14 @@ from fp.images.claims import Claim
 _SEEDS = ("seed", "noise_seed")
 _PROMPTS = ("prompt", "positive_prompt")
 _ENCODED = ("text", "text_g", "text_l", "clip_l", "t5xxl", "prompt")
+_MODELS = ("model", "model_name", "base_model", "model_weights")
+_MOST_MODELS = 16
+_LOADED = ("ckpt_name", "unet_name", "lora_name", "model_name")  # by nodes of ComfyUI
 
 # The text of AUTOMATIC1111: the prompt, perhaps a negative one, then a line of settings.
 _SETTINGS = re.compile(r"(?:^|\n)(Steps: .*)$", re.DOTALL)
 _SEED = re.compile(r"\bSeed: (\d{1,20})\b")
+_MODEL = re.compile(r"\bModel: ([^,\n]{1,200})")
 _NEGATIVE = "\nNegative prompt:"
 
 # The text of early InvokeAI: the prompt in quotation marks, then switches, of which -S is the seed.
@@ -42,24 +46,33 @@ class Request:
     prompt : str or None
         The first 16 hexadecimal digits of the SHA-256 of the prompt, its white space made alike;
         None where the file tells none, or only parts of one.
+    words : str or None
+        The prompt itself, its white space made alike. It may hold any other character.
+    models : tuple of str
+        Names of models, as they stand there; 16 at most.
+    form : str or None
+        The program whose way of writing it is; others write so too.
     """
 
     seed: str | None = None
     prompt: str | None = None
+    words: str | None = None
+    models: tuple[str, ...] = ()
+    form: str | None = None
 
 
 def read_request(texts: Iterable[Claim]) -> Request:
-    """Return seed and prompt as a file's texts tell them, the first of each.
+    """Return what the texts of a file tell of the request; each part is the first that is found.
 
     Read are the texts of AUTOMATIC1111, ComfyUI, InvokeAI, NovelAI and Fooocus, wherever
     `fp.images.claims` looks for texts, and ``AIPromptInformation`` in XMP.
     """
-    seed = prompt = None
+    found = Request()
     for told in texts:
-        found = _read(told.name, told.text)
-        seed = found.seed if seed is None else seed
-        prompt = found.prompt if prompt is None else prompt
-    return Request(seed, prompt)
+        more = _read(told.name, told.text)
+        names = [each.name for each in fields(Request)]
+        found = Request(**{name: getattr(found, name) or getattr(more, name) for name in names})
+    return found
 
 
 def _read(name: str, text: str) -> Request:
@@ -69,17 +82,19 @@ def _read(name: str, text: str) -> Request:
     if name == "dream":
         prompt, _, switches = text.rpartition('"')
         dream = _DREAM.search(switches)
-        return _request(dream[1] if dream else None, prompt)
+        prompt = prompt.removeprefix('"')
+        return _request(dream[1] if dream else None, prompt, form="InvokeAI")
     text = _IN_EXIF.sub("", text)
     if text.startswith("{"):
-        return _of_json(text)
+        return _of_json(name, text)
     settings = _SETTINGS.search(text)
     if settings and (seed := _SEED.search(settings[1])):
-        return _request(seed[1], text[: settings.start()].split(_NEGATIVE)[0])
+        prompt = text[: settings.start()].split(_NEGATIVE)[0]
+        return _request(seed[1], prompt, _MODEL.findall(settings[1]), "AUTOMATIC1111")
     return Request()
 
 
-def _of_json(text: str) -> Request:
+def _of_json(name: str, text: str) -> Request:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
@@ -88,12 +103,15 @@ def _of_json(text: str) -> Request:
         return Request()
     graph = {key: node for key, node in found.items() if _is_node(node)}
     if graph:
-        return _request(" ".join(sorted(set(_seeds(graph)))) or None, _encoded(graph))
+        seeds = " ".join(sorted(set(_seeds(graph)))) or None
+        return _request(seeds, _encoded(graph), _loaded(graph), "ComfyUI")
     # A list of settings, or one inside it: "image" of early InvokeAI, "sui_image_params" of Swarm.
-    for settings in (found, *(each for each in found.values() if isinstance(each, dict))):
+    several = (found, *(each for each in found.values() if isinstance(each, dict)))
+    for settings in several:
         seed, prompt = _first(settings, _SEEDS), _first(settings, _PROMPTS)
         if seed is not None or prompt is not None:
-            return _request(_digits(seed), prompt)
+            form = "InvokeAI" if name in ("invokeai_metadata", "sd-metadata") else None
+            return _request(_digits(seed), prompt, _named(several), form)
     return Request()
 
 
@@ -110,6 +128,18 @@ def _seeds(graph: Mapping[str, Any]) -> Iterator[str]:
         seed = _digits(_first(node["inputs"], _SEEDS))
         if seed is not None:
             yield seed
+
+
+def _loaded(graph: Mapping[str, Any]) -> list[str]:
+    """Return the names of the models that a graph of ComfyUI loads."""
+    inputs = [node["inputs"].get(name) for node in graph.values() for name in _LOADED]
+    return [name for name in inputs if isinstance(name, str)]
+
+
+def _named(several: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the names of models in lists of settings; some say more of a model than its name."""
+    found = [settings.get(name) for settings in several for name in _MODELS]
+    return [name for name in found if isinstance(name, str)]
 
 
 def _encoded(graph: Mapping[str, Any]) -> str | None:
@@ -151,9 +181,19 @@ def _digits(seed: object) -> str | None:
     return text if text.isascii() and text.isdigit() and len(text) <= 20 else None
 
 
-def _request(seed: str | None, prompt: object) -> Request:
+def _request(
+    seed: str | None, prompt: object, models: Iterable[str] = (), form: str | None = None
+) -> Request:
     if isinstance(prompt, list):  # early InvokeAI: prompts with their weights
         prompt = json.dumps(prompt)
     words = " ".join(prompt.split()) if isinstance(prompt, str) else ""
+    if seed is None and not words:
+        return Request()
     digest = hashlib.sha256(words.encode("utf-8", "replace")).hexdigest()[:16]
-    return Request(seed, digest if words else None)
+    return Request(
+        seed=seed,
+        prompt=digest if words else None,
+        words=words or None,
+        models=tuple(dict.fromkeys(models))[:_MOST_MODELS],
+        form=form,
+    )

@@ -128,7 +128,7 @@ def test_a_group_has_an_example_too(name):
         (["denoiser", "evalaute"], "did you mean 'evaluate'"),
         (["detect", "--outpt", "x"], "did you mean '--output'"),
         (["extract", "--generatd", "x"], "'--generated'"),
-        (["nothing-like-it"], "there are audit, bank, case"),
+        (["nothing-like-it"], "there are audit, bank, cache, case"),
     ],
 )
 def test_a_mistyped_word_is_answered_with_what_was_meant(arguments, meant):

@@ -18,6 +18,7 @@ from fp.denoisers import cache as cache_module
 from fp.denoisers.cache import ResidualCache, default_folder
 from fp.denoisers.residual import DenoiserIdentity, Residual
 from fp.system.arrays import Floats, Pixels
+from fp.system.errors import OutputError
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,7 @@ def _filled(folder: Path, number: int) -> int:
 
 def _age(folder: Path, seed: int, seconds: float) -> None:
     then = time.time() - seconds
-    os.utime(ResidualCache(folder)._path(image(seed), Counting().identity.digest), (then, then))
+    os.utime(ResidualCache(folder)._path(image(seed), Counting().identity), (then, then))
 
 
 def test_what_was_unused_for_longest_goes_first(tmp_path: Path) -> None:
@@ -259,14 +260,100 @@ def test_what_another_process_deletes_meanwhile_counts(
 
 def test_abandoned_files_go_and_live_ones_stay(tmp_path: Path) -> None:
     _filled(tmp_path, 2)
-    folder = entries(tmp_path)[0].parent
-    abandoned, live = folder / "a.tmp", folder / "b.tmp"
+    entry = entries(tmp_path)[0]
+    abandoned, live = (entry.with_name(f"{entry.name[:64]}.{name}.tmp") for name in "ab")
     for path, age in ((abandoned, 7200), (live, 60)):
         path.write_bytes(b"half an entry")
         os.utime(path, (time.time() - age,) * 2)
     ResidualCache(tmp_path).shrink()
     assert not abandoned.exists() and live.exists()
     assert len(entries(tmp_path)) == 2
+
+
+# --- what it holds, and clearing it ---
+
+
+def _foreign(folder: Path, elsewhere: Path) -> list[Path]:
+    """Put somebody's files among the entries, with names that come near; return them."""
+    entry = entries(folder)[0]
+    key = entry.name[:64]
+    elsewhere.mkdir()
+    (elsewhere / f"{'ab' * 32}.counting.residual").write_bytes(b"of another cache")
+    (folder / "ab").symlink_to(elsewhere)
+    (folder / "DE").mkdir()
+    others = [
+        folder / "notes.txt",
+        folder / "DE" / "photo.jpg",
+        folder / "DE" / f"{key}.counting.residual",
+        entry.with_name("photo.png"),
+        entry.with_name("half.tmp"),
+        entry.with_name(f"{'0' if key[0] != '0' else '1'}{key[1:]}.counting.residual"),
+        entry.with_name(f"{key}.counting.residual.bak"),
+    ]
+    for path in others:
+        path.write_bytes(b"evidence")
+    link = entry.with_name(f"{key}.linked.residual")
+    link.symlink_to(elsewhere / "none")
+    return [*others, folder / "ab", *elsewhere.iterdir()]
+
+
+def test_it_says_what_it_holds_by_denoiser(tmp_path: Path) -> None:
+    assert ResidualCache(tmp_path / "none").holdings() == ()
+    size = _filled(tmp_path, 3)
+    for seed in range(2):
+        odd = Counting(name="my denoiser/v2")
+        ResidualCache(tmp_path).residual(image(seed), Residual(odd))
+    old = entries(tmp_path)[0]
+    old.rename(old.with_name(f"{old.name[:64]}.residual"))  # as it was named before
+    holdings = ResidualCache(tmp_path).holdings()
+    found = {each.denoiser: (each.entries, each.size) for each in holdings}
+    gone = old.name[65:].removesuffix(".residual")
+    expected = {"counting": 3, "my_denoiser_v2": 2, None: 1}
+    expected[gone] -= 1
+    assert found == {name: (count, count * size) for name, count in expected.items()}
+    assert list(found) == sorted(found, key=lambda name: name or "")
+
+
+def test_clearing_deletes_what_fp_wrote_and_nothing_else(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    _filled(cache, 4)
+    entry = entries(cache)[0]
+    left = entry.with_name(f"{entry.name[:64]}.abc_1.tmp")
+    left.write_bytes(b"half")
+    mine = [*entries(cache), left]
+    others = _foreign(cache, tmp_path / "elsewhere")
+    assert ResidualCache(cache).clear() == 4
+    assert not any(path.exists() for path in mine) and all(path.exists() for path in others)
+    folders = {path.parent for path in others}
+    assert all(path in folders for path in cache.iterdir() if path.is_dir() and path.name != "ab")
+    assert ResidualCache(cache).holdings() == () and ResidualCache(cache).clear() == 0
+
+
+def test_shrinking_deletes_what_fp_wrote_and_nothing_else(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    _filled(cache, 4)
+    others = _foreign(cache, tmp_path / "elsewhere")
+    for path in others:
+        os.utime(path, (0, 0))  # the oldest
+    ResidualCache(cache, limit_bytes=1).shrink()
+    assert ResidualCache(cache).holdings() == () and all(path.exists() for path in others)
+
+
+def test_what_cannot_be_deleted_is_a_sentence_and_the_rest_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _filled(tmp_path, 4)
+    kept, real = entries(tmp_path)[1], Path.unlink
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        if path == kept:
+            raise PermissionError(13, "Permission denied")
+        real(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    with pytest.raises(OutputError, match="not allowed"):
+        ResidualCache(tmp_path).clear()
+    assert entries(tmp_path) == [kept]
 
 
 # --- several processes ---

@@ -108,7 +108,7 @@ def test_a_text_of_another_node_is_followed_and_one_that_is_put_together_is_not_
     assert read(png(prompt=comfy(text=["9", 0], more=held))) == read(png(prompt=comfy()))
     drawn = {"9": {"class_type": "Wildcards", "inputs": {"text": "a __colour__ cat", "line": 3}}}
     found = read(png(prompt=comfy(text=["9", 0], more=drawn)))
-    assert found == Request("5", None)
+    assert found == Request("5", form="ComfyUI")
 
 
 def test_a_fixed_seed_of_one_stage_hides_no_other():
@@ -134,6 +134,14 @@ def test_a_fixed_seed_of_one_stage_hides_no_other():
 )
 def test_other_texts_and_hostile_ones_tell_nothing(texts):
     assert read(png(**texts)) == Request()
+
+
+def test_a_graph_of_a_thousand_models_tells_a_few():
+    loras = {
+        str(number): {"class_type": "LoraLoader", "inputs": {"lora_name": f"a{number}"}}
+        for number in range(100, 600)
+    }
+    assert read(png(prompt=comfy(more=loras))).models == tuple(f"a{n}" for n in range(100, 116))
 
 
 def test_no_image_at_all_tells_nothing():

@@ -1,0 +1,135 @@
+"""``fp look``: what files say of themselves, and what their pictures went through."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fp.cli import options as shared
+from fp.cli.answers import print_answer
+from fp.cli.declared import option, options_of
+from fp.cli.options import PATH
+from fp.cli.telling import LOG, end_with, print_wrapped, printable
+
+if TYPE_CHECKING:
+    from fp.audit.record import FileRecord
+    from fp.denoisers.population import Skipped
+    from fp.images.loading import Limits
+    from fp.reports.words import Question
+    from fp.runs.examination import Item
+
+_HEADS = {
+    "claim": "what the file says of itself (anyone can write or remove it)",
+    "storage": "how it is stored",
+    "pixels": "what its pixels show",
+}
+
+_FOOTNOTE = "Nothing of this says who drew a picture. Each line stands by itself."
+
+
+@dataclass(frozen=True)
+class LookCommand:
+    """Options of ``fp look``."""
+
+    bank: Path | None = option(
+        "--bank",
+        type=PATH,
+        help="File of fingerprints, or a folder of such files, to test the files against too; "
+        "as 'fp detect' does with its defaults.",
+    )
+    as_json: bool = option("--json", is_flag=True, help="Print a line of JSON for every file.")
+    jobs: int = shared.jobs_option()
+    max_pixels: int = shared.max_pixels_option()
+    max_seconds: float = shared.max_seconds_option()
+
+
+@click.command("look")
+@click.argument("inputs", metavar="FILE...", type=PATH, nargs=-1, required=True)
+@options_of(LookCommand)
+def command(inputs: tuple[Path, ...], given: LookCommand) -> None:
+    """Say what files say of themselves, and what their pictures went through.
+
+    It needs no fingerprint and gives no verdict. Folders are searched recursively. Metadata are
+    read (C2PA, XMP, EXIF, PNG texts, settings of generators), then how the file is stored, then
+    traces in the pixels: a JPEG grid, resizing, borders, a palette. Nothing is written.
+
+    Example: fp look picture.jpg
+
+    Example: fp look --json unknown/
+    """
+    from fp.denoisers.population import Skipped
+    from fp.images.loading import Limits
+    from fp.runs.examination import list_items
+    from fp.runs.records import records
+
+    limits = Limits(pixels=given.max_pixels, seconds=given.max_seconds)
+    looked_at, troubled = 0, []
+    with shared.interruptible("nothing was written"):
+        items = list_items(inputs)
+        question: Question | None = None
+        rows: Iterator[dict[str, Any] | None] = iter([None] * len(items))
+        if given.bank is not None:
+            question, rows = _answers(given.bank, items, limits, given.jobs)
+        for found, row in zip(records(items, limits, given.jobs), rows, strict=True):
+            if isinstance(found, Skipped):
+                LOG.warning(f"not examined ({found.reason}): {found.message}")
+            if isinstance(found, Skipped) or (row and row["status"] == "not_examined"):
+                troubled.append(found)
+            if given.as_json:
+                click.echo(json.dumps(_as_dict(found, row), allow_nan=False))
+            elif isinstance(found, Skipped):
+                click.echo(f"not examined: {printable(found.message)}")
+            else:
+                looked_at += 1
+                _print(found)
+                if row is not None and question is not None:
+                    click.echo("  what the fingerprints say")
+                    print_answer(row, question)
+    if looked_at:
+        click.echo(_FOOTNOTE)
+    end_with(troubled)
+
+
+def _answers(
+    bank: Path, items: list[Item], limits: Limits, jobs: int
+) -> tuple[Question, Iterator[dict[str, Any]]]:
+    """Return what is asked of a bank by default, and the row of each file."""
+    from fp.fingerprint.detection.detection import DetectOptions
+    from fp.reports.words import Question
+    from fp.runs.answering import answers
+    from fp.runs.options import RunOptions
+
+    options = DetectOptions(limits=limits)
+    found = answers(bank, items, options, RunOptions(jobs=jobs, isolated=True))
+    question = Question(found.fingerprints, options.rule, options.fpr, found.certified, found.kin)
+    return question, found.rows
+
+
+def _as_dict(found: FileRecord | Skipped, row: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what a program gets of a file, with its row of the bank where one was asked."""
+    from fp.audit.record import FileRecord
+    from fp.system.paths import display_path
+
+    if isinstance(found, FileRecord):
+        told = {"status": "examined", "reasons": [], "message": None, **found.as_dict()}
+    else:
+        told = {"status": "not_examined", "reasons": [found.reason], "message": found.message}
+    detection = {} if row is None else {"detection": row}
+    return {"path": display_path(found.path), **told, **detection}
+
+
+def _print(found: FileRecord) -> None:
+    from fp.system.paths import display_path
+
+    click.echo(printable(display_path(found.path)))
+    about = None
+    for each in found.observations:
+        if each.about != about:
+            about = each.about
+            click.echo(f"  {_HEADS[about]}")
+        print_wrapped(each.sentence, "    ", "      ")
