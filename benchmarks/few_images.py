@@ -95,9 +95,7 @@ def table(rows):
         mine = [r for r in rows if (r["generator"], r["training"], r["method"]) == key]
         cells = []
         for column in ("accuracy", "claimed", "false"):
-            found = mean_of([100 * float(row[column]) for row in mine])
-            low, high = max(found.low, 0.0), min(found.high, 100.0)
-            cells.append(f"{found.value:.1f} ({low:.1f} to {high:.1f})")
+            cells.append(mean_of([float(row[column]) for row in mine], 0, 1).text(1, 100))
         tested = f"{np.mean([int(row['tested']) for row in mine]):.0f}"
         lines.append("| " + " | ".join([*key, str(len(mine)), tested, *cells]) + " |")
     return "\n".join(lines)

@@ -101,3 +101,20 @@ def adjusted_for_many(p: Doubles) -> Doubles:
     found = np.full_like(p, np.nan)
     found[rows, columns] = found[columns, rows] = q
     return found
+
+
+def within_reach(p: Doubles, strangers: Indices, rate: float) -> Flags:
+    """Return for each pair whether any data could have made its q as low as the rate.
+
+    `p` and `strangers`, shape (K, K), are those of ordered pairs; the result is symmetric, True for
+    pairs that were not tested. A pair is within reach where the least p that can be counted among
+    its strangers, in place of its own, is significant beside the other pairs as they are. With a
+    stride of 2 pixels that least p is 1/64, which four pairs or more can put out of reach.
+    """
+    found = np.ones(p.shape, dtype=bool)
+    for i, j in zip(*np.triu_indices(len(p), 1), strict=True):
+        if np.isfinite(p[i, j]) and np.isfinite(p[j, i]):
+            best = p.copy()
+            best[i, j] = best[j, i] = 1 / strangers[i, j]
+            found[i, j] = found[j, i] = adjusted_for_many(best)[i, j] <= rate
+    return found
