@@ -17,7 +17,7 @@ from fp.system.errors import FormatError, InputError, IntegrityError, OutputErro
 from fp.system.paths import display_path, is_file
 
 LOG = "log.jsonl"
-ENCODING = {"encoding-type": "fp-case", "encoding-version": "1.0"}
+ENCODING = {"encoding-type": "fp-case", "encoding-version": "1.1"}
 
 _MOST_BYTES = 2**30
 
@@ -39,6 +39,7 @@ _MEMBERS: dict[str, dict[str, tuple[type, ...]]] = {
     },
     "report": {"file": _TEXT, "file_sha256": _TEXT},
 }
+_SINCE_1_1 = {"exhibit": {"file_md5": str, "file_sha1": str}}
 _TEMPORARY = re.compile(r"\..{1,40}\.[0-9a-f]{8}\.tmp")
 
 
@@ -120,6 +121,9 @@ def well_formed(entry: Entry, *, first: bool = False) -> bool:
         return False
     members = _MEMBERS.get(kind, {}).items()
     if (kind == "init") != first or not all(isinstance(entry.get(n, 0.0), t) for n, t in members):
+        return False
+    later = _SINCE_1_1.get(kind, {})
+    if not all(isinstance(entry[name], t) for name, t in later.items() if name in entry):
         return False
     files = entry["files"] if kind == "bank" else []
     for file in files:

@@ -83,6 +83,7 @@ def run_case(
             "fdr": options.fdr,
             "resume": False,
             "jobs": how.jobs,
+            "previews": how.previews,
             "memory": how.memory,
             "max_pixels": options.limits.pixels,
             "max_seconds": options.limits.seconds,

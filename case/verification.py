@@ -71,14 +71,14 @@ def _exhibit(folder: Path, entry: Entry, check: Check) -> Iterator[Difference]:
     else:
         return
     if check.pixels and entry["pixels_sha256"]:
-        again = Hasher("exhibit", limits=_limits(entry))(path)
+        again = Hasher("exhibit", limits=limits_of(entry))(path)
         # Other bytes were told already.
         if again.sha256 == entry["file_sha256"] and again.pixels_sha256 != entry["pixels_sha256"]:
             yield Difference("pixels", display_path(path))
 
 
-def _limits(entry: Entry) -> Limits:
-    """Allow as many pixels as were decoded when the exhibit was added, whatever limit held then."""
+def limits_of(entry: Entry) -> Limits:
+    """Return limits that allow what was decoded when the exhibit was added, whatever held then."""
     found = re.fullmatch(r"(\d{1,9})x(\d{1,9})", entry["size"] or "", re.ASCII)
     least = Limits().pixels
     return Limits(pixels=max(least, int(found[1]) * int(found[2])) if found else least)
