@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from fp.case.findings import Finding, banks_of, by_weight
-from fp.case.folder import Case
+from fp.case.folder import Case, size_of
 from fp.manifest.entry import Entry
 from fp.manifest.run import read_manifest
 
@@ -80,8 +80,8 @@ class _Graph:
 
     def _exhibits(self) -> Iterator[Node]:
         for entry in self._case.of("exhibit"):
-            name = entry["exhibit"]
-            kind = "File" if entry["size"] is None else "RasterPicture"
+            name, size = entry["exhibit"], size_of(entry)
+            kind = "RasterPicture" if size else "File"
             facets = [
                 {
                     **self._node(f"{name} file", "uco-observable:FileFacet"),
@@ -99,14 +99,13 @@ class _Graph:
                     ],
                 },
             ]
-            if entry["size"] is not None:
-                width, height = map(int, entry["size"].split("x"))
+            if size:
                 facets.append(
                     {
                         **self._node(f"{name} picture", "uco-observable:RasterPictureFacet"),
                         "uco-observable:pictureType": entry["format"],
-                        "uco-observable:pictureWidth": width,
-                        "uco-observable:pictureHeight": height,
+                        "uco-observable:pictureWidth": size[0],
+                        "uco-observable:pictureHeight": size[1],
                     }
                 )
             yield self._node(name, f"uco-observable:{kind}") | {"uco-core:hasFacet": facets}

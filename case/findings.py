@@ -140,7 +140,7 @@ def _figures(row: Row) -> Iterator[tuple[str, str]]:
         yield "log10 likelihood ratio", ratio
         low, high = row["log10_lr_low"], row["log10_lr_high"]
         if low is not None:
-            yield "95 % interval of it", f"{_figure(low)} to {_figure(high)}"
+            yield "95 % interval before it was bounded", f"{_figure(low)} to {_figure(high)}"
     for column, title in (
         ("log10_lr_specific", "from the generator's own evidence alone"),
         ("p_bank", "p under h1, over the bank"),

@@ -116,9 +116,9 @@ def well_formed(entry: Entry, *, first: bool = False) -> bool:
     Members and types are those of docs/case.md, and no path leads out of the case; kinds that this
     fp does not know are left to a later one. `first` is whether it is the first of its log.
     """
-    kind = entry.get("kind")
-    if not isinstance(kind, str) or not isinstance(entry.get("time_utc"), str):
+    if not all(isinstance(entry.get(name), str) for name in ("kind", "time_utc", "tool_version")):
         return False
+    kind = entry["kind"]
     members = _MEMBERS.get(kind, {}).items()
     if (kind == "init") != first or not all(isinstance(entry.get(n, 0.0), t) for n, t in members):
         return False

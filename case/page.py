@@ -13,7 +13,7 @@ from typing import Any
 
 from fp.case.domain import cautions, domain
 from fp.case.findings import NOT_TESTED, Examined, banks_of, by_weight
-from fp.case.folder import Case, place_of
+from fp.case.folder import Case, place_of, size_of
 from fp.case.verification import limits_of
 from fp.case.wording import FOR_H1, FOR_H2, FOR_NEITHER, LIMITS
 from fp.fingerprint.decision.decision import REASONS
@@ -84,18 +84,16 @@ class _Pictures:
         self._pixels = MOST_PIXELS
 
     def of(self, exhibit: Examined) -> str | None:
+        """Return the preview of one, None where there is to be none or the file is another now."""
         entry = exhibit.entry
-        if entry["size"] is None or not self._left:
-            return None
-        limits = limits_of(entry)
-        width, height = map(int, entry["size"].split("x"))
-        if width * height > self._pixels:
+        size = size_of(entry)
+        if size is None or not self._left or size[0] * size[1] > self._pixels:
             return None
         self._left -= 1
-        self._pixels -= width * height
+        self._pixels -= size[0] * size[1]
         path = self._case.folder / place_of(entry)
         blurred = self._showing == "blurred"
-        return preview(path, None, entry["file_sha256"], limits, blurred=blurred)
+        return preview(path, None, entry["file_sha256"], limits_of(entry), blurred=blurred)
 
 
 def _run(case: Case, run: Entry, bank: dict[str, Fingerprint]) -> dict[str, Any]:

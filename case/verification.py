@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from fp.case.folder import named_files
+from fp.case.folder import named_files, size_of
 from fp.case.log import LOG, examine_log, well_formed
 from fp.images.loading import Limits
 from fp.manifest.entry import Entry
@@ -79,6 +78,5 @@ def _exhibit(folder: Path, entry: Entry, check: Check) -> Iterator[Difference]:
 
 def limits_of(entry: Entry) -> Limits:
     """Return limits that allow what was decoded when the exhibit was added, whatever held then."""
-    found = re.fullmatch(r"(\d{1,9})x(\d{1,9})", entry["size"] or "", re.ASCII)
-    least = Limits().pixels
-    return Limits(pixels=max(least, int(found[1]) * int(found[2])) if found else least)
+    width, height = size_of(entry) or (0, 0)
+    return Limits(pixels=max(Limits().pixels, width * height))

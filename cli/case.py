@@ -21,7 +21,7 @@ from fp.system.errors import IntegrityError
 if TYPE_CHECKING:
     from fp.case import Status
 
-MOST_LINES = 15
+MOST_LINES = 10
 """Exhibits, and sentences of one kind, that a terminal gets."""
 
 

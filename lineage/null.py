@@ -111,10 +111,19 @@ def within_reach(p: Doubles, strangers: Indices, rate: float) -> Flags:
     its strangers, in place of its own, is significant beside the other pairs as they are. With a
     stride of 2 pixels that least p is 1/64, which four pairs or more can put out of reach.
     """
+    rows, columns = np.triu_indices(len(p), 1)
+    larger = np.maximum(p[rows, columns], p[columns, rows])
+    best = 1 / strangers[rows, columns]
+    tested = np.isfinite(larger)
+    values = np.sort(larger[tested])
+    reached = ~(adjusted_for_many(p)[rows, columns] > rate)
+    for least in np.unique(best[tested]):
+        # With the pair at its best, one more p lies at or below each place under its own.
+        places = np.array([least, *values[values >= least]])
+        counts = np.searchsorted(values, places, "right") + 1
+        enough = places[values.size * places / counts <= rate]
+        if enough.size:
+            reached |= (best == least) & (larger > enough[0])
     found = np.ones(p.shape, dtype=bool)
-    for i, j in zip(*np.triu_indices(len(p), 1), strict=True):
-        if np.isfinite(p[i, j]) and np.isfinite(p[j, i]):
-            best = p.copy()
-            best[i, j] = best[j, i] = 1 / strangers[i, j]
-            found[i, j] = found[j, i] = adjusted_for_many(best)[i, j] <= rate
+    found[rows, columns] = found[columns, rows] = reached
     return found

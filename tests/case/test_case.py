@@ -15,7 +15,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from commands import EPOCH, environment, fp, json_rows, start, state
+from cases import made_case
+from commands import EPOCH, environment, fp, json_rows, laboratory, start, state
 from hostile import ODD, places, put, small_disk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,6 +26,21 @@ from fp.case import read_log
 from fp.case.exhibits import _Describe
 from fp.images.loading import Limits
 from fp.manifest.entry import canonical, seal
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    return laboratory(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return made_case(tmp_path_factory)
+
+
+@pytest.fixture
+def case(made, tmp_path):
+    return Path(shutil.copytree(made / "case", tmp_path / "moved" / "case"))
 
 
 def verify(*arguments):
@@ -287,6 +303,9 @@ def test_a_log_of_a_forger_never_ends_in_an_internal_error(case, tmp_path):
             odd,
         )
         assert not (tmp_path / "out.txt").exists()
+        assert fp("case", "status", case).code in (0, 4, 5), (number, place, odd)
+        output = tmp_path / "x.jsonld"
+        assert fp("case", "export", case, "-o", output, "--overwrite").code in (0, 4, 5)
 
     forged()
 

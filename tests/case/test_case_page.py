@@ -8,12 +8,15 @@ import io
 import json
 import math
 import re
+import shutil
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
-from commands import environment, fp, json_rows
+from cases import made_case
+from commands import environment, fp, json_rows, laboratory
 from synthetic import ODD_NAMES, photograph, save
 from wording import FORBIDDEN
 
@@ -39,6 +42,21 @@ class Text(HTMLParser):
     def handle_data(self, data):
         if not self._hidden and data.strip():
             self.lines.append(data.strip())
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    return laboratory(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return made_case(tmp_path_factory)
+
+
+@pytest.fixture
+def case(made, tmp_path):
+    return Path(shutil.copytree(made / "case", tmp_path / "moved" / "case"))
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +209,7 @@ def test_a_ratio_at_its_bound_has_no_interval_that_leaves_it_out():
     assert "stands at the bound" in at.statement
     assert dict(within.figures) == {
         "log10 likelihood ratio": "2.1",
-        "95 % interval of it": "1 to 2.4",
+        "95 % interval before it was bounded": "1 to 2.4",
     }
     withheld = replace(at, withheld=("it is of another size",))
     assert withheld.support == "none expressed" and "support for" not in withheld.statement

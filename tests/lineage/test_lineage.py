@@ -468,6 +468,25 @@ def test_a_pair_that_no_data_could_decide_says_so_and_no_other_does():
     assert relate(0.5, 0.7, (0.01, 0.01), 0.01, 0.4, 0.05, reach=False) == ("kin", ())
 
 
+@given(st.integers(2, 6), st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_what_is_within_reach_is_what_the_least_p_would_have_shown(count, seed):
+    rng = np.random.default_rng(seed)
+    few = rng.choice([strangers(2), strangers(4)], size=(count, count))
+    few = np.maximum(few, few.T)
+    p = np.ceil(few * rng.uniform(0, 1, (count, count)) ** rng.integers(1, 6)) / few
+    p[rng.uniform(size=p.shape) < 0.1] = np.nan
+    found = within_reach(p, few, 0.05)
+    assert (found == found.T).all()
+    for i, j in zip(*np.triu_indices(count, 1), strict=True):
+        if np.isnan(p[i, j]) or np.isnan(p[j, i]):
+            assert found[i, j]
+            continue
+        best = p.copy()
+        best[i, j] = best[j, i] = 1 / few[i, j]
+        assert found[i, j] == (adjusted_for_many(best)[i, j] <= 0.05)
+
+
 def test_who_is_alone_for_want_of_strangers_has_no_support(found):
     pair = found.pairs[0]
     open_pair = replace(pair, relation="undecided", reasons=("no_data_could_decide",))

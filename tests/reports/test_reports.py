@@ -362,6 +362,23 @@ def test_what_an_image_went_through_is_told_in_its_panel(browser, tmp_path):
         assert found.said == []
 
 
+def test_a_ratio_at_its_bound_is_told_without_an_interval(browser, tmp_path):
+    run = synthetic_run(tmp_path, 2)
+    rows = list(run.rows())
+    for row, at_bound in zip(rows, (True, False), strict=True):
+        row["detection"] |= {"at_bound": at_bound, "log10_lr": 1.5, "log10_lr_low": 2.0}
+    path = write_report(replace(run, rows=lambda: iter(rows)))
+    with opened(browser, path) as found:
+        found.page.locator(".open").first.click()
+        panels = [found.page.locator("#detail").inner_text()]
+        found.page.keyboard.press("ArrowRight")
+        panels.append(found.page.locator("#detail").inner_text())
+    panels.sort(key=lambda text: "at its bound" not in text)
+    assert "log10 likelihood ratio\n1.50, at its bound\n" in panels[0]
+    assert "95 % without bounds" not in panels[0]
+    assert "log10 likelihood ratio\n1.50\n95 % without bounds\n2.00 to" in panels[1]
+
+
 def test_the_theme_can_be_chosen(browser, reports):
     with opened(browser, reports["lineage"], color_scheme="light") as found:
         page = found.page

@@ -1,9 +1,8 @@
-"""A case with every kind of exhibit, made once."""
+"""A case with every kind of exhibit, its sources and its archive, made once a session."""
 
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,19 @@ from commands import EPOCH, environment, fp, laboratory
 from PIL import Image, PngImagePlugin
 from synthetic import ODD_NAMES, Generator, photograph, save
 
-
-@pytest.fixture(scope="session")
-def lab(tmp_path_factory):
-    return laboratory(tmp_path_factory)
+_made: list[Path] = []
 
 
-@pytest.fixture(scope="session")
-def made(lab, tmp_path_factory):
-    """Return a folder with a case of every kind of exhibit, its sources, and its archive."""
-    folder = tmp_path_factory.mktemp("made")
+def made_case(factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that has it: ``seized``, ``case`` and ``case.zip``."""
+    if not _made:
+        _made.append(factory.mktemp("made"))
+        _make(_made[0], factory)
+    return _made[0]
+
+
+def _make(folder: Path, factory: pytest.TempPathFactory) -> None:
+    lab = laboratory(factory)
     (folder / "seized").mkdir()
     for number, name in enumerate(ODD_NAMES):
         save(photograph(2000 + number), os.fsencode(folder / "seized") + b"/" + os.fsencode(name))
@@ -42,9 +44,3 @@ def made(lab, tmp_path_factory):
         assert fp("case", "run", case, lab.single, "--jobs", 1).code == 3
         outcome = fp("case", "export", case, "-o", folder / "case.zip")
         assert (outcome.code, outcome.err) == (0, "")
-    return folder
-
-
-@pytest.fixture
-def case(made, tmp_path):
-    return Path(shutil.copytree(made / "case", tmp_path / "moved" / "case"))
