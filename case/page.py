@@ -23,10 +23,10 @@ from fp.manifest.entry import Entry
 from fp.manifest.run import read_manifest
 from fp.reports.page import REPORT, pieces, write
 from fp.reports.previews import MOST, MOST_PIXELS, Showing, preview
-from fp.reports.words import DECISIONS
+from fp.reports.words import DECISIONS, NEAREST
 from fp.system.hashing import hash_file
 
-_WORDS = DECISIONS | {NOT_TESTED: ("not tested", "No run of this case tested the exhibit.")}
+_NOT_TESTED = {NOT_TESTED: ("not tested", "No run of this case tested the exhibit.")}
 
 
 def write_report(case: Case, previews: Showing = "shown") -> Entry:
@@ -41,6 +41,8 @@ def page(case: Case, previews: Showing = "shown") -> Iterator[str]:
     banks = banks_of(case)
     exhibits = by_weight(case, banks)
     decisions = Counter(each.decision for each in exhibits)
+    rules = {run["options"]["rule"] for run in case.of("run")}
+    words = DECISIONS | (NEAREST if rules == {"nearest-mean"} else {}) | _NOT_TESTED
     return pieces(
         "case.html",
         made_by="",
@@ -56,8 +58,8 @@ def page(case: Case, previews: Showing = "shown") -> Iterator[str]:
         ],
         first=case.entries[0],
         last=case.entries[-1],
-        decisions={name: n for name in _WORDS if (n := decisions[name])},
-        words=_WORDS,
+        decisions={name: n for name in words if (n := decisions[name])},
+        words=words,
         exhibits=exhibits,
         pictures=_Pictures(case, previews),
         previews=previews,

@@ -259,6 +259,20 @@ def test_an_exhibit_without_a_run_and_one_of_two_runs(case, lab, tmp_path):
     assert "new one.png: no run tested it." in page
 
 
+def test_by_the_rule_of_the_paper_the_words_are_those_of_that_rule(lab, tmp_path):
+    save(photograph(2778), tmp_path / "a b.png")
+    case = tmp_path / "case"
+    assert fp("case", "init", case, "--title", "t").code == 0
+    assert fp("case", "add", case, tmp_path / "a b.png").code == 0
+    with environment(FP_CACHE=lab.cache):
+        command = ("case", "run", case, lab.single, "--jobs", 1, "--rule", "nearest-mean")
+        assert fp(*command).code == 0
+    assert fp("case", "export", case, "-o", tmp_path / "x.zip").code == 0
+    page = (case / "report.html").read_text("utf-8")
+    assert "The score lies nearer to the mean of the reference images." in page
+    assert "at the rate that was asked for" not in page and "in at most 0.05 of cases" not in page
+
+
 def test_a_hash_list_has_what_the_files_hash_to(case, made, tmp_path):
     before = read_log(case)
     assert fp("case", "export", case, "-o", tmp_path / "known files.csv").code == 0
