@@ -136,6 +136,11 @@ def place_of(exhibit: Entry) -> Path:
     return path_of(exhibit["stored"] or exhibit["origin"])
 
 
+def next_run(case: Case) -> str:
+    """Return the name of the run that comes next, or that was interrupted."""
+    return f"R{len(case.of('run')) + 1:02d}"
+
+
 def size_of(exhibit: Entry) -> tuple[int, int] | None:
     """Return width and height of an exhibit as it was decoded; None where it was not."""
     found = re.fullmatch(r"(\d{1,9})x(\d{1,9})", exhibit["size"] or "", re.ASCII)

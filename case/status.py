@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from fp.case.findings import rows_of
-from fp.case.folder import Case
+from fp.case.folder import Case, next_run
 from fp.case.log import examine_log, well_formed
 from fp.case.verification import verify_case
 from fp.manifest.entry import Entry
 from fp.manifest.inputs import resolved
-from fp.manifest.verification import Check, Difference
+from fp.manifest.verification import Check
+from fp.manifest.writing import files_below
 from fp.system.errors import FormatError
 from fp.system.paths import display_path, path_of
 
 _AS_RECORDED = "as recorded"
-_RUN = re.compile(r"R\d{2,9}", re.ASCII)
 _NAMED = 5  # exhibits that a sentence names
 
 
@@ -95,10 +94,11 @@ def status_of(folder: Path, roots: tuple[tuple[str, str], ...] = ()) -> Status:
         raise FormatError(f"{display_path(folder)} has a log whose first entry cannot be read.")
     case, first = Case(folder, sound), sound[0]
     unfinished = _unfinished(case)
+    own = f"{display_path(folder / 'runs' / unfinished)}/" if unfinished else None
     differences = [
         found
         for found in verify_case(folder, Check(roots, pixels=False))
-        if not (found.kind == "added" and _below(found, folder, unfinished))
+        if not (own and found.kind == "added" and found.path.startswith(own))
     ]
     exhibits = tuple(_exhibits(case, {d.path: d.kind for d in differences}, roots))
     return Status(
@@ -141,24 +141,19 @@ def _decisions(case: Case, run: Entry) -> dict[str, str]:
         return {}  # what is wrong with the table stands among the differences
 
 
-def _unfinished(case: Case) -> list[str]:
-    """Return the runs that a command began and no entry records."""
-    known = {run["run"] for run in case.of("run")}
-    found = [path.name for path in (case.folder / "runs").glob("R*") if path.is_dir()]
-    return sorted(name for name in found if _RUN.fullmatch(name) and name not in known)
-
-
-def _below(found: Difference, folder: Path, runs: list[str]) -> bool:
-    return found.path.startswith(tuple(f"{display_path(folder / 'runs' / run)}/" for run in runs))
+def _unfinished(case: Case) -> str | None:
+    """Return the run that a command began and no entry records."""
+    name = next_run(case)
+    return name if files_below(case.folder / "runs" / name) else None
 
 
 def _open_steps(
-    case: Case, exhibits: tuple[ExhibitState, ...], unfinished: list[str]
+    case: Case, exhibits: tuple[ExhibitState, ...], unfinished: str | None
 ) -> Iterator[str]:
     if not exhibits:
         yield "There is no exhibit: fp case add."
-    for run in unfinished:
-        yield f"Run {run} was interrupted: the same fp case run goes on."
+    if unfinished:
+        yield f"Run {unfinished} was interrupted: the same fp case run goes on."
     left = [each.exhibit for each in exhibits if not each.runs]
     if left:
         more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""

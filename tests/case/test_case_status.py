@@ -57,12 +57,19 @@ def test_what_changed_is_missing_or_was_added_is_said(case):
     (case / "exhibits" / "E0001.png").unlink()
     (case / "exhibits" / "E0002.png").write_bytes(b"x")
     (case / "more.txt").touch()
+    (case / "runs" / "R99").mkdir()
+    (case / "runs" / "R99" / "hidden.csv").touch()
     code, told = status(case)
     assert (code, told["chain_holds"]) == (5, True)
     states = {each["exhibit"]: each["state"] for each in told["exhibits"]}
     assert (states.pop("E0001"), states.pop("E0002")) == ("missing", "changed")
     assert set(states.values()) == {"as recorded"}
-    assert [text.split(":")[0] for text in told["differences"]] == ["missing", "changed", "added"]
+    assert [text.split(":")[0] for text in told["differences"]] == [
+        "missing",
+        "changed",
+        "added",
+        "added",
+    ], "R99 is no run that was interrupted"
     outcome = fp("case", "status", case)
     assert outcome.code == 5
     changed = [line.split()[:2] for line in outcome.out.splitlines() if line.startswith("  E")][:2]
