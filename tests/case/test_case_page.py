@@ -25,6 +25,7 @@ from fp.case.domain import _coded_otherwise, outside
 from fp.case.findings import Finding
 from fp.case.verbal import SCALE, apart, sentence, words
 from fp.fingerprint.decision.decision import REASONS
+from fp.manifest.entry import canonical, seal
 from fp.reports.words import rounded
 
 
@@ -294,6 +295,27 @@ def test_a_hash_list_has_what_the_files_hash_to(case, made, tmp_path):
     (case / entries[0]["stored"]).write_bytes(b"x")
     assert fp("case", "export", case, "-o", tmp_path / "other.csv").code == 5
     assert not (tmp_path / "other.csv").exists()
+
+
+def test_a_case_of_format_1_0_is_read_and_its_missing_hashes_are_said_to_be_missing(case, tmp_path):
+    previous, sealed = None, []
+    for entry in read_log(case):
+        told = {k: v for k, v in entry.items() if k not in ("sha256", "previous")}
+        told = {k: v for k, v in told.items() if k not in ("file_md5", "file_sha1")}
+        if told["kind"] == "init":
+            told["encoding-version"] = "1.0"
+        sealed.append(seal(told, previous))
+        previous = sealed[-1]["sha256"]
+    closing = {"entries": len(sealed), "last": previous}
+    lines = [canonical(entry) + b"\n" for entry in (*sealed, closing)]
+    (case / "log.jsonl").write_bytes(b"".join(lines))
+    for name in ("x.csv", "x.zip", "x.jsonld"):
+        assert fp("case", "export", case, "-o", tmp_path / name).code == 0
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "x.csv").read_text("utf-8"))))
+    assert {(row["MD5"], row["SHA-1"], len(row["SHA-256"])) for row in rows} == {("", "", 64)}
+    page = (case / "report.html").read_text("utf-8")
+    assert page.count("<code>not recorded</code>") == 2 * len(rows)
+    assert '"MD5"' not in (tmp_path / "x.jsonld").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
