@@ -68,7 +68,7 @@ def show_lineage(found: Lineage) -> str:
     families = {
         f"{'family' if len(cluster.members) > 1 else 'alone'} {number}": (
             f"{', '.join(sorted(found.names[member] for member in cluster.members))} "
-            f"(support {100 * cluster.support:.0f} %)"
+            f"({cluster.told})"
         )
         for number, cluster in enumerate(found.families.clusters, start=1)
     }

@@ -107,16 +107,10 @@ def main(generators, method, denoiser, training, splits, section):
         for name in found[0][0]:
             values = [row[name] for row, _, _ in found]
             m = mean_of(values)
-            shown = (
-                f"{m.value:.4f} ({m.low:.4f} to {m.high:.4f})"
-                if "Cllr" in name
-                else percent(values)
-            )
+            shown = m.text(4) if "Cllr" in name else percent(values)
             lines.setdefault(name, []).append(shown)
         areas = mean_of([area for _, area, _ in found])
-        lines.setdefault("AUC, shuffled labels", []).append(
-            f"{areas.value:.3f} ({areas.low:.3f} to {areas.high:.3f})"
-        )
+        lines.setdefault("AUC, shuffled labels", []).append(areas.text(3))
         # Conformal p-values are multiples of 1 / (n + 1): uniform noise fills the steps.
         ps = np.array([p for _, _, p in found])
         ps -= np.random.default_rng(0).uniform(0, 1 / (training + 1), ps.size)

@@ -115,14 +115,14 @@ def table(rows):
 
 def interval(rows, column):
     """Return the mean of a share over the rows of some seeds, in per cent, with its interval."""
-    found = mean_of([100 * float(row[column]) for row in rows])
+    found = mean_of([100 * float(row[column]) for row in rows], 0, 100)
     low, high = found.low, found.high
-    if found.n == 1:
+    if low is None or high is None:
         sizes = int(rows[0]["tested"]), int(rows[0]["photographs"])
         number = {"accuracy": sum(sizes), "claimed": sizes[0], "false": sizes[1]}[column]
         exact = binomtest(round(found.value * number / 100), number).proportion_ci(method="exact")
         low, high = 100 * exact.low, 100 * exact.high
-    return f"{found.value:.1f} ({max(low, 0.0):.1f} to {min(high, 100.0):.1f})"
+    return f"{found.value:.1f} ({low:.1f} to {high:.1f})"
 
 
 @click.command()

@@ -40,7 +40,7 @@ _KINDS = (
     ("detections", "tables"),
     ("attributions", "tables"),
     ("log.jsonl", "log"),
-    ("report.md", "report"),
+    ("report.html", "report"),
     ("case.zip", "archive"),
 )
 

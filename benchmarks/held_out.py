@@ -80,8 +80,7 @@ def seeded(method, seed):
 
 
 def percent(values):
-    found = mean_of(values)
-    return f"{100 * found.value:.1f} ({100 * found.low:.1f} to {100 * found.high:.1f})"
+    return mean_of(values, 0, 1).text(1, 100)
 
 
 def table(rows, generators):

@@ -45,7 +45,7 @@ def families(found):
     lines = ["| family | support, per cent |", "| --- | --- |"]
     for cluster in found.families.clusters:
         names = ", ".join(sorted(found.names[m] for m in cluster.members))
-        lines.append(f"| {names} | {100 * cluster.support:.0f} |")
+        lines.append(f"| {names} | {cluster.told} |")
     return "\n".join(lines)
 
 

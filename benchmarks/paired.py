@@ -41,8 +41,8 @@ def main(first, others, training, splits, work, section):
             if one is None or two is None:
                 cells.append("not run")
                 continue
-            m = paired([100 * x for x in one], [100 * x for x in two])
-            cells.append(f"{m.value:+.1f} ({m.low:+.1f} to {m.high:+.1f})")
+            m = paired(one, two)
+            cells.append(m.text(1, 100, sign="+"))
         lines.append(f"| {other} | {' | '.join(cells)} |")
     publish(section, this_command(), "\n".join(lines))
 

@@ -159,8 +159,7 @@ def table(rows):
                     for row in rows
                     if (row["generator"], row["kind"], row["class"]) == (generator, kind, label)
                 ]
-                found = mean_of(values)
-                cells.append(f"{found.value:.1f} ({found.low:.1f} to {found.high:.1f})")
+                cells.append(mean_of(values, 0, 100).text(1))
             lines.append(f"| {generator} | {kind} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

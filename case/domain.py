@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from fp.case.escaping import plain
 from fp.case.verbal import words
 from fp.fingerprint.decision.decision import REASONS
 from fp.fingerprint.model.fingerprint import Fingerprint
-from fp.reports.facts import Facts, describe
+from fp.reports.facts import describe
 from fp.reports.words import WITHHELD, rounded
 from fp.runs.journal import Row
 
@@ -16,70 +13,58 @@ _LOSSLESS = frozenset({"PNG", "BMP", "TIFF"})
 _MAY_BE_LOSSLESS = _LOSSLESS | {"WEBP"}
 
 
-def domain(member: Fingerprint) -> Iterator[str]:
-    """Yield, in lines of Markdown, for what images a fingerprint speaks, and how far."""
+def domain(member: Fingerprint) -> list[str]:
+    """Return in sentences for what images a fingerprint speaks, and how far."""
     found = describe(member)
     ratio = found.judge.ratio
-    sizes = ", ".join(f"{plain(size)} ({n})" for size, n in list(member.native_sizes.items())[:8])
-    kinds = ", ".join(f"{plain(kind)} ({n})" for kind, n in list(member.formats.items())[:8])
-    yield f"**{plain(member.name)}** (`{plain(member.method)}`)\n"
-    yield (
-        f"* Calibrated on {found.n_generated} images of the generator and {found.n_real} "
-        f"reference images. No conformal p-value is below {found.smallest_p:.2g}."
-    )
-    yield (
-        f"* Likelihood ratios reach from 1/{rounded(ratio.lower)} to {rounded(ratio.upper)}: at "
-        f"most {_most(ratio.upper)} for h2, and at most {_most(ratio.lower)} for h1."
-    )
-    yield f"* Valid for images of the sizes {sizes or 'not stated'}; formats seen: {kinds or '-'}."
-    yield (
-        f"* Examined part: {member.crop.width} x {member.crop.height} pixels, "
-        f"{member.crop.anchor}; preparation: {plain(member.preparation)}."
-    )
-    yield from _beyond(found)
-    for claims in found.foreign:
-        yield (
-            f"* Specificity: it claimed {claims['claimed']} of {claims['images']} images of "
-            f"{plain(claims['name'])}."
-        )
-    if not found.foreign:
-        yield "* Specificity against other generators was not measured."
-    yield from _audited(member)
-    if found.judge.weak:
-        yield (
-            "* It separates no better than shuffled labels may. No support is expressed on its "
-            "ground."
-        )
-    yield ""
-
-
-def _beyond(found: Facts) -> Iterator[str]:
-    """Return what a fingerprint is calibrated for beside images as the generator drew them."""
+    sizes = ", ".join(f"{size} ({n})" for size, n in list(member.native_sizes.items())[:8])
+    kinds = ", ".join(f"{kind} ({n})" for kind, n in list(member.formats.items())[:8])
+    told = [
+        f"Calibrated on {found.n_generated} images of the generator and {found.n_real} reference "
+        f"images. No conformal p-value is below {found.smallest_p:.2g}.",
+        f"Likelihood ratios reach from 1/{rounded(ratio.lower)} to {rounded(ratio.upper)}: at most "
+        f"{_most(ratio.upper)} for h2, and at most {_most(ratio.lower)} for h1.",
+        f"Valid for images of the sizes {sizes or 'not stated'}; formats seen: {kinds or '-'}.",
+        f"Examined part: {member.crop.width} x {member.crop.height} pixels, {member.crop.anchor}; "
+        f"preparation: {member.preparation}.",
+    ]
     if found.sides:
-        yield f"* Windows of {found.sides} pixels are calibrated."
-    if not found.powers:
-        return
-    yield (
-        "* It judges an image by the coding that is measured in its pixels, and was calibrated on "
-        "versions of its images. How well the generator shows in each kind of them:"
-    )
-    yield from (f"  * {line}" for line in found.powers)
+        told.append(f"Windows of {found.sides} pixels are calibrated.")
+    if found.powers:
+        told.append(
+            "It judges an image by the coding that is measured in its pixels, and was calibrated "
+            "on versions of its images. How well the generator shows in each kind of them: "
+            f"{'; '.join(found.powers)}."
+        )
+    told += [
+        f"Specificity: it claimed {each['claimed']} of {each['images']} images of {each['name']}."
+        for each in found.foreign
+    ] or ["Specificity against other generators was not measured."]
+    if _warned(member) == []:
+        told.append("The audit of its two folders of images gave no warning.")
+    return told
 
 
-def _audited(member: Fingerprint) -> Iterator[str]:
-    """Return in what else the two folders differed that the fingerprint was learned from."""
+def cautions(member: Fingerprint) -> list[str]:
+    """Return in sentences what a reader must know of a fingerprint before its findings."""
+    told = [f"{label.capitalize()}: {text}." for label, text in describe(member).labels]
+    worse = _warned(member)
+    if worse is None:
+        told.append("Its two folders of images were not audited for what else tells them apart.")
+    for each in worse or ():
+        told.append(
+            f"The audit of its two folders of images found ({each['severity']}): "
+            f"{each['sentence']} The fingerprint may owe a part of its separation to that."
+        )
+    return told
+
+
+def _warned(member: Fingerprint) -> list[dict[str, str]] | None:
+    """Return what the audit of its folders warned of; None where there was no audit."""
     found = member.parameters.get("audit")
     if not isinstance(found, list):
-        yield "* Its two folders of images were not audited for differences beside their origin."
-        return
-    worse = [each for each in found if each["severity"] in ("warning", "serious")]
-    for each in worse:
-        yield (
-            f"* The audit of its two folders of images found ({plain(each['severity'])}): "
-            f"{plain(each['sentence'])} The fingerprint may owe a part of its separation to that."
-        )
-    if not worse:
-        yield "* The audit of its two folders of images gave no warning."
+        return None
+    return [each for each in found if each["severity"] in ("warning", "serious")]
 
 
 def _most(log10_lr: float) -> str:
@@ -101,8 +86,7 @@ def outside(row: Row, member: Fingerprint) -> list[str]:
         found.append(f"the image has {size} pixels, a size outside the fingerprint's domain")
     if member.preparation == "none" and _coded_otherwise(row["format"], set(member.formats)):
         found.append(
-            f"the image is stored as {plain(row['format'])}, a coding outside the fingerprint's "
-            "domain"
+            f"the image is stored as {row['format']}, a coding outside the fingerprint's domain"
         )
     return found
 

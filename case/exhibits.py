@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from fp.manifest.entry import Entry
 from fp.runs.examination import Item, list_items
 from fp.system.atomic_files import write_bytes_atomic
 from fp.system.errors import ImageError, InputError, OutputError
+from fp.system.hashing import digests
 from fp.system.outputs import check_apart
 from fp.system.paths import display_path, read_file
 from fp.system.workers import run_in_order
@@ -110,7 +110,8 @@ def _add(case: Case, items: Sequence[Item], copy: bool, limits: Limits, isolated
             told = {"reason": error.reason, "message": str(error)}
             new.append({"kind": "refused", "origin": origin, **told})
             continue
-        sha256 = hashlib.sha256(content).hexdigest()
+        hashes = digests(content)
+        sha256 = hashes.sha256
         if description.file_sha256 not in (None, sha256):
             raise InputError(f"{shown} changed while it was in use; run again.")
         if sha256 in held:
@@ -132,6 +133,8 @@ def _add(case: Case, items: Sequence[Item], copy: bool, limits: Limits, isolated
                 "bytes": len(content),
                 **vars(description),
                 "file_sha256": sha256,
+                "file_md5": hashes.md5,
+                "file_sha1": hashes.sha1,
             }
         )
     sealed = case.record(*new) if new else []

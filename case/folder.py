@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -133,6 +134,17 @@ def add_bank(case: Case, bank: Path, identity: BankIdentity) -> Entry:
 def place_of(exhibit: Entry) -> Path:
     """Return the place of an exhibit, from within the folder of its case."""
     return path_of(exhibit["stored"] or exhibit["origin"])
+
+
+def next_run(case: Case) -> str:
+    """Return the name of the run that comes next, or that was interrupted."""
+    return f"R{len(case.of('run')) + 1:02d}"
+
+
+def size_of(exhibit: Entry) -> tuple[int, int] | None:
+    """Return width and height of an exhibit as it was decoded; None where it was not."""
+    found = re.fullmatch(r"(\d{1,9})x(\d{1,9})", exhibit["size"] or "", re.ASCII)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def _checked(text: str) -> str:

@@ -17,7 +17,7 @@ from fp.system.errors import FormatError, InputError, IntegrityError, OutputErro
 from fp.system.paths import display_path, is_file
 
 LOG = "log.jsonl"
-ENCODING = {"encoding-type": "fp-case", "encoding-version": "1.0"}
+ENCODING = {"encoding-type": "fp-case", "encoding-version": "1.1"}
 
 _MOST_BYTES = 2**30
 
@@ -39,6 +39,7 @@ _MEMBERS: dict[str, dict[str, tuple[type, ...]]] = {
     },
     "report": {"file": _TEXT, "file_sha256": _TEXT},
 }
+_SINCE_1_1 = {"exhibit": {"file_md5": str, "file_sha1": str}}
 _TEMPORARY = re.compile(r"\..{1,40}\.[0-9a-f]{8}\.tmp")
 
 
@@ -115,11 +116,14 @@ def well_formed(entry: Entry, *, first: bool = False) -> bool:
     Members and types are those of docs/case.md, and no path leads out of the case; kinds that this
     fp does not know are left to a later one. `first` is whether it is the first of its log.
     """
-    kind = entry.get("kind")
-    if not isinstance(kind, str) or not isinstance(entry.get("time_utc"), str):
+    if not all(isinstance(entry.get(name), str) for name in ("kind", "time_utc", "tool_version")):
         return False
+    kind = entry["kind"]
     members = _MEMBERS.get(kind, {}).items()
     if (kind == "init") != first or not all(isinstance(entry.get(n, 0.0), t) for n, t in members):
+        return False
+    later = _SINCE_1_1.get(kind, {})
+    if not all(isinstance(entry[name], t) for name, t in later.items() if name in entry):
         return False
     files = entry["files"] if kind == "bank" else []
     for file in files:

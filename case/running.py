@@ -7,7 +7,7 @@ from contextlib import chdir
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from fp.case.folder import Case, add_bank, place_of
+from fp.case.folder import Case, add_bank, next_run, place_of
 from fp.fingerprint.detection.banks import check_bank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.opening import StoredBank, open_for_examination
@@ -68,7 +68,7 @@ def run_case(
     stored = StoredBank.at(bank, how.memory)
     check_bank(open_for_examination(stored), options)
     kept = add_bank(case, bank, stored.identity)
-    name = f"R{len(case.of('run')) + 1:02d}"
+    name = next_run(case)
     folder = Path("runs") / name
     copies = Path("banks") / kept["bank"]
     inputs = tuple(place_of(entry) for entry in chosen)
@@ -83,6 +83,7 @@ def run_case(
             "fdr": options.fdr,
             "resume": False,
             "jobs": how.jobs,
+            "previews": how.previews,
             "memory": how.memory,
             "max_pixels": options.limits.pixels,
             "max_seconds": options.limits.seconds,

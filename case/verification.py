@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from fp.case.folder import named_files
+from fp.case.folder import named_files, size_of
 from fp.case.log import LOG, examine_log, well_formed
 from fp.images.loading import Limits
 from fp.manifest.entry import Entry
@@ -71,14 +70,13 @@ def _exhibit(folder: Path, entry: Entry, check: Check) -> Iterator[Difference]:
     else:
         return
     if check.pixels and entry["pixels_sha256"]:
-        again = Hasher("exhibit", limits=_limits(entry))(path)
+        again = Hasher("exhibit", limits=limits_of(entry))(path)
         # Other bytes were told already.
         if again.sha256 == entry["file_sha256"] and again.pixels_sha256 != entry["pixels_sha256"]:
             yield Difference("pixels", display_path(path))
 
 
-def _limits(entry: Entry) -> Limits:
-    """Allow as many pixels as were decoded when the exhibit was added."""
-    found = re.fullmatch(r"(\d{1,9})x(\d{1,9})", entry["size"] or "", re.ASCII)
-    least = Limits().pixels
-    return Limits(pixels=max(least, int(found[1]) * int(found[2])) if found else least)
+def limits_of(entry: Entry) -> Limits:
+    """Return limits that allow what was decoded when the exhibit was added, whatever held then."""
+    width, height = size_of(entry) or (0, 0)
+    return Limits(pixels=max(Limits().pixels, width * height))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -13,8 +15,14 @@ from fp.cli import options as shared
 from fp.cli.declared import option, options_of
 from fp.cli.options import PATH
 from fp.cli.suggesting import SuggestingGroup
-from fp.cli.telling import counted, end_with, tell_reasons, tell_refused, warn
+from fp.cli.telling import counted, end_with, printable, tell_reasons, tell_refused, warn
 from fp.system.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from fp.case import Status
+
+MOST_LINES = 10
+"""Exhibits, and sentences of one kind, that a terminal gets."""
 
 
 @click.group("case", cls=SuggestingGroup)
@@ -111,6 +119,7 @@ class RunCommand:
     )
     rule: Literal["conformal", "nearest-mean"] = shared.rule_option(help="As in 'fp detect'.")
     fdr: float | None = option("--fdr", type=float, help="As in 'fp detect'.")
+    previews: Literal["shown", "blurred", "none"] = shared.previews_option()
     restart: bool = option("--restart", is_flag=True, help="Begin an interrupted run anew.")
     jobs: int = shared.jobs_option()
     max_pixels: int = shared.max_pixels_option()
@@ -155,6 +164,7 @@ def run(case: Path, bank: Path, given: RunCommand) -> None:
                 isolated=True,
                 progress=partial(progress, "exhibits"),
                 report=tell_refused,
+                previews=given.previews,
             ),
         )
     exhibits_seen = counted(summary.images, "exhibit")
@@ -167,44 +177,134 @@ def run(case: Path, bank: Path, given: RunCommand) -> None:
 
 
 @dataclass(frozen=True)
+class StatusCommand:
+    """Options of ``fp case status``."""
+
+    roots: tuple[tuple[str, str], ...] = shared.roots_option()
+    as_json: bool = option("--json", is_flag=True, help="Print all of it as JSON.")
+
+
+@command.command("status")
+@click.argument("case", type=PATH)
+@options_of(StatusCommand)
+def status(case: Path, given: StatusCommand) -> None:
+    """Say how CASE stands: exhibits, runs, what changed, what is left to do.
+
+    Every file of the case is hashed again, and the chain of the log is checked; 'fp verify' decodes
+    the exhibits too. The exit code is 5 where something is not as recorded.
+
+    Example: fp case status case-17/
+    """
+    from fp.case import status_of
+    from fp.system.paths import display_path
+
+    found = status_of(case, given.roots)
+    if given.as_json:
+        click.echo(json.dumps(asdict(found), indent=1, ensure_ascii=False))
+    else:
+        for line in _lines(found):
+            click.echo(line)
+    if found.differences:
+        raise IntegrityError(
+            f"{display_path(case)} is not as recorded (differences: {len(found.differences)}); "
+            "use undamaged copies."
+        )
+
+
+def _lines(found: Status) -> Iterator[str]:
+    """Yield how a case stands, no more than a screen of it."""
+    by = f", {printable(found.examiner)}" if found.examiner else ""
+    yield f"{printable(found.title)}{by}; begun {found.begun}"
+    chain = "the chain holds" if found.chain_holds else "THE CHAIN IS BROKEN"
+    yield f"log       {found.entries} entries, {chain}, last {found.last}"
+    yield f"runs      {', '.join(found.runs) or 'none'}"
+    changed = [each for each in found.exhibits if not each.as_recorded]
+    left = [each for each in found.exhibits if each.as_recorded and not each.runs]
+    rest = [each for each in found.exhibits if each.as_recorded and each.runs]
+    yield (
+        f"exhibits  {len(found.exhibits)}: {len(changed)} changed or missing, "
+        f"{sum(not each.runs for each in found.exhibits)} tested by no run"
+    )
+    ordered = [*changed, *left, *rest]
+    for each in ordered[:MOST_LINES]:
+        runs = ", ".join(f"{run} {decision}".strip() for run, decision in each.runs.items())
+        name = printable(each.name)
+        yield f"  {each.exhibit}  {each.state}  {runs or 'not tested'}  {name}"
+    if len(ordered) > MOST_LINES:
+        yield f"  and {len(ordered) - MOST_LINES} more; --json has all"
+    for title, sentences in (("differs", found.differences), ("to do", found.open_steps)):
+        for text in sentences[:MOST_LINES]:
+            yield f"{title:<9} {text}"
+        if len(sentences) > MOST_LINES:
+            yield f"{title:<9} and {len(sentences) - MOST_LINES} more; --json has all"
+
+
+@dataclass(frozen=True)
 class ExportCommand:
     """Options of ``fp case export``."""
 
+    previews: Literal["shown", "blurred", "none"] = shared.previews_option()
     overwrite: bool = shared.overwrite_option()
 
 
 @command.command("export")
 @click.argument("case", type=PATH)
-@click.option("-o", "--output", type=PATH, required=True, help="Archive to write (.zip).")
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    required=True,
+    help="File to write; its ending says what: .zip the whole case, .csv the hashes of its "
+    "exhibits, .jsonld the case in the CASE and UCO ontologies.",
+)
 @options_of(ExportCommand)
 def export(case: Path, output: Path, given: ExportCommand) -> None:
     """Write the report of CASE, and all of it into one archive that verifies itself.
 
-    A case that 'fp verify' objects to is not exported.
+    A case that 'fp verify' objects to is not exported. A list of hashes and a file for other
+    programs are written alone, and leave the case as it is.
 
     Example: fp case export case-17/ -o case-17.zip
+
+    Example: fp case export case-17/ -o hashes.csv
     """
-    from fp.case import open_case, verify_case, write_archive, write_report
-    from fp.manifest.verification import Check
+    from fp.case import as_case_uco, hash_list, open_case, write_archive, write_report
+    from fp.system.atomic_files import write_text_atomic
     from fp.system.outputs import check_apart, check_file
     from fp.system.paths import display_path
 
-    if output.suffix.lower() != ".zip":
-        raise click.BadParameter(f"{display_path(output)} does not end in .zip", param_hint="-o")
+    texts = {".csv": hash_list, ".jsonld": as_case_uco}
+    kind = output.suffix.lower()
+    if kind not in (".zip", *texts):
+        raise click.BadParameter(
+            f"{display_path(output)} ends in none of .zip, .csv and .jsonld", param_hint="-o"
+        )
     check_apart([case], output)
     check_file(output, overwrite=given.overwrite)
     with open_case(case) as opened:
-        differences = list(verify_case(case, Check(inputs=False, pixels=False)))
-        for difference in differences:
-            click.echo(difference.sentence)
-        if differences:
-            raise IntegrityError(
-                f"{display_path(case)} is not as recorded (differences: {len(differences)}); "
-                "restore it before it is handed on."
-            )
-        write_report(opened)
+        _refuse_differences(case)
+        if kind in texts:
+            write_text_atomic(output, texts[kind](opened), overwrite=given.overwrite)
+            click.echo(f"{display_path(output)}: {counted(len(opened.of('exhibit')), 'exhibit')}")
+            return
+        write_report(opened, given.previews)
         last = opened.entries[-1]
         digest = write_archive(case, output, overwrite=given.overwrite)
     click.echo(f"{display_path(output)}: entry {last['number']}, {last['sha256']}")
     click.echo(f"hash of the archive: {digest}")
     click.echo("Keep both where nobody who holds the archive can change them.")
+
+
+def _refuse_differences(case: Path) -> None:
+    from fp.case import verify_case
+    from fp.manifest.verification import Check
+    from fp.system.paths import display_path
+
+    differences = list(verify_case(case, Check(inputs=False, pixels=False)))
+    for difference in differences:
+        click.echo(difference.sentence)
+    if differences:
+        raise IntegrityError(
+            f"{display_path(case)} is not as recorded (differences: {len(differences)}); "
+            "restore it before it is handed on."
+        )

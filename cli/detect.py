@@ -84,7 +84,8 @@ class DetectCommand:
     memory: int = shared.memory_option()
     max_pixels: int = shared.max_pixels_option()
     max_seconds: float = shared.max_seconds_option()
-    reporting: Literal["full", "without-pictures", "none"] = shared.report_option()
+    reporting: Literal["full", "none"] = shared.report_option()
+    previews: Literal["shown", "blurred", "none"] = shared.previews_option()
     overwrite: bool = shared.overwrite_option()
     as_json: bool = option(
         "--json",
@@ -103,6 +104,7 @@ _NEEDS_A_FOLDER = {
     "resume": "--resume",
     "shard": "--shard",
     "reporting": "--report",
+    "previews": "--previews",
     "overwrite": "--overwrite",
 }
 """Parameters that say something of what is written."""
@@ -244,4 +246,5 @@ def _how(given: DetectCommand, progress: Callable[[int, int], None] | None) -> R
         report=tell_refused,
         invocation=invocation_of("detect"),
         reporting=given.reporting,
+        previews=given.previews,
     )

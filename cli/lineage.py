@@ -146,7 +146,7 @@ def summary(found: Lineage) -> Iterator[str]:
     for cluster in found.families.clusters:
         names = ", ".join(sorted(found.names[member] for member in cluster.members))
         kind = "family" if len(cluster.members) > 1 else "alone "
-        yield f"  {kind}  {names} (support {100 * cluster.support:.0f} %)"
+        yield f"  {kind}  {names} ({cluster.told})"
     counts = {
         relation: sum(pair.relation == relation for pair in found.pairs)
         for relation in ("kin", "undecided", "not_shown")

@@ -9,7 +9,7 @@ from typing import Literal
 import click
 
 from fp.cli.declared import invocation_of, option, options_of
-from fp.cli.options import PATH, output_folder, overwrite_option, report_option
+from fp.cli.options import PATH, output_folder, overwrite_option, previews_option, report_option
 from fp.cli.telling import tell_counts, tell_where
 
 
@@ -20,7 +20,8 @@ class MergeCommand:
     bank: Path | None = option(
         "--bank", type=PATH, help="The bank of the run: its fingerprints, for the report."
     )
-    reporting: Literal["full", "without-pictures", "none"] = report_option()
+    reporting: Literal["full", "none"] = report_option()
+    previews: Literal["shown", "blurred", "none"] = previews_option()
     overwrite: bool = overwrite_option()
 
 
@@ -48,6 +49,7 @@ def command(shards: tuple[Path, ...], output: Path, given: MergeCommand) -> None
         invocation=invocation,
         bank=given.bank,
         reporting=given.reporting,
+        previews=given.previews,
     )
     tell_where(found, output)
     tell_counts(found)

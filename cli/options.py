@@ -173,10 +173,19 @@ overwrite_option = partial(
 report_option = partial(
     option,
     "--report",
-    type=click.Choice(["full", "without-pictures", "none"]),
+    type=click.Choice(["full", "none"]),
     default="full",
     show_default=True,
-    help="Write report.html with small previews of the files, without any picture, or not at all.",
+    help="Write report.html, or not.",
+)
+
+previews_option = partial(
+    option,
+    "--previews",
+    type=click.Choice(["shown", "blurred", "none"]),
+    default="shown",
+    show_default=True,
+    help="Show the pictures in the report small, blurred beyond recognition, or not at all.",
 )
 
 max_pixels_option = partial(

@@ -17,7 +17,7 @@ from fp.reports.page import pieces
 from fp.reports.table import Column, Table, choices_of, of_dicts
 from fp.reports.text import rounded
 
-_PER_CENT = ("auc", "cllr", "average precision")  # figures that are no shares
+_NO_SHARES = ("auc", "cllr", "average precision", "training images")
 
 
 def page(
@@ -51,7 +51,7 @@ def page(
         crop=found.dataset.crop,
         cells=found.cells,
         protocols=protocols,
-        headline=[f for f in figures if _is_headline(f)],
+        headline=_headline(figures),
         drawn=drawn,
         figures=_figures(figures),
         compared=_compared(compared) if compared else None,
@@ -65,25 +65,31 @@ def page(
     )
 
 
-def _is_headline(figure: Figure) -> bool:
-    """Return whether a figure is in the summary: accuracy over all generators, images as is."""
-    return (
-        figure.metric == "accuracy"
-        and figure.generator == MEAN
-        and figure.condition == "none"
-        and figure.trained_on == "none"
-    )
+def _headline(figures: Sequence[Figure]) -> list[Figure]:
+    """Return what is in the summary: accuracies on images as they are, over all generators.
+
+    Where a protocol has no mean over generators, these are its figures one by one.
+    """
+    found = [
+        f
+        for f in figures
+        if f.metric == "accuracy" and f.condition == "none" and f.trained_on == "none"
+    ]
+    averaged = {f.protocol for f in found if f.generator == MEAN}
+    return [f for f in found if f.generator == MEAN or f.protocol not in averaged]
 
 
 def _interval(name: str, mean: Mean, scale: int) -> dict[str, float | int | None]:
     told = {name: mean.value, "low": mean.low, "high": mean.high}
-    return {key: rounded(scale * figure) for key, figure in told.items()} | {"splits": mean.n}
+    return {
+        key: None if figure is None else rounded(scale * figure) for key, figure in told.items()
+    } | {"splits": mean.n}
 
 
 def _figures(figures: Sequence[Figure]) -> Table:
     rows = []
     for f in figures:
-        scale = 1 if f.metric in _PER_CENT else 100
+        scale = 1 if f.metric in _NO_SHARES else 100
         told = {"series": f.series, **_interval("value", f.value, scale)}
         null = None if f.null is None else rounded(scale * f.null.value)
         rows.append({**vars(f), **told, "null": null})
@@ -103,7 +109,7 @@ def _figures(figures: Sequence[Figure]) -> Table:
         Column("splits", "splits", "number", 0, wide=True),
     )
     caption = (
-        "In per cent, but for auc, cllr and average precision. results.csv has every split, "
+        "Shares are in per cent, and a single split has no interval. results.csv has every split, "
         "results.json every digit."
     )
     return of_dicts("figures-table", "All figures", caption, shown, rows)

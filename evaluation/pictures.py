@@ -13,7 +13,13 @@ from matplotlib.figure import Figure as Canvas
 
 from fp.evaluation.summary import DEGRADED, Figure
 from fp.reports.figures.style import as_png, new_figure
-from fp.reports.figures.tables import Curve, draw_curves, draw_matrix
+from fp.reports.figures.tables import (
+    Curve,
+    Interval,
+    draw_curves,
+    draw_intervals,
+    draw_matrix,
+)
 from fp.system.atomic_files import write_bytes_atomic
 
 _DPI = 110
@@ -73,6 +79,8 @@ def _of_protocol(figures: Sequence[Figure]) -> list[_Made]:
             found.append(("accuracy", lambda: _curves(accuracy, size, "generators in the bank")))
         else:
             found.append(("conditions", _by_condition(accuracy)))
+    elif accuracy:
+        found.append(("accuracy", lambda: _intervals(accuracy)))
     for start, rows, columns in (
         ("called ", "truth", "called"),
         ("claims ", "fingerprint", "images of"),
@@ -105,6 +113,25 @@ def _by_condition(figures: Sequence[Figure]) -> Callable[[], Canvas]:
     )
 
 
+def _ends(figure: Figure) -> tuple[float, float, float]:
+    """Return a figure with the ends of its interval, itself where a single split gives none."""
+    found = figure.value
+    low, high = (found.value if end is None else end for end in (found.low, found.high))
+    return found.value, low, high
+
+
+def _intervals(figures: Sequence[Figure]) -> Canvas:
+    rows = [
+        (f"{f.series}, {f.generator}", Interval(*(100 * end for end in _ends(f)))) for f in figures
+    ]
+    nulls = [100 * f.null.value for f in figures if f.null]
+    canvas = new_figure(7.5, 1.2 + 0.3 * len(rows))
+    draw_intervals(
+        canvas.add_subplot(), rows, {"null": float(np.mean(nulls))} if nulls else {}, "accuracy, %"
+    )
+    return canvas
+
+
 def _curves(figures: Sequence[Figure], place: Callable[[Figure], float], label: str) -> Canvas:
     panels = list(dict.fromkeys(f.generator for f in figures))
     across = min(4, len(panels))
@@ -117,8 +144,7 @@ def _curves(figures: Sequence[Figure], place: Callable[[Figure], float], label: 
         curves = []
         for series in dict.fromkeys(f.series for f in here):
             own = sorted((f for f in here if f.series == series), key=place)
-            values = [[f.value.value, f.value.low, f.value.high] for f in own]
-            y, low, high = 100 * np.array(values).T
+            y, low, high = 100 * np.array([_ends(f) for f in own]).T
             curves.append(Curve(series, np.array([place(f) for f in own]), y, low, high))
         nulls = [f.null.value * 100 for f in here if f.null]
         band = (min(nulls), max(nulls)) if nulls else None

@@ -64,5 +64,5 @@ def upper_bound(count: int, n: int, confidence: float = 0.95) -> float:
 
 
 def paired(first: Sequence[float], second: Sequence[float]) -> Mean:
-    """Return the mean of first - second, split by split, with its interval by Student's t."""
-    return mean_of([a - b for a, b in zip(first, second, strict=True)])
+    """Return the mean of first - second, shares both, with its interval by Student's t."""
+    return mean_of([a - b for a, b in zip(first, second, strict=True)], -1.0, 1.0)

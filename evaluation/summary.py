@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -20,6 +21,12 @@ DEGRADED = "(degraded)"
 """Stands for the mean over all conditions but ``none``."""
 
 _AVERAGED = ("accuracy", "auc", "loss", "cllr")
+
+_RANGES = {
+    "loss": (-1.0, 1.0),
+    "cllr": (0.0, math.inf),
+    "training images": (0.0, math.inf),
+}
 
 _SPLIT = ("protocol", "generator", "training", "trained_on", "condition")
 _PLACE = (*_SPLIT, "method", "denoiser", "metric")
@@ -86,9 +93,10 @@ class Comparison:
     @property
     def outcome(self) -> str:
         """Say ``ahead``, ``behind``, or ``tie`` where the interval contains 0."""
-        if self.difference.low > 0:
+        low, high = self.difference.low, self.difference.high
+        if low is not None and low > 0:
             return "ahead"
-        return "behind" if self.difference.high < 0 else "tie"
+        return "behind" if high is not None and high < 0 else "tie"
 
 
 def with_means(rows: Sequence[Row]) -> list[Row]:
@@ -133,6 +141,11 @@ def _by(rows: Iterable[Row], left_out: str) -> list[list[Row]]:
     return list(groups.values())
 
 
+def range_of(metric: str) -> tuple[float, float]:
+    """Return the least and the most that a figure can be: 0 and 1, as nearly all are shares."""
+    return _RANGES.get(metric, (0.0, 1.0))
+
+
 def figures_of(rows: Sequence[Row]) -> list[Figure]:
     """Average the splits, in the order in which the figures first occur."""
     found: dict[tuple[Any, ...], dict[bool, list[Row]]] = {}
@@ -143,9 +156,10 @@ def figures_of(rows: Sequence[Row]) -> list[Figure]:
     for place, kinds in found.items():
         real, null = kinds.get(False, []), kinds.get(True, [])
         if real:
-            value = mean_of([row.value for row in real])
-            shuffled = mean_of([row.value for row in null]) if null else None
             told = dict(zip(_PLACE, place, strict=True))
+            ends = range_of(told["metric"])
+            value = mean_of([row.value for row in real], *ends)
+            shuffled = mean_of([row.value for row in null], *ends) if null else None
             made.append(Figure(**told, value=value, null=shuffled, n=min(row.n for row in real)))
     return made
 

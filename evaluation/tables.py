@@ -106,10 +106,7 @@ def shown(figure: Figure, *, short: bool = False) -> str:
 
     if short:
         return number(value.value)
-    low, high = value.low, value.high
-    if figure.metric not in ("loss", "cllr"):  # Student's t does not know that rates end
-        low, high = max(low, 0.0), min(high, 1.0)
-    text = f"{number(value.value)} ({number(low)} to {number(high)})"
+    text = value.text(digits, scale)
     if figure.null is not None and figure.metric not in _QUIET:
         text += f", null {number(figure.null.value)}"
     return f"{text}, n {figure.n} x {value.n}"
@@ -120,7 +117,7 @@ def _pairs(pairs: Sequence[Comparison]) -> list[str]:
     lines = [_line([*head, "difference", "outcome"]), _line(["---"] * (len(head) + 2))]
     for c in pairs:
         d = c.difference
-        difference = f"{100 * d.value:+.1f} ({100 * d.low:+.1f} to {100 * d.high:+.1f}), {d.n}"
+        difference = f"{d.text(1, 100, sign='+')}, {d.n}"
         told = [c.first, c.second, c.generator, str(c.training), c.trained_on, c.condition]
         lines.append(_line([*told, difference, c.outcome]))
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,26 +43,36 @@ class Mean:
     ----------
     value : float
         The mean.
-    low, high : float
-        95 % interval of the mean by Student's t over splits. Splits share images, so it speaks
-        about the choice of the training images, not about other corpora.
+    low, high : float or None
+        95 % interval of the mean by Student's t over splits, within what the figure can be; None
+        for a single split, which has no interval. Splits share images, so it speaks about the
+        choice of the training images, not about other corpora.
     n : int
         Number of splits.
     """
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     n: int
 
+    def text(self, digits: int, scale: float = 1.0, sign: str = "") -> str:
+        """Return figure and interval in so many digits; `sign` is ``+`` for differences."""
+        form = f"{sign}.{digits}f"
+        value = format(scale * self.value, form)
+        if self.low is None or self.high is None:
+            return f"{value} (one split)"
+        return f"{value} ({scale * self.low:{form}} to {scale * self.high:{form}})"
 
-def mean_of(values: Sequence[float]) -> Mean:
-    """Average a figure over splits, at least one. A single split has an interval without extent."""
+
+def mean_of(values: Sequence[float], least: float = -math.inf, most: float = math.inf) -> Mean:
+    """Average a figure over splits, at least one; it cannot be below `least` nor above `most`."""
     n, mean = len(values), float(np.mean(values))
-    half = 0.0
-    if n > 1:
-        half = float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
-    return Mean(mean, mean - half, mean + half, n)
+    if n == 1:
+        return Mean(mean, None, None, n)
+    half = float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+    # Student's t does not know that rates end.
+    return Mean(mean, max(mean - half, least), min(mean + half, most), n)
 
 
 def split(labels: Flags, groups: Indices, training: int, seed: int, exact: bool = True) -> Flags:

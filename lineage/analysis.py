@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,9 @@ from fp.lineage.clusters import Families, find_families
 from fp.lineage.collection import Collection
 from fp.lineage.cross_detection import CrossDetection, cross_detect
 from fp.lineage.levels import compare
-from fp.lineage.null import adjusted_for_many
+from fp.lineage.null import adjusted_for_many, within_reach
 from fp.lineage.options import LineageOptions
-from fp.lineage.pairs import Pair, pair_up
+from fp.lineage.pairs import OUT_OF_REACH, Pair, pair_up
 from fp.lineage.traces import every_level
 from fp.system.arrays import Doubles, Flags, Indices
 
@@ -93,7 +93,8 @@ def analyse(collection: Collection, options: LineageOptions | None = None) -> Li
         families = find_families(
             _counted(compared.kinship, shown), _counted(compared.resampled, shown), options.cut
         )
-    pairs = pair_up(compared, q, coded, options.cut, options.rate)
+    reach = within_reach(compared.p, compared.strangers, options.rate)
+    pairs = pair_up(compared, q, coded, reach, options.cut, options.rate)
     return Lineage(
         names=collection.names,
         images=tuple(len(folder.images) for folder in collection.folders),
@@ -102,10 +103,27 @@ def analyse(collection: Collection, options: LineageOptions | None = None) -> Li
         kinship=compared.kinship,
         strides=tuple(compared.strides.tolist()),
         pairs=tuple(pairs),
-        families=families,
+        families=_decided(families, pairs),
         notes=tuple(_notes(collection, compared.strides)),
         options=options,
     )
+
+
+def _decided(families: Families, pairs: list[Pair]) -> Families:
+    """Take the support from generators that are alone because no data could have shown them kin."""
+    undecided = {
+        member
+        for pair in pairs
+        if pair.relation == "undecided" and OUT_OF_REACH in pair.reasons
+        for member in (pair.first, pair.second)
+    }
+    clusters = tuple(
+        replace(cluster, support=None)
+        if len(cluster.members) == 1 and cluster.members[0] in undecided
+        else cluster
+        for cluster in families.clusters
+    )
+    return replace(families, clusters=clusters)
 
 
 def _counted(kinship: Doubles, shown: Flags) -> Doubles:

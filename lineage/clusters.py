@@ -34,11 +34,18 @@ class Cluster:
     """A family at the cut: one member for a generator without kin.
 
     Support is the share of the bootstrap samples in which exactly these are a cluster at the same
-    cut.
+    cut; None where one stands alone because no data could have shown it to be kin.
     """
 
     members: Members
-    support: float
+    support: float | None
+
+    @property
+    def told(self) -> str:
+        """The support in words."""
+        if self.support is None:
+            return "no data could have decided"
+        return f"support {100 * self.support:.0f} %"
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,9 @@ import numpy as np
 from fp.lineage.levels import Comparison
 from fp.system.arrays import Doubles, Flags
 
+OUT_OF_REACH = "no_data_could_decide"
+"""Reason of a pair that could not have been shown to be kin, whatever its images."""
+
 Relation = Literal["kin", "undecided", "not_shown"]
 
 
@@ -64,6 +67,7 @@ def relate(
     cut: float,
     rate: float,
     coded: bool = False,
+    reach: bool = True,
 ) -> tuple[Relation, tuple[str, ...]]:
     """Return the relation that the figures of a pair support, and what stands against ``kin``.
 
@@ -72,13 +76,15 @@ def relate(
     or where the interval lies below the cut and the pair is not significant or the interval
     contains 0; else ``undecided``. Where both are `coded` with loss, the pattern that they have in
     common may be that of the codec, whose strength depends on the content: they are never ``kin``.
+    Where the rate was out of `reach` of any data, the reason says that and not what p was.
     """
     if np.isnan(q):
         return "not_shown", ("no_common_pattern",)
     reasons = []
     if q > rate:
         one = min(p) <= rate < max(p)
-        reasons.append("one_direction_only" if one else "not_beyond_strangers")
+        counted = "one_direction_only" if one else "not_beyond_strangers"
+        reasons.append(counted if reach else OUT_OF_REACH)
     if high < cut:
         reasons.append("kinship_below_cut")
     elif low < cut:
@@ -92,10 +98,13 @@ def relate(
     return "undecided", tuple(reasons)
 
 
-def pair_up(compared: Comparison, q: Doubles, coded: Flags, cut: float, rate: float) -> list[Pair]:
+def pair_up(
+    compared: Comparison, q: Doubles, coded: Flags, reach: Flags, cut: float, rate: float
+) -> list[Pair]:
     """Return all pairs in the order (0, 1), (0, 2), ...
 
-    q and whether both were `coded` with loss, shape (K, K), are those of pairs.
+    q, whether both were `coded` with loss, and whether the rate was within `reach`, shape (K, K),
+    are those of pairs.
     """
     kinship, p = compared.kinship, compared.p
     low, high = np.quantile(compared.resampled, (0.025, 0.975), axis=0)
@@ -114,7 +123,8 @@ def pair_up(compared: Comparison, q: Doubles, coded: Flags, cut: float, rate: fl
         at = {name: float(table[i, j]) for name, table in tables.items()}
         both = at["p_forward"], at["p_backward"]
         limits = at["low"], at["high"]
-        relation, reasons = relate(*limits, both, at["q"], cut, rate, bool(coded[i, j]))
+        special = bool(coded[i, j]), bool(reach[i, j])
+        relation, reasons = relate(*limits, both, at["q"], cut, rate, *special)
         found.append(
             Pair(
                 first=int(i),

@@ -58,7 +58,7 @@ def as_html(found: Lineage, skipped: Sequence[Skipped] = ()) -> str:
     for cluster in found.families.clusters:
         names = [found.names[member] for member in cluster.members]
         (families if len(names) > 1 else loners).append(
-            {"names": names, "support": cluster.support}
+            {"names": names, "support": cluster.support, "told": cluster.told}
         )
     folders = (*found.names, "reference images")
     strides = (*(str(stride or "none") for stride in found.strides), "")
@@ -79,6 +79,7 @@ def as_html(found: Lineage, skipped: Sequence[Skipped] = ()) -> str:
             found=found,
             families=families,
             loners=loners,
+            undecided=any(loner["support"] is None for loner in loners),
             relations={name: relations[name] for name in _RELATIONS},
             words=_RELATIONS,
             pairs=_pairs(found),

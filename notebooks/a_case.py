@@ -29,7 +29,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from IPython.display import Markdown
+from IPython.display import IFrame
 from PIL import Image
 
 from fp.demo.images import plan_regions, write_images
@@ -209,7 +209,7 @@ fp("case", "export", "case", "-o", "case.zip")
 # The report, as it is:
 
 # %%
-Markdown(Path("case/report.md").read_text("utf-8").replace("\n#", "\n###"))
+IFrame("case/report.html", width="100%", height=700)
 
 # %% [markdown]
 # ## The check

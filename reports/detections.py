@@ -17,7 +17,7 @@ from fp.images.loading import Limits
 from fp.reports.charts import BINS, Bins, shares
 from fp.reports.fingerprints import Shown, shown
 from fp.reports.page import REPORT, pieces, write
-from fp.reports.previews import Place, Previews, quotas
+from fp.reports.previews import Place, Previews, Showing, quotas
 from fp.reports.table import Column, Table
 from fp.reports.text import as_json, rounded
 from fp.reports.words import DECISIONS, NEAREST
@@ -33,8 +33,8 @@ _LISTED = 5  # fingerprints of an image
 _NAMED = 3  # files that a generator is supported by most
 
 Rows = Callable[[], Iterator[dict[str, Any]]]
-Reporting = Literal["full", "without-pictures", "none"]
-"""What report a run leaves beside its tables."""
+Reporting = Literal["full", "none"]
+"""Whether a run leaves a report beside its tables."""
 
 Members = Callable[[Collection[str] | None], Iterator[Fingerprint]]
 """Function that returns the fingerprints of these names, or all, in the order of their bank."""
@@ -65,6 +65,7 @@ _FIELDS = (
     "log10_lr",
     "log10_lr_low",
     "log10_lr_high",
+    "at_bound",
     "log10_lr_specific",
     "p_bank",
     "p_real",
@@ -116,8 +117,10 @@ class Run:
         Finds the file of a row.
     members : callable or None
         Gives fingerprints of its bank by name; None where the bank is not at hand.
-    reporting : {"full", "without-pictures", "none"}
-        Whether there is to be a report, and whether it may hold pictures of what was examined.
+    reporting : {"full", "none"}
+        Whether there is to be a report.
+    previews : {"shown", "blurred", "none"}
+        How the report shows what was examined.
     """
 
     folder: Path
@@ -127,6 +130,7 @@ class Run:
     place: Place
     members: Members | None
     reporting: Reporting = "full"
+    previews: Showing = "shown"
 
 
 def leave_report(found: Run) -> list[Path]:
@@ -162,15 +166,9 @@ def report(found: Run) -> Iterator[str]:
     decisions = {name: n for name in DECISIONS if (n := found.summary["decisions"].get(name, 0))}
     listed = quotas(decisions, MOST_ROWS)
 
-    pictured = found.reporting == "full"
-
-    def rows(pictures: bool = pictured) -> Iterator[list[Any]]:
-        previews = Previews(
-            found.folder,
-            found.place,
-            decisions if pictures else {},
-            Limits(**found.run["options"]["limits"]),
-        )
+    def rows(showing: Showing = found.previews) -> Iterator[list[Any]]:
+        limits = Limits(**found.run["options"]["limits"])
+        previews = Previews(found.folder, found.place, decisions, limits, showing)
         left = Counter(listed)
         for row in found.rows():
             detection = row["detection"]
@@ -188,7 +186,7 @@ def report(found: Run) -> Iterator[str]:
         rows=rows,
         total=sum(listed.values()),
         detail="detail",
-        plain=lambda: rows(pictures=False),
+        plain=lambda: rows("none"),
     )
     meta = {
         "decisions": {name: list(told) for name, told in words.items()},
@@ -221,7 +219,7 @@ def report(found: Run) -> Iterator[str]:
         conditions=bool(counted.conditions),
         table=table,
         left_out=found.summary["images"] - table.total,
-        pictures=pictured,
+        previews=found.previews,
         meta=as_json(meta),
     )
 

@@ -7,8 +7,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 from PIL import Image
 
 from fp.images.loading import Limits, load_image
@@ -31,8 +32,12 @@ MAP_SIDE = 400
 MAPS = "maps"
 """Folder of evidence maps beside the tables, where a run made them."""
 
+Showing = Literal["shown", "blurred", "none"]
+"""How a report shows what was examined: as small pictures, without their detail, or not at all."""
+
 _NAME = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _QUALITY = 62
+_FIELDS = 10  # that a blurred picture has along its longest side
 _FIRST = ("supports_generator", "inconclusive", "supports_reference")
 
 Place = Callable[[str], tuple[Path, Path | None]]
@@ -61,8 +66,8 @@ class Previews:
         Number of files of each decision.
     limits : Limits
         Sizes beyond which a file is refused.
-    most : int
-        Number of pictures.
+    showing : {"shown", "blurred", "none"}
+        How they are shown. Evidence maps are drawn on the picture and come with `shown` alone.
     """
 
     def __init__(
@@ -71,13 +76,14 @@ class Previews:
         place: Place,
         counts: Mapping[str, int],
         limits: Limits,
-        most: int = MOST,
+        showing: Showing = "shown",
     ) -> None:
         self._folder = folder
         self._place = place
         self._limits = limits
         examined = {name: n for name, n in counts.items() if name != "not_examined"}
-        self._left = Counter(quotas(examined, most))
+        self._showing = showing
+        self._left = Counter(quotas(examined, 0 if showing == "none" else MOST))
         self._pixels = MOST_PIXELS
 
     def of(self, row: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -90,15 +96,15 @@ class Previews:
             return None, None
         self._left[decision] -= 1
         self._pixels -= pixels
-        return self._picture(row), self._map(row)
+        picture = self._picture(row["path"], row["sha256"])
+        return picture, self._map(row) if self._showing == "shown" else None
 
-    def _picture(self, row: Mapping[str, Any]) -> str | None:
+    def _picture(self, name: str, sha256: str) -> str | None:
         try:
-            path, root = self._place(row["path"])
-            image = load_image(path, root, self._limits)
-        except (FpError, OSError, ValueError):
-            return None  # gone or unreadable since
-        return small(image.rgb_hwc) if image.sha256 == row["sha256"] else None
+            path, root = self._place(name)
+        except (OSError, ValueError):
+            return None
+        return preview(path, root, sha256, self._limits, blurred=self._showing == "blurred")
 
     def _map(self, row: Mapping[str, Any]) -> str | None:
         path = map_file(self._folder, row.get("map"))
@@ -108,6 +114,31 @@ class Previews:
             return small(load_image(path, self._folder, self._limits).rgb_hwc, MAP_SIDE)
         except (FpError, OSError):
             return None
+
+
+def preview(
+    path: Path, root: Path | None, sha256: str, limits: Limits, *, blurred: bool = False
+) -> str | None:
+    """Return the small picture of a file, None where it has not the recorded hash any more."""
+    try:
+        image = load_image(path, root, limits)
+    except (FpError, OSError, ValueError):
+        return None  # gone or unreadable since
+    if image.sha256 != sha256:
+        return None
+    return small(without_detail(image.rgb_hwc) if blurred else image.rgb_hwc)
+
+
+def without_detail(image_hwc: Pixels) -> Pixels:
+    """Return a picture (H, W, 3) of which only the colours of a few fields are left.
+
+    The detail is not hidden but gone: what is enlarged has ten fields along its longest side.
+    """
+    picture = Image.fromarray(image_hwc)
+    picture.thumbnail((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=None)
+    fields = picture.copy()
+    fields.thumbnail((_FIELDS, _FIELDS), Image.Resampling.BOX, reducing_gap=None)
+    return np.asarray(fields.resize(picture.size, Image.Resampling.BICUBIC))
 
 
 def map_file(folder: Path, name: object) -> Path | None:

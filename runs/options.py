@@ -9,6 +9,7 @@ from fp.fingerprint.decision.rows import Detection
 from fp.fingerprint.detection.banks import DEFAULT_MEMORY
 from fp.manifest.run import Invocation
 from fp.reports.detections import Reporting
+from fp.reports.previews import Showing
 from fp.system.executors import Pool
 
 
@@ -38,9 +39,10 @@ class RunOptions:
         Called with the row of each file as it comes.
     invocation : Invocation, optional
         What was called, for the manifest; without it the run cannot be repeated from there.
-    reporting : {"full", "without-pictures", "none"}
-        Whether ``report.html`` is written, and whether it may hold small pictures of the files. A
-        shard has neither manifest nor report.
+    reporting : {"full", "none"}
+        Whether ``report.html`` is written. A shard has neither manifest nor report.
+    previews : {"shown", "blurred", "none"}
+        How the report shows the files.
     """
 
     jobs: int = 1
@@ -53,3 +55,4 @@ class RunOptions:
     report: Callable[[Detection], None] | None = None
     invocation: Invocation | None = None
     reporting: Reporting = "full"
+    previews: Showing = "shown"

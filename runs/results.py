@@ -113,7 +113,16 @@ def detect_into(
         if how.overwrite:
             sweep_maps(folder, maps)
         place = {display_path(item.path): (item.path, item.root) for item in items}.__getitem__
-        found = Run(folder, run, asdict(summary), rows, place, opened.members_of, how.reporting)
+        found = Run(
+            folder=folder,
+            run=run,
+            summary=asdict(summary),
+            rows=rows,
+            place=place,
+            members=opened.members_of,
+            reporting=how.reporting,
+            previews=how.previews,
+        )
         recorder.finish(
             _inputs(bank, journal.rows(paths), items, options),
             [*(folder / name for name in TABLES), *maps, *leave_report(found)],

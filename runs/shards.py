@@ -19,6 +19,7 @@ from fp.manifest.inputs import InputFile
 from fp.manifest.run import Invocation
 from fp.manifest.writing import MANIFEST, Recorder
 from fp.reports.detections import Members, Reporting, Run, leave_report
+from fp.reports.previews import Showing
 from fp.runs.collecting import JOURNAL, collected, first_of, refuse_existing
 from fp.runs.examination import Item
 from fp.runs.journal import Row, json_line
@@ -133,6 +134,7 @@ def merge(
     invocation: Invocation | None = None,
     bank: Path | None = None,
     reporting: Reporting = "full",
+    previews: Showing = "shown",
 ) -> Summary:
     """Join all shards of one run, in any order, into a folder. It is made where missing.
 
@@ -169,7 +171,7 @@ def merge(
     rows = final_rows(lambda: _interleaved(rows_of), first["options"]["fdr"])
     summary = write_tables(output, rows(), of_bank.pop("fingerprints"))
     summary = replace(summary, certified=of_bank["certified"], weak=tuple(of_bank["weak"]))
-    found = Run(output, run, asdict(summary), rows, _place, members, reporting)
+    found = Run(output, run, asdict(summary), rows, _place, members, reporting, previews)
     recorder.finish(
         _inputs([folder for folder, _ in shards], _interleaved(rows_of)),
         [*(output / name for name in TABLES), *leave_report(found)],

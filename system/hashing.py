@@ -6,7 +6,27 @@ import errno
 import hashlib
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Digests:
+    """Hashes of one content, in hexadecimal digits; lists of known files go by the older two."""
+
+    md5: str
+    sha1: str
+    sha256: str
+
+
+def digests(content: bytes) -> Digests:
+    """Return the hashes of a content."""
+    # MD5 and SHA-1 find what somebody lists; they vouch for nothing, and FIPS systems ask that.
+    return Digests(
+        hashlib.md5(content, usedforsecurity=False).hexdigest(),
+        hashlib.sha1(content, usedforsecurity=False).hexdigest(),
+        hashlib.sha256(content).hexdigest(),
+    )
 
 
 def hash_file(path: Path) -> str:

@@ -308,10 +308,11 @@
       const p = (value) => value === null || value === undefined ? null : +value.toPrecision(3);
       const share = (value) => value === null ? null : `${(100 * value).toFixed(1)} %`;
       const ratio = (value) => value === null || value === undefined ? null : value.toFixed(2).replace("-", "\u2212");
-      const ends = get("log10_lr_low") === null ? null : `${ratio(get("log10_lr_low"))} to ${ratio(get("log10_lr_high"))}`;
+      const bound = get("at_bound");
+      const ends = bound || get("log10_lr_low") === null ? null : `${ratio(get("log10_lr_low"))} to ${ratio(get("log10_lr_high"))}`;
       return [make("h3", {}, "Figures"), this.list([
         ["score", get("score")],
-        ["log10 likelihood ratio", ratio(get("log10_lr"))],
+        ["log10 likelihood ratio", ratio(get("log10_lr")) + (bound ? ", at its bound" : "")],
         ["95 % without bounds", ends],
         ["the generator's evidence alone", ratio(get("log10_lr_specific"))],
         ["p under h1, the bank", p(get("p_bank"))],

@@ -47,5 +47,13 @@ def test_interval_is_students():
     found = mean_of([1.0, 2.0, 3.0])
     assert (found.value, found.n) == (2.0, 3)
     assert found.high - found.value == pytest.approx(4.3027 / np.sqrt(3), abs=1e-4)
-    assert mean_of([0.7]) == mean_of([0.7])
-    assert mean_of([0.7]).low == mean_of([0.7]).high
+    assert found.text(1) == "2.0 (-0.5 to 4.5)" and found.text(0, 100, sign="+")[0] == "+"
+
+
+def test_an_interval_is_of_values_that_there_can_be_and_none_from_one_split():
+    assert mean_of([0.93, 1.0]).high > 1.3
+    bounded = mean_of([0.93, 1.0], 0, 1)
+    assert (bounded.low >= 0, bounded.high) == (True, 1.0)
+    assert bounded.value == mean_of([0.93, 1.0]).value
+    single = mean_of([0.7])
+    assert (single.low, single.high, single.text(1, 100)) == (None, None, "70.0 (one split)")

@@ -25,14 +25,20 @@ from fp.denoisers.population import Reduction, list_classes
 from fp.fingerprint.estimators.folds import deal
 from fp.images.crop import CropRule
 from fp.lineage import figures, tables
-from fp.lineage.analysis import Lineage, analyse
-from fp.lineage.clusters import find_families
+from fp.lineage.analysis import Lineage, _decided, analyse
+from fp.lineage.clusters import Cluster, Families, find_families
 from fp.lineage.collection import Collection, collect, generator_folders
 from fp.lineage.cross_detection import cross_detect
 from fp.lineage.intervals import auc, share
 from fp.lineage.kinship import normalise, respond
 from fp.lineage.levels import compare
-from fp.lineage.null import adjusted_for_many, permutation_p, presence_p, strangers
+from fp.lineage.null import (
+    adjusted_for_many,
+    permutation_p,
+    presence_p,
+    strangers,
+    within_reach,
+)
 from fp.lineage.options import LineageOptions
 from fp.lineage.pairs import relate
 from fp.lineage.report import as_html
@@ -439,6 +445,70 @@ def test_what_is_said_of_a_pair():
     assert said(-0.1, 0.3, (0.01, 0.01), 0.01, True)[0] == "not_shown"
     nothing = float("nan")
     assert said(0, 0, (nothing, nothing), nothing) == ("not_shown", ("no_common_pattern",))
+
+
+def test_a_pair_that_no_data_could_decide_says_so_and_no_other_does():
+    """At a stride of 2 no p is below 1/64; at 8 none below 1/1024."""
+    p = np.full((4, 4), 0.5)
+    few, many = np.full((4, 4), strangers(2)), np.full((4, 4), strangers(8))
+    alone = np.full((2, 2), 0.5)
+    assert within_reach(alone, few[:2, :2], 0.05).all()
+    assert not within_reach(p, few, 0.05)[0, 1], "6 pairs: 6/64 is more than 0.05"
+    assert within_reach(p, many, 0.05).all()
+    helped = p.copy()
+    helped[1:, 1:] = 1 / 64  # beside three small ones 1/64 is significant
+    assert within_reach(helped, few, 0.05)[0, 1]
+    untested = p.copy()
+    untested[0, 1] = untested[1, 0] = np.nan
+    assert within_reach(untested, few, 0.05)[0, 1]
+    undecided = relate(0.5, 0.7, (0.5, 0.5), 0.6, 0.4, 0.05, reach=False)
+    assert undecided == ("undecided", ("no_data_could_decide",))
+    # Where the kinship itself is too low, there was something to decide by.
+    assert relate(0.1, 0.3, (0.5, 0.5), 0.6, 0.4, 0.05, reach=False)[0] == "not_shown"
+    assert relate(0.5, 0.7, (0.01, 0.01), 0.01, 0.4, 0.05, reach=False) == ("kin", ())
+
+
+@given(st.integers(2, 6), st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_what_is_within_reach_is_what_the_least_p_would_have_shown(count, seed):
+    rng = np.random.default_rng(seed)
+    few = rng.choice([strangers(2), strangers(4)], size=(count, count))
+    few = np.maximum(few, few.T)
+    p = np.ceil(few * rng.uniform(0, 1, (count, count)) ** rng.integers(1, 6)) / few
+    p[rng.uniform(size=p.shape) < 0.1] = np.nan
+    found = within_reach(p, few, 0.05)
+    assert (found == found.T).all()
+    for i, j in zip(*np.triu_indices(count, 1), strict=True):
+        if np.isnan(p[i, j]) or np.isnan(p[j, i]):
+            assert found[i, j]
+            continue
+        best = p.copy()
+        best[i, j] = best[j, i] = 1 / few[i, j]
+        assert found[i, j] == (adjusted_for_many(best)[i, j] <= 0.05)
+
+
+def test_who_is_alone_for_want_of_strangers_has_no_support(found):
+    pair = found.pairs[0]
+    open_pair = replace(pair, relation="undecided", reasons=("no_data_could_decide",))
+    alone = Families(
+        found.families.tree,
+        found.families.branches,
+        tuple(Cluster((member,), 1.0) for member in range(len(found.names))),
+        found.families.order,
+        found.families.cut,
+    )
+    told = _decided(alone, [open_pair])
+    assert [c.support for c in told.clusters].count(None) == 2
+    for member in (pair.first, pair.second):
+        assert told.clusters[member].support is None
+    page = as_html(replace(found, families=told))
+    name = found.names[pair.first]
+    assert f"{name} (no data could have decided)" in page and f"{name} (support" not in page
+    assert "being alone says nothing" in page
+    assert "no data could have decided" in "\n".join(summary(replace(found, families=told)))
+    rows = tables.cluster_rows(replace(found, families=told))
+    assert [row["support"] for row in rows if row["generator"] == name] == [None]
+    assert _decided(alone, [pair]).clusters == alone.clusters
 
 
 def test_families_follow_the_cut():

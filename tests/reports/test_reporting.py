@@ -21,10 +21,11 @@ from report_runs import synthetic_run
 from synthetic import photograph, save
 
 from fp.fingerprint.detection.detection import DetectOptions
+from fp.images.loading import load_image
 from fp.reports.charts import BINS, Bins, distribution
 from fp.reports.detections import write_report
 from fp.reports.page import policy
-from fp.reports.previews import map_file, quotas, small
+from fp.reports.previews import map_file, quotas, small, without_detail
 from fp.reports.table import Column, of_dicts
 from fp.reports.text import as_json, rounded, visible
 from fp.runs.examination import list_items
@@ -219,6 +220,46 @@ def test_what_an_image_went_through_is_told(tmp_path):
     assert "Where a fingerprint measures what a picture went through" in text
 
 
+def test_a_ratio_at_its_bound_says_so_in_the_row(tmp_path):
+    run = synthetic_run(tmp_path, 40)
+    told = {row["path"]: row["at_bound"] for row in rows_of(write_report(run))}
+    assert told == {row["detection"]["path"]: row["detection"]["at_bound"] for row in run.rows()}
+    assert {True, False} <= set(told.values())
+
+
+def test_of_a_blurred_picture_the_detail_is_gone_and_not_hidden():
+    """Whatever is done to a blurred picture, no more comes back than its fields hold."""
+    image = photograph(8, 256)
+    detail = np.random.default_rng(0).choice([-60, 60], size=(128, 128))
+    changed = np.clip(image + np.kron(detail, [[1, -1], [-1, 1]])[..., None], 0, 255)
+    assert (changed.astype(np.uint8) != image).mean() > 0.9
+    apart = without_detail(changed.astype(np.uint8)).astype(int) - without_detail(image)
+    assert abs(apart).max() <= 8
+    shown = without_detail(image)
+    assert shown.shape == (176, 176, 3)
+    few = np.asarray(Image.fromarray(shown).resize((10, 10), Image.Resampling.BOX))
+    again = np.asarray(Image.fromarray(few).resize((176, 176), Image.Resampling.BICUBIC))
+    assert abs(again.astype(int) - shown).mean() < 6
+    assert without_detail(photograph(8, 256)[:8]).shape == (6, 176, 3), "a strip has no height"
+
+
+def test_blurred_or_left_out_a_report_holds_neither_pictures_nor_maps(tmp_path):
+    run = synthetic_run(tmp_path, 2, pictures=2)
+    for row in run.rows():
+        row["detection"] |= {"map": "0123456789abcdef"}
+    place = map_file(tmp_path, "0123456789abcdef")
+    place.parent.mkdir()
+    Image.fromarray(photograph(9)).save(place)
+    shown, blurred, none = (
+        rows_of(write_report(replace(run, previews=showing)))
+        for showing in ("shown", "blurred", "none")
+    )
+    assert all(row["preview"] and row["map"] for row in shown)
+    assert all(row["preview"] and not row["map"] for row in blurred)
+    assert not {row["preview"] for row in blurred} & {row["preview"] for row in shown}
+    assert not any(row["preview"] or row["map"] for row in none)
+
+
 def test_evidence_maps_stand_beside_the_pictures(lab, tmp_path):
     run = synthetic_run(tmp_path, 3, pictures=3)
     named = ["0123456789abcdef", "../../etc/passwd", None]
@@ -237,9 +278,14 @@ def test_evidence_maps_stand_beside_the_pictures(lab, tmp_path):
 def test_a_report_without_pictures_and_none_at_all(lab, tmp_path):
     save(photograph(5), tmp_path / "a.png")
     command = ("detect", lab.single, tmp_path / "a.png", "--jobs", 1)
-    assert fp(*command, "-o", tmp_path / "1", "--report", "without-pictures").code == 0
+    assert fp(*command, "-o", tmp_path / "1", "--previews", "none").code == 0
     text = (tmp_path / "1" / REPORT).read_text("utf-8")
     assert "image/webp" not in text and "This page was made without pictures." in text
+    assert fp(*command, "-o", tmp_path / "3", "--previews", "blurred").code == 0
+    (row,) = rows_of(tmp_path / "3" / REPORT)
+    shown = load_image(tmp_path / "a.png").rgb_hwc
+    assert row["preview"] == small(without_detail(shown)) != small(shown)
+    assert "They are blurred" in (tmp_path / "3" / REPORT).read_text("utf-8")
     assert fp(*command, "-o", tmp_path / "2", "--report", "none").code == 0
     assert not (tmp_path / "2" / REPORT).exists()
     arguments = ("--report", "none", "--overwrite")

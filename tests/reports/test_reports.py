@@ -167,7 +167,25 @@ def _lineage(lab, folder: Path) -> Path:
     return path
 
 
-MAKERS = {"detect": _detection, "audit": _audit, "evaluate": _evaluation, "lineage": _lineage}
+def _case(lab, folder: Path) -> Path:
+    """Write the report of a case whose exhibits and notes have hostile names and words."""
+    case, unknown = folder / "case", _unknown(lab, folder)
+    with environment(FP_CACHE=lab.cache):
+        assert fp("case", "init", case, "--title", HOSTILE[0], "--examiner", HOSTILE[3]).code == 0
+        assert fp("case", "add", case, unknown).code == 0
+        assert fp("case", "note", case, f"A note with {HOSTILE[1]}").code == 0
+        assert fp("case", "run", case, lab.pair, "--jobs", 1, "--fpr", 0.1).code == 3
+        assert fp("case", "export", case, "-o", folder / "case.zip").code == 0
+    return case / "report.html"
+
+
+MAKERS = {
+    "detect": _detection,
+    "audit": _audit,
+    "evaluate": _evaluation,
+    "lineage": _lineage,
+    "case": _case,
+}
 KINDS = tuple(MAKERS)
 
 
@@ -244,6 +262,18 @@ def test_the_templates_keep_to_the_words_of_the_field():
     for template in folder.glob("*.html"):
         text = re.sub(r"{[%{].*?[%}]}|<[^>]*>", " ", template.read_text("utf-8"))
         assert not FORBIDDEN.findall(text), template.name
+
+
+def test_paper_loses_nothing_of_a_case(browser, reports):
+    with opened(browser, reports["case"]) as found:
+        page = found.page
+        on_screen = page.inner_text("main")
+        page.emulate_media(media="print")
+        assert page.inner_text("main").split() == on_screen.split()
+        assert page.locator("h2").count() == 7 and page.locator(".exhibit").count() > 20
+        for heading in page.locator("main a").all():
+            target = heading.get_attribute("href").removeprefix("#")
+            assert page.locator(f"[id='{target}']").count() == 1
 
 
 def test_hostile_names_are_shown_as_they_are(browser, reports):
@@ -331,6 +361,23 @@ def test_what_an_image_went_through_is_told_in_its_panel(browser, tmp_path):
         assert found.said == []
 
 
+def test_a_ratio_at_its_bound_is_told_without_an_interval(browser, tmp_path):
+    run = synthetic_run(tmp_path, 2)
+    rows = list(run.rows())
+    for row, at_bound in zip(rows, (True, False), strict=True):
+        row["detection"] |= {"at_bound": at_bound, "log10_lr": 1.5, "log10_lr_low": 2.0}
+    path = write_report(replace(run, rows=lambda: iter(rows)))
+    with opened(browser, path) as found:
+        found.page.locator(".open").first.click()
+        panels = [found.page.locator("#detail").inner_text()]
+        found.page.keyboard.press("ArrowRight")
+        panels.append(found.page.locator("#detail").inner_text())
+    panels.sort(key=lambda text: "at its bound" not in text)
+    assert "log10 likelihood ratio\n1.50, at its bound\n" in panels[0]
+    assert "95 % without bounds" not in panels[0]
+    assert "log10 likelihood ratio\n1.50\n95 % without bounds\n2.00 to" in panels[1]
+
+
 def test_the_theme_can_be_chosen(browser, reports):
     with opened(browser, reports["lineage"], color_scheme="light") as found:
         page = found.page
@@ -387,7 +434,7 @@ def test_a_report_begins_with_the_generator_and_the_files_that_support_it(report
 
 def test_a_report_without_claims_says_which_generator_nothing_supports(reports, tmp_path):
     lab = reports.lab
-    arguments = (lab.single, lab.real, "-o", tmp_path / "o", "--report", "without-pictures")
+    arguments = (lab.single, lab.real, "-o", tmp_path / "o", "--previews", "none")
     with environment(FP_CACHE=lab.cache):
         assert fp("detect", *arguments, "--fpr", 0.1).code == 0
     page = (tmp_path / "o" / "report.html").read_text("utf-8")
