@@ -62,8 +62,7 @@ def structure_faults(entries: Mapping[str, Entry]) -> Iterator[Told]:
     if "conditions@outside" in entries or "conditions/fusion/centre" in entries:
         yield (
             "conditions",
-            "holds what an earlier fp learned of compressed images, which no fp reads any more; "
-            "extract the fingerprint again",
+            "holds what an earlier fp learned of compressed images, which no fp reads any more",
         )
         return
     for key, element in demanded(FINGERPRINT, entries):

@@ -175,7 +175,7 @@ def as_they_come(name: str = "as they come") -> Fingerprint:
     typicality = made.joined.typicality
     conditions = Conditions(
         parts,
-        Fusion(wave(2, 3), wave(2, 5, 2.0), wave(2, 7), 0.5),
+        Fusion(regression(2, 2, 3), wave(2, 5, 2.0), wave(2, 7), 0.5),
         regression(9, MEASURED, 9),
         np.stack([wave(MEASURED, 19), wave(MEASURED, 21, 2.0)]),
         expected,
@@ -185,6 +185,7 @@ def as_they_come(name: str = "as they come") -> Fingerprint:
         replace(expected, held=np.array([0.5, 0.75])),
         replace(expected, held=np.array([0.5, 1.75])),
         neighbours,
+        np.array([-1.0, 0.5, 2.0, 2.0]),
         wave(4, 25),
         wave(3, 27, 1.0),
     )

@@ -516,13 +516,13 @@ def test_the_page_names_every_element_with_its_type():
     whole = ("conditions/parts/NNN", "conditions/generator", "conditions/reference")
     assert {table.pop(f"{key}...") for key in whole} == {("", 0)}
     named = {each.key: each.element for each in schema.NAMED}
-    assert "`rest/...` (since 1.5) has the same elements as `conditions/...`" in TEXT
+    assert "`rest/...` (since 1.6) has the same elements as `conditions/...`" in TEXT
     alike = {key for key in named if key.startswith((*whole, "joined/null", "rest/"))}
     expected = ("score_of_real", "score_of_generated", "distance_of_real", "distance_of_generated")
     regressions = [f"{one}/{of}" for one in expected for of in ("mean", "log_deviation")]
     for key in [key for key in table if "REGRESSION" in key]:
         told = table.pop(key)
-        table |= {key.replace("REGRESSION", place): told for place in ("coding", *regressions)}
+        table |= {key.replace("REGRESSION", place): told for place in ("coding", "fusion/expected", *regressions)}
     assert {table.pop(key) for key in list(table) if key.startswith("joined/null")} == {("", 0)}
     assert table == {
         key: (element.kind, element.rank) for key, element in named.items() if key not in alike
@@ -604,9 +604,10 @@ def test_files_hold_what_the_page_says_of_storage(tmp_path):
 
 def test_elements_are_named_since_the_version_that_first_wrote_them():
     for key, minor in (
-        ("conditions/coding/weights", 5),
-        ("conditions/parts/000/real", 5),
-        ("conditions/score_of_real/mean/offset", 5),
+        ("conditions/coding/weights", 6),
+        ("conditions/parts/000/real", 6),
+        ("conditions/fusion/expected/offset", 6),
+        ("conditions/roughness", 6),
         ("windows/064/searched/scale", 3),
         ("windows/parts", 2),
     ):
@@ -615,12 +616,16 @@ def test_elements_are_named_since_the_version_that_first_wrote_them():
     assert schema.version_naming(["pattern"]) == "1.1"
 
 
-def test_models_of_an_earlier_fp_are_refused_in_one_sentence(tmp_path):
+@pytest.mark.parametrize("version", ["1.4", "1.5"])
+def test_what_an_earlier_fp_learned_of_versions_is_refused_in_one_sentence(tmp_path, version):
     write_bank(tmp_path / "old.h5", [small()])
     with h5py.File(tmp_path / "old.h5", "r+") as file:
         group = file["000000"].create_group("conditions")
-        group.attrs["outside"] = 0.02
-    told = r"models of an earlier .* extract the fingerprint again"
+        if version == "1.4":
+            group.attrs["outside"] = 0.02
+        else:
+            group["fusion/centre"] = np.zeros(6)
+    told = r"holds what an earlier fp learned .* extract the fingerprint again"
     with pytest.raises(FormatError, match=told):
         read_bank(tmp_path / "old.h5")
 
