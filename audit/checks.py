@@ -86,7 +86,7 @@ def _is_webp(image: Properties) -> bool:
 
 
 def period(frequency: float) -> str:
-    """Return the period of a trace of resampling in words, with the factors that leave it."""
+    """Return in words the period of a trace of resampling, and its possible factors."""
     larger, smaller = 1 / (1 - frequency), 1 / (1 + frequency)
     return (
         f"{1 / frequency:.1f} pixels, as a factor of {smaller:.2f}, {larger:.2f} or "

@@ -1,6 +1,7 @@
-"""What is seen in one file, each thing by itself: what it says, how it is stored, what pixels show.
+"""Observations of one file: what it says, how it is stored, what its pixels show.
 
-No observation says who drew a picture, and none is weighed against another.
+Each thing is seen by itself. No observation says who drew a picture, and none is weighed against
+another.
 """
 
 from __future__ import annotations

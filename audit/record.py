@@ -1,4 +1,7 @@
-"""What one file says of itself, and what its picture went through; no fingerprint is asked."""
+"""Record of what one file says of itself and what its picture went through.
+
+No fingerprint is asked.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ class FileRecord:
         return observe(self.properties, self.claims, self.request, self.converted)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all of it as a dict of JSON types; texts are on one line and cut as claims are."""
+        """Return all of it as a dict of JSON types. Texts are on one line and cut as claims are."""
         asked = self.request
         return {
             **self.properties.row(),

@@ -1,4 +1,4 @@
-"""What the runs of a case say of its exhibits, in the words that their calibrations allow."""
+"""Findings of a case's runs on its exhibits, worded as their calibrations allow."""
 
 from __future__ import annotations
 

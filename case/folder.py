@@ -142,7 +142,7 @@ def next_run(case: Case) -> str:
 
 
 def size_of(exhibit: Entry) -> tuple[int, int] | None:
-    """Return width and height of an exhibit as it was decoded; None where it was not."""
+    """Return width and height of an exhibit as it was decoded. None where it was not."""
     found = re.fullmatch(r"(\d{1,9})x(\d{1,9})", exhibit["size"] or "", re.ASCII)
     return (int(found[1]), int(found[2])) if found else None
 

@@ -18,7 +18,7 @@ _COLUMNS = {
 
 
 def hash_list(case: Case) -> str:
-    """Return a row for every exhibit as CSV; a hash that was not recorded is empty."""
+    """Return a row for every exhibit as CSV. A hash that was not recorded is empty."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(_COLUMNS)

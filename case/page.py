@@ -1,4 +1,4 @@
-"""The report of a case as one HTML file: findings under two propositions, with their limits.
+"""Report of a case as one HTML file: findings under two propositions, with limits.
 
 It follows the rules of evaluative reporting: both propositions are named, findings are given as
 their probability under each and never the other way round, and what was not examined, what else
@@ -30,7 +30,7 @@ _NOT_TESTED = {NOT_TESTED: ("not tested", "No run of this case tested the exhibi
 
 
 def write_report(case: Case, previews: Showing = "shown") -> Entry:
-    """Write the report of a case as it stands, and record it; `OutputError` if it cannot be."""
+    """Write the report of a case as it stands, and record it. `OutputError` if it cannot be."""
     path = case.folder / REPORT
     write(path, page(case, previews), overwrite=True)
     return case.record({"kind": "report", "file": REPORT, "file_sha256": hash_file(path)})[0]
@@ -86,7 +86,10 @@ class _Pictures:
         self._pixels = MOST_PIXELS
 
     def of(self, exhibit: Examined) -> str | None:
-        """Return the preview of one, None where there is to be none or the file is another now."""
+        """Return the preview of an exhibit, or None.
+
+        It is None where there is to be no preview, or where the file is another now.
+        """
         entry = exhibit.entry
         size = size_of(entry)
         if size is None or not self._left or size[0] * size[1] > self._pixels:
@@ -99,7 +102,10 @@ class _Pictures:
 
 
 def _run(case: Case, run: Entry, bank: dict[str, Fingerprint]) -> dict[str, Any]:
-    """Return a run as the page has it: its entry, what was asked, and what its bank speaks of."""
+    """Return a run as the page has it.
+
+    That is its entry, what was asked, and what its bank speaks of.
+    """
     options, told = run["options"], ""
     if options["rule"] == "conformal":
         told = (

@@ -1,4 +1,4 @@
-"""How a case stands: what was examined, what changed since, and what is left to do."""
+"""State of a case: what was examined, what changed since, what is left to do."""
 
 from __future__ import annotations
 
@@ -83,10 +83,11 @@ class Status:
 
 
 def status_of(folder: Path, roots: tuple[tuple[str, str], ...] = ()) -> Status:
-    """Return how a case stands, every file hashed again; a broken log is read as far as it goes.
+    """Return how a case stands, with every file hashed again.
 
-    `roots` are beginnings of recorded places with what stands there now. `InputError` if it is no
-    case, `FormatError` if nothing of its log can be read.
+    A broken log is read as far as it goes. `roots` are beginnings of recorded places with what
+    stands there now. `InputError` if it is no case, `FormatError` if nothing of its log can be
+    read.
     """
     entries, faults = examine_log(folder)
     sound = [e for n, e in enumerate(entries) if well_formed(e, first=n == 0)]

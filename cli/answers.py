@@ -55,7 +55,7 @@ def print_answers(found: Answers, question: Question, *, single: bool, quiet: bo
 
 
 def print_answer(row: dict[str, Any], question: Question, *, quiet: bool = False) -> None:
-    """Print what was found of a file at length, to stand under its name; a quiet one is short."""
+    """Print what was found of a file at length, to stand under its name. A quiet one is short."""
     from fp.reports.words import answer
 
     _print_under(None, answer(row, question))

@@ -25,7 +25,7 @@ _FIRST = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ [A-Z]+ ")
 
 
 class _Lines(logging.Formatter):
-    """A record on a line that begins with its time in UTC; what follows it is indented."""
+    """A record on a line that begins with its time in UTC. What follows it is indented."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
@@ -37,7 +37,7 @@ class _Lines(logging.Formatter):
 
 
 class _Appending(logging.FileHandler):
-    """A file that is only appended to; one that cannot be written any more is named once."""
+    """A file that is only appended to. One that cannot be written any more is named once."""
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Say that the disk is full, and go on without a log."""

@@ -111,7 +111,7 @@ def _answers(
 
 
 def _as_dict(found: FileRecord | Skipped, row: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what a program gets of a file, with its row of the bank where one was asked."""
+    """Return what a program gets of a file. Its row of the bank is added where one was asked."""
     from fp.audit.record import FileRecord
     from fp.system.paths import display_path
 

@@ -142,7 +142,10 @@ def group() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line, by default that of the process, and end with its exit code."""
+    """Run the command line, and end with its exit code.
+
+    By default it is the command line of the process.
+    """
     try:
         _run(sys.argv[1:] if arguments is None else arguments)
     except SystemExit as leaving:

@@ -29,7 +29,7 @@ PATH = click.Path(path_type=Path)
 
 @dataclass
 class Asked:
-    """What was asked of the program as a whole: its arguments, and how much it is to say."""
+    """Arguments of the program as a whole, and how much it is to say."""
 
     arguments: tuple[str, ...] = ()
     verbosity: int = 0

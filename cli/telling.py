@@ -91,7 +91,10 @@ def printable(text: str) -> str:
 
 
 def print_wrapped(text: str, first: str = "", others: str = "") -> None:
-    """Print a text on lines that fit a terminal, with what stands before the first and the rest."""
+    """Print a text on lines that fit a terminal.
+
+    `first` stands before the first line, `others` before the rest.
+    """
     for line in textwrap.wrap(
         printable(text),
         _WIDTH,
@@ -110,7 +113,7 @@ def warn(text: str) -> None:
 
 
 def tell_refused(row: Detection) -> None:
-    """Log the file of a row that could not be examined; who asked for more sees it too."""
+    """Log the file of a row that could not be examined. Who asked for more sees it too."""
     if row.status == "not_examined":
         told = f"not examined ({row.reasons[0]}): {row.message}"
         (warn if asked().verbosity else LOG.warning)(told)

@@ -218,7 +218,7 @@ def _averaged(folder: Path, fingerprint: Fingerprint) -> Floats:
 
 
 def _examples(images: Path, unknown: Sequence[UnknownFile]) -> tuple[Example, Example]:
-    """Return one image of the generator and one of a camera, each with the middle score."""
+    """Return one image of the generator and one of a camera, each of middle score."""
     found = []
     for generated, maker in ((True, "the generator"), (False, "a camera")):
         files = [file for file in unknown if file.generated is generated]

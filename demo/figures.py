@@ -61,7 +61,7 @@ class Panel:
 def draw_demonstration(
     heading: str, examples: tuple[Example, Example], panels: Sequence[Panel]
 ) -> bytes:
-    """Return a PNG of two images with their answers, then of patterns, each with its spectrum.
+    """Return a PNG of two images with their answers, above patterns with their spectra.
 
     It is 1080 pixels wide. The detail comes from the middle and is the mean over the channels; its
     greys span three standard deviations to either side. The spectrum is that of the whole pattern,

@@ -1,4 +1,4 @@
-"""Which arithmetic is fastest for the inner layers of a network, measured once for a processor."""
+"""The fastest arithmetic for the inner layers of a network, measured once per processor."""
 
 from __future__ import annotations
 

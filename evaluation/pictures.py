@@ -114,7 +114,10 @@ def _by_condition(figures: Sequence[Figure]) -> Callable[[], Canvas]:
 
 
 def _ends(figure: Figure) -> tuple[float, float, float]:
-    """Return a figure with the ends of its interval, itself where a single split gives none."""
+    """Return a figure with the ends of its interval.
+
+    Where a single split gives no interval, the figure stands for both ends.
+    """
     found = figure.value
     low, high = (found.value if end is None else end for end in (found.low, found.high))
     return found.value, low, high

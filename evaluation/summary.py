@@ -142,7 +142,7 @@ def _by(rows: Iterable[Row], left_out: str) -> list[list[Row]]:
 
 
 def range_of(metric: str) -> tuple[float, float]:
-    """Return the least and the most that a figure can be: 0 and 1, as nearly all are shares."""
+    """Return the least and the most that a figure can be. Nearly all are shares, from 0 to 1."""
     return _RANGES.get(metric, (0.0, 1.0))
 
 

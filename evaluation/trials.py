@@ -66,7 +66,7 @@ class Mean:
 
 
 def mean_of(values: Sequence[float], least: float = -math.inf, most: float = math.inf) -> Mean:
-    """Average a figure over splits, at least one; it cannot be below `least` nor above `most`."""
+    """Average a figure over splits, at least one. It cannot be below `least` nor above `most`."""
     n, mean = len(values), float(np.mean(values))
     if n == 1:
         return Mean(mean, None, None, n)

@@ -43,12 +43,12 @@ _TAUGHT = {
 
 
 def kind_of(content: bytes) -> str | None:
-    """Return the format of a file by its beginning; None where it is none that is examined."""
+    """Return the format of a file by its beginning. None where it is none that is examined."""
     return next((kind for kind, start in _SIGNATURES.items() if start.match(content)), None)
 
 
 def declared_size(kind: str, content: bytes) -> tuple[int, int] | None:
-    """Return width and height, where an image must not be opened to learn them; else None."""
+    """Return width and height, where an image must not be opened to learn them. Else None."""
     if kind != "JXL":
         return None
     head = read_head(content)
@@ -56,7 +56,10 @@ def declared_size(kind: str, content: bytes) -> tuple[int, int] | None:
 
 
 def open_image(kind: str, content: bytes, shown: str) -> ImageFile.ImageFile:
-    """Open an image of a kind, not yet loaded; of a PNG without what is beside its picture."""
+    """Open an image of a kind, not yet loaded.
+
+    A PNG is opened without what is beside its picture.
+    """
     if kind == "PNG":
         content = _picture_of_png(content, shown)
     elif kind in _TAUGHT:

@@ -212,7 +212,10 @@ def load_with_claims(
 def load_with_metadata(
     path: Path, root: Path | None = None, limits: Limits | None = None
 ) -> tuple[LoadedImage, Metadata]:
-    """Read one image file as `load_image`, and all that is beside its pixels; it is read once."""
+    """Read one image file as `load_image`, and all that is beside its pixels.
+
+    The file is read once.
+    """
     with _opened(path, root, limits or Limits()) as (image, content):
         told = container.metadata_of(image, content)
         return _decode(image, content, path), told

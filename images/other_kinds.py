@@ -1,4 +1,4 @@
-"""Files that are no picture of a kind that is examined: what they are, and what to do with them."""
+"""Files of kinds that are not examined: what they are, and what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a generator was asked for, as its file says: seed, prompt, and the names of its models.
+"""A generator's request as its file tells it: seed, prompt, and names of its models.
 
 Programs write it into PNG texts, EXIF or XMP. Anyone can change or remove it, so it groups images
 and labels fingerprints, and no score sees it.
@@ -62,10 +62,11 @@ class Request:
 
 
 def read_request(texts: Iterable[Claim]) -> Request:
-    """Return what the texts of a file tell of the request; each part is the first that is found.
+    """Return what the texts of a file tell of the request.
 
-    Read are the texts of AUTOMATIC1111, ComfyUI, InvokeAI, NovelAI and Fooocus, wherever
-    `fp.images.claims` looks for texts, and ``AIPromptInformation`` in XMP.
+    Each part is the first that is found. Read are the texts of AUTOMATIC1111, ComfyUI, InvokeAI,
+    NovelAI and Fooocus, wherever `fp.images.claims` looks for texts, and ``AIPromptInformation`` in
+    XMP.
     """
     found = Request()
     for told in texts:
@@ -137,7 +138,7 @@ def _loaded(graph: Mapping[str, Any]) -> list[str]:
 
 
 def _named(several: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the names of models in lists of settings; some say more of a model than its name."""
+    """Return the names of models in lists of settings. Some say more of a model than its name."""
     found = [settings.get(name) for settings in several for name in _MODELS]
     return [name for name in found if isinstance(name, str)]
 

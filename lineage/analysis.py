@@ -110,7 +110,7 @@ def analyse(collection: Collection, options: LineageOptions | None = None) -> Li
 
 
 def _decided(families: Families, pairs: list[Pair]) -> Families:
-    """Take the support from generators that are alone because no data could have shown them kin."""
+    """Remove the support of lone generators whose kinship no data could have shown."""
     undecided = {
         member
         for pair in pairs

@@ -104,7 +104,7 @@ def adjusted_for_many(p: Doubles) -> Doubles:
 
 
 def within_reach(p: Doubles, strangers: Indices, rate: float) -> Flags:
-    """Return for each pair whether any data could have made its q as low as the rate.
+    """Return whether any data could have made each pair's q as low as the rate.
 
     `p` and `strangers`, shape (K, K), are those of ordered pairs; the result is symmetric, True for
     pairs that were not tested. A pair is within reach where the least p that can be counted among

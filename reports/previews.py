@@ -119,7 +119,7 @@ class Previews:
 def preview(
     path: Path, root: Path | None, sha256: str, limits: Limits, *, blurred: bool = False
 ) -> str | None:
-    """Return the small picture of a file, None where it has not the recorded hash any more."""
+    """Return the small picture of a file. None where it has not the recorded hash any more."""
     try:
         image = load_image(path, root, limits)
     except (FpError, OSError, ValueError):

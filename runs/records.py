@@ -17,7 +17,10 @@ from fp.system.workers import run_in_order
 
 @dataclass(frozen=True)
 class _Look:
-    """The function from a file to what is seen in it; small, so that it travels to workers."""
+    """The function from a file to what is seen in it.
+
+    It is small, so that it travels to workers.
+    """
 
     limits: Limits
 
@@ -30,7 +33,7 @@ class _Look:
 
 
 def records(items: Sequence[Item], limits: Limits, jobs: int = 1) -> Iterator[FileRecord | Skipped]:
-    """Yield what is seen in each file, in their order, or why it was not looked at."""
+    """Yield, in order, what is seen in each file or why it was skipped."""
     died = partial(_died, seconds=limits.seconds)
     yield from run_in_order(_Look(limits), items, died, jobs, isolated=True, seconds=limits.seconds)
 

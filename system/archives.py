@@ -1,6 +1,7 @@
-"""ZIP archives, read where they lie: the directory once, a member when it is asked for.
+"""ZIP archives, read where they lie.
 
-Nothing is unpacked to disk, and no size that an archive declares is believed before it is bounded.
+The directory is read once, a member when it is asked for. Nothing is unpacked to disk, and no size
+that an archive declares is believed before it is bounded.
 """
 
 from __future__ import annotations
@@ -70,9 +71,10 @@ class Archive:
         self.names = tuple(self._members)
 
     def read(self, file: BinaryIO, name: str, shown: str, most_bytes: int) -> bytes:
-        """Return the bytes of a member, whose name in messages is `shown`; an `ImageError` if not.
+        """Return the bytes of a member, called `shown` in messages.
 
-        `file` is the archive that the directory was read from.
+        An `ImageError` says why they cannot be read. `file` is the archive that the directory was
+        read from.
         """
         member = self._members.get(name)
         if member is None:
@@ -153,7 +155,7 @@ def _too_many(shown: str) -> ImageError:
 
 
 def _by_name(members: Sequence[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
-    """Return the files of an archive by names of which each is a path below the archive.
+    """Return the files of an archive by name, each a path below the archive.
 
     A name that is none, or that stands there twice, is replaced by the member's number and the
     last part of its name.

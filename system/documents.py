@@ -104,9 +104,10 @@ def _reference(reader: Any, number: int, generation: int) -> Any:
 
 
 def _pictures(reader: Any) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Yield name, and number and generation, of each picture, once, by the page that has it first.
+    """Yield the name of each picture, and its number and generation.
 
-    Transparency that belongs to a picture is none of its own.
+    Each comes once, by the page that has it first. Transparency that belongs to a picture is none
+    of its own.
     """
     seen: set[tuple[int, int]] = set()
     for page, content in enumerate(reader.pages, start=1):
@@ -116,7 +117,10 @@ def _pictures(reader: Any) -> Iterator[tuple[str, tuple[int, int]]]:
 
 
 def _used(resources: Any, seen: set[tuple[int, int]], depth: int) -> Iterator[tuple[int, int]]:
-    """Yield the pictures of a page or form that were not seen before, and of the forms in it."""
+    """Yield the pictures of a page or form, and of the forms in it.
+
+    Those seen before are left out.
+    """
     objects = resources.get_object().get("/XObject") if resources is not None else None
     if objects is None or not depth:
         return
@@ -172,7 +176,7 @@ def _channels(picture: Any) -> int:
 
 
 def _refusal(error: Exception, shown: str) -> ImageError:
-    """Return what an exception of the reader says of a document or a picture in it."""
+    """Return the `ImageError` for an exception in reading a document or its picture."""
     from pypdf.errors import DependencyError, FileNotDecryptedError
 
     if isinstance(error, (FileNotDecryptedError, DependencyError)):

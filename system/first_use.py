@@ -8,7 +8,7 @@ _waiting: list[Callable[[], None]] = []
 
 
 def when_compiling(tell: Callable[[], None]) -> None:
-    """Call a function when the first loop is compiled in this process, and then no more."""
+    """Call a function when the process compiles its first loop, and then no more."""
     _waiting[:] = [tell]
 
 

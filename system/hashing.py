@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Digests:
-    """Hashes of one content, in hexadecimal digits; lists of known files go by the older two."""
+    """Hashes of one content, in hexadecimal digits. Lists of known files go by the older two."""
 
     md5: str
     sha1: str

@@ -14,7 +14,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class _Compilations(event.Listener):
-    """Hears of each loop that is compiled, and not of those that are found on disk."""
+    """Listener for each loop that is compiled, but not for those found on disk."""
 
     def on_start(self, event: object) -> None:
         compiling()

@@ -28,7 +28,7 @@ def holds_members(head: bytes) -> bool:
 
 
 def names_in(file: BinaryIO, shown: str) -> tuple[str, ...]:
-    """Return the names of the files in an archive or document: paths below it, in their order.
+    """Return the names of files in an archive or document: paths below it, in order.
 
     There is one at least: an `ImageError` says why an archive is not read, or holds none.
     """
@@ -47,7 +47,7 @@ def read_from(file: BinaryIO, name: str, shown: str, most_bytes: int) -> bytes:
 
 
 def _directory(file: BinaryIO, shown: str) -> Archive | Document:
-    """Read what a file holds, or remember it: an archive of many files is opened for each."""
+    """Read what a file holds, or remember it. An archive of many files is opened for each."""
     key = _identity(file)
     found = _kept.pop(key, None) if key else None
     if found is None:
@@ -62,7 +62,7 @@ def _directory(file: BinaryIO, shown: str) -> Archive | Document:
 
 
 def _identity(file: BinaryIO) -> tuple[int, ...] | None:
-    """Return what changes whenever a file on disk is another one; None for one in memory."""
+    """Return what changes whenever a file on disk is another one. None for one in memory."""
     try:
         status = os.fstat(file.fileno())
     except io.UnsupportedOperation:

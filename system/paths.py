@@ -220,7 +220,7 @@ def _is_own_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def container_of(path: Path) -> Path | None:
-    """Return the file that a path leads into, such as the archive of a member; None for others."""
+    """Return the file that a path leads into, such as the archive of a member. None for others."""
     if os.path.lexists(path):
         return None
     return next((parent for parent in path.parents if is_file(parent)), None)
@@ -258,8 +258,9 @@ def read_file(path: Path, root: Path | None, most_bytes: int) -> bytes:
 
 @contextlib.contextmanager
 def _opened(path: Path, root: Path | None, shown: str) -> Iterator[BinaryIO]:
-    """Open a regular file; what the system says against it, here or in the block, is an
-    `ImageError`, where it is called `shown`.
+    """Open a regular file, called `shown` in messages.
+
+    What the system says against it, here or in the block, is an `ImageError`.
     """
     try:
         status, target = path.stat(), path

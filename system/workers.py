@@ -254,9 +254,10 @@ class _Crew(Generic[Item, Result]):
 
 
 def _may_be_copied() -> bool:
-    """Return whether a worker may be a fork of this process, with all that was imported and opened.
+    """Return whether a worker may be a fork of this process.
 
-    A fork hangs where OpenMP was used before, or where another thread holds a lock.
+    It would have all that was imported and opened. A fork hangs where OpenMP was used before, or
+    where another thread holds a lock.
     """
     if sys.platform != "linux" or threading.active_count() > 1:
         return False

@@ -119,7 +119,7 @@ def read_published(path: Path) -> Published:
 
 
 def _contents(content: bytes) -> Any:
-    """Return what torch reads from bytes when it may make nothing but tensors; None if nothing."""
+    """Return what torch reads from bytes when it may make nothing but tensors. None if nothing."""
     import torch
 
     if len(content) > MOST_BYTES or _unpacked(content) > MOST_BYTES:

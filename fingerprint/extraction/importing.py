@@ -1,4 +1,4 @@
-"""A pattern that others learned in, a fingerprint out that is calibrated on the images at hand."""
+"""Import of patterns that others learned, as fingerprints calibrated on the images at hand."""
 
 from __future__ import annotations
 
