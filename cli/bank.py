@@ -88,6 +88,38 @@ def show(bank: Path, name: str | None, as_json: bool) -> None:
             click.echo("\n" * bool(index) + "\n".join(_lines(detail)))
 
 
+@command.command("known")
+@json_option
+def known(as_json: bool) -> None:
+    """Say which generators the bank that comes with fp knows, and how far it can be trusted.
+
+    The counts are of images that it was not learned from: the generator's own, as found and saved
+    as JPEG 85, that it claims; and photographs and pictures of other generators that it claims by
+    mistake.
+
+    Example: fp bank known
+    """
+    from fp.known import KNOWN, cards
+    from fp.system.paths import display_path
+
+    found = cards()
+    if as_json:
+        _echo_json([asdict(card) for card in found])
+        return
+    click.echo(display_path(KNOWN))
+    for card in found:
+        kin = f" (not told from {', '.join(card.kin)})" if card.kin else ""
+        click.echo(f"{card.name}{kin}, from {card.images} images, {card.references} photographs")
+        click.echo(f"  its own, as found     {card.own['none']}")
+        click.echo(f"  its own, JPEG 85      {card.own['jpeg:85']}")
+        click.echo(f"  photographs           {card.photographs}")
+        claimed = sum(counted.claimed for counted in card.strangers.values())
+        most = sorted(card.strangers.items(), key=lambda item: -item[1].claimed)[:2]
+        named = ", ".join(f"{name} {counted.claimed} of {counted.of}" for name, counted in most)
+        told = f" ({named})" if named else ""
+        click.echo(f"  other generators      {claimed} of {card.strangers_asked}{told}")
+
+
 @command.command("add")
 @click.argument("bank", type=PATH)
 @click.argument("sources", type=PATH, nargs=-1, required=True, metavar="SOURCE...")

@@ -111,8 +111,8 @@ _NEEDS_A_FOLDER = {
 
 
 @click.command("detect")
-@click.argument("bank", type=PATH)
-@click.argument("inputs", type=PATH, nargs=-1, required=True)
+@click.argument("bank", type=PATH, metavar="[BANK]")
+@click.argument("inputs", type=PATH, nargs=-1, metavar="INPUT...")
 @click.option(
     "-o",
     "--output",
@@ -126,9 +126,12 @@ def command(
 ) -> None:
     """Test images and folders of images against the fingerprints of BANK.
 
-    BANK is a file that 'fp extract' wrote, or a folder of such files. Every file under the inputs
-    gets an answer, also one that could not be examined: in words on the terminal, or as a row of
-    tables in a folder.
+    BANK is a file that 'fp extract' wrote, or a folder of such files. Without one, the bank that
+    comes with fp is asked; 'fp bank known' says what is in it. Every file under the inputs gets an
+    answer, also one that could not be examined: in words on the terminal, or as a row of tables in
+    a folder.
+
+    Example: fp detect picture.jpg
 
     Example: fp detect sd14.h5 picture.jpg
 
@@ -137,6 +140,7 @@ def command(
     from fp.fingerprint.detection.detection import DetectOptions
     from fp.images.loading import Limits
 
+    bank, inputs = _bank_and_inputs(bank, inputs)
     if given.resume and given.overwrite:
         raise click.UsageError("--resume and --overwrite contradict each other.")
     if given.mapped and given.shard is not None:
@@ -156,6 +160,28 @@ def command(
         raise click.UsageError("--json prints rows and -o writes them; choose one.")
     else:
         _write(bank, inputs, output, options, given)
+
+
+def _bank_and_inputs(first: Path, others: tuple[Path, ...]) -> tuple[Path, tuple[Path, ...]]:
+    """Return the bank and what is tested against it, and tell them to whoever records the call.
+
+    Where the first argument is no bank, the bank is the one that comes with fp.
+    """
+    from fp.fingerprint.store.bank import is_bank
+    from fp.known import KNOWN
+
+    named = is_bank(first)
+    if named and not others:
+        raise click.UsageError("Missing argument 'INPUT...': name pictures or folders of such.")
+    bank, inputs = (first, others) if named else (KNOWN, (first, *others))
+    click.get_current_context().params.update(bank=bank, inputs=inputs)
+    if not named:
+        click.echo(
+            "asking the generators that come with fp; 'fp bank known' says which, and how far they "
+            "can be trusted",
+            err=True,
+        )
+    return bank, inputs
 
 
 def _print(

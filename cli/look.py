@@ -29,7 +29,10 @@ _HEADS = {
     "pixels": "what its pixels show",
 }
 
-_FOOTNOTE = "Nothing of this says who drew a picture. Each line stands by itself."
+_FOOTNOTE = (
+    "Nothing of this says who drew a picture. Each line stands by itself.\n"
+    "'fp detect FILE' asks the generators that fp knows."
+)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ MAX_FINGERPRINTS = 1_000_000
 
 _NAMESPACE = uuid.UUID("b2a4c0c6-6c0d-5b0f-8a55-0d6f1f6f2c1e")
 _GROUP = re.compile(r"\d{6}", re.ASCII)
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 class _Named(Protocol):
@@ -96,6 +97,22 @@ def iter_bank(path: Path) -> Iterator[Fingerprint]:
 def read_summaries(path: Path) -> Iterator[Summary]:
     """Read all but patterns and histories, one by one, unchecked; errors as in `read_bank`."""
     return members(path, record.read_summary)
+
+
+def is_bank(path: Path) -> bool:
+    """Return whether a path is meant as a bank.
+
+    A bank is a file that ends in ``.h5`` or begins as HDF5 does, or a folder that holds such files.
+    """
+    if path.suffix.lower() == ".h5":
+        return True
+    try:
+        if is_folder(path):
+            return any(file.suffix == ".h5" and file.name[0] != "." for file in path.iterdir())
+        with path.open("rb") as file:
+            return file.read(len(_SIGNATURE)) == _SIGNATURE
+    except OSError:
+        return False
 
 
 def bank_files(path: Path) -> list[Path]:

@@ -16,6 +16,7 @@ from fp.audit.record import look
 
 A1111 = "a red cat\nSteps: 20, Sampler: Euler a, Seed: 123, Model: sd_v1-5"
 FOOT = "Nothing of this says who drew a picture. Each line stands by itself."
+FURTHER = "'fp detect FILE' asks the generators that fp knows."
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_every_file_gets_its_lines_or_its_trouble_and_the_rest_goes_on(folder):
     assert heads[1] == f"not examined: {folder}/b gone.png is not there (any more)."
     assert heads[2] == f"{folder}/below/e.png"
     assert heads[3].startswith(f"not examined: {folder}/c half.png is ")
-    assert heads[4:] == [f"{folder}/d\\x0a\\x1b[31m.png", FOOT]
+    assert heads[4:] == [f"{folder}/d\\x0a\\x1b[31m.png", FOOT, FURTHER]
     said = unwrapped(outcome.out)
     for path in (folder / "a red cat.png", folder / "below" / "e.png"):
         for each in look(path).observations:

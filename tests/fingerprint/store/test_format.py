@@ -522,7 +522,10 @@ def test_the_page_names_every_element_with_its_type():
     regressions = [f"{one}/{of}" for one in expected for of in ("mean", "log_deviation")]
     for key in [key for key in table if "REGRESSION" in key]:
         told = table.pop(key)
-        table |= {key.replace("REGRESSION", place): told for place in ("coding", "fusion/expected", *regressions)}
+        table |= {
+            key.replace("REGRESSION", place): told
+            for place in ("coding", "fusion/expected", *regressions)
+        }
     assert {table.pop(key) for key in list(table) if key.startswith("joined/null")} == {("", 0)}
     assert table == {
         key: (element.kind, element.rank) for key, element in named.items() if key not in alike
