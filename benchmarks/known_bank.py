@@ -39,6 +39,7 @@ from fp.fingerprint.extraction.bank_learning import Folders, learn_bank
 from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.images.loading import load_image
+from fp.reports.facts import describe
 
 MEMBERS = {
     "flux1dev": "FLUX.1 dev",
@@ -59,7 +60,7 @@ CELLS = ("none", "jpeg:85", "jpeg:60", "webp:80", "back:0.75+jpeg:85")
 LEARNED, ASKED = 96, 40
 """Images of a generator that are learned from (or two thirds), and asked about, at most."""
 MOST_FALSE = 0.05
-"""Share of photographs, over all populations and cells, that a fingerprint may claim."""
+"""Share of tests of photographs, over all populations and cells, that a fingerprint may claim."""
 COLUMNS = ("images", "cell", "fingerprint", "n", "claimed")
 KNOWN = Path(__file__).parents[1] / "known"
 
@@ -147,13 +148,19 @@ def measure(work, seed):
         return list(rows)
 
 
-def _counted(hits, n):
-    low, high = interval(hits, n) if n else (0.0, 1.0)
-    return {"claimed": hits, "of": n, "low": round(low, 3), "high": round(high, 3)}
+def _counted(hits, n, images):
+    """Return counts of tests; the interval takes each claim for one of another image."""
+    low, high = interval(min(hits, images), images) if images else (0.0, 1.0)
+    found = {"claimed": hits, "of": n, "images": images}
+    return found | {"low": round(low, 3), "high": round(high, 3)}
 
 
 def _share(rows):
-    return _counted(*(sum(int(row[name]) for row in rows) for name in ("claimed", "n")))
+    images = {}
+    for row in rows:
+        images[row["images"]] = max(images.get(row["images"], 0), int(row["n"]))
+    sums = [sum(int(row[name]) for row in rows) for name in ("claimed", "n")]
+    return _counted(*sums, sum(images.values()))
 
 
 def cards(rows, work, seed):
@@ -163,7 +170,8 @@ def cards(rows, work, seed):
     from that claims it.
     """
     made, _, references, _ = dealt(seed)
-    kin = {each.name: each.parameters["kin"] for each in read_bank(work / "bank.h5")}
+    bank = {each.name: each for each in read_bank(work / "bank.h5")}
+    kin = {title: each.parameters["kin"] for title, each in bank.items()}
     found = {}
     for name, title in MEMBERS.items():
         of = [row for row in rows if row["fingerprint"] == title]
@@ -172,7 +180,7 @@ def cards(rows, work, seed):
         for cell in CELLS:
             told = [row for row in family if row["images"] == name and row["cell"] == cell]
             n = max(int(row["n"]) for row in told)
-            own[cell] = _counted(sum(int(row["claimed"]) for row in told), n)
+            own[cell] = _counted(sum(int(row["claimed"]) for row in told), n, n)
         photographs = [row for row in of if row["images"] in PHOTOGRAPHS]
         like = {name, *(folder for folder, each in MEMBERS.items() if each in kin[title])}
         others = {n for row in of if (n := row["images"]) not in (*PHOTOGRAPHS, *like)}
@@ -184,6 +192,7 @@ def cards(rows, work, seed):
             "images": len(made[name]),
             "references": len(references),
             "kin": kin[title],
+            "labels": [label for label, _ in describe(bank[title]).labels],
             "own": own,
             "photographs": _share(photographs),
             "strangers": {n: each for n, each in strangers.items() if each["claimed"]},
@@ -217,8 +226,8 @@ def table(rows, work, seed):
         told = card["photographs"]
         strangers = sum(each["claimed"] for each in card["strangers"].values())
         lines.append(
-            f"| {title} | {card['images']} | {own} | {told['claimed']} of {told['of']} "
-            f"({100 * told['low']:.1f} to {100 * told['high']:.1f} %) | "
+            f"| {title} | {card['images']} | {own} | {told['claimed']} of {told['of']} tests of "
+            f"{told['images']} ({100 * told['low']:.1f} to {100 * told['high']:.1f} %) | "
             f"{strangers} of {card['strangers_asked']} |"
         )
     return "\n".join(lines)

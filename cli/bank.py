@@ -91,15 +91,15 @@ def show(bank: Path, name: str | None, as_json: bool) -> None:
 @command.command("known")
 @json_option
 def known(as_json: bool) -> None:
-    """Say which generators the bank that comes with fp knows, and how far it can be trusted.
+    """Say which generators come with fp, and how far they can be trusted.
 
-    The counts are of images that it was not learned from: the generator's own, as found and saved
-    as JPEG 85, that it claims; and photographs and pictures of other generators that it claims by
-    mistake.
+    The counts are of files that it was not learned from: the generator's own pictures that it
+    claims, and photographs and other pictures that it claims by mistake. Its references are JPEGs
+    for the most part, and many generators' pictures are not, which its audit calls serious.
 
     Example: fp bank known
     """
-    from fp.known import KNOWN, cards
+    from fp.known.cards import KNOWN, cards
     from fp.system.paths import display_path
 
     found = cards()
@@ -110,14 +110,17 @@ def known(as_json: bool) -> None:
     for card in found:
         kin = f" (not told from {', '.join(card.kin)})" if card.kin else ""
         click.echo(f"{card.name}{kin}, from {card.images} images, {card.references} photographs")
-        click.echo(f"  its own, as found     {card.own['none']}")
-        click.echo(f"  its own, JPEG 85      {card.own['jpeg:85']}")
-        click.echo(f"  photographs           {card.photographs}")
+        for coding, counted in card.own.items():
+            as_found = "as found" if coding == "none" else coding
+            click.echo(f"  {'its own, ' + as_found:<29}  {counted}")
+        click.echo(f"  {'photographs':<29}  {card.photographs}")
         claimed = sum(counted.claimed for counted in card.strangers.values())
         most = sorted(card.strangers.items(), key=lambda item: -item[1].claimed)[:2]
         named = ", ".join(f"{name} {counted.claimed} of {counted.of}" for name, counted in most)
         told = f" ({named})" if named else ""
-        click.echo(f"  other generators      {claimed} of {card.strangers_asked}{told}")
+        click.echo(f"  {'other pictures':<29}  {claimed} of {card.strangers_asked} tests{told}")
+        if card.labels:
+            click.echo(f"  {'labels':<29}  {', '.join(card.labels)}")
 
 
 @command.command("add")

@@ -163,25 +163,35 @@ def command(
 
 
 def _bank_and_inputs(first: Path, others: tuple[Path, ...]) -> tuple[Path, tuple[Path, ...]]:
-    """Return the bank and what is tested against it, and tell them to whoever records the call.
+    """Return the bank and what is tested against it, as the call is recorded.
 
     Where the first argument is no bank, the bank is the one that comes with fp.
     """
     from fp.fingerprint.store.bank import is_bank
-    from fp.known import KNOWN
+    from fp.known.cards import KNOWN
+    from fp.system.paths import display_path
 
     named = is_bank(first)
     if named and not others:
-        raise click.UsageError("Missing argument 'INPUT...': name pictures or folders of such.")
+        raise click.UsageError(
+            f"{display_path(first)} is a bank, and INPUT... is missing: name pictures too."
+        )
+    if not named and (banks := [path for path in others if is_bank(path)]):
+        raise click.UsageError(f"{display_path(banks[0])} is a bank; name it before the pictures.")
     bank, inputs = (first, others) if named else (KNOWN, (first, *others))
     click.get_current_context().params.update(bank=bank, inputs=inputs)
-    if not named:
+    return bank, inputs
+
+
+def _tell_of_known(bank: Path, given: DetectCommand) -> None:
+    from fp.known.cards import KNOWN
+
+    if bank == KNOWN and not given.quiet:
         click.echo(
             "asking the generators that come with fp; 'fp bank known' says which, and how far they "
             "can be trusted",
             err=True,
         )
-    return bank, inputs
 
 
 def _print(
@@ -203,6 +213,7 @@ def _print(
             raise click.UsageError(f"{shown} is about a folder of results; name one with -o.")
     with shared.interruptible("nothing was written"):
         items = list_items(inputs)
+        _tell_of_known(bank, given)
         # Without a bar: the answers come where it would move.
         found = answers(bank, items, options, _how(given, None))
         if as_json:
@@ -235,6 +246,7 @@ def _write(
     ):
         how = _how(given, partial(progress, "images"))
         items = list_items(inputs)
+        _tell_of_known(bank, given)
         if given.shard is not None:
             shard = Shard(*given.shard)
             count = detect_shard(output, bank, items, options, shard, how)

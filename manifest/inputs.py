@@ -67,7 +67,7 @@ def list_inputs(
     Files beyond the limits are hashed and not decoded.
     """
     for source in sources:
-        paths = find_images(source.paths)
+        paths = find_images(source.paths, members=source.decoded)
         task = Hasher(source.role, source.paths, limits or Limits(), source.decoded)
         processes = jobs if source.decoded else 1
         found = run_in_order(task, paths, task.lost, processes, seconds=task.limits.seconds)

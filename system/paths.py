@@ -73,7 +73,7 @@ def _unescaped(match: re.Match[str]) -> str:
     return chr(code + 0xDC00) if match[0][1] == "x" and code >= 0x80 else chr(code)
 
 
-def find_images(inputs: Iterable[Path]) -> list[Path]:
+def find_images(inputs: Iterable[Path], members: bool = True) -> list[Path]:
     """List every file under the given files and folders, sorted by path.
 
     Folders are searched recursively, and so are ZIP archives and PDF documents, whose files get
@@ -86,6 +86,8 @@ def find_images(inputs: Iterable[Path]) -> list[Path]:
     inputs : iterable of Path
         Files, folders, and files in archives; one named twice, in whatever spelling, is listed
         once.
+    members : bool
+        Whether archives and documents are searched, too; else each is one file.
 
     Returns
     -------
@@ -102,11 +104,11 @@ def find_images(inputs: Iterable[Path]) -> list[Path]:
         if is_folder(given):
             real = Path(os.path.realpath(given))
             for listed in _walk(given):
-                for path in _with_members(listed, given):
+                for path in _with_members(listed, given) if members else (listed,):
                     found.setdefault(real / path.relative_to(given), path)
         elif os.path.lexists(given) or container_of(given) is not None:
             real = Path(os.path.realpath(given.parent)) / given.name
-            for path in _with_members(given, None):
+            for path in _with_members(given, None) if members else (given,):
                 found.setdefault(real / path.relative_to(given), path)
         elif _ADDRESS.match(given.as_posix()):
             raise InputError(

@@ -103,30 +103,34 @@ def is_bank(path: Path) -> bool:
     """Return whether a path is meant as a bank.
 
     A bank is a file that ends in ``.h5`` or begins as HDF5 does, or a folder that holds such files.
+    A folder that holds nothing is taken for one, so that whoever reads it refuses it.
     """
     if path.suffix.lower() == ".h5":
         return True
     try:
         if is_folder(path):
-            return any(file.suffix == ".h5" and file.name[0] != "." for file in path.iterdir())
+            return bool(_files_in(path)) or not any(path.iterdir())
+        if not is_file(path):  # nor a pipe, which would wait or lose what it holds
+            return False
         with path.open("rb") as file:
             return file.read(len(_SIGNATURE)) == _SIGNATURE
     except OSError:
         return False
 
 
-def bank_files(path: Path) -> list[Path]:
-    """Return the files of a bank: itself, or a folder's files ``*.h5``. They are sorted, without
-    hidden ones.
+def _files_in(folder: Path) -> list[Path]:
+    return sorted(f for f in folder.iterdir() if f.suffix == ".h5" and f.name[0] != ".")
 
-    `InputError` if the folder holds none or cannot be read.
+
+def bank_files(path: Path) -> list[Path]:
+    """Return the files of a bank: itself, or a folder's files ``*.h5``, sorted.
+
+    Hidden ones are left out. `InputError` if the folder holds none or cannot be read.
     """
     if not is_folder(path):
         return [path]
     try:
-        files = sorted(
-            file for file in path.iterdir() if file.suffix == ".h5" and file.name[0] != "."
-        )
+        files = _files_in(path)
     except OSError as error:
         raise InputError(
             f"{display_path(path)} cannot be read: {error.strerror}; check the folder."

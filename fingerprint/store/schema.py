@@ -28,7 +28,7 @@ from fp.images.crop import CropRule
 
 ENCODING_TYPE = "fp-fingerprint"
 ENCODING_VERSION = "1.6"
-KNOWN_MINOR = 5
+KNOWN_MINOR = int(ENCODING_VERSION.split(".")[1])
 
 HASH_KEY = "@content-sha256"
 HISTORY = "history/"

@@ -331,6 +331,7 @@
         ["drawn by one of", (get("candidates") || []).join(", ")],
         ["seems to have gone through", get("condition")],
         ["p of its coding", p(get("p_condition"))],
+        ["p of its roughness", p(get("p_content"))],
         ["mapped area too high for h1", share(get("map_generated"))],
         ["mapped area too low for h2", share(get("map_reference"))],
       ])];

@@ -49,7 +49,7 @@ COLUMNS = re.findall(
     path status decision fingerprint score rho mu_r mu_g p_real p_generated p_bank p_typical
     p_reference
     log10_lr log10_lr_low log10_lr_high at_bound specific log10_lr_specific q_real nearest_mean
-    condition p_condition log10_lr_rest p_rest posterior candidates reasons
+    condition p_condition p_content log10_lr_rest p_rest posterior candidates reasons
     message sha256 pixels_sha256 format width height mode converted orientation
     claimed examined windows windows_effective crop_score crop_log10_lr crop_decision map
     map_generated map_reference
@@ -521,7 +521,8 @@ def workers_of(parent: int) -> list[int]:
     found = []
     with contextlib.suppress(OSError):  # a process that ended while it was looked at
         for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
-            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+            called = Path(f"/proc/{child}/cmdline").read_bytes()
+            if b"spawn_main" in called or called == Path(f"/proc/{parent}/cmdline").read_bytes():
                 found.append(int(child))
     return found
 

@@ -153,7 +153,7 @@ def test_it_goes_from_folders_to_answers(tmp_path):
     bank, given = tmp_path / "g.h5", ("--method", "frame", "--folds", 4, "--jobs", 1)
     folders = ("--generated", tmp_path / "made by it", "--real", tmp_path / "real")
     outcome = fp("extract", *folders, *given, "--size", "128x128", "-o", bank)
-    assert outcome.code == 3 and "picture 20.png is not" in outcome.err
+    assert outcome.code == 3 and "picture 20.png is no image" in outcome.err
     assert fp("bank", "verify", bank).code == 0
     (found,) = read_bank(bank)
     assert found.method == "frame" and found.pattern.shape == (1, 128, 128)

@@ -16,7 +16,7 @@ from published import write_published
 
 from fp.fingerprint.estimators import published as module
 from fp.fingerprint.estimators import registry as estimators
-from fp.fingerprint.estimators.folds import separation
+from fp.fingerprint.estimators.folds import Labelled, separation
 from fp.fingerprint.estimators.published import read_published
 from fp.fingerprint.learning.crossfit import learn_and_hold_out
 from fp.system.arrays import Flags, Floats
@@ -151,7 +151,7 @@ def test_the_generator_scores_higher_whatever_the_sign(sign: float, tmp_path: Pa
     part = read_published(write_published(tmp_path / "chk_0.pt", sign * PATTERN)).estimator
     labels = np.arange(40) < 20
     features = noise(1, labels, strength=0.05)
-    held = learn_and_hold_out(part, features, labels, np.arange(40), 10, 0)
+    held = learn_and_hold_out(part, features, Labelled(labels, np.arange(40), 10, 0))
     assert held.scores[labels].mean() > held.scores[~labels].mean() + 0.05
     assert held.index.size == 40 and held.scheme == "cross-fitted, 10 folds"
     # What a file keeps of it makes the estimator that scores alike.
@@ -167,7 +167,7 @@ def test_a_pattern_that_says_nothing_gains_nothing_by_its_sign(tmp_path: Path) -
     of_all, held_out = [], []
     for seed in range(30):
         features = noise(seed, labels)
-        held = learn_and_hold_out(part, features, labels, np.arange(20), 5, 0)
+        held = learn_and_hold_out(part, features, Labelled(labels, np.arange(20), 5, 0))
         held_out.append(separation(held.scores, labels))
         of_all.append(separation(part.score(features, held.fitted.pattern), labels))
     assert np.mean(of_all) > 0.2

@@ -12,7 +12,7 @@ from commands import EPOCH, environment, fp, laboratory
 from fp.denoisers.dncnn import device_of
 from fp.denoisers.population import _made
 from fp.fingerprint.estimators import registry as estimators
-from fp.fingerprint.estimators.folds import deal
+from fp.fingerprint.estimators.folds import Labelled, deal
 from fp.fingerprint.estimators.protocol import Course
 from fp.fingerprint.learning.crossfit import learn_and_hold_out
 from fp.fingerprint.learning.method import recipe
@@ -38,7 +38,7 @@ def quiet(lab):
 
 def held_out(course: Course | None = None, **changes: object):
     dif = estimators.get("dif", **(BRIEF | changes))
-    return learn_and_hold_out(dif, FEATURES, LABELS, GROUPS, 2, 0, course)
+    return learn_and_hold_out(dif, FEATURES, Labelled(LABELS, GROUPS, 2, 0), course)
 
 
 def test_every_image_is_scored_by_a_pattern_of_the_other_fold():

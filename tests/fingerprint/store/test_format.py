@@ -401,9 +401,9 @@ def test_what_belongs_to_others_is_left_alone(bank):
 def test_a_later_minor_version_is_read_with_what_is_new_in_it(bank):
     before = [member.uuid for member in read_bank(bank)]
     with h5py.File(bank, "r+") as file:
-        put(file, "@encoding-version", "1.7")
+        put(file, "@encoding-version", "1.8")
         file.create_group("index")
-        put(file[FIRST], "@encoding-version", "1.6")
+        put(file[FIRST], "@encoding-version", "1.7")
         put(file[FIRST], "@licence", "CC0")
         put(file[FIRST], "@strength", f8)
         put(file[FIRST], "calibration/foreign", np.ones(3))

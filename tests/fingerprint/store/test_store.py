@@ -37,7 +37,7 @@ from fp.fingerprint.store.bank import add_to_bank, iter_bank, read_bank, read_su
 from fp.fingerprint.store.conformance import verify_bank
 from fp.fingerprint.store.hdf5 import Place
 from fp.fingerprint.store.record import check_name
-from fp.fingerprint.store.schema import FINGERPRINT
+from fp.fingerprint.store.schema import ENCODING_VERSION, FINGERPRINT, KNOWN_MINOR
 from fp.images.container import COMPRESSIONS
 from fp.images.crop import CropRule
 from fp.system.errors import (
@@ -760,3 +760,12 @@ def test_reading_never_writes(bank):
     assert (bank.read_bytes(), bank.stat().st_mtime_ns) == before
     assert list(bank.parent.iterdir()) == [bank]
     assert store.bank_files(bank) == [bank]
+
+
+def test_what_judges_images_as_they_come_can_be_added_to_a_bank(tmp_path):
+    """A version of the format that a reader does not take for its own loses what it adds."""
+    write_bank(tmp_path / "bank.h5", [as_they_come("first")])
+    add_to_bank(tmp_path / "bank.h5", [as_they_come("second")])
+    assert [member.name for member in read_bank(tmp_path / "bank.h5")] == ["first", "second"]
+    assert f"1.{KNOWN_MINOR}" == ENCODING_VERSION
+    assert not verify_bank(tmp_path / "bank.h5")

@@ -1,6 +1,7 @@
 """The bank that comes with fp: used where none is named, and what is told of it."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -8,7 +9,7 @@ from commands import fp
 from synthetic import photograph, save
 
 from fp.fingerprint.store.bank import is_bank, read_summaries
-from fp.known import KNOWN, cards
+from fp.known.cards import KNOWN, cards
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_every_fingerprint_has_a_card_and_keeps_to_the_rate():
     names = {summary.name for summary in read_summaries(KNOWN)}
     assert names == {card.name for card in cards()} and len(names) >= 8
     for card in cards():
-        assert card.photographs.of >= 400
+        assert card.photographs.images >= 100
         assert card.photographs.claimed <= 0.05 * card.photographs.of, card.name
         assert card.own["none"].of >= 15
 
@@ -66,3 +67,18 @@ def test_the_cards_are_told():
     for card, row in zip(cards(), rows, strict=True):
         assert card.name in told and str(card.photographs) in told
         assert row["name"] == card.name and row["photographs"]["of"] == card.photographs.of
+
+
+def test_a_bank_behind_the_pictures_is_refused(pictures, tmp_path):
+    shutil.copy(KNOWN, tmp_path / "mine.h5")
+    outcome = fp("detect", pictures / "holiday 0.png", tmp_path / "mine.h5")
+    assert outcome.code == 2 and "before the pictures" in outcome.sentence
+
+
+def test_a_pipe_is_no_bank(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert not is_bank(tmp_path / "pipe")
+    assert not is_bank(tmp_path / "missing") and not is_bank(tmp_path)
+    (tmp_path / "empty").mkdir()
+    refused = fp("detect", tmp_path / "empty", KNOWN.with_name("cards.json"))
+    assert refused.code == 4 and "holds no file *.h5" in refused.sentence
