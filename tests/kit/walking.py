@@ -116,7 +116,7 @@ def stock(folder: Path) -> None:
     write_photographs(folder / "dataset" / "real", 36, first=3000)
     for seed, name in ((0, "first"), (1, "second")):
         write_generated(folder / "dataset" / "generated" / name, 36, Generator(seed), first=3000)
-    save(photograph(4000), folder / "picture.png")
+    save(photograph(4000, 256), folder / "picture.png")
     drawn = np.mean([Generator(0).draw(5000 + n) for n in range(64)], axis=0).transpose(2, 0, 1)
     write_published(folder / "chk_0.pt", drawn - gaussian_filter(drawn, (0, 1, 1)))
     paths = sorted(path for path in (folder / "dataset").rglob("*") if path.is_file())
