@@ -7,7 +7,7 @@ import numpy as np
 from fp.fingerprint.decision.judge import Features
 from fp.fingerprint.estimators import registry as estimators
 from fp.fingerprint.estimators.recipes import OF_CODING
-from fp.system.arrays import Doubles
+from fp.system.arrays import Doubles, Pixels
 
 _GRID, _WEIGHT = 0.5, 10.0
 _CELL, _FLOOR = 4, 0.3
@@ -33,8 +33,10 @@ def _measured(features: Features) -> Doubles:
     return np.hstack(rows).astype(np.float64)
 
 
-def roughness(features: Features) -> float:
-    """Return how much the examined part varies from place to place, a natural logarithm.
+def roughness(features: Features) -> Doubles:
+    """Return how much the examined part varies from place to place, shape (1,).
+
+    It is a natural logarithm, computed once for all who ask.
 
     Notes
     -----
@@ -42,9 +44,12 @@ def roughness(features: Features) -> float:
     differences of m between neighbouring cells, it is the mean of ln(d^2 + 0.3): about -1 for a
     clear sky, 5 for grass. A codec hardly changes it, since it keeps what is as coarse as that.
     """
-    image = features.image_hwc
+    return features.once("roughness", lambda: _varying(features.image_hwc))
+
+
+def _varying(image: Pixels) -> Doubles:
     height, width = (side // _CELL for side in image.shape[:2])
     cells = image[: height * _CELL, : width * _CELL].reshape(height, _CELL, width, _CELL, 3)
     means = cells.mean(axis=(1, 3, 4))
     steps = np.concatenate([np.diff(means, axis=0).ravel(), np.diff(means, axis=1).ravel()])
-    return float(np.log(np.square(steps) + _FLOOR).mean())
+    return np.array([np.log(np.square(steps) + _FLOOR).mean()])

@@ -248,8 +248,8 @@ class Seen:
     @classmethod
     def of_one(cls, known: Conditions, recipe: Recipe, features: Features) -> Seen:
         """Score one image, and measure its coding."""
-        rough = np.array([roughness(features)])
-        return cls.of(known, recipe, features.of(recipe), coding_numbers(features), rough)
+        measured = coding_numbers(features), roughness(features)
+        return cls.of(known, recipe, features.of(recipe), *measured)
 
     @classmethod
     def of(

@@ -141,7 +141,8 @@ def learn(recipe: Recipe, versions: Versions, known: Labelled) -> Learned:
         part.cross(versions.stacks[part.reads], labels, groups, folds) for part in recipe.parts
     ]
     scores = np.column_stack([_held_out(part, versions.stacks, folds) for part in crossed])
-    bent = bend(versions.roughness, versions.roughness[~labels])
+    of_references = np.sort(versions.roughness[~labels])
+    bent = bend(versions.roughness, of_references)
     fusion = _fuse(scores, bent, labels)
     joined = _join_held_out(crossed, scores, bent, labels, folds)
 
@@ -168,7 +169,7 @@ def learn(recipe: Recipe, versions: Versions, known: Labelled) -> Learned:
         generator.expected,
         reference.expected,
         _neighbours(versions.numbers, groups),
-        np.sort(versions.roughness[~labels]),
+        of_references,
         found[drawn[~known.labels]],
         found[drawn[known.labels]],
     )

@@ -142,7 +142,7 @@ class ExaminedVersions:
             text,
             {name: stack[0].astype(np.float32) for name, stack in stacks.items()},
             coding_numbers(features)[0].astype(np.float32),
-            roughness(features),
+            float(roughness(features)[0]),
         )
 
 

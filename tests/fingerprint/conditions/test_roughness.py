@@ -10,7 +10,9 @@ from fp.images.degradations import Degradation
 
 
 def rough(image_hwc):
-    return roughness(Features(np.zeros((3, *image_hwc.shape[:2]), np.float32), image_hwc))
+    features = Features(np.zeros((3, *image_hwc.shape[:2]), np.float32), image_hwc)
+    (found,) = roughness(features)
+    return found
 
 
 def test_it_is_that_of_a_plain_reference():
