@@ -71,7 +71,7 @@ def look(
     Parameters
     ----------
     path : str or Path
-        The file: JPEG, PNG, WebP, TIFF or BMP.
+        The file, of a format of docs/images.md.
     root : Path, optional
         The input folder; a symbolic link that leads out of it is refused.
     limits : Limits, optional

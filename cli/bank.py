@@ -93,9 +93,9 @@ def show(bank: Path, name: str | None, as_json: bool) -> None:
 def known(as_json: bool) -> None:
     """Say which generators come with fp, and how far they can be trusted.
 
-    The counts are of files that it was not learned from: the generator's own pictures that it
-    claims, and photographs and other pictures that it claims by mistake. Its references are JPEGs
-    for the most part, and many generators' pictures are not, which its audit calls serious.
+    The counts are of files that the bank was not learned from: pictures of the generator that are
+    claimed, and photographs and other pictures that are claimed by mistake. Most references are
+    JPEGs and most pictures of generators are not. The audit calls that serious, in every answer.
 
     Example: fp bank known
     """

@@ -169,9 +169,10 @@ def _bank_and_inputs(first: Path, others: tuple[Path, ...]) -> tuple[Path, tuple
     """
     from fp.fingerprint.store.bank import is_bank
     from fp.known.cards import KNOWN
-    from fp.system.paths import display_path
+    from fp.system.paths import display_path, is_empty
 
-    named = is_bank(first)
+    # An empty folder before pictures was meant as the bank; whoever reads it refuses it.
+    named = is_bank(first) or (bool(others) and is_empty(first))
     if named and not others:
         raise click.UsageError(
             f"{display_path(first)} is a bank, and INPUT... is missing: name pictures too."

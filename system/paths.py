@@ -131,6 +131,14 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def is_empty(path: Path) -> bool:
+    """Return whether a path leads to an empty folder. A refusal of the system counts as no."""
+    try:
+        return path.is_dir() and not any(path.iterdir())
+    except OSError:
+        return False
+
+
 def is_file(path: Path) -> bool:
     """Return whether a path leads to a file. What the system refuses to say counts as no."""
     try:

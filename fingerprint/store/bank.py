@@ -103,13 +103,12 @@ def is_bank(path: Path) -> bool:
     """Return whether a path is meant as a bank.
 
     A bank is a file that ends in ``.h5`` or begins as HDF5 does, or a folder that holds such files.
-    A folder that holds nothing is taken for one, so that whoever reads it refuses it.
     """
     if path.suffix.lower() == ".h5":
         return True
     try:
         if is_folder(path):
-            return bool(_files_in(path)) or not any(path.iterdir())
+            return bool(_files_in(path))
         if not is_file(path):  # nor a pipe, which would wait or lose what it holds
             return False
         with path.open("rb") as file:

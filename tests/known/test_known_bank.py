@@ -75,6 +75,14 @@ def test_a_bank_behind_the_pictures_is_refused(pictures, tmp_path):
     assert outcome.code == 2 and "before the pictures" in outcome.sentence
 
 
+def test_an_empty_folder_of_pictures_is_no_bank(pictures, tmp_path):
+    (tmp_path / "empty").mkdir()
+    outcome = fp("detect", pictures / "holiday 0.png", tmp_path / "empty", "--json")
+    assert outcome.code == 0 and len(outcome.out.splitlines()) == 1
+    alone = fp("detect", tmp_path / "empty")
+    assert alone.code == 4 and "there is no file" in alone.sentence
+
+
 def test_a_pipe_is_no_bank(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     assert not is_bank(tmp_path / "pipe")
