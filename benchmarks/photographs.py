@@ -314,6 +314,13 @@ def summary(rows):
     add("claimed: `real/` held out", lambda r, g: r["images"] == "real", "claimed", share)
     for title, folders in OF_OTHERS:
         add(f"claimed: {title}", lambda r, g, of=folders: r["images"] in of, "claimed", share)
+
+    def above(mine, column):
+        full = [row for row in mine if int(row["n"]) >= 40]
+        return f"{sum(float(row[f'{column}_low']) > 0.05 for row in full)} of {len(full)}"
+
+    title = "cells of 40 whose interval lies above 5 %"
+    add(title, lambda r, g: r["images"] in PHOTOGRAPHS, "claimed", above)
     add("largest cell, `real/`", lambda r, g: r["images"] == "real", "claimed", largest)
     others = PHOTOGRAPHS[1:]
     add("largest cell of 40, others", lambda r, g: r["images"] in others, "claimed", largest)
