@@ -18,6 +18,7 @@ import sys
 import threading
 import traceback
 import warnings
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +40,9 @@ _IN_HAND = 2  # items a worker has, so that it never waits for the next one
 _AHEAD = 64  # results a worker may be ahead of the one that is due
 _MOST_STILLBORN = 3  # more is no accident
 _PR_SET_PDEATHSIG = 1  # Linux's number
+
+_OURS: weakref.WeakSet[Connection] = weakref.WeakSet()
+"""This process's ends of the pipes to its workers, of all crews that work at once."""
 
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
@@ -120,20 +124,15 @@ class Failure:
 class _Worker(Generic[Item, Result]):
     """A process that answers the items it is handed, one by one."""
 
-    def __init__(
-        self,
-        task: Callable[[Item], Result],
-        seconds: float | None,
-        beside: Sequence[_Worker[Item, Result]],
-    ) -> None:
+    def __init__(self, task: Callable[[Item], Result], seconds: float | None) -> None:
         self.pipe, theirs = multiprocessing.Pipe()
+        _OURS.add(self.pipe)
         self.in_hand: deque[int] = deque()
         self.ready = self.dead = False
         self._process: multiprocessing.process.BaseProcess
         if _may_be_copied():
-            held = [self.pipe, *(worker.pipe for worker in beside)]
             self._process = multiprocessing.get_context("fork").Process(
-                target=_serve_as_copy, args=(held, theirs, task, seconds), daemon=True
+                target=_serve_as_copy, args=(list(_OURS), theirs, task, seconds), daemon=True
             )
         else:
             # The first process to be started starts this one too, which unblocks the signal.
@@ -198,7 +197,7 @@ class _Crew(Generic[Item, Result]):
     def results(self) -> Iterator[Result]:
         """Yield the results in the order of the items."""
         for _ in range(self._size):
-            self._workers.append(self._new_worker())
+            self._workers.append(_Worker(self._task, self._seconds))
         for due in range(len(self._items)):
             while due not in self._results:
                 self._hand_out(due + _AHEAD * self._size)
@@ -215,9 +214,6 @@ class _Crew(Generic[Item, Result]):
             worker.pipe.close()
         for worker in self._workers:
             worker.dismiss(self._patience)
-
-    def _new_worker(self) -> _Worker[Item, Result]:
-        return _Worker(self._task, self._seconds, self._workers)
 
     def _hand_out(self, end: int) -> None:
         for worker in self._workers:
@@ -236,7 +232,7 @@ class _Crew(Generic[Item, Result]):
             elif worker.dead:
                 worker.dismiss(0)
                 self._bury(worker)
-                self._workers[place] = self._new_worker()
+                self._workers[place] = _Worker(self._task, self._seconds)
 
     def _bury(self, dead: _Worker[Item, Result]) -> None:
         """Take back what a dead worker had in hand. It was at the first of it."""

@@ -213,6 +213,21 @@ def test_workers_that_cannot_start_are_an_error_and_not_lost_images(monkeypatch)
         list(run_in_order(Stillborn(), [1, 2], lost, isolated=True))
 
 
+def test_workers_of_two_runs_at_once_end_by_themselves(start, monkeypatch):
+    """A copy that held the ends of another run's pipes would have to be killed."""
+    codes, dismiss = [], workers._Worker.dismiss
+
+    def noting(worker, patience):
+        process = worker._process
+        dismiss(worker, patience)
+        codes.append(process.exitcode)
+
+    monkeypatch.setattr(workers._Worker, "dismiss", noting)
+    both = [run_in_order(square, range(5), lost, 2, isolated=True) for _ in range(2)]
+    assert list(zip(*both, strict=True)) == [(n * n, n * n) for n in range(5)]
+    assert codes == [0] * 4
+
+
 def test_a_consumer_that_stops_early_ends_the_workers(start):
     results = run_in_order(sleepy, range(1, MANY), lost, 2)
     started = time.monotonic()
