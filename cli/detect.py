@@ -111,7 +111,7 @@ _NEEDS_A_FOLDER = {
 
 
 @click.command("detect")
-@click.argument("bank", type=PATH, metavar="[BANK]")
+@click.argument("bank", type=PATH, metavar="[BANK]", required=False)
 @click.argument("inputs", type=PATH, nargs=-1, metavar="INPUT...")
 @click.option(
     "-o",
@@ -122,7 +122,7 @@ _NEEDS_A_FOLDER = {
 )
 @options_of(DetectCommand)
 def command(
-    bank: Path, inputs: tuple[Path, ...], output: Path | None, given: DetectCommand
+    bank: Path | None, inputs: tuple[Path, ...], output: Path | None, given: DetectCommand
 ) -> None:
     """Test images and folders of images against the fingerprints of BANK.
 
@@ -140,6 +140,8 @@ def command(
     from fp.fingerprint.detection.detection import DetectOptions
     from fp.images.loading import Limits
 
+    if bank is None:
+        raise click.UsageError("INPUT... is missing: name pictures or folders of such.")
     bank, inputs = _bank_and_inputs(bank, inputs)
     if given.resume and given.overwrite:
         raise click.UsageError("--resume and --overwrite contradict each other.")

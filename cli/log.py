@@ -14,13 +14,13 @@ from pathlib import Path
 
 import click
 
-from fp.cli.telling import printable
+from fp.cli.telling import LOG, printable
 from fp.system.atomic_files import output_error
 from fp.system.environment import tool_version
 from fp.system.errors import OutputError
 from fp.system.paths import display_path, is_file, is_folder
 
-_LOGS = (logging.getLogger("fp"), logging.getLogger("py.warnings"))
+_LOGS = (LOG, logging.getLogger("py.warnings"))
 _FIRST = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ [A-Z]+ ")
 
 
@@ -55,7 +55,7 @@ def start(path: Path, arguments: Iterable[str]) -> None:
     An `OutputError` says that the file is no log, or cannot be one: it lies in a folder that the
     command names, or cannot be written.
     """
-    if _LOGS[0].level:
+    if LOG.level:
         raise click.UsageError("--log is given twice.")
     arguments = list(arguments)
     _check(path, arguments)
@@ -68,12 +68,12 @@ def start(path: Path, arguments: Iterable[str]) -> None:
         log.addHandler(handler)
         log.setLevel(logging.INFO)
     logging.captureWarnings(True)
-    _LOGS[0].info("fp %s: fp %s", tool_version(), shlex.join(arguments))
+    LOG.info("fp %s: fp %s", tool_version(), shlex.join(arguments))
 
 
 def end(code: object) -> None:
     """Say how the command ended, and close the log."""
-    _LOGS[0].info("ended with exit code %s", code)
+    LOG.info("ended with exit code %s", code)
     logging.captureWarnings(False)
     for log in _LOGS:
         log.setLevel(logging.NOTSET)
@@ -85,7 +85,10 @@ def end(code: object) -> None:
 
 def _check(path: Path, arguments: Iterable[str]) -> None:
     place, shown = Path(os.path.realpath(path)), display_path(path)
-    values = (argument.rpartition("=")[2] for argument in arguments)
+    # Of an option with its value, what stands behind a sign; a name may have such signs too.
+    values = (
+        part for one in arguments for part in (one, one.partition("=")[2], one.rpartition("=")[2])
+    )
     for folder in map(Path, filter(None, values)):
         if is_folder(folder) and place.is_relative_to(os.path.realpath(folder)):
             raise OutputError(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fp.cli.options import EXIT_INTERNAL, PATH, Asked
+from fp.cli.options import EXIT_INTERNAL, PATH, Asked, asked
 from fp.cli.suggesting import SuggestingGroup
 from fp.cli.telling import LOG
 from fp.system.errors import FpError
@@ -86,14 +86,14 @@ def _let_say_more(command: click.Command) -> None:
 
 
 def _say_more(ctx: click.Context, _: click.Parameter, value: int) -> None:
-    ctx.find_root().ensure_object(Asked).verbosity += value
+    asked().verbosity += value
 
 
 def _start_log(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:
     if value is not None and not ctx.resilient_parsing:
         from fp.cli import log
 
-        log.start(value, ctx.find_root().ensure_object(Asked).arguments)
+        log.start(value, asked().arguments)
 
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

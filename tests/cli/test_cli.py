@@ -106,6 +106,7 @@ def test_nothing_asked_is_help_and_a_usage_error():
         (["extract", "--jbos", "2"], "'--jbos'"),
         (["extract", "--jobs", "0"], "0 is not in the range"),
         (["extract", "--jobs", "two"], "'two' is not a valid integer"),
+        (["detect"], "INPUT... is missing"),
         (["detect", "a.h5"], "INPUT... is missing"),
         (["detect", "a.h5", "b", "-o", "c", "--rule", "oracle"], "'oracle' is not one of"),
         (["detect", "a.h5", "b", "-o", "c", "--fpr", "much"], "'much' is not a valid float"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
 from commands import environment, fp, fp_process, laboratory, state
@@ -76,6 +77,10 @@ def test_a_log_goes_into_no_folder_of_the_command(folder, tmp_path, monkeypatch)
             assert refused.code == 4 and "lies inside" in refused.sentence
     monkeypatch.chdir(tmp_path)
     assert "lies inside ." in fp("look", ".", "--log", "a.log").sentence
+    odd = tmp_path / "a=b"
+    shutil.copytree(folder, odd)
+    assert "lies inside" in fp("look", odd, "--log", odd / "a.log").sentence
+    shutil.rmtree(odd)
     (tmp_path / "link").symlink_to(folder)
     assert "lies inside" in fp("look", folder, "--log", tmp_path / "link" / "a.log").sentence
     (tmp_path / "link").unlink()
