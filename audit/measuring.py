@@ -229,7 +229,7 @@ def measure_part(
 
 
 def properties_of(image: LoadedImage, stored: Container, part: Pixels) -> Properties:
-    """Measure the same without its residual: there is no tile."""
+    """Measure an image as `measure_part` does, but for the tile, which its residual has."""
     luminance = luminance_window(part)
     grid, period = jpeg_grid(luminance), resampling_trace(luminance)
     middle = luminance[1:-1, 1:-1]

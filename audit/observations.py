@@ -13,6 +13,7 @@ from typing import Literal
 from fp.audit.checks import has_border, has_palette, period
 from fp.audit.measuring import Properties
 from fp.images.claims import Claim, one_line
+from fp.images.container import BY_FORMAT
 from fp.images.requests import Request
 
 About = Literal["claim", "storage", "pixels"]
@@ -41,7 +42,7 @@ SOURCE_TYPES = {
 """The terms of IPTC for where a picture comes from, in words."""
 
 _SOURCE_TYPE = "DigitalSourceType"
-_FORMATS = {"WEBP": "WebP"}  # others have the name that Pillow gives them
+_FORMATS = {"WEBP": "WebP", **BY_FORMAT}  # others have the name that Pillow gives them
 _ABSENT = {
     "jpeg_grid": "no grid of 8 x 8 blocks as JPEG leaves it",
     "resampling": "no trace of resizing",
@@ -143,6 +144,8 @@ def _compression(found: Properties) -> str:
     stored = found.container
     if stored.compression == "lossless":
         return "Compressed without loss, which says nothing of what came before."
+    if stored.compression in BY_FORMAT.values():
+        return f"Compressed as {stored.compression} does, with loss or without."
     quality = stored.quality if stored.compression == "JPEG" else stored.webp_quality
     told = f"Compressed with loss: {stored.compression.removeprefix('lossy ')}"
     if quality is not None:

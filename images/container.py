@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -30,11 +30,11 @@ _LUMINANCE = (
 )
 """Example luminance table of ITU-T T.81, K.1, in rows of vertical frequency."""
 
-_BY_FORMAT = {"AVIF": "AVIF", "HEIF": "HEIC", "JXL": "JPEG XL"}
+BY_FORMAT = {"AVIF": "AVIF", "HEIF": "HEIC", "JXL": "JPEG XL"}
+"""Formats, as Pillow names them, whose files with and without loss are not told apart."""
 
-COMPRESSIONS = ("lossless", "JPEG", "lossy WebP", *_BY_FORMAT.values())
-"""What a coding can have done to pixels; of the last three, files without loss are not told apart.
-"""
+COMPRESSIONS = ("lossless", "JPEG", "lossy WebP", *BY_FORMAT.values())
+"""What a coding can have done to pixels; for the last three see `BY_FORMAT`."""
 
 _SUBSAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 _SCREENSHOT = re.compile(r"\bscreen ?shot\b", re.IGNORECASE)
@@ -108,18 +108,28 @@ class Metadata:
 
 def metadata_of(image: Image.Image, content: bytes) -> Metadata:
     """Return all that an opened and not yet loaded image's file holds beside its pixels."""
-    texts = whole_texts(metadata_blocks.read(content))
-    return Metadata(describe(image, content), read_claims(content), read_request(texts))
+    texts = _texts(content)
+    request = read_request(texts)
+    return Metadata(_described(image, content, texts, request), read_claims(content), request)
 
 
 def describe(image: Image.Image, content: bytes) -> Container:
     """Return how an opened and not yet loaded image is stored, by its content."""
+    texts = _texts(content)
+    return _described(image, content, texts, read_request(texts))
+
+
+def _texts(content: bytes) -> tuple[Claim, ...]:
+    return tuple(whole_texts(metadata_blocks.read(content)))
+
+
+def _described(
+    image: Image.Image, content: bytes, texts: Sequence[Claim], request: Request
+) -> Container:
     kind = compression(image, content)
     quality = subsampling = None
     standard = False
     tables = getattr(image, "quantization", None)
-    texts = list(whole_texts(metadata_blocks.read(content)))
-    request = read_request(texts)
     parts = {chunk.name for chunk in chunks(content)} if image.format == "PNG" else set()
     if kind == "JPEG":
         if tables:
@@ -153,7 +163,7 @@ def compression(image: Image.Image, content: bytes) -> str:
         return "JPEG"
     if image.format == "WEBP" and any(name == b"VP8 " for name, _ in _webp_chunks(content)):
         return "lossy WebP"
-    return _BY_FORMAT.get(str(image.format), "lossless")
+    return BY_FORMAT.get(str(image.format), "lossless")
 
 
 def jpeg_quality(table: list[int]) -> int:

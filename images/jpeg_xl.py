@@ -30,7 +30,8 @@ class Head:
 
 def read_head(content: bytes) -> Head:
     """Return the head of an image; a `ValueError` says that it has none."""
-    bits = _Bits(_codestream(content)[2 : 2 + _HEAD_BYTES])
+    start = _beginning(content)
+    bits = _Bits(content[start + 2 : start + 2 + _HEAD_BYTES])
     width, height = bits.size()
     if bits.take(1):  # all as usual
         return Head(width, height, True)
@@ -43,10 +44,10 @@ def read_head(content: bytes) -> Head:
     return Head(width, height, not odd and bits.take(3) == 0)  # whole numbers of 8 bits
 
 
-def _codestream(content: bytes) -> bytes:
-    """Return the coded picture from its beginning, out of the boxes around it."""
+def _beginning(content: bytes) -> int:
+    """Return where the coded picture begins, in the boxes around it."""
     if not content.startswith(_CONTAINER):
-        return content
+        return 0
     place = len(_CONTAINER)
     for _ in range(_MOST_BOXES):
         size = int.from_bytes(content[place : place + 4], "big")
@@ -54,7 +55,7 @@ def _codestream(content: bytes) -> bytes:
         if size == 1:
             size, body = int.from_bytes(content[body : body + 8], "big"), body + 8
         if kind in (b"jxlc", b"jxlp"):  # the second has a number before
-            return content[body + (4 if kind == b"jxlp" else 0) :]
+            return body + (4 if kind == b"jxlp" else 0)
         if size < 8:
             break
         place += size

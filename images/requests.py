@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from fp.images.claims import Claim
@@ -70,9 +70,8 @@ def read_request(texts: Iterable[Claim]) -> Request:
     """
     found = Request()
     for told in texts:
-        more = _read(told.name, told.text)
-        names = [each.name for each in fields(Request)]
-        found = Request(**{name: getattr(found, name) or getattr(more, name) for name in names})
+        known = {name: value for name, value in vars(found).items() if value}
+        found = Request(**vars(_read(told.name, told.text)) | known)
     return found
 
 

@@ -147,3 +147,11 @@ def test_real_files_say_what_is_known_of_them(corpus, tmp_path):
     assert any("Canon" in line for line in rows["camera.jpg"]["claimed"])
     assert "few_colours" in told["palette.webp"]
     assert set(told["kodak.webp"]) == {"no_claim", "format", "compression", "not_found"}
+
+
+def test_of_a_format_that_hides_its_loss_no_loss_is_told(tmp_path):
+    Image.fromarray(photograph(1, 64)).save(tmp_path / "a.avif", quality=100, subsampling="4:4:4")
+    told = unwrapped(fp("look", tmp_path / "a.avif").out)
+    assert "AVIF of 64 x 64 pixels" in told
+    assert "Compressed as AVIF does, with loss or without." in told
+    assert "Compressed with loss" not in told
