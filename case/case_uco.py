@@ -133,15 +133,17 @@ class _Graph:
     def _findings(self) -> Iterator[Node]:
         runs = {run["run"]: run for run in self._case.of("run")}
         times = {name: self._times(run) for name, run in runs.items()}
+        banks = {bank["bank"]: self._files_of(bank) for bank in self._case.of("bank")}
         for exhibit in by_weight(self._case, banks_of(self._case)):
             for finding in exhibit.findings:
                 run, name = runs[finding.run], exhibit.entry["exhibit"]
-                yield self._analysis(run, name) | times[finding.run]
+                yield self._analysis(run, name, banks[run["bank"]]) | times[finding.run]
                 yield self._result(finding, name)
 
-    def _analysis(self, run: Entry, exhibit: str) -> Node:
-        bank = next(b for b in self._case.of("bank") if b["bank"] == run["bank"])
-        used = [self._named(f"{bank['bank']} {file['stored']}") for file in bank["files"]]
+    def _files_of(self, bank: Entry) -> list[Node]:
+        return [self._named(f"{bank['bank']} {file['stored']}") for file in bank["files"]]
+
+    def _analysis(self, run: Entry, exhibit: str, used: list[Node]) -> Node:
         told = {
             **self._node(f"{run['run']} {exhibit}", "uco-analysis:Analysis"),
             "uco-core:name": f"{run['run']}, {exhibit}",

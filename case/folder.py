@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from fp.case.log import ENCODING, LOG, append, read_log, sweep
 from fp.fingerprint.detection.opening import BankIdentity
 from fp.fingerprint.store.bank import bank_files
 from fp.manifest.entry import Entry
+from fp.manifest.inputs import resolved
 from fp.manifest.writing import files_below
 from fp.system.atomic_files import locked_folder, output_error, write_bytes_atomic
 from fp.system.errors import InputError, OutputError, UsageError
@@ -129,6 +130,13 @@ def add_bank(case: Case, bank: Path, identity: BankIdentity) -> Entry:
         files.append({"name": shown, "stored": stored, "sha256": sha256})
     origin = display_path(Path(os.path.abspath(bank)))  # noqa: PTH100 - links stay
     return case.record({"kind": "bank", "bank": name, "origin": origin, "files": files})[0]
+
+
+def found_at(folder: Path, exhibit: Entry, roots: Sequence[tuple[str, str]] = ()) -> Path:
+    """Return where an exhibit is looked for: its copy in the case, else the original."""
+    if exhibit["stored"]:
+        return folder / path_of(exhibit["stored"])
+    return resolved(exhibit["origin"], folder, roots)
 
 
 def place_of(exhibit: Entry) -> Path:

@@ -42,6 +42,10 @@ def page(case: Case, previews: Showing = "shown") -> Iterator[str]:
     exhibits = by_weight(case, banks)
     decisions = Counter(each.decision for each in exhibits)
     rules = {run["options"]["rule"] for run in case.of("run")}
+    members = {
+        name: [(member.name, member.method, domain(member)) for member in bank.values()]
+        for name, bank in banks.items()
+    }
     words = DECISIONS | (NEAREST if rules == {"nearest-mean"} else {}) | _NOT_TESTED
     return pieces(
         "case.html",
@@ -64,7 +68,7 @@ def page(case: Case, previews: Showing = "shown") -> Iterator[str]:
         pictures=_Pictures(case, previews),
         previews=previews,
         reasons=REASONS | FILE_REASONS,
-        runs=[_run(case, run, banks[run["bank"]]) for run in case.of("run")],
+        runs=[_run(case, run, members[run["bank"]]) for run in case.of("run")],
         cautions=_cautions(banks),
         refused=[entry["message"] for entry in case.of("refused")],
         explanations=(("h2", "h1", FOR_H2), ("h1", "h2", FOR_H1)),
@@ -101,7 +105,7 @@ class _Pictures:
         return preview(path, None, entry["file_sha256"], limits_of(entry), blurred=blurred)
 
 
-def _run(case: Case, run: Entry, bank: dict[str, Fingerprint]) -> dict[str, Any]:
+def _run(case: Case, run: Entry, members: list[tuple[str, str, list[str]]]) -> dict[str, Any]:
     """Return a run as the page has it.
 
     That is its entry, what was asked, and what its bank speaks of.
@@ -112,7 +116,6 @@ def _run(case: Case, run: Entry, bank: dict[str, Fingerprint]) -> dict[str, Any]
             "The rule gives a reference image to a fingerprint of the bank in at most "
             f"{options['fpr']:.2g} of cases, on average over calibrations; {_certified(case, run)}."
         )
-    members = [(member.name, member.method, domain(member)) for member in bank.values()]
     return {"entry": run, "rate": told, "members": members}
 
 

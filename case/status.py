@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fp.case.findings import rows_of
-from fp.case.folder import Case, next_run
+from fp.case.folder import Case, found_at, next_run
 from fp.case.log import examine_log, well_formed
 from fp.case.verification import verify_case
 from fp.manifest.entry import Entry
-from fp.manifest.inputs import resolved
 from fp.manifest.verification import Check
 from fp.manifest.writing import files_below
 from fp.system.errors import FormatError
-from fp.system.paths import display_path, path_of
+from fp.system.paths import display_path
 
 _AS_RECORDED = "as recorded"
 _NAMED = 5  # exhibits that a sentence names
@@ -125,11 +124,7 @@ def _exhibits(
         for name in run["exhibits"]:
             tested.setdefault(name, {})[run["run"]] = decisions.get(name, "")
     for entry in case.of("exhibit"):
-        place = (
-            case.folder / path_of(entry["stored"])
-            if entry["stored"]
-            else resolved(entry["origin"], case.folder, roots)
-        )
+        place = found_at(case.folder, entry, roots)
         state = kinds.get(display_path(place), _AS_RECORDED)
         runs = tested.get(entry["exhibit"], {})
         yield ExhibitState(entry["exhibit"], entry["name"], state, runs)

@@ -31,7 +31,10 @@ def words(log10_lr: float) -> str:
 
 
 def sentence(log10_lr: float, at_bound: bool) -> str:
-    """Return what the ratio of h2 over h1 says, and no more. It is within its bounds, or one."""
+    """Return what the ratio of h2 over h1 says, and no more.
+
+    The ratio lies within its bounds, and may stand at one of them.
+    """
     if words(log10_lr) == "no more":
         return (
             "The findings are about as probable under h1 as under h2 (ratio "

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from fp.case.folder import named_files, size_of
+from fp.case.folder import found_at, named_files, size_of
 from fp.case.log import LOG, examine_log, well_formed
 from fp.images.loading import Limits
 from fp.manifest.entry import Entry
-from fp.manifest.inputs import Hasher, resolved
+from fp.manifest.inputs import Hasher
 from fp.manifest.run import read_manifest
 from fp.manifest.verification import Check, Difference, compared, verify_manifest
 from fp.manifest.writing import files_below
@@ -59,16 +59,14 @@ def verify_case(folder: Path, check: Check | None = None) -> Iterator[Difference
 
 
 def _exhibit(folder: Path, entry: Entry, check: Check) -> Iterator[Difference]:
-    if entry["stored"]:
-        path = folder / path_of(entry["stored"])
-    elif check.inputs:
-        path = resolved(entry["origin"], folder, check.roots)
+    if not (entry["stored"] or check.inputs):
+        return
+    path = found_at(folder, entry, check.roots)
+    if not entry["stored"]:  # copies in the case were compared with all its other files
         found = compared(path, entry["file_sha256"])
         if found is not None:
             yield found
             return
-    else:
-        return
     if check.pixels and entry["pixels_sha256"]:
         again = Hasher("exhibit", limits=limits_of(entry))(path)
         # Other bytes were told already.
