@@ -11,34 +11,22 @@ import sys
 
 import click
 import numpy as np
-from held_out import CORPUS, GENERATORS, percent
+from held_out import CORPUS, GENERATORS, labelled, percent
 from scipy.stats import kstest
 from sections import publish, this_command
 from sklearn.metrics import roc_auc_score
 
 from fp.denoisers.cache import ResidualCache, default_folder
-from fp.denoisers.population import ImageFolder, Reduction, residuals, survey
+from fp.denoisers.population import Reduction
 from fp.evaluation import mean_of, split
 from fp.evaluation.statistics import cllr, cllr_min
 from fp.fingerprint.decision import likelihood
 from fp.fingerprint.decision.decision import p_real
-from fp.fingerprint.estimators.folds import Labelled, group, shuffle_labels
+from fp.fingerprint.estimators.folds import Labelled, shuffle_labels
 from fp.fingerprint.learning.method import recipe
 from fp.fingerprint.model.calibration import Calibration
 from fp.fingerprint.model.typicality import LEVEL
 from fp.images.crop import CropRule
-
-
-def load(method, reduction, generator, store):
-    images, labels = [], []
-    for folder, label in ((CORPUS / "generated" / generator, True), (CORPUS / "real", False)):
-        found = survey(ImageFolder.at(folder), reduction, store, 1).images
-        images += found
-        labels += [label] * len(found)
-    rows = [method.features(residual) for residual in residuals(images, reduction, store)]
-    stacks = {name: np.stack([row[name] for row in rows]) for name in method.reads}
-    sources = [f"{label}/{i.source}" for i, label in zip(images, labels, strict=True)]
-    return stacks, np.array(labels), group(sources, [i.sha256 for i in images])
 
 
 def calibrated(learned, labels):
@@ -102,7 +90,7 @@ def main(generators, method, denoiser, training, splits, section):
     lines: dict[str, list[str]] = {}
     for generator in generators:
         made = recipe(method)
-        data = load(made, reduction, generator, store)
+        data = labelled(CORPUS / "generated" / generator, made, reduction, store)
         found = [one_split(made, *data, training, seed) for seed in range(splits)]
         for name in found[0][0]:
             values = [row[name] for row, _, _ in found]

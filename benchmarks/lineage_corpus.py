@@ -42,7 +42,7 @@ def with_photographs(collection, seed):
 
 
 def families(found):
-    lines = ["| family | support, per cent |", "| --- | --- |"]
+    lines = ["| family | support |", "| --- | --- |"]
     for cluster in found.families.clusters:
         names = ", ".join(sorted(found.names[m] for m in cluster.members))
         lines.append(f"| {names} | {cluster.told} |")

@@ -308,6 +308,8 @@ def summary(rows):
 
     def largest(mine, column):
         full = [row for row in mine if int(row["n"]) >= 40]
+        if not full:
+            return "-"
         worst = max(full, key=lambda row: int(row[column]) / int(row["n"]))
         return f"{worst[column]} of {worst['n']}: {worst['cell']}, {worst['form']}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from fp.cli.suggesting import SuggestingGroup
 from fp.cli.telling import counted
 
 if TYPE_CHECKING:
-    from fp.denoisers.cache import ResidualCache
+    from fp.denoisers.cache import Holding, ResidualCache
 
 folder_option = click.option(
     "--cache",
@@ -46,7 +47,7 @@ def info(folder: Path | None) -> None:
     for each in holdings:
         name = each.denoiser or "of an earlier fp"
         click.echo(f"  {name:<16} {counted(each.entries, 'residual')}, {_size(each.size)}")
-    click.echo(f"  {'in all':<16} {_told(cache)}")
+    click.echo(f"  {'in all':<16} {_told(holdings)}")
 
 
 @command.command("clear")
@@ -64,7 +65,7 @@ def clear(folder: Path | None, yes: bool) -> None:
     if not yes:
         if not sys.stdin.isatty():
             raise click.UsageError("There is nobody to ask; add --yes.")
-        if not click.confirm(f"Delete {_told(cache)} in {shown}?"):
+        if not click.confirm(f"Delete {_told(cache.holdings())} in {shown}?"):
             click.echo("nothing was deleted")
             return
     click.echo(f"{counted(cache.clear(), 'residual')} deleted in {shown}")
@@ -76,8 +77,7 @@ def _at(folder: Path | None) -> ResidualCache:
     return ResidualCache(folder or default_folder())
 
 
-def _told(cache: ResidualCache) -> str:
-    holdings = cache.holdings()
+def _told(holdings: Sequence[Holding]) -> str:
     number = sum(each.entries for each in holdings)
     return f"{counted(number, 'residual')}, {_size(sum(each.size for each in holdings))}"
 

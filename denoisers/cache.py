@@ -179,14 +179,16 @@ class ResidualCache:
         An `OutputError` says that something cannot be deleted; the rest is gone then too.
         """
         deleted, failed = 0, None
-        for file in list(self._files()):
+        files = list(self._files())
+        for file in files:
             try:
                 file.path.unlink(missing_ok=True)
                 deleted += file.finished
             except OSError as error:
                 failed = failed or output_error(file.path, error)
+        for folder in {file.path.parent for file in files}:
             with contextlib.suppress(OSError):  # others are in it
-                file.path.parent.rmdir()
+                folder.rmdir()
         if failed is not None:
             raise failed
         return deleted

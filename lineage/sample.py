@@ -1,4 +1,4 @@
-"""All images of an analysis as one sample: whose each is, and its fold."""
+"""All images of an analysis as one sample: folder, source and fold of each."""
 
 from __future__ import annotations
 

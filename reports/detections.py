@@ -188,6 +188,7 @@ def report(found: Run) -> Iterator[str]:
         detail="detail",
         plain=lambda: rows("none"),
     )
+    claims = counted.claims.most_common(MOST_FINGERPRINTS)
     meta = {
         "decisions": {name: list(told) for name, told in words.items()},
         "reasons": REASONS | FILE_REASONS,
@@ -211,10 +212,10 @@ def report(found: Run) -> Iterator[str]:
         file_meanings=FILE_REASONS,
         members=members,
         best=counted.best,
-        claims=counted.claims.most_common(MOST_FINGERPRINTS),
+        claims=claims,
         claimants=len(counted.claims),
         such_as={name: [path for _, path in held] for name, held in counted.highest.items()},
-        kin=kin_of(found.members(list(counted.claims)) if found.members and counted.claims else ()),
+        kin=kin_of(found.members(dict(claims).keys()) if found.members and claims else ()),
         elsewhere=sum(counted.elsewhere[member.name] for member in members),
         conditions=bool(counted.conditions),
         table=table,

@@ -51,8 +51,8 @@ class Posterior:
 def with_posterior(rows: Sequence[Attribution]) -> Posterior:
     """Return the rows of a bank with the probability of each generator.
 
-    A generator has none where no calibration image was coded as this one, or is as smooth or rough;
-    without any, nothing is said.
+    A generator has none where no calibration image was coded as this one, or where hardly any
+    reference image is as smooth or as rough. Where no generator has one, nothing is said.
 
     Notes
     -----

@@ -16,7 +16,7 @@ from fp.system.arrays import Doubles, Flags, Indices
 def discriminant_coefficients(
     gram: Doubles, labels: Flags, dimensions: int, groups: Indices | None = None
 ) -> Doubles:
-    """Return the coefficients a of the discriminant direction w = X^T a, of n rows.
+    """Return the coefficients a (n,) of the discriminant direction w = X^T a.
 
     `gram` (n, n) holds the inner products of the rows, `dimensions` is the number p of columns;
     both classes must occur. Rows of one group (n,) are not independent of each other.

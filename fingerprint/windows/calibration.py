@@ -1,4 +1,4 @@
-"""Held-out scores of windows, and how windows of one image depend on another."""
+"""Held-out scores of windows, and how the windows of one image depend on each other."""
 
 from __future__ import annotations
 
