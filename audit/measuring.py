@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from fp.audit.mixture import tile_of
 from fp.audit.traces import colours, flat_border, resampling_trace
 from fp.denoisers import registry
 from fp.denoisers.population import Skipped
-from fp.denoisers.residual import DenoiserIdentity, Residual
+from fp.denoisers.residual import DenoiserIdentity
 from fp.images.container import Container
 from fp.images.crop import CropRule
 from fp.images.degradations import Degradation
@@ -32,7 +32,7 @@ from fp.images.pipelines import pipeline_of
 from fp.system.arrays import Floats, Pixels
 from fp.system.errors import ImageError, InputError
 from fp.system.progress import Progress, told
-from fp.system.workers import run_in_order, with_one_thread
+from fp.system.workers import run_in_order
 
 RESIDUALS = "wavelet"
 """Denoiser of the test for several generators: a few milliseconds an image, no network."""
@@ -210,11 +210,6 @@ def measure_classes(
     return measured
 
 
-@lru_cache(maxsize=1)
-def _residual() -> Residual:
-    return with_one_thread(registry.get(RESIDUALS))
-
-
 def measure_part(
     image: LoadedImage,
     stored: Container,
@@ -271,10 +266,11 @@ def _tile(part: Pixels, known: tuple[DenoiserIdentity, Floats] | None) -> Floats
     height, width = part.shape[:2]
     if min(height, width) < 32:
         return None
-    if known is not None and max(height, width) <= _SIDE and known[0] == _residual().identity:
+    residual = registry.kept(RESIDUALS)
+    if known is not None and max(height, width) <= _SIDE and known[0] == residual.identity:
         return tile_of(known[1])
     # From the first pixel, so that a lattice has one phase in all images.
-    return tile_of(_residual()(np.ascontiguousarray(part[:_SIDE, :_SIDE])))
+    return tile_of(residual(np.ascontiguousarray(part[:_SIDE, :_SIDE])))
 
 
 def _is_grey(image_hwc: Pixels) -> bool:

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fp.case.log import ENCODING, LOG, append, read_log, sweep
-from fp.fingerprint.detection.opening import BankIdentity
-from fp.fingerprint.store.bank import bank_files
+from fp.fingerprint.detection.opening import StoredBank
 from fp.manifest.entry import Entry
 from fp.manifest.inputs import resolved
 from fp.manifest.writing import files_below
@@ -103,12 +102,12 @@ def add_note(case: Case, text: str) -> Entry:
     return case.record({"kind": "note", "text": _checked(text)})[0]
 
 
-def add_bank(case: Case, bank: Path, identity: BankIdentity) -> Entry:
+def add_bank(case: Case, bank: StoredBank) -> Entry:
     """Copy a bank into a case, where it is not there yet.
 
     `InputError` if the bank changes meanwhile, `OutputError` if it cannot be written.
     """
-    hashes = [sha256 for _, sha256 in identity]
+    hashes = [sha256 for _, sha256 in bank.files]
     for entry in case.of("bank"):
         if [file["sha256"] for file in entry["files"]] == hashes:
             return entry
@@ -119,16 +118,14 @@ def add_bank(case: Case, bank: Path, identity: BankIdentity) -> Entry:
     except OSError as error:
         raise output_error(folder, error) from error
     files = []
-    for number, (path, (shown, sha256)) in enumerate(
-        zip(bank_files(bank), identity, strict=True), start=1
-    ):
+    for number, (path, sha256) in enumerate(bank.files, start=1):
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != sha256:
             raise InputError(f"{display_path(path)} changed while it was in use; run again.")
         stored = f"banks/{name}/{number:04d}.h5"
         write_bytes_atomic(case.folder / stored, content, overwrite=True)
-        files.append({"name": shown, "stored": stored, "sha256": sha256})
-    origin = display_path(Path(os.path.abspath(bank)))  # noqa: PTH100 - links stay
+        files.append({"name": display_path(Path(path.name)), "stored": stored, "sha256": sha256})
+    origin = display_path(Path(os.path.abspath(bank.path)))  # noqa: PTH100 - links stay
     return case.record({"kind": "bank", "bank": name, "origin": origin, "files": files})[0]
 
 

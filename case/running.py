@@ -67,7 +67,7 @@ def run_case(
         raise InputError("The case has no exhibit; add some with 'fp case add'.")
     stored = StoredBank.at(bank, how.memory)
     check_bank(open_for_examination(stored), options)
-    kept = add_bank(case, bank, stored.identity)
+    kept = add_bank(case, stored)
     name = next_run(case)
     folder = Path("runs") / name
     copies = Path("banks") / kept["bank"]

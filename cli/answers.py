@@ -34,51 +34,32 @@ def print_answers(found: Answers, question: Question, *, single: bool, quiet: bo
     """
     from fp.reports.words import DECISIONS, FOOTNOTE, answer, short
 
-    rows = []
+    decisions: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
     for row in found.rows:
-        path = printable(row["path"])
+        decisions[row["decision"]] += 1
         if row["status"] == "not_examined":  # its sentence begins with the path
+            refused.update(row["reasons"])
             click.echo(printable(answer(row, question)))
         elif single:
-            click.echo(path)
+            click.echo(printable(row["path"]))
             print_answer(row, question, quiet=quiet)
         else:
-            click.echo(f"{path}: {printable(short(row, question))}")
-        rows.append({name: row[name] for name in ("decision", "status", "reasons")})
-    summary = found.summary(rows)
+            click.echo(f"{printable(row['path'])}: {printable(short(row, question))}")
     if not (single or quiet):
-        told = (f"{DECISIONS[name][0]} {n}" for name, n in summary.decisions.items())
-        click.echo(f"{counted(len(rows), 'file')}: {', '.join(told)}")
-        tell_reasons(summary)
+        told = (f"{DECISIONS[name][0]} {n}" for name, n in sorted(decisions.items()))
+        click.echo(f"{counted(decisions.total(), 'file')}: {', '.join(told)}")
+        tell_reasons(refused)
         print_wrapped(FOOTNOTE)
-    end_with(summary.not_examined)
+    end_with(refused)
 
 
 def print_answer(row: dict[str, Any], question: Question, *, quiet: bool = False) -> None:
     """Print what was found of a file at length, to stand under its name. A quiet one is short."""
-    from fp.reports.words import answer
+    from fp.reports.words import answer, details
 
-    _print_under(None, answer(row, question))
-    if not quiet and row["status"] != "not_examined":
-        _print_rest(row, question)
-
-
-def _print_rest(row: dict[str, Any], question: Question) -> None:
-    from fp.reports.words import limits, ratio
-
-    told = ratio(row)
-    if told is not None:
-        _print_under("ratio", told)
-    if row["p_bank"] is not None and row["p_generated"] is not None:
-        _print_under(
-            "p",
-            f"{row['p_bank']:.2g} that a reference image scores as high or higher, "
-            f"{row['p_generated']:.2g} that one of {row['fingerprint']} scores as low or lower",
-        )
-    for number, limit in enumerate(limits(row, question)):
-        _print_under("" if number else "limits", limit)
-
-
-def _print_under(label: str | None, text: str) -> None:
-    first = "  " if label is None else f"  {label:<7} "
-    print_wrapped(text, first, {None: "  ", "": " " * 12, "limits": " " * 12}.get(label, " " * 10))
+    said = answer(row, question)
+    more = [] if quiet or row["status"] == "not_examined" else details(row, question)
+    print_wrapped(said, "  ", "  ")
+    for label, text in more:
+        print_wrapped(text, f"  {label:<7} ", " " * (12 if label in ("limits", "") else 10))

@@ -171,7 +171,7 @@ def run(case: Path, bank: Path, given: RunCommand) -> None:
     click.echo(f"{entry['run']}: {exhibits_seen}, {counted(summary.fingerprints, 'fingerprint')}")
     for decision, count in summary.decisions.items():
         click.echo(f"  {decision:<20} {count}")
-    tell_reasons(summary)
+    tell_reasons(summary.not_examined)
     click.echo(f"entry {entry['number']}, {entry['sha256']}")
     end_with(summary.not_examined)
 

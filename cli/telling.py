@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import textwrap
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -144,13 +144,13 @@ def tell_counts(found: Summary) -> None:
         ],
         (f"  {decision:<20} {count}" for decision, count in found.decisions.items()),
     )
-    tell_reasons(found)
+    tell_reasons(found.not_examined)
     end_with(found.not_examined)
 
 
-def tell_reasons(found: Summary) -> None:
-    """Print how many files were not examined, and why."""
-    for reason, count in found.not_examined.items():
+def tell_reasons(not_examined: Mapping[str, int]) -> None:
+    """Print how many files were not examined, by reason."""
+    for reason, count in sorted(not_examined.items()):
         warn(f"  not examined: {reason} ({count})")
 
 

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -33,7 +32,7 @@ from fp.system.errors import ImageError, InputError
 from fp.system.joining import join_names
 from fp.system.paths import is_file, name_of
 from fp.system.progress import Progress
-from fp.system.workers import run_in_order, with_one_thread
+from fp.system.workers import run_in_order
 
 
 @dataclass(frozen=True)
@@ -149,12 +148,7 @@ class Reduction:
 
     def residual(self) -> Residual:
         """Make the denoiser with its mean residual; made once a process."""
-        return _made(self.denoiser, self.parameters)
-
-
-@lru_cache(maxsize=4)
-def _made(denoiser: str, parameters: tuple[tuple[str, Any], ...]) -> Residual:
-    return with_one_thread(registry.get(denoiser, **dict(parameters)))
+        return registry.kept(self.denoiser, self.parameters)
 
 
 @dataclass(frozen=True)

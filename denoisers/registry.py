@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from fp.denoisers.mean_residual import MeanResidual
 from fp.denoisers.residual import Denoiser, DenoiserIdentity, Residual
 from fp.system.errors import DenoiserError
 from fp.system.plugins import maker_of, plugins, summary_of
+from fp.system.workers import use_one_thread
+
+Parameters = tuple[tuple[str, Any], ...]
+"""A denoiser's parameters by name, sorted; they can be hashed."""
 
 GROUP = "fp.denoisers"
 """Entry points of this group are denoisers: names of classes, or of functions that make one."""
@@ -144,6 +149,14 @@ def get(name: str = DEFAULT, **parameters: Any) -> Residual:
     return Residual(denoiser, mean)
 
 
+@lru_cache(maxsize=8)
+def kept(name: str, parameters: Parameters = ()) -> Residual:
+    """Return what `get` makes, made once a process, with torch on one thread."""
+    made = get(name, **dict(parameters))
+    use_one_thread()
+    return made
+
+
 def mean_residual_path(name: str) -> Path:
     """Return the place where a denoiser's mean residual ships."""
     return WEIGHTS / f"{name}.mean.safetensors"
@@ -155,11 +168,11 @@ def restore(identity: DenoiserIdentity) -> Residual:
     To be compared with the identity by the caller: weights or versions may differ. `DenoiserError`
     if the name or a parameter is unknown.
     """
-    return get(identity.name, **arguments_of(identity))
+    return get(identity.name, **dict(arguments_of(identity)))
 
 
-def arguments_of(identity: DenoiserIdentity) -> dict[str, Any]:
-    """Return the parameters with which `get` makes the denoiser that an identity describes."""
+def arguments_of(identity: DenoiserIdentity) -> Parameters:
+    """Return the parameters with which `kept` makes the denoiser that an identity describes."""
     parameters = dict(identity.parameters)
     for name, value in parameters.items():
         if isinstance(value, list):  # JSON knows no tuples
@@ -167,4 +180,4 @@ def arguments_of(identity: DenoiserIdentity) -> dict[str, Any]:
     check_name(identity.name)
     if _entry(identity.name).trained:
         parameters["precision"] = identity.precision
-    return parameters
+    return tuple(sorted(parameters.items()))

@@ -28,7 +28,7 @@ from fp.system.environment import tool_version
 from fp.system.errors import InputError, OutputError
 from fp.system.paths import display_path
 from fp.system.progress import Progress, told
-from fp.system.workers import run_in_order, with_one_thread
+from fp.system.workers import run_in_order, use_one_thread
 
 CONFIGURATION = "config.toml"
 """Copy of the configuration in the output folder."""
@@ -220,7 +220,7 @@ class _Measure:
         cell, path = item
         # One thread: the bits of a sum must not depend on how many there are.
         with threadpool_limits(1):
-            with_one_thread(None)
+            use_one_thread()
             found = cell.measure(self.bench)
         told = {
             "rows": [asdict(row) for row in found.rows],

@@ -67,8 +67,10 @@ def open_session(
 def _reduction_of(fingerprint: Fingerprint, options: LineageOptions) -> Reduction:
     identity = fingerprint.denoiser
     residual_for(identity)  # refuses what is another denoiser here
-    # A reduction must be hashable.
-    parameters = tuple(sorted(arguments_of(identity).items()))
     return Reduction(
-        identity.name, fingerprint.crop, parameters, options.limits, fingerprint.preparation
+        identity.name,
+        fingerprint.crop,
+        arguments_of(identity),
+        options.limits,
+        fingerprint.preparation,
     )

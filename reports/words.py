@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from typing import Any
 
 from fp.fingerprint.decision.decision import REASONS
@@ -178,6 +179,25 @@ def ratio(row: Mapping[str, Any]) -> str | None:
 
 def _is_told(row: Mapping[str, Any]) -> bool:
     return row["log10_lr"] is not None and not WITHHELD & set(row["reasons"])
+
+
+def details(row: Mapping[str, Any], question: Question) -> list[tuple[str, str]]:
+    """Return what stands below the answer about an examined picture, each text with its label.
+
+    A second limit and those after it have an empty label.
+    """
+    told = []
+    if (found := ratio(row)) is not None:
+        told.append(("ratio", found))
+    if row["p_bank"] is not None and row["p_generated"] is not None:
+        told.append(
+            (
+                "p",
+                f"{row['p_bank']:.2g} that a reference image scores as high or higher, "
+                f"{row['p_generated']:.2g} that one of {row['fingerprint']} scores as low or lower",
+            )
+        )
+    return [*told, *zip(chain(["limits"], repeat("")), limits(row, question), strict=False)]
 
 
 def limits(row: Mapping[str, Any], question: Question) -> list[str]:

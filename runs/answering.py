@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from fp.fingerprint.decision.posterior import kin_of
-from fp.fingerprint.decision.rows import Finding
 from fp.fingerprint.detection.banks import WholeBank, check_bank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.opening import StoredBank, open_for_examination
-from fp.runs.examination import Examiner, Item, worker_died
+from fp.runs.examination import Examiner, Item, examined
 from fp.runs.journal import Row
 from fp.runs.options import RunOptions
-from fp.runs.results import Summary, final_rows, of_bank
-from fp.system.executors import run_on
-from fp.system.workers import run_in_order
+from fp.runs.results import final_rows
 
 
 @dataclass(frozen=True)
@@ -33,8 +28,6 @@ class Answers:
         Number of fingerprints of the bank.
     certified : float or None
         As in `fp.runs.results.Summary`.
-    weak : tuple of str
-        As in `fp.runs.results.Summary`.
     kin : mapping of str to tuple of str
         Of a bank that was learned as one, the generators that a generator is not told from.
     """
@@ -42,21 +35,7 @@ class Answers:
     rows: Iterator[Row]
     fingerprints: int
     certified: float | None
-    weak: tuple[str, ...]
     kin: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-    def summary(self, rows: Sequence[Row]) -> Summary:
-        """Return what rows of these came to."""
-        refused = Counter(row["reasons"][0] for row in rows if row["status"] == "not_examined")
-        decisions = Counter(row["decision"] for row in rows)
-        return Summary(
-            len(rows),
-            self.fingerprints,
-            dict(sorted(decisions.items())),
-            dict(sorted(refused.items())),
-            self.certified,
-            self.weak,
-        )
 
 
 def answers(bank: Path, items: Sequence[Item], options: DetectOptions, how: RunOptions) -> Answers:
@@ -67,29 +46,12 @@ def answers(bank: Path, items: Sequence[Item], options: DetectOptions, how: RunO
     stored = StoredBank.at(bank, how.memory)
     opened = open_for_examination(stored)
     check_bank(opened, options)
-    about = of_bank(opened, options)
-    rows = _rows(Examiner(stored, options), items, how)
+    kin = kin_of(opened.members) if isinstance(opened, WholeBank) else {}
+    certified = opened.family.certified(options.fpr)
+    findings = examined(Examiner(stored, options), items, how)
+    rows: Iterator[Row] = ({"detection": found.detection.as_dict()} for found in findings)
     if options.fdr is not None:  # over all of them
         held = list(rows)
         rows = final_rows(lambda: iter(held), options.fdr)()
     detections = (row["detection"] for row in rows)
-    kin = kin_of(opened.members) if isinstance(opened, WholeBank) else {}
-    return Answers(detections, len(opened), about["certified"], about["weak"], kin)
-
-
-def _rows(examiner: Examiner, items: Sequence[Item], how: RunOptions) -> Iterator[Row]:
-    seconds = examiner.options.limits.seconds
-    died = partial(worker_died, seconds=seconds)
-    findings: Iterator[Finding]
-    if how.pool is not None:
-        findings = run_on(how.pool, examiner, items, died, seconds)
-    else:
-        findings = run_in_order(
-            examiner, items, died, how.jobs, isolated=how.isolated, seconds=seconds
-        )
-    for done, finding in enumerate(findings, start=1):
-        if how.report is not None:
-            how.report(finding.detection)
-        if how.progress is not None:
-            how.progress(done, len(items))
-        yield {"detection": finding.detection.as_dict()}
+    return Answers(detections, len(opened), certified, kin)

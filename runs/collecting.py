@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.opening import StoredBank
 from fp.images.loading import display_path
-from fp.runs.examination import Examiner, Item, worker_died
+from fp.runs.examination import Examiner, Item, examined
 from fp.runs.journal import Journal, Row, open_journal
 from fp.runs.map_files import MAPS
 from fp.runs.options import RunOptions
@@ -19,9 +18,7 @@ from fp.runs.replaced import replaced
 from fp.runs.unfinished import sweep
 from fp.system.atomic_files import output_error
 from fp.system.errors import OutputError
-from fp.system.executors import run_on
 from fp.system.outputs import make_folder
-from fp.system.workers import run_in_order
 
 JOURNAL = "detections.journal"
 
@@ -60,36 +57,22 @@ def collected(work: Work, results: Sequence[str], how: RunOptions) -> Iterator[J
         elif not how.resume:
             refuse_existing(folder, [JOURNAL])
         # What was interrupted may have been ended by an image, in this very process.
-        isolated = how.isolated or not journal.is_empty
+        how = replace(how, isolated=how.isolated or not journal.is_empty)
         journal.begin(work.run)
         sweep(folder / name for name in results)
         todo = _to_do(work, journal)
-        total = len(work.items)
-        done = total - len(todo)
+        done = len(work.items) - len(todo)
         if how.progress is not None:
-            how.progress(done, total)
+            how.progress(done, len(work.items))
         maps = folder / MAPS if work.options.mapped else None
         examiner = Examiner(work.bank, work.options, maps)
-        seconds = work.options.limits.seconds
-        died = partial(worker_died, seconds=seconds)
-        if how.pool is not None:
-            findings = run_on(how.pool, examiner, todo, died, seconds)
-        else:
-            findings = run_in_order(
-                examiner, todo, died, how.jobs, isolated=isolated, seconds=seconds
-            )
-        for finding in findings:
+        for finding in examined(examiner, todo, how, done):
             journal.append(
                 {
                     "detection": finding.detection.as_dict(),
                     "attributions": [row.as_dict() for row in finding.attributions],
                 }
             )
-            done += 1
-            if how.report is not None:
-                how.report(finding.detection)
-            if how.progress is not None:
-                how.progress(done, total)
         yield journal
         journal.remove()
 

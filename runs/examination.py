@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from fp.fingerprint.decision.rows import Finding, not_examined, with_claims
@@ -11,8 +12,11 @@ from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.opening import StoredBank, open_for_examination
 from fp.images.loading import display_path, find_images, load_with_claims
 from fp.runs.map_files import with_map
+from fp.runs.options import RunOptions
 from fp.system.errors import ImageError, InputError
+from fp.system.executors import run_on
 from fp.system.paths import is_folder
+from fp.system.workers import run_in_order
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,30 @@ class Examiner:
         # Joined to the row when all is decided: what a file says of itself changes no figure.
         found = with_claims(bank.examine(image, self.options), claims)
         return found if self.maps is None else with_map(found, image, self.maps)
+
+
+def examined(
+    examiner: Examiner, items: Sequence[Item], how: RunOptions, done: int = 0
+) -> Iterator[Finding]:
+    """Yield what is found of each file, in order; `done` files came before these.
+
+    Who gets a finding has dealt with it before it is reported.
+    """
+    seconds = examiner.options.limits.seconds
+    died = partial(worker_died, seconds=seconds)
+    if how.pool is not None:
+        findings = run_on(how.pool, examiner, items, died, seconds)
+    else:
+        findings = run_in_order(
+            examiner, items, died, how.jobs, isolated=how.isolated, seconds=seconds
+        )
+    total = done + len(items)
+    for number, finding in enumerate(findings, start=done + 1):
+        yield finding
+        if how.report is not None:
+            how.report(finding.detection)
+        if how.progress is not None:
+            how.progress(number, total)
 
 
 def worker_died(item: Item, seconds: float | None = None) -> Finding:

@@ -22,7 +22,6 @@ from fp.fingerprint.decision.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS
 from fp.fingerprint.detection.banks import Bank, check_bank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.opening import BankIdentity, StoredBank, open_for_examination
-from fp.fingerprint.store.bank import bank_files
 from fp.images.loading import display_path
 from fp.manifest.inputs import Hasher, InputFile
 from fp.manifest.run import Invocation
@@ -38,7 +37,6 @@ from fp.runs.replaced import replaced
 from fp.system.atomic_files import atomic_path
 from fp.system.environment import tool_version
 from fp.system.errors import InputError, IntegrityError
-from fp.system.hashing import hash_file
 
 TABLES = ("detections.jsonl", "detections.csv", "attributions.csv")
 RESULTS = (MANIFEST, LISTING, *TABLES, REPORT)
@@ -124,7 +122,7 @@ def detect_into(
             previews=how.previews,
         )
         recorder.finish(
-            _inputs(bank, journal.rows(paths), items, options),
+            _inputs(work.bank, journal.rows(paths), items, options),
             [*(folder / name for name in TABLES), *maps, *leave_report(found)],
             {**run, "files": files_of(paths), "summary": asdict(summary)},
         )
@@ -136,9 +134,10 @@ def work_of(
 ) -> tuple[Work, Bank]:
     """Return what a run is about, and its bank, fit for these options."""
     stored = StoredBank.at(bank, memory)
+    work = Work(folder, stored, run_of(stored.identity, options), items, options)
     opened = open_for_examination(stored)
     check_bank(opened, options)
-    return Work(folder, stored, run_of(stored.identity, options), items, options), opened
+    return work, opened
 
 
 def of_bank(bank: Bank, options: DetectOptions) -> dict[str, Any]:
@@ -247,11 +246,11 @@ def files_of(paths: Sequence[str]) -> Row:
 
 
 def _inputs(
-    bank: Path, rows: Iterator[Row], items: Sequence[Item], options: DetectOptions
+    bank: StoredBank, rows: Iterator[Row], items: Sequence[Item], options: DetectOptions
 ) -> Iterator[InputFile]:
     """Yield what a run read: the bank, and the hashes that its rows already hold."""
-    for path in bank_files(bank):
-        yield InputFile("bank", display_path(path), hash_file(path))
+    for path, sha256 in bank.files:
+        yield InputFile("bank", display_path(path), sha256)
     for row, item in zip(rows, items, strict=True):
         found = row["detection"]
         if found["sha256"] is None:  # never decoded: only its bytes are known

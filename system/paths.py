@@ -155,6 +155,11 @@ def is_link(path: Path) -> bool:
         return False
 
 
+def files_in(folder: Path, suffix: str) -> list[Path]:
+    """Return the files of one suffix in a folder by name. Hidden ones are left out."""
+    return sorted(f for f in folder.iterdir() if f.suffix == suffix and f.name[0] != ".")
+
+
 def subfolders(folder: Path) -> list[Path]:
     """Return the folders in a folder by name, links followed and hidden ones left out.
 

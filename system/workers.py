@@ -31,7 +31,6 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Made = TypeVar("Made")
 
 FEWEST_FOR_WORKERS = 32
 """Images from which several processes pay: a new one takes a second to start."""
@@ -56,8 +55,8 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def with_one_thread(made: Made) -> Made:
-    """Set torch, if it is loaded, to one thread, and hand on what was made.
+def use_one_thread() -> None:
+    """Set torch, if it is loaded, to one thread.
 
     One process a core with one thread each is fastest, and the number of processes cannot change
     the bits of a sum.
@@ -65,7 +64,6 @@ def with_one_thread(made: Made) -> Made:
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(1)
-    return made
 
 
 def run_in_order(

@@ -57,7 +57,9 @@ class GramMatrices:
 @lru_cache(maxsize=2)
 def _denoiser(network: str) -> DnCNN:
     from fp.denoisers.dncnn import DnCNN
-    from fp.system.workers import with_one_thread
+    from fp.system.workers import use_one_thread
 
     # float32: inner features themselves are the measurement here.
-    return with_one_thread(DnCNN(network, precision="float32"))
+    found = DnCNN(network, precision="float32")
+    use_one_thread()
+    return found

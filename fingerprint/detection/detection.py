@@ -17,7 +17,7 @@ from fp.images.crop import CropRule
 from fp.images.degradations import Degradation
 from fp.images.loading import Limits, LoadedImage
 from fp.system.errors import DenoiserError, UsageError
-from fp.system.workers import with_one_thread
+from fp.system.workers import use_one_thread
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ def residual_for(identity: DenoiserIdentity) -> Residual:
 @lru_cache(maxsize=8)
 def _residual_for(identity_json: str) -> Residual:
     wanted = DenoiserIdentity.from_json(identity_json)
-    residual = with_one_thread(registry.restore(wanted))
+    residual = registry.restore(wanted)
+    use_one_thread()
     if residual.identity != wanted:
         raise DenoiserError(
             f"The fingerprint was made with denoiser {wanted.name!r} of identity "

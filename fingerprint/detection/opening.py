@@ -31,40 +31,45 @@ class StoredBank:
     ----------
     path : Path
         A bank or a folder of banks.
-    identity : tuple of (str, str)
-        What `bank_identity` gave when the run began.
+    files : tuple of (Path, str)
+        Its files, with the SHA-256 that each had when the run began.
     memory : int
         Bytes that its fingerprints may hold in each process.
     """
 
     path: Path
-    identity: BankIdentity
+    files: tuple[tuple[Path, str], ...]
     memory: int = DEFAULT_MEMORY
 
     @staticmethod
     def at(path: Path, memory: int = DEFAULT_MEMORY) -> StoredBank:
-        """Return the bank that lies here now, which may hold so many bytes; see `bank_identity`."""
-        return StoredBank(path, bank_identity(path), memory)
+        """Return the bank that lies here now. InputError if a file of it cannot be read."""
+        try:
+            files = tuple((file, hash_file(file)) for file in bank_files(path))
+        except OSError as error:
+            raise InputError(
+                f"{display_path(path)} cannot be read: {error.strerror}; name a file that "
+                "'fp extract' wrote, or a folder of such files."
+            ) from None
+        return StoredBank(path, files, memory)
 
+    @property
+    def identity(self) -> BankIdentity:
+        """Name and SHA-256 of every file."""
+        return tuple((display_path(Path(file.name)), sha256) for file, sha256 in self.files)
 
-def bank_identity(bank: Path) -> BankIdentity:
-    """Return name and SHA-256 of each file of a bank as it is read.
-
-    InputError if a file cannot be read.
-    """
-    try:
-        return tuple((display_path(Path(file.name)), hash_file(file)) for file in bank_files(bank))
-    except OSError as error:
-        raise InputError(
-            f"{display_path(bank)} cannot be read: {error.strerror}; name a file that "
-            "'fp extract' wrote, or a folder of such files."
-        ) from None
+    def unchanged(self, opened: _Opened) -> _Opened:
+        """Return what was read of it; IntegrityError if its files are others by now."""
+        if StoredBank.at(self.path, self.memory) != self:
+            shown = display_path(self.path)
+            raise IntegrityError(f"{shown} changed while it was in use; run again.")
+        return opened
 
 
 @lru_cache(maxsize=1)
 def open_bank(stored: StoredBank) -> tuple[Fingerprint, ...]:
-    """Read a bank once in each process; IntegrityError if it is not what `bank_identity` saw."""
-    return _unchanged(read_bank(stored.path), stored.path, stored.identity)
+    """Read a bank once in each process; IntegrityError if it is another one by now."""
+    return stored.unchanged(read_bank(stored.path))
 
 
 @lru_cache(maxsize=1)
@@ -74,16 +79,16 @@ def open_for_examination(stored: StoredBank) -> WholeBank | LargeBank:
     UsageError, DenoiserError, FormatError or InputError if it takes more memory, or a fingerprint
     cannot be used here; IntegrityError if it is damaged or another one by now.
     """
-    path, identity, memory = stored.path, stored.identity, stored.memory
+    path, memory = stored.path, stored.memory
     if _is_large(path):
-        return _unchanged(LargeBank(path, memory), path, identity)
+        return stored.unchanged(LargeBank(path, memory))
     members, held = [], 0
     for fingerprint in iter_bank(path):
         members.append(fingerprint)
         held += size_in_memory(fingerprint)
         if held > memory:
             raise needs_more(path, held, memory)
-    return WholeBank(_unchanged(tuple(members), path, identity))
+    return WholeBank(stored.unchanged(tuple(members)))
 
 
 def _is_large(bank: Path) -> bool:
@@ -93,9 +98,3 @@ def _is_large(bank: Path) -> bool:
         return False
     methods = {member.method for member in found}
     return len(found) >= SMALLEST and len(methods) == 1 and held_as_columns(*methods)
-
-
-def _unchanged(opened: _Opened, bank: Path, identity: BankIdentity) -> _Opened:
-    if bank_identity(bank) != identity:
-        raise IntegrityError(f"{display_path(bank)} changed while it was in use; run again.")
-    return opened

@@ -27,7 +27,7 @@ from fp.fingerprint.store.sink import Sink, open_for_writing
 from fp.system.atomic_files import atomic_path, locked_folder
 from fp.system.environment import tool_version
 from fp.system.errors import FormatError, FpError, InputError, OutputError, UsageError
-from fp.system.paths import display_path, is_file, is_folder
+from fp.system.paths import display_path, files_in, is_file, is_folder
 
 ENCODING_TYPE = "fp-bank"
 ENCODING_VERSION = "1.0"
@@ -36,7 +36,6 @@ MAX_FINGERPRINTS = 1_000_000
 
 _NAMESPACE = uuid.UUID("b2a4c0c6-6c0d-5b0f-8a55-0d6f1f6f2c1e")
 _GROUP = re.compile(r"\d{6}", re.ASCII)
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 class _Named(Protocol):
@@ -108,17 +107,13 @@ def is_bank(path: Path) -> bool:
         return True
     try:
         if is_folder(path):
-            return bool(_files_in(path))
+            return bool(files_in(path, ".h5"))
         if not is_file(path):  # nor a pipe, which would wait or lose what it holds
             return False
         with path.open("rb") as file:
-            return file.read(len(_SIGNATURE)) == _SIGNATURE
+            return file.read(len(hdf5.SIGNATURE)) == hdf5.SIGNATURE
     except OSError:
         return False
-
-
-def _files_in(folder: Path) -> list[Path]:
-    return sorted(f for f in folder.iterdir() if f.suffix == ".h5" and f.name[0] != ".")
 
 
 def bank_files(path: Path) -> list[Path]:
@@ -129,7 +124,7 @@ def bank_files(path: Path) -> list[Path]:
     if not is_folder(path):
         return [path]
     try:
-        files = _files_in(path)
+        files = files_in(path, ".h5")
     except OSError as error:
         raise InputError(
             f"{display_path(path)} cannot be read: {error.strerror}; check the folder."

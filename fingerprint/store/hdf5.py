@@ -17,7 +17,7 @@ from fp.system.paths import display_path, is_file
 Complaint = Callable[[FpError], None]
 """What to do about an element that breaks a rule; it may raise or take a note."""
 
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # h5py gives every failure of the library as one of these, and its own doubts about types too.
 _LIBRARY_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError)
 
@@ -91,10 +91,10 @@ def open_for_reading(path: Path) -> Iterator[h5py.File]:
         raise InputError(f"There is no file {shown}; name a file that fp extract wrote.")
     try:
         with path.open("rb") as raw:
-            signature = raw.read(len(_SIGNATURE))
+            signature = raw.read(len(SIGNATURE))
     except OSError as error:
         raise InputError(f"{shown} cannot be read: {error.strerror}; check the file.") from error
-    if signature != _SIGNATURE:
+    if signature != SIGNATURE:
         raise FormatError(f"{shown} is not an HDF5 file; name a file that fp extract wrote.")
     with library_errors(Place(path)):
         file = h5py.File(path, "r", locking=False)
