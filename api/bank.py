@@ -30,7 +30,6 @@ from fp.audit.audit import audit
 from fp.audit.findings import Audit
 from fp.audit.measuring import measure_classes
 from fp.denoisers.cache import ResidualCache
-from fp.denoisers.population import require_folders
 from fp.fingerprint.decision.rows import Finding
 from fp.fingerprint.detection.banks import DEFAULT_MEMORY, WholeBank, check_bank
 from fp.fingerprint.detection.detection import DetectOptions
@@ -44,6 +43,7 @@ from fp.fingerprint.store.lazy import LazyBank
 from fp.images.loading import Limits
 from fp.runs.examination import Examiner, list_items, worker_died
 from fp.system.errors import InputError, UsageError
+from fp.system.folders import require_folders
 from fp.system.paths import name_of
 from fp.system.progress import Progress
 from fp.system.workers import run_in_order

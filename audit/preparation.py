@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from fp.denoisers.population import ImageFolder, Reduction
+from fp.denoisers.population import Reduction
 from fp.images.container import Container
 from fp.images.degradations import Degradation
 from fp.images.loading import Limits, read_container
 from fp.system.errors import ImageError
+from fp.system.folders import ImageFolder
 
 LOWEST = "lowest"
 """Asks for the codings that `matching` finds."""

@@ -20,11 +20,12 @@ import numpy as np
 from sections import PROJECT, WORK, publish, this_command
 
 from fp.denoisers.cache import ResidualCache, default_folder
-from fp.denoisers.population import ImageFolder, Reduction, residuals, survey
+from fp.denoisers.population import Reduction, residuals, survey
 from fp.evaluation import mean_of, trial
 from fp.fingerprint.estimators.folds import group
 from fp.fingerprint.learning.method import recipe
 from fp.images.crop import CropRule
+from fp.system.folders import ImageFolder
 
 CORPUS = Path(os.environ.get("FP_CORPUS", PROJECT.parent / "shared" / "corpus"))
 GENERATORS = ("tae_flux2", "w2x_photo", "w2x_anime")

@@ -25,11 +25,11 @@ import sections
 from sections import PROJECT
 
 from fp.denoisers.cache import ResidualCache, default_folder
-from fp.denoisers.population import Reduction, list_classes, residuals
+from fp.denoisers.population import Reduction, residuals
 from fp.fingerprint.estimators.tile import Tile, refold
 from fp.images.crop import CropRule
 from fp.lineage.analysis import analyse
-from fp.lineage.collection import Collection, collect, generator_folders
+from fp.lineage.collection import Collection, collect, list_folders
 from fp.lineage.options import LineageOptions
 
 CROP = CropRule(256, 256)
@@ -41,7 +41,7 @@ def store():
 
 def gather(folder, denoiser, jobs):
     return collect(
-        list_classes(generator_folders(folder / "generated"), folder / "real"),
+        list_folders(folder / "generated", folder / "real"),
         Reduction(denoiser, CROP),
         store(),
         jobs,

@@ -15,10 +15,11 @@ import click
 from held_out import CORPUS
 from lineage_corpus import families, pairs
 
-from fp.denoisers.population import Reduction, list_classes
+from fp.denoisers.population import Reduction
 from fp.lineage.analysis import analyse
 from fp.lineage.collection import collect
 from fp.lineage.options import LineageOptions
+from fp.system.folders import list_classes
 from lineage import CROP, matrix, publish, store
 
 LINE = ("w2x_photo", "w2x_photo_denoise0x", "w2x_photo_denoise1x", "w2x_photo_denoise3x")

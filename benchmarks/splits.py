@@ -18,7 +18,7 @@ from sections import WORK, publish, this_command
 from threadpoolctl import threadpool_limits
 
 from fp.denoisers.cache import ResidualCache
-from fp.denoisers.population import ImageFolder, Reduction, survey_all
+from fp.denoisers.population import Reduction, survey_all
 from fp.evaluation import mean_of, split
 from fp.fingerprint.conditions.judging import Seen
 from fp.fingerprint.conditions.learning import Versions, learn, recipe_of_versions
@@ -27,6 +27,7 @@ from fp.fingerprint.estimators.folds import Labelled, group
 from fp.fingerprint.extraction.one_pass import ExaminedVersions, Take, versions_of
 from fp.fingerprint.learning.method import recipe
 from fp.images.crop import CropRule
+from fp.system.folders import ImageFolder
 
 COLUMNS = ("generator", "split", "kind", "class", "n", "p05", "p01", "claimed", "reference")
 

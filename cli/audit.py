@@ -48,11 +48,11 @@ def command(
     """
     from fp.audit.audit import audit
     from fp.audit.measuring import measure_classes
-    from fp.denoisers.population import require_folders
     from fp.images.loading import Limits
     from fp.manifest import Recorder, Source, list_inputs
     from fp.manifest.writing import LISTING, MANIFEST
     from fp.reports import audit_text as report
+    from fp.system.folders import require_folders
     from fp.system.outputs import check_apart
 
     inputs = (generated, real, *tests)

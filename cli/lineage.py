@@ -106,6 +106,7 @@ def command(
     with shared.interruptible("nothing was written"), shared.progress_bar("lineage") as progress:
         session = open_session(images, real, options, bank, cache, given.jobs, progress)
         found = analyse(session.collection, session.options)
+        about = told(found, session.collection, session.bank_identity)
         write_lineage(output, found, session.collection, overwrite=given.overwrite)
         sources = [Source("image", (images,)), Source("real", (real,))]
         if bank is not None:
@@ -113,7 +114,7 @@ def command(
         recorder.finish(
             list_inputs(sources, options.limits, given.jobs, progress),
             [output / name for name in FILES],
-            told(found, session.collection, session.bank_identity),
+            about,
             used=session.collection.sha256,
         )
     tell_skipped(session.collection.skipped)

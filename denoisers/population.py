@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 from collections import Counter
@@ -22,15 +21,14 @@ from fp.images.loading import (
     Limits,
     LoadedImage,
     display_path,
-    find_images,
     image_size,
     load_image,
     load_with_container,
 )
 from fp.system.arrays import Floats, Pixels
 from fp.system.errors import ImageError, InputError
+from fp.system.folders import ImageFolder
 from fp.system.joining import join_names
-from fp.system.paths import is_file, name_of
 from fp.system.progress import Progress
 from fp.system.workers import run_in_order
 
@@ -152,32 +150,6 @@ class Reduction:
 
 
 @dataclass(frozen=True)
-class ImageFolder:
-    """A folder of images of one class, searched once.
-
-    Parameters
-    ----------
-    root : Path
-        The folder.
-    paths : tuple of Path
-        Every file in it and below it; see `fp.system.paths.find_images`.
-    """
-
-    root: Path
-    paths: tuple[Path, ...]
-
-    @classmethod
-    def at(cls, root: Path) -> ImageFolder:
-        """Return a folder with its files; `InputError` where it does not exist."""
-        return cls(root, tuple(find_images([root])))
-
-    @property
-    def name(self) -> str:
-        """Name of the folder, fit to be shown."""
-        return name_of(self.root)
-
-
-@dataclass(frozen=True)
 class Population:
     """The examined images of one class.
 
@@ -207,29 +179,6 @@ def residual_store(cache: ResidualCache | None, dear: bool = True) -> Iterator[R
         return
     with tempfile.TemporaryDirectory(prefix="fp-") as folder:
         yield ResidualCache(Path(folder), limit_bytes=2**62 if dear else 0)
-
-
-def require_folders(generated: Path, real: Path) -> None:
-    """Refuse two classes if one is a file or lies inside the other. An `InputError` says which."""
-    for folder in (generated, real):
-        if is_file(folder):
-            raise InputError(f"{display_path(folder)} is no folder; name a folder of images.")
-    places = [Path(os.path.realpath(folder)) for folder in (generated, real)]
-    if places[0].is_relative_to(places[1]) or places[1].is_relative_to(places[0]):
-        raise InputError(
-            f"{display_path(generated)} and {display_path(real)} share files; name two folders "
-            "with no image in both."
-        )
-
-
-def list_classes(generated: Sequence[Path], real: Path) -> list[ImageFolder]:
-    """Return the folders of classes with their files, the reference images last.
-
-    An `InputError` refuses what `require_folders` does, and a folder that does not exist.
-    """
-    for folder in generated:
-        require_folders(folder, real)
-    return [ImageFolder.at(folder) for folder in (*generated, real)]
 
 
 def most_common_crop(

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fp.denoisers.population import ImageFolder, Skipped, most_common_crop, sources_of
+from fp.denoisers.population import Skipped, most_common_crop, sources_of
 from fp.fingerprint.estimators.folds import group
 from fp.images.crop import CropRule
 from fp.images.loading import Limits, display_path, find_images, load_image
 from fp.system.arrays import Indices, Pixels
 from fp.system.errors import ImageError, InputError
+from fp.system.folders import ImageFolder
 from fp.system.paths import is_folder, name_of, subfolders
 from fp.system.progress import Progress, told
 from fp.system.workers import run_in_order

@@ -93,7 +93,7 @@ def analyse(collection: Collection, options: LineageOptions | None = None) -> Li
         families = find_families(
             _counted(compared.kinship, shown), _counted(compared.resampled, shown), options.cut
         )
-    reach = within_reach(compared.p, compared.strangers, options.rate)
+    reach = within_reach(compared.p, q, compared.strangers, options.rate)
     pairs = pair_up(compared, q, coded, reach, options.cut, options.rate)
     return Lineage(
         names=collection.names,

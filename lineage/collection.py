@@ -10,15 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fp.denoisers.cache import ResidualCache
-from fp.denoisers.population import (
-    Examined,
-    ImageFolder,
-    Population,
-    Reduction,
-    Seen,
-    Skipped,
-    survey_all,
-)
+from fp.denoisers.population import Examined, Population, Reduction, Seen, Skipped, survey_all
 from fp.fingerprint.detection.opening import StoredBank, open_bank
 from fp.fingerprint.estimators.folds import FEWEST_SOURCES, group
 from fp.images.jpeg_grid import jpeg_grid, luminance_window
@@ -28,10 +20,8 @@ from fp.lineage.scores import BankMember, scores_of
 from fp.lineage.traces import trace
 from fp.system.arrays import Doubles, Flags, Indices
 from fp.system.errors import InputError
-from fp.system.paths import subfolders
+from fp.system.folders import ImageFolder, generator_folders, list_classes
 from fp.system.progress import Progress
-
-FEWEST_GENERATORS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,15 +120,13 @@ class Collection:
         ]
 
 
-def generator_folders(root: Path) -> list[Path]:
-    """Return the folders below a folder by name, but hidden ones. Fewer than two are refused."""
-    found = subfolders(root)
-    if len(found) < FEWEST_GENERATORS:
-        raise InputError(
-            f"{display_path(root)} holds {len(found)} folders; lineage needs one for each of at "
-            f"least {FEWEST_GENERATORS} generators."
-        )
-    return found
+def list_folders(images: Path, real: Path) -> list[ImageFolder]:
+    """Return the folders of generators in a folder, and the reference images last.
+
+    An `InputError` says why they cannot be compared.
+    """
+    wanted = "lineage needs one for each of at least 2 generators"
+    return list_classes(generator_folders(images, wanted), real)
 
 
 def collect(

@@ -103,20 +103,21 @@ def adjusted_for_many(p: Doubles) -> Doubles:
     return found
 
 
-def within_reach(p: Doubles, strangers: Indices, rate: float) -> Flags:
+def within_reach(p: Doubles, q: Doubles, strangers: Indices, rate: float) -> Flags:
     """Return whether any data could have made each pair's q as low as the rate.
 
-    `p` and `strangers`, shape (K, K), are those of ordered pairs; the result is symmetric, True for
-    pairs that were not tested. A pair is within reach where the least p that can be counted among
-    its strangers, in place of its own, is significant beside the other pairs as they are. With a
-    stride of 2 pixels that least p is 1/64, which four pairs or more can put out of reach.
+    `p` and `strangers`, shape (K, K), are those of ordered pairs, `q` is what `adjusted_for_many`
+    made of p; the result is symmetric, True for pairs that were not tested. A pair is within reach
+    where the least p that can be counted among its strangers, in place of its own, is significant
+    beside the other pairs as they are. With a stride of 2 pixels that least p is 1/64, which four
+    pairs or more can put out of reach.
     """
     rows, columns = np.triu_indices(len(p), 1)
     larger = np.maximum(p[rows, columns], p[columns, rows])
     best = 1 / strangers[rows, columns]
     tested = np.isfinite(larger)
     values = np.sort(larger[tested])
-    reached = ~(adjusted_for_many(p)[rows, columns] > rate)
+    reached = ~(q[rows, columns] > rate)
     for least in np.unique(best[tested]):
         # With the pair at its best, one more p lies at or below each place under its own.
         places = np.array([least, *values[values >= least]])

@@ -64,7 +64,8 @@ def write_lineage(
     }
     written = {name: text.encode() for name, text in content.items()}
     for name, draw in figures.ALL.items():
-        written[f"{name}.png"] = as_png(figures.drawn(draw, found))
+        figure = figures.drawn(draw, found)
+        written[f"{name}.png"] = as_png(figure)
     make_folder(folder)
     write_or_complete(folder, {name: written[name] for name in FILES}, overwrite=overwrite)
 

@@ -6,21 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fp.denoisers.cache import ResidualCache
-from fp.denoisers.population import (
-    ImageFolder,
-    Reduction,
-    list_classes,
-    most_common_crop,
-    residual_store,
-)
+from fp.denoisers.population import Reduction, most_common_crop, residual_store
 from fp.denoisers.registry import arguments_of
 from fp.fingerprint.detection.detection import residual_for
 from fp.fingerprint.detection.opening import BankIdentity, StoredBank, open_bank
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.images.crop import SIDE, CropRule
-from fp.lineage.collection import Collection, collect, generator_folders
+from fp.lineage.collection import Collection, collect, list_folders
 from fp.lineage.options import LineageOptions
 from fp.lineage.scores import common
+from fp.system.folders import ImageFolder
 from fp.system.progress import Progress
 
 
@@ -49,7 +44,7 @@ def open_session(
 
     An `InputError`, `UsageError` or `DenoiserError` says why folders or bank cannot be used.
     """
-    folders = list_classes(generator_folders(images), real)
+    folders = list_folders(images, real)
     reduction = Reduction(options.denoiser, CropRule(SIDE, SIDE), (), options.limits)
     stored = None if bank is None else StoredBank.at(bank)
     if stored is None:

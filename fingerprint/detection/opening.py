@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
 
 from fp.fingerprint.detection.banks import DEFAULT_MEMORY, WholeBank, needs_more
 from fp.fingerprint.detection.large_bank import SMALLEST, LargeBank
@@ -16,8 +15,6 @@ from fp.fingerprint.store.lazy import LazyBank, size_in_memory
 from fp.system.errors import FpError, InputError, IntegrityError
 from fp.system.hashing import hash_file
 from fp.system.paths import display_path
-
-_Opened = TypeVar("_Opened")
 
 BankIdentity = tuple[tuple[str, str], ...]
 """Name and SHA-256 of every file of a bank."""
@@ -58,18 +55,19 @@ class StoredBank:
         """Name and SHA-256 of every file."""
         return tuple((display_path(Path(file.name)), sha256) for file, sha256 in self.files)
 
-    def unchanged(self, opened: _Opened) -> _Opened:
-        """Return what was read of it; IntegrityError if its files are others by now."""
+    def check_unchanged(self) -> None:
+        """Refuse files that are others by now, by an IntegrityError."""
         if StoredBank.at(self.path, self.memory) != self:
             shown = display_path(self.path)
             raise IntegrityError(f"{shown} changed while it was in use; run again.")
-        return opened
 
 
 @lru_cache(maxsize=1)
 def open_bank(stored: StoredBank) -> tuple[Fingerprint, ...]:
     """Read a bank once in each process; IntegrityError if it is another one by now."""
-    return stored.unchanged(read_bank(stored.path))
+    found = read_bank(stored.path)
+    stored.check_unchanged()
+    return found
 
 
 @lru_cache(maxsize=1)
@@ -79,16 +77,21 @@ def open_for_examination(stored: StoredBank) -> WholeBank | LargeBank:
     UsageError, DenoiserError, FormatError or InputError if it takes more memory, or a fingerprint
     cannot be used here; IntegrityError if it is damaged or another one by now.
     """
-    path, memory = stored.path, stored.memory
+    opened = _opened(stored.path, stored.memory)
+    stored.check_unchanged()
+    return opened
+
+
+def _opened(path: Path, memory: int) -> WholeBank | LargeBank:
     if _is_large(path):
-        return stored.unchanged(LargeBank(path, memory))
+        return LargeBank(path, memory)
     members, held = [], 0
     for fingerprint in iter_bank(path):
         members.append(fingerprint)
         held += size_in_memory(fingerprint)
         if held > memory:
             raise needs_more(path, held, memory)
-    return WholeBank(stored.unchanged(tuple(members)))
+    return WholeBank(tuple(members))
 
 
 def _is_large(bank: Path) -> bool:

@@ -22,8 +22,7 @@ from fp.fingerprint.learning.method import Recipe
 from fp.fingerprint.model.conditions import TOLD_APART, Conditions
 from fp.images.loading import display_path
 from fp.system.arrays import Doubles, Indices
-from fp.system.errors import InputError
-from fp.system.paths import subfolders
+from fp.system.folders import generator_folders
 from fp.system.progress import Progress
 
 LIKE = 0.75
@@ -48,13 +47,8 @@ class Folders:
     @classmethod
     def below(cls, folder: Path, real: Path) -> Folders:
         """Return the folders in a folder, sorted; InputError where there are fewer than two."""
-        found = subfolders(folder)
-        if len(found) < 2:
-            raise InputError(
-                f"{display_path(folder)} holds {len(found)} folders; a bank is learned from a "
-                "folder for each of at least two generators."
-            )
-        return cls(tuple(found), real)
+        wanted = "a bank is learned from a folder for each of at least two generators"
+        return cls(tuple(generator_folders(folder, wanted)), real)
 
     @property
     def names(self) -> tuple[str, ...]:

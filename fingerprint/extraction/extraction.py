@@ -16,10 +16,8 @@ from fp.audit.preparation import prepare
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.population import (
     Examined,
-    ImageFolder,
     Population,
     Reduction,
-    list_classes,
     most_common_crop,
     residual_store,
     residuals,
@@ -57,6 +55,7 @@ from fp.images.crop import SIDE, CropRule
 from fp.images.loading import display_path
 from fp.system.arrays import Array
 from fp.system.errors import InputError
+from fp.system.folders import ImageFolder, list_classes
 from fp.system.progress import Progress
 
 _LOSSY = {"jpeg": "JPEG", "webp": "lossy WebP"}

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from fp.denoisers.cache import ResidualCache
-from fp.denoisers.population import ImageFolder, Reduction, examined_again, survey
+from fp.denoisers.population import Reduction, examined_again, survey
 from fp.fingerprint.conditions.judging import judge_of
 from fp.fingerprint.conditions.versions import KINDS
 from fp.fingerprint.decision.judge import Features
@@ -19,6 +19,7 @@ from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.model.typicality import LEVEL
 from fp.images.loading import display_path
 from fp.system.errors import InputError
+from fp.system.folders import ImageFolder
 from fp.system.progress import Progress
 
 FPR = 0.05

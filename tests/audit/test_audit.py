@@ -31,7 +31,6 @@ from fp.audit.mixture import Split, dip_statistic, two_clusters
 from fp.audit.preparation import matching
 from fp.audit.traces import colours, flat_border, resampling_trace
 from fp.denoisers.cache import ResidualCache
-from fp.denoisers.population import ImageFolder
 from fp.fingerprint.detection.banks import examine
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.extraction.extraction import extract
@@ -46,6 +45,7 @@ from fp.images.jpeg_grid import jpeg_grid, luminance_window
 from fp.images.loading import load_image
 from fp.images.pipelines import pipeline_of
 from fp.system.errors import UsageError
+from fp.system.folders import ImageFolder
 
 PAGE = (PROJECT / "docs" / "audit.md").read_text("utf-8")
 SIDE = 96

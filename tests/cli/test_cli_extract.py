@@ -29,13 +29,14 @@ from synthetic import photograph, save, write_photographs
 
 from fp.cli.telling import MOST_NAMED
 from fp.denoisers.cache import ResidualCache
-from fp.denoisers.population import ImageFolder, Reduction, residuals, survey
+from fp.denoisers.population import Reduction, residuals, survey
 from fp.fingerprint.extraction.extraction import extract
 from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.store.bank import read_bank
 from fp.images.crop import CropRule
 from fp.images.loading import display_path, find_images
 from fp.system.errors import InputError
+from fp.system.folders import ImageFolder
 
 # What a test about something else needs not wait for.
 QUICK = (

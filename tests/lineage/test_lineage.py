@@ -21,13 +21,13 @@ from synthetic import save
 
 from fp.cli.lineage import summary
 from fp.denoisers.cache import ResidualCache
-from fp.denoisers.population import Reduction, list_classes
+from fp.denoisers.population import Reduction
 from fp.fingerprint.estimators.folds import deal
 from fp.images.crop import CropRule
 from fp.lineage import figures, tables
 from fp.lineage.analysis import Lineage, _decided, analyse
 from fp.lineage.clusters import Cluster, Families, find_families
-from fp.lineage.collection import Collection, collect, generator_folders
+from fp.lineage.collection import Collection, collect, list_folders
 from fp.lineage.cross_detection import cross_detect
 from fp.lineage.intervals import auc, share
 from fp.lineage.kinship import normalise, respond
@@ -46,11 +46,12 @@ from fp.lineage.sample import Sample
 from fp.lineage.traces import every_level, level, placements, trace
 from fp.lineage.whitening import filtered, filters_outside, whiten
 from fp.system.errors import InputError, UsageError
+from fp.system.folders import list_classes
 
 
 def gather(folder: Path, cache: Path) -> Collection:
     return collect(
-        list_classes(generator_folders(folder / "generated"), folder / "real"),
+        list_folders(folder / "generated", folder / "real"),
         Reduction("wavelet", CropRule(SIDE, SIDE)),
         ResidualCache(cache),
     )
@@ -447,20 +448,24 @@ def test_what_is_said_of_a_pair():
     assert said(0, 0, (nothing, nothing), nothing) == ("not_shown", ("no_common_pattern",))
 
 
+def reach_of(p, strangers, rate):
+    return within_reach(p, adjusted_for_many(p), strangers, rate)
+
+
 def test_a_pair_that_no_data_could_decide_says_so_and_no_other_does():
     """At a stride of 2 no p is below 1/64; at 8 none below 1/1024."""
     p = np.full((4, 4), 0.5)
     few, many = np.full((4, 4), strangers(2)), np.full((4, 4), strangers(8))
     alone = np.full((2, 2), 0.5)
-    assert within_reach(alone, few[:2, :2], 0.05).all()
-    assert not within_reach(p, few, 0.05)[0, 1], "6 pairs: 6/64 is more than 0.05"
-    assert within_reach(p, many, 0.05).all()
+    assert reach_of(alone, few[:2, :2], 0.05).all()
+    assert not reach_of(p, few, 0.05)[0, 1], "6 pairs: 6/64 is more than 0.05"
+    assert reach_of(p, many, 0.05).all()
     helped = p.copy()
     helped[1:, 1:] = 1 / 64  # beside three small ones 1/64 is significant
-    assert within_reach(helped, few, 0.05)[0, 1]
+    assert reach_of(helped, few, 0.05)[0, 1]
     untested = p.copy()
     untested[0, 1] = untested[1, 0] = np.nan
-    assert within_reach(untested, few, 0.05)[0, 1]
+    assert reach_of(untested, few, 0.05)[0, 1]
     undecided = relate(0.5, 0.7, (0.5, 0.5), 0.6, 0.4, 0.05, reach=False)
     assert undecided == ("undecided", ("no_data_could_decide",))
     # Where the kinship itself is too low, there was something to decide by.
@@ -476,7 +481,7 @@ def test_what_is_within_reach_is_what_the_least_p_would_have_shown(count, seed):
     few = np.maximum(few, few.T)
     p = np.ceil(few * rng.uniform(0, 1, (count, count)) ** rng.integers(1, 6)) / few
     p[rng.uniform(size=p.shape) < 0.1] = np.nan
-    found = within_reach(p, few, 0.05)
+    found = reach_of(p, few, 0.05)
     assert (found == found.T).all()
     for i, j in zip(*np.triu_indices(count, 1), strict=True):
         if np.isnan(p[i, j]) or np.isnan(p[j, i]):
@@ -581,13 +586,13 @@ def test_bad_options_and_folders_are_refused(tmp_path):
         with pytest.raises(UsageError):
             LineageOptions(**wrong)
     with pytest.raises(InputError, match="holds 0 folders"):
-        generator_folders(tmp_path)
+        list_folders(tmp_path, tmp_path)
 
 
 @pytest.fixture(scope="module")
 def everything(corpus, tmp_path_factory) -> Collection:
     return collect(
-        list_classes(generator_folders(corpus / "generated"), corpus / "real"),
+        list_folders(corpus / "generated", corpus / "real"),
         Reduction("wavelet", CropRule(256, 256)),
         ResidualCache(tmp_path_factory.mktemp("cache")),
     )

@@ -145,10 +145,10 @@ def _evaluation(lab, folder: Path) -> Path:
 def _lineage(lab, folder: Path) -> Path:
     """Write the report of a lineage of two generators."""
     from fp.denoisers.cache import ResidualCache
-    from fp.denoisers.population import Reduction, list_classes
+    from fp.denoisers.population import Reduction
     from fp.images.crop import CropRule
     from fp.lineage.analysis import analyse
-    from fp.lineage.collection import collect, generator_folders
+    from fp.lineage.collection import collect, list_folders
     from fp.lineage.options import LineageOptions
     from fp.lineage.report import as_html
 
@@ -157,7 +157,7 @@ def _lineage(lab, folder: Path) -> Path:
             lab.made(seed), folder / "generators" / f"<img src=x onerror=alert({seed})>"
         )
     collection = collect(
-        list_classes(generator_folders(folder / "generators"), lab.real),
+        list_folders(folder / "generators", lab.real),
         Reduction("wavelet", CropRule(64, 64)),
         ResidualCache(lab.cache),
     )
