@@ -9,19 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fp.cli.options import PATH
+from fp.cli.options import CACHE
 from fp.cli.suggesting import SuggestingGroup
 from fp.cli.telling import counted
 
 if TYPE_CHECKING:
     from fp.denoisers.cache import Holding, ResidualCache
 
-folder_option = click.option(
-    "--cache",
-    "folder",
-    type=PATH,
-    help="Folder of residuals [default: FP_CACHE, or the user's cache folder].",
-)
+folder_option = click.option("--cache", "folder", **CACHE)
 
 
 @click.group("cache", cls=SuggestingGroup)

@@ -28,9 +28,10 @@ def option(*names: str, **settings: Any) -> Any:
 def options_of(kind: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return the decorator that gives a command one object, `given`, for all its options.
 
-    Each field of the data class is an `option`; they stand in the order of the help.
+    Each field of the data class is an `option`; they stand in the order of the help, behind them
+    those of a class that it is made from.
     """
-    declared = fields(kind)
+    declared = sorted(fields(kind), key=lambda each: each.name not in kind.__annotations__)
 
     def decorated(function: Callable[..., None]) -> Callable[..., None]:
         @wraps(function)

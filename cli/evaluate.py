@@ -26,7 +26,7 @@ def _named(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 
 
 @dataclass(frozen=True)
-class EvaluateCommand:
+class EvaluateCommand(shared.Working):
     """Options of ``fp evaluate``."""
 
     config: Path | None = option(
@@ -47,12 +47,6 @@ class EvaluateCommand:
         multiple=True,
         help="Folder that nothing is calibrated on; its false claims are listed by name.",
     )
-    no_cache: bool = shared.no_cache_option()
-    cache_folder: Path | None = shared.cache_option()
-    cache_limit: int = shared.cache_limit_option()
-    jobs: int = shared.jobs_option()
-    max_pixels: int = shared.max_pixels_option()
-    overwrite: bool = shared.overwrite_option()
 
 
 @click.command("evaluate")

@@ -51,7 +51,7 @@ def _match(ctx: click.Context, param: click.Parameter, value: str | None) -> str
 
 
 @dataclass(frozen=True)
-class ExtractCommand:
+class ExtractCommand(shared.Working):
     """Options of ``fp extract``."""
 
     name: str | None = option("--name", help="Name of the generator [default: name of its folder].")
@@ -144,12 +144,6 @@ class ExtractCommand:
         is_flag=True,
         help="Calibrate windows too: then 'fp detect' examines large images as a whole, and maps.",
     )
-    jobs: int = shared.jobs_option()
-    max_pixels: int = shared.max_pixels_option()
-    no_cache: bool = shared.no_cache_option()
-    cache_folder: Path | None = shared.cache_option()
-    cache_limit: int = shared.cache_limit_option()
-    overwrite: bool = shared.overwrite_option()
 
 
 @click.command("extract")

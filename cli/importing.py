@@ -14,7 +14,7 @@ from fp.cli.options import PATH
 
 
 @dataclass(frozen=True)
-class ImportCommand:
+class ImportCommand(shared.Working):
     """Options of ``fp bank import``."""
 
     name: str = option("--name", required=True, help="Name of the generator.")
@@ -25,12 +25,6 @@ class ImportCommand:
     )
     anchor: Literal["top-left", "centre"] = shared.anchor_option(default="centre")
     seed: int = shared.seed_option(help="Seed of folds.")
-    jobs: int = shared.jobs_option()
-    max_pixels: int = shared.max_pixels_option()
-    no_cache: bool = shared.no_cache_option()
-    cache_folder: Path | None = shared.cache_option()
-    cache_limit: int = shared.cache_limit_option()
-    overwrite: bool = shared.overwrite_option()
 
 
 @click.command("import")

@@ -14,7 +14,7 @@ from fp.cli.telling import end_with, tell_skipped, tell_table
 
 
 @dataclass(frozen=True)
-class LearnCommand:
+class LearnCommand(shared.Working):
     """Options of ``fp bank learn``."""
 
     denoiser: str = shared.denoiser_option()
@@ -23,12 +23,6 @@ class LearnCommand:
         "of the first folder and nine tenths of all others].",
     )
     seed: int = shared.seed_option(help="Seed of folds and shuffles.")
-    jobs: int = shared.jobs_option()
-    max_pixels: int = shared.max_pixels_option()
-    no_cache: bool = shared.no_cache_option()
-    cache_folder: Path | None = shared.cache_option()
-    cache_limit: int = shared.cache_limit_option()
-    overwrite: bool = shared.overwrite_option()
 
 
 @click.command("learn")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class LineageCommand:
+class LineageCommand(shared.Working):
     """Options of ``fp lineage``."""
 
     denoiser: str | None = option(
@@ -45,12 +45,6 @@ class LineageCommand:
         help="Resample the source photographs this often, for support and intervals.",
     )
     seed: int = shared.seed_option(help="Seed of folds and resampling.")
-    jobs: int = shared.jobs_option()
-    max_pixels: int = shared.max_pixels_option()
-    no_cache: bool = shared.no_cache_option()
-    cache_folder: Path | None = shared.cache_option()
-    cache_limit: int = shared.cache_limit_option()
-    overwrite: bool = shared.overwrite_option()
 
 
 @click.command("lineage")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -231,45 +231,33 @@ roots_option = partial(
 )
 
 
-no_cache_option = partial(
-    option, "--no-cache", is_flag=True, help="Keep no residuals after the run."
-)
-
-cache_option = partial(
-    option,
-    "--cache",
-    type=PATH,
-    help="Folder of residuals [default: FP_CACHE, or the user's cache folder].",
-)
-
-cache_limit_option = partial(
-    option,
-    "--cache-limit",
-    type=_bytes,
-    metavar="BYTES",
-    default="8G",
-    show_default=True,
-    help="Bytes that the folder of residuals may take; those unused for longest go first.",
-)
+CACHE: Any = {
+    "type": PATH,
+    "help": "Folder of residuals [default: FP_CACHE, or the user's cache folder].",
+}
+"""What click is told of --cache."""
 
 
-class Caching(Protocol):
-    """A command's options about residuals."""
+@dataclass(frozen=True)
+class Working:
+    """Options that stand last in every command that makes residuals of folders of images."""
 
-    @property
-    def no_cache(self) -> bool:
-        """Whether none are kept."""
+    jobs: int = jobs_option()
+    max_pixels: int = max_pixels_option()
+    no_cache: bool = option("--no-cache", is_flag=True, help="Keep no residuals after the run.")
+    cache_folder: Path | None = option("--cache", **CACHE)
+    cache_limit: int = option(
+        "--cache-limit",
+        type=_bytes,
+        metavar="BYTES",
+        default="8G",
+        show_default=True,
+        help="Bytes that the folder of residuals may take; those unused for longest go first.",
+    )
+    overwrite: bool = overwrite_option()
 
-    @property
-    def cache_folder(self) -> Path | None:
-        """Where they are kept, if that was said."""
 
-    @property
-    def cache_limit(self) -> int:
-        """Bytes that they may take."""
-
-
-def open_cache(given: Caching) -> ResidualCache | None:
+def open_cache(given: Working) -> ResidualCache | None:
     """Open the residual cache that the options ask for, or none.
 
     Before anything is kept in a folder that nobody named, it says so.
