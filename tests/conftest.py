@@ -36,6 +36,14 @@ def content(tmp_path_factory) -> bytes:
     return path.read_bytes()
 
 
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    """Return the folders and banks that tests of commands share."""
+    from commands import laboratory
+
+    return laboratory(tmp_path_factory)
+
+
 @pytest.fixture
 def bank(content, tmp_path) -> Path:
     """Return a file of its own that holds the bank of `content`."""

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from commands import csv_rows, json_rows, laboratory
+from commands import csv_rows, json_rows
 from commands import fp as command
 from PIL import Image
 from public_surface import SNAPSHOT, surface
@@ -29,11 +29,6 @@ from fp.images.loading import load_image, picture_of
 from fp.system.errors import InputError, OutputError, UsageError
 
 EVIL = '<img src="http://evil.example/x.png" onerror="alert(1)"><script>1</script>'
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return laboratory(tmp_path_factory)
 
 
 def test_the_public_surface_is_the_one_that_is_written_down():

@@ -15,8 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from cases import made_case
-from commands import EPOCH, environment, fp, json_rows, laboratory, start, state
+from commands import EPOCH, environment, fp, json_rows, start, state
 from hostile import ODD, places, put, small_disk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,21 +25,6 @@ from fp.case import read_log
 from fp.case.exhibits import _Describe
 from fp.images.loading import Limits
 from fp.manifest.entry import canonical, seal
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return laboratory(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return made_case(tmp_path_factory)
-
-
-@pytest.fixture
-def case(made, tmp_path):
-    return Path(shutil.copytree(made / "case", tmp_path / "moved" / "case"))
 
 
 def verify(*arguments):

@@ -8,15 +8,12 @@ import io
 import json
 import math
 import re
-import shutil
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
-from cases import made_case
-from commands import environment, fp, json_rows, laboratory
+from commands import environment, fp, json_rows
 from synthetic import ODD_NAMES, photograph, save
 from wording import FORBIDDEN
 
@@ -43,21 +40,6 @@ class Text(HTMLParser):
     def handle_data(self, data):
         if not self._hidden and data.strip():
             self.lines.append(data.strip())
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return laboratory(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return made_case(tmp_path_factory)
-
-
-@pytest.fixture
-def case(made, tmp_path):
-    return Path(shutil.copytree(made / "case", tmp_path / "moved" / "case"))
 
 
 @pytest.fixture(scope="module")

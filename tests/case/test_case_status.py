@@ -3,30 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
 
-import pytest
-from cases import made_case
-from commands import environment, fp, laboratory, state
+from commands import environment, fp, state
 from synthetic import photograph, save
 
 from fp.case import read_log
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return laboratory(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return made_case(tmp_path_factory)
-
-
-@pytest.fixture
-def case(made, tmp_path):
-    return Path(shutil.copytree(made / "case", tmp_path / "moved" / "case"))
 
 
 def status(case, *arguments):

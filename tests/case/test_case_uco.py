@@ -12,7 +12,6 @@ import uuid
 from datetime import datetime
 
 import pytest
-from cases import made_case
 from commands import fp, json_rows
 
 from fp.case import read_log
@@ -102,11 +101,6 @@ def kind_of(value) -> str:
     if isinstance(value, int):
         return NUMBER
     return value["@type"] if "@value" in value else NODE
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return made_case(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

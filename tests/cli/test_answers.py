@@ -10,17 +10,12 @@ import subprocess
 import sys
 
 import pytest
-from commands import environment, fp, fp_process, imported, json_rows, laboratory, state
+from commands import environment, fp, fp_process, imported, json_rows, state
 
 from fp.fingerprint.decision.decision import REASONS
 from fp.reports.words import DECISIONS, FOOTNOTE, Question, answer, limits, ratio, short
 
 CLAIM = "not {}, as far as this fingerprint can see; other generators were not asked"
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return laboratory(tmp_path_factory)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import EPOCH, environment, fp, laboratory, state
+from commands import EPOCH, environment, fp, state
 from published import write_published
 from synthetic import Generator, write_generated, write_photographs
 
@@ -16,11 +16,6 @@ from fp.fingerprint.extraction.extraction import extract
 from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.store.bank import read_bank
 from fp.system.hashing import hash_file
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return laboratory(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from commands import environment, fp, laboratory, state
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return laboratory(tmp_path_factory)
+from commands import environment, fp, state
 
 
 @pytest.fixture

@@ -29,7 +29,6 @@ from commands import (
     fp_process,
     imported,
     json_rows,
-    laboratory,
     start,
     state,
     tables,
@@ -55,11 +54,6 @@ COLUMNS = re.findall(
     map_generated map_reference
     """,
 )
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return laboratory(tmp_path_factory)
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,6 @@ from commands import (
     fp,
     fp_process,
     json_rows,
-    laboratory,
     start,
     state,
     wait_for,
@@ -51,11 +50,6 @@ QUICK = (
     "--denoiser",
     "wavelet",
 )
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return laboratory(tmp_path_factory)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from commands import environment, fp, imported, laboratory, state
+from commands import environment, fp, imported, state
 from PIL import Image, PngImagePlugin
 from synthetic import photograph, save
 
@@ -17,11 +17,6 @@ from fp.audit.record import look
 A1111 = "a red cat\nSteps: 20, Sampler: Euler a, Seed: 123, Model: sd_v1-5"
 FOOT = "Nothing of this says who drew a picture. Each line stands by itself."
 FURTHER = "'fp detect FILE' asks the generators that fp knows."
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return laboratory(tmp_path_factory)
 
 
 @pytest.fixture

@@ -10,18 +10,13 @@ import sys
 import time
 
 import pytest
-from commands import fp, laboratory
+from commands import fp
 
 from fp.cli.main import _COMMANDS
 from fp.cli.telling import MOST_ROWS, tell_table
 
 ESCAPE = "\x1b["
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|4[0-7]|9[0-7]|38;|48;)")
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return laboratory(tmp_path_factory)
 
 
 def on_terminal(*arguments: object, **environment: str) -> str:

@@ -9,16 +9,11 @@ import subprocess
 import sys
 
 import pytest
-from commands import environment, fp, json_rows, laboratory
+from commands import environment, fp, json_rows
 from troubled import too_deep
 
 from fp.images.loading import Limits
 from fp.system.errors import UsageError
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return laboratory(tmp_path_factory)
 
 
 @pytest.fixture(autouse=True)

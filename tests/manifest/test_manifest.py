@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import EPOCH, environment, fp, json_rows, laboratory, state
+from commands import EPOCH, environment, fp, json_rows, state
 from hostile import ODD, places, put, small_disk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -47,11 +47,6 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=10,
 )
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return laboratory(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

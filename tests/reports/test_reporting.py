@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from commands import fp, laboratory
+from commands import fp
 from golden_bank import calibration
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,11 +39,6 @@ JSON = st.recursive(
     lambda inside: st.lists(inside) | st.dictionaries(TEXTS, inside),
     max_leaves=12,
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return laboratory(tmp_path_factory)
 
 
 def rows_of(report) -> list[dict[str, object]]:

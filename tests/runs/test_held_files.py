@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 from bad_images import picture, saved
-from commands import fp, json_rows, laboratory, state, tables
+from commands import fp, json_rows, state, tables
 from held_images import PDF, pdf, pdf_picture, zipped
 
 from fp.case import open_case
@@ -17,11 +17,6 @@ from fp.runs.examination import list_items
 from fp.runs.options import RunOptions
 from fp.runs.results import REPORT, detect_into
 from fp.system.hashing import hash_file
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return laboratory(tmp_path_factory)
 
 
 @pytest.fixture

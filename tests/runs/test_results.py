@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import csv_rows, fp, json_rows, laboratory, state, tables
+from commands import csv_rows, fp, json_rows, state, tables
 from synthetic import ODD_NAMES, photograph, save
 
 from fp.fingerprint.decision.rows import Finding
@@ -36,11 +36,6 @@ from fp.system.errors import InputError, IntegrityError, OutputError, UsageError
 from fp.system.workers import run_in_order
 
 RUN = {"bank": [{"name": "a.h5", "sha256": "0"}], "options": {"fpr": 0.05}, "tool_version": "1"}
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return laboratory(tmp_path_factory)
 
 
 def row(path: str, score: float = 0.1) -> dict[str, object]:

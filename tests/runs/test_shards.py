@@ -6,12 +6,7 @@ import json
 import shutil
 
 import pytest
-from commands import EPOCH, environment, fp, fp_process, json_rows, laboratory, tables
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return laboratory(tmp_path_factory)
+from commands import EPOCH, environment, fp, fp_process, json_rows, tables
 
 
 @pytest.fixture(autouse=True)

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from commands import EPOCH, environment, fp, laboratory, state
+from commands import EPOCH, environment, fp, state
 from family_tree import write_tree
 
 from fp.lineage.output import FILES
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return laboratory(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

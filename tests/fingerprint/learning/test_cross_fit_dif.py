@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from commands import EPOCH, environment, fp, laboratory
+from commands import EPOCH, environment, fp
 
 from fp.denoisers.dncnn import device_of
 from fp.denoisers.population import _made
@@ -23,11 +23,6 @@ BRIEF = {"steps": 3, "batch": 8, "mode": "reference", "checkpoint_every": 1}
 LABELS = np.arange(24) < 12
 GROUPS = np.arange(24)
 FEATURES = np.random.default_rng(0).standard_normal((24, 3, 32, 32)).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    return laboratory(tmp_path_factory)
 
 
 @pytest.fixture(autouse=True)
