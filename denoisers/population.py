@@ -50,9 +50,11 @@ class Skipped:
     message: str
 
     @classmethod
-    def died(cls, path: Path, done: str = "examined") -> Skipped:
-        """Return what is said of a file that ended the process that was at it."""
-        return cls(path, "worker_died", f"{display_path(path)} ended the process that {done} it.")
+    def died(cls, path: Path, done: str = "examined", seconds: float | None = None) -> Skipped:
+        """Return what is said of a file that ended its process, or kept it too long."""
+        late = "" if seconds is None else f", or took longer than {seconds:g} seconds"
+        shown = display_path(path)
+        return cls(path, "worker_died", f"{shown} ended the process that {done} it{late}.")
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from fp.lineage.bank import detect_with_bank
 from fp.lineage.clusters import Families, find_families
 from fp.lineage.collection import Collection
-from fp.lineage.cross_detection import CrossDetection, cross_detect
+from fp.lineage.cross_detection import CrossDetection, cross_detect, detect_with_bank
 from fp.lineage.levels import compare
 from fp.lineage.null import adjusted_for_many, within_reach
 from fp.lineage.options import LineageOptions

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.opening import StoredBank
-from fp.images.loading import display_path
+from fp.images.loading import Limits, display_path
+from fp.manifest.inputs import Hasher
 from fp.runs.examination import Examiner, Item, examined
 from fp.runs.journal import Journal, Row, open_journal
 from fp.runs.map_files import MAPS
 from fp.runs.options import RunOptions
-from fp.runs.replaced import replaced
 from fp.runs.unfinished import sweep
 from fp.system.atomic_files import output_error
 from fp.system.errors import OutputError
@@ -91,6 +91,20 @@ def _to_do(work: Work, journal: Journal) -> list[Item]:
     again = {i for i, row in zip(known, rows(), strict=True) if row["sha256"] is None}
     again |= set(replaced(known, rows(), work.options.limits))
     return [i for i in work.items if i in again or display_path(i.path) not in journal]
+
+
+def replaced(items: Iterable[Item], detections: Iterable[Row], limits: Limits) -> Iterator[Item]:
+    """Yield each item whose file has other bytes than its row says.
+
+    Items and rows come in one order. Rows of files that were never decoded have no hash, and are
+    not asked.
+    """
+    for item, detection in zip(items, detections, strict=True):
+        if detection["sha256"] is None:
+            continue
+        roots = () if item.root is None else (item.root,)
+        if Hasher("image", roots, limits).lost(item.path).sha256 != detection["sha256"]:
+            yield item
 
 
 def first_of(folder: Path, names: Sequence[str]) -> str | None:

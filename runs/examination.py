@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from fp.denoisers.population import Skipped
 from fp.fingerprint.decision.rows import Finding, not_examined, with_claims
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.opening import StoredBank, open_for_examination
@@ -104,12 +105,5 @@ def examined(
 
 def worker_died(item: Item, seconds: float | None = None) -> Finding:
     """Return the row of a file that ended or kept the process that examined it."""
-    shown = display_path(item.path)
-    error = ImageError("worker_died", f"{shown} {fate(seconds)}.")
-    return not_examined(shown, error)
-
-
-def fate(seconds: float | None) -> str:
-    """Return what became of a file's process, to stand behind the file's name."""
-    late = "" if seconds is None else f", or took longer than {seconds:g} seconds"
-    return f"ended the process that examined it{late}"
+    lost = Skipped.died(item.path, seconds=seconds)
+    return not_examined(display_path(item.path), ImageError(lost.reason, lost.message))

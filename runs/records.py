@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from fp.audit.record import FileRecord, look
 from fp.denoisers.population import Skipped
 from fp.images.loading import Limits
-from fp.runs.examination import Item, fate
+from fp.runs.examination import Item
 from fp.system.errors import ImageError
-from fp.system.paths import display_path
 from fp.system.workers import run_in_order
 
 
@@ -34,9 +32,9 @@ class _Look:
 
 def records(items: Sequence[Item], limits: Limits, jobs: int = 1) -> Iterator[FileRecord | Skipped]:
     """Yield, in order, what is seen in each file or why it was skipped."""
-    died = partial(_died, seconds=limits.seconds)
-    yield from run_in_order(_Look(limits), items, died, jobs, isolated=True, seconds=limits.seconds)
+    seconds = limits.seconds
 
+    def died(item: Item) -> Skipped:
+        return Skipped.died(item.path, seconds=seconds)
 
-def _died(item: Item, seconds: float) -> Skipped:
-    return Skipped(item.path, "worker_died", f"{display_path(item.path)} {fate(seconds)}.")
+    yield from run_in_order(_Look(limits), items, died, jobs, isolated=True, seconds=seconds)

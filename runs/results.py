@@ -28,12 +28,11 @@ from fp.manifest.run import Invocation
 from fp.manifest.writing import LISTING, MANIFEST, Recorder
 from fp.reports.detections import Run, leave_report
 from fp.reports.page import REPORT
-from fp.runs.collecting import JOURNAL, Work, collected, first_of
+from fp.runs.collecting import JOURNAL, Work, collected, first_of, replaced
 from fp.runs.examination import Item
 from fp.runs.journal import Row, json_line
 from fp.runs.map_files import maps_of, sweep_maps
 from fp.runs.options import RunOptions
-from fp.runs.replaced import replaced
 from fp.system.atomic_files import atomic_path
 from fp.system.environment import tool_version
 from fp.system.errors import InputError, IntegrityError
