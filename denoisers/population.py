@@ -51,7 +51,7 @@ class Skipped:
 
     @classmethod
     def died(cls, path: Path, done: str = "examined", seconds: float | None = None) -> Skipped:
-        """Return what is said of a file that ended its process, or kept it too long."""
+        """Return what is said of a file that ended or kept its process."""
         late = "" if seconds is None else f", or took longer than {seconds:g} seconds"
         shown = display_path(path)
         return cls(path, "worker_died", f"{shown} ended the process that {done} it{late}.")
