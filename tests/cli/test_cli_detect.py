@@ -270,7 +270,7 @@ def test_a_file_that_vanishes_meanwhile_is_a_row(lab, tmp_path, monkeypatch):
         paths[1].unlink(missing_ok=True)
         return load_with_claims(path, *arguments)
 
-    monkeypatch.setattr("fp.runs.collecting.run_in_order", in_this_process)
+    monkeypatch.setattr("fp.runs.examination.run_in_order", in_this_process)
     monkeypatch.setattr("fp.runs.examination.load_with_claims", load)
     outcome = fp("detect", lab.small, folder, "-o", tmp_path / "o")
     assert outcome.code == 3
@@ -443,7 +443,7 @@ def interrupted(lab, tmp_path):
         return load_with_claims(path, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fp.runs.collecting.run_in_order", in_this_process)
+        patch.setattr("fp.runs.examination.run_in_order", in_this_process)
         patch.setattr("fp.runs.examination.load_with_claims", load)
         outcome = fp("detect", lab.small, lab.unknown, "-o", tmp_path / "o")
     assert outcome.code == 1

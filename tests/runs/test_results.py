@@ -431,7 +431,7 @@ def test_a_file_that_ends_its_process_takes_nothing_else_with_it(lab, tmp_path, 
         return run_in_order(*arguments, **options)
 
     monkeypatch.setattr("fp.runs.collecting.Examiner", DeadlyExaminer)
-    monkeypatch.setattr("fp.runs.collecting.run_in_order", noticed)
+    monkeypatch.setattr("fp.runs.examination.run_in_order", noticed)
     files = sorted(lab.unknown.rglob("photo 100[345].*"))
     outcome = fp(
         "detect", lab.single, *files, "-o", tmp_path / "o", "--jobs", 1, "--max-seconds", 77
