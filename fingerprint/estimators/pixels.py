@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-from scipy.fft import dctn
+from scipy.fft import dct, dctn
 
+from fp.fingerprint.estimators.compiled_blocks import BLOCK, sum_blocks
 from fp.fingerprint.estimators.linear import Linear
 from fp.fingerprint.estimators.protocol import Role
 from fp.images.jpeg_grid import jpeg_grid, luminance_window
 from fp.system.arrays import Floats, Pixels
 
 _CELLS = 128
-_BLOCK = 8
 _STRIDE = 5  # coprime with 8, so that blocks lie at every phase of a JPEG grid alike
+_COSINES = dct(np.eye(BLOCK), axis=0, norm="ortho").astype(np.float32)
 TO_YCC = np.array(
     [
         [0.299, 0.587, 0.114],
@@ -59,19 +59,16 @@ def block_statistics(image_hwc: Pixels) -> Floats:
     For the absolute coefficients a of luminance and the two chrominances, in grey levels: log10 of
     their mean, the mean of log10(a + 1/2), the share below 1/2, and the mean of min(a, 2).
     """
-    planes = (image_hwc.astype(np.float32) @ TO_YCC.T).transpose(2, 0, 1)
-    blocks = sliding_window_view(planes, (_BLOCK, _BLOCK), axis=(1, 2))[:, ::_STRIDE, ::_STRIDE]
-    found = np.abs(dctn(blocks.reshape(len(planes), -1, _BLOCK, _BLOCK), axes=(2, 3), norm="ortho"))
-    statistics = [
-        np.log10(found.mean(axis=1) + 1e-3),
-        np.log10(found + 0.5).mean(axis=1),
-        (found < 0.5).mean(axis=1),
-        np.minimum(found, 2).mean(axis=1),
-    ]
-    return np.concatenate(statistics).astype(np.float32)
+    planes = np.ascontiguousarray((image_hwc.astype(np.float32) @ TO_YCC.T).transpose(2, 0, 1))
+    sums = np.zeros((len(planes), 4, BLOCK * BLOCK))
+    for plane, of_plane in zip(planes, sums, strict=True):
+        blocks = sum_blocks(plane, _COSINES, _STRIDE, of_plane)
+        of_plane /= blocks
+    sums[:, 0] = np.log10(sums[:, 0] + 1e-3)
+    return sums.transpose(1, 0, 2).reshape(-1, BLOCK, BLOCK).astype(np.float32)
 
 
-CODING_NUMBERS = 12 * _BLOCK**2 + 1
+CODING_NUMBERS = 12 * BLOCK**2 + 1
 """How many numbers `coding_statistics` gives."""
 
 

@@ -5,6 +5,8 @@ from itertools import product
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy.fft import dctn
 from scipy.ndimage import uniform_filter
 from synthetic import photograph
 
@@ -29,6 +31,21 @@ def test_block_statistics_do_not_move_with_a_crop():
     found = [block_statistics(image[y : y + 448, x : x + 448]) for y, x in ((0, 0), (3, 6))]
     other = block_statistics(photograph(2, 512)[:448, :448])
     assert np.abs(found[0] - found[1]).mean() < 0.1 * np.abs(found[0] - other).mean()
+
+
+@pytest.mark.parametrize("size", [(8, 8), (41, 67), (256, 256)])
+def test_block_statistics_are_what_they_say(size):
+    image = photograph(3, 256)[: size[0], : size[1]]
+    planes = (image.astype(np.float64) @ TO_YCC.T.astype(np.float64)).transpose(2, 0, 1)
+    blocks = sliding_window_view(planes, (8, 8), axis=(1, 2))[:, ::5, ::5].reshape(3, -1, 8, 8)
+    found = np.abs(dctn(blocks, axes=(2, 3), norm="ortho"))
+    log, of_log, small, limited = block_statistics(image).reshape(4, 3, 8, 8)
+    np.testing.assert_allclose(10**log, found.mean(axis=1) + 1e-3, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(of_log, np.log10(found + 0.5).mean(axis=1), atol=1e-4)
+    np.testing.assert_allclose(limited, np.minimum(found, 2).mean(axis=1), atol=1e-4)
+    # Coefficients of whole grey levels may lie at the limit, on either side by rounding.
+    below, up_to = ((found < 0.5 + d).mean(axis=1) for d in (-1e-4, 1e-4))
+    assert np.all((below <= small + 1e-6) & (small <= up_to + 1e-6))
 
 
 def plain_cooccurrences(image, scale):
