@@ -12,7 +12,6 @@ import click
 from fp.cli import options as shared
 from fp.cli.declared import invocation_of, option, options_of
 from fp.cli.options import PATH
-from fp.cli.suggesting import complete_denoisers
 from fp.cli.telling import end_with, tell_skipped, tell_table
 
 if TYPE_CHECKING:
@@ -23,9 +22,8 @@ if TYPE_CHECKING:
 class LineageCommand(shared.Working):
     """Options of ``fp lineage``."""
 
-    denoiser: str | None = option(
-        "--denoiser",
-        shell_complete=complete_denoisers,
+    denoiser: str | None = shared.denoiser_option(
+        default=None,
         help="What makes the residuals; see 'fp denoiser list' [default: wavelet, or that of "
         "BANK].",
     )
@@ -68,7 +66,7 @@ def command(
 
     Example: fp lineage --images generators/ --real photographs/ -o lineage/
     """
-    from fp.denoisers.registry import DEFAULT, check_name
+    from fp.denoisers.registry import DEFAULT
     from fp.images.loading import Limits, display_path
     from fp.lineage.analysis import analyse
     from fp.lineage.options import LineageOptions
@@ -76,15 +74,9 @@ def command(
     from fp.lineage.session import open_session
     from fp.manifest import Recorder, Source, list_inputs
     from fp.manifest.writing import MANIFEST
-    from fp.system.errors import DenoiserError
 
-    if given.denoiser is not None:
-        if bank is not None:
-            raise click.UsageError("BANK says which denoiser is used; leave --denoiser out.")
-        try:
-            check_name(given.denoiser)
-        except DenoiserError as error:
-            raise click.UsageError(str(error)) from None
+    if bank is not None and given.denoiser is not None:
+        raise click.UsageError("BANK says which denoiser is used; leave --denoiser out.")
     cache = shared.open_cache(given)
     inputs = (images, real) if bank is None else (bank, images, real)
     shared.check_outputs(inputs, output, cache)

@@ -62,8 +62,10 @@ class Finite(click.FloatRange):
         return found
 
 
-def checked_denoiser(ctx: click.Context, param: click.Parameter, value: str) -> str:
+def checked_denoiser(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """Refuse a denoiser that there is not, before anything is read."""
+    if value is None:
+        return None
     from fp.denoisers.registry import check_name
     from fp.system.errors import DenoiserError
 

@@ -11,7 +11,6 @@ from fp.evaluation.pictures import pictures
 from fp.evaluation.running import Evaluation
 from fp.evaluation.summary import MEAN, Comparison, Figure
 from fp.evaluation.trials import Mean
-from fp.images.loading import REASONS as FILE_REASONS
 from fp.reports.drawing import in_both
 from fp.reports.page import pieces
 from fp.reports.table import Column, Table, choices_of, of_dicts
@@ -59,7 +58,6 @@ def page(
         claims=_claims(claims) if claims else None,
         left_out=found.left_out,
         reasons=dict(sorted(reasons.items())),
-        meanings=FILE_REASONS,
         note=note,
         configuration=configuration.text,
     )

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from fp.denoisers.population import Skipped
-from fp.images.loading import REASONS as FILE_REASONS
 from fp.lineage import figures
 from fp.lineage.analysis import Lineage
 from fp.lineage.tables import cross_detection_rows, pair_rows
@@ -87,7 +86,6 @@ def as_html(found: Lineage, skipped: Sequence[Skipped] = ()) -> str:
             crossed=_crossed(found),
             folders=sorted(zip(folders, found.images, found.sources, strides, strict=True)),
             reasons=dict(sorted(reasons.items())),
-            meanings=FILE_REASONS,
             skipped=skipped,
             options=json.dumps(found.parameters()),
         )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from fp.audit.findings import CODES, LEAST_AREA, SEVERITIES, Audit, Finding
 from fp.audit.measuring import Folder
-from fp.images.loading import REASONS as FILE_REASONS
 from fp.reports.drawing import in_both
 from fp.reports.page import pieces
 from fp.reports.table import Column, Table, of_dicts
@@ -73,7 +72,6 @@ def page(audit: Audit, measured: Sequence[tuple[str, Folder]]) -> Iterator[str]:
         images=images,
         left_out=sum(len(folder.images) for _, folder in measured) - images.total,
         reasons=dict(sorted(reasons.items())),
-        meanings=FILE_REASONS,
         skipped=[(display_path(s.path), s.message) for s in audit.skipped[:100]],
     )
 

@@ -209,7 +209,6 @@ def report(found: Run) -> Iterator[str]:
         shares=shares(list(decisions.items())),
         reasons={code: n for code, n in counted.reasons.most_common() if code in REASONS},
         meanings=REASONS,
-        file_meanings=FILE_REASONS,
         members=members,
         best=counted.best,
         claims=claims,

@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fp.images.loading import REASONS as FILE_REASONS
 from fp.reports.text import percent, thousands, visible
 from fp.system.atomic_files import atomic_path
 from fp.system.environment import tool_version
@@ -81,5 +82,9 @@ def _environment() -> Environment:
         # Whatever a name holds, it is shown and does nothing: neither to the line nor to its way.
         finalize=visible,
     )
-    environment.globals |= {"thousands": thousands, "percent": percent}
+    environment.globals |= {
+        "thousands": thousands,
+        "percent": percent,
+        "file_reasons": FILE_REASONS,
+    }
     return environment
