@@ -32,20 +32,22 @@ def print_answers(found: Answers, question: Question, *, single: bool, quiet: bo
 
     A quiet one is the sentence or the lines alone.
     """
-    from fp.reports.words import DECISIONS, FOOTNOTE, answer, short
+    from fp.reports.words import DECISIONS, FOOTNOTE, short
 
     decisions: Counter[str] = Counter()
     refused: Counter[str] = Counter()
     for row in found.rows:
         decisions[row["decision"]] += 1
-        if row["status"] == "not_examined":  # its sentence begins with the path
+        examined = row["status"] == "examined"
+        if not examined:
             refused.update(row["reasons"])
-            click.echo(printable(answer(row, question)))
-        elif single:
+        if single and examined:
             click.echo(printable(row["path"]))
             print_answer(row, question, quiet=quiet)
         else:
-            click.echo(f"{printable(row['path'])}: {printable(short(row, question))}")
+            text = short(row, question)
+            # The sentence about a file that was not examined begins with the path.
+            click.echo(printable(f"{row['path']}: {text}" if examined else text))
     if not (single or quiet):
         told = (f"{DECISIONS[name][0]} {n}" for name, n in sorted(decisions.items()))
         click.echo(f"{counted(decisions.total(), 'file')}: {', '.join(told)}")

@@ -133,10 +133,9 @@ def work_of(
 ) -> tuple[Work, Bank]:
     """Return what a run is about, and its bank, fit for these options."""
     stored = StoredBank.at(bank, memory)
-    work = Work(folder, stored, run_of(stored.identity, options), items, options)
     opened = open_for_examination(stored)
     check_bank(opened, options)
-    return work, opened
+    return Work(folder, stored, run_of(stored.identity, options), items, options), opened
 
 
 def of_bank(bank: Bank, options: DetectOptions) -> dict[str, Any]:
