@@ -9,8 +9,8 @@ import pytest
 import torch
 from commands import EPOCH, environment, fp
 
+from fp.denoisers import registry as denoisers
 from fp.denoisers.dncnn import device_of
-from fp.denoisers.population import _made
 from fp.fingerprint.estimators import registry as estimators
 from fp.fingerprint.estimators.folds import Labelled, deal
 from fp.fingerprint.estimators.protocol import Course
@@ -151,7 +151,7 @@ def test_dif_and_a_trained_denoiser_take_the_device(lab, tmp_path, no_gpu, monke
 
     monkeypatch.setattr("fp.denoisers.dncnn.device_of", spied)
     monkeypatch.setattr("fp.fingerprint.estimators.dif_optimisation.device_of", spied)
-    _made.cache_clear()
+    denoisers.kept.cache_clear()
     given = ("--generated", lab.made(0), "--real", lab.real, "--method", "dif", "--steps", 2)
     quick = ("--no-audit", "--size", "32x32", "--jobs", 1, "--denoiser", "dncnn-small")
     outcome = fp("extract", *given, *quick, "-o", tmp_path / "auto.h5", "--device", "auto")
