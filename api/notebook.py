@@ -95,9 +95,9 @@ def cell(value: object) -> str:
 
 def facts_of(fingerprint: Fingerprint) -> dict[str, object]:
     """Return what one should know of a fingerprint before it is used, by label."""
-    from fp.reports.facts import describe
+    from fp.reports.facts import Facts
 
-    found, null = describe(fingerprint), fingerprint.null
+    found, null = Facts(fingerprint), fingerprint.null
     beyond: dict[str, object] = {}
     if found.sides:
         beyond["windows"] = found.sides

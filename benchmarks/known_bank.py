@@ -39,7 +39,7 @@ from fp.fingerprint.extraction.bank_learning import Folders, learn_bank
 from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.images.loading import load_image
-from fp.reports.facts import describe
+from fp.reports.facts import Facts
 
 MEMBERS = {
     "flux1dev": "FLUX.1 dev",
@@ -192,7 +192,7 @@ def cards(rows, work, seed):
             "images": len(made[name]),
             "references": len(references),
             "kin": kin[title],
-            "labels": [label for label, _ in describe(bank[title]).labels],
+            "labels": [label for label, _ in Facts(bank[title]).labels],
             "own": own,
             "photographs": _share(photographs),
             "strangers": {n: each for n, each in strangers.items() if each["claimed"]},

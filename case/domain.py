@@ -5,7 +5,7 @@ from __future__ import annotations
 from fp.case.verbal import words
 from fp.fingerprint.decision.decision import REASONS
 from fp.fingerprint.model.fingerprint import Fingerprint
-from fp.reports.facts import describe
+from fp.reports.facts import Facts
 from fp.reports.words import WITHHELD, rounded
 from fp.runs.journal import Row
 
@@ -15,7 +15,7 @@ _MAY_BE_LOSSLESS = _LOSSLESS | {"WEBP"}
 
 def domain(member: Fingerprint) -> list[str]:
     """Return in sentences for what images a fingerprint speaks, and how far."""
-    found = describe(member)
+    found = Facts(member)
     ratio = found.judge.ratio
     sizes = ", ".join(f"{size} ({n})" for size, n in list(member.native_sizes.items())[:8])
     kinds = ", ".join(f"{kind} ({n})" for kind, n in list(member.formats.items())[:8])
@@ -47,7 +47,7 @@ def domain(member: Fingerprint) -> list[str]:
 
 def cautions(member: Fingerprint) -> list[str]:
     """Return in sentences what a reader must know of a fingerprint before its findings."""
-    told = [f"{label.capitalize()}: {text}." for label, text in describe(member).labels]
+    told = [f"{label.capitalize()}: {text}." for label, text in Facts(member).labels]
     worse = _warned(member)
     if worse is None:
         told.append("Its two folders of images were not audited for what else tells them apart.")

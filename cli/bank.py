@@ -201,10 +201,10 @@ def verify(banks: tuple[Path, ...], as_json: bool) -> None:
 
 
 def _row(summary: Summary) -> dict[str, Any]:
-    from fp.reports.facts import describe
+    from fp.reports.facts import Facts
 
     held = summary.fingerprint
-    found, null = describe(held), held.null
+    found, null = Facts(held), held.null
     return {
         "name": held.name,
         "method": held.method,
@@ -222,10 +222,10 @@ def _row(summary: Summary) -> dict[str, Any]:
 
 
 def _details(summary: Summary) -> dict[str, Any]:
-    from fp.reports.facts import describe
+    from fp.reports.facts import Facts
 
     held = summary.fingerprint
-    found, null = describe(held), held.null
+    found, null = Facts(held), held.null
     return {
         "name": held.name,
         "uuid": summary.uuid,

@@ -225,14 +225,14 @@ def command(generated: Path, real: Path, output: Path, given: ExtractCommand) ->
 def tell_extraction(result: Extraction) -> None:
     """Print a fingerprint, and what its making came across, which decides the exit code."""
     from fp.reports.audit_text import warnings
-    from fp.reports.facts import describe
+    from fp.reports.facts import Facts
     from fp.reports.fingerprint_text import summary
 
     tell_skipped(result.skipped)
     if result.audit is not None:
         for warning in warnings(result.audit):
             warn(warning)
-    about = describe(result.fingerprint)
+    about = Facts(result.fingerprint)
     title, facts = summary(about)
     click.echo(title)
     tell_table((), facts, (f"  {label:<12} {text}" for label, text in facts))

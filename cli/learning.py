@@ -44,7 +44,7 @@ def command(folder: Path, real: Path, output: Path, given: LearnCommand) -> None
     from fp.fingerprint.store.bank import write_bank
     from fp.images.loading import Limits
     from fp.manifest import Recorder, Source, list_inputs, manifest_of
-    from fp.reports.facts import describe
+    from fp.reports.facts import Facts
     from fp.system.outputs import check_file
 
     cache = shared.open_cache(given)
@@ -74,7 +74,7 @@ def command(folder: Path, real: Path, output: Path, given: LearnCommand) -> None
     tell_skipped(skipped)
     rows, labels = [], []
     for member in members:
-        about = describe(member)
+        about = Facts(member)
         labels += about.labels
         own = f"{100 * member.parameters['specificity']['own']:.0f} %"
         told = "; ".join(label for label, _ in about.labels)

@@ -149,8 +149,3 @@ class Facts:
         """What it claimed of other generators' images; empty where that was not measured."""
         specificity: dict[str, Any] = self.fingerprint.parameters.get("specificity", {})
         return list(specificity.get("foreign", []))
-
-
-def describe(fingerprint: Fingerprint) -> Facts:
-    """Return the figures that follow from a fingerprint."""
-    return Facts(fingerprint)

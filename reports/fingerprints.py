@@ -13,7 +13,7 @@ from fp.fingerprint.decision.judge import Judge
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.reports.charts import Distribution, distribution
 from fp.reports.drawing import in_both
-from fp.reports.facts import Facts, describe
+from fp.reports.facts import Facts
 from fp.reports.text import percent
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Shown:
 
 def shown(fingerprint: Fingerprint, images: Sequence[int] | None = None) -> Shown:
     """Return what a report shows of a fingerprint; `images` as in `charts.distribution`."""
-    found = describe(fingerprint)
+    found = Facts(fingerprint)
     pattern, ratios = _drawn(_Keyed(fingerprint.uuid, found.judge))
     return Shown(
         name=fingerprint.name,

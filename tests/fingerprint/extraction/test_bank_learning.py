@@ -16,7 +16,7 @@ from fp.fingerprint.extraction.extraction import Study, extract
 from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.images.loading import find_images, load_image
-from fp.reports.facts import describe
+from fp.reports.facts import Facts
 from fp.system import paths
 from fp.system.errors import InputError
 
@@ -118,13 +118,13 @@ def test_a_claim_needs_more_than_images_of_the_others_have(lab, learned):
 
 def test_a_bank_with_too_few_images_of_others_says_that_it_claims_nothing(learned):
     member = learned[0].fingerprint
-    assert describe(member).others_needed == 59  # three generators, 0.05
+    assert Facts(member).others_needed == 59  # three generators, 0.05
     few = replace(member, rest=replace(member.rest, real=member.rest.real[:58]))
-    assert "TELLS NOTHING APART" in [label for label, _ in describe(few).labels]
+    assert "TELLS NOTHING APART" in [label for label, _ in Facts(few).labels]
     enough = replace(member, rest=replace(member.rest, real=member.rest.real[:59]))
-    assert "TELLS NOTHING APART" not in [label for label, _ in describe(enough).labels]
+    assert "TELLS NOTHING APART" not in [label for label, _ in Facts(enough).labels]
     alone = replace(member, rest=None)
-    assert (describe(alone).others, describe(alone).others_needed) == (0, 0)
+    assert (Facts(alone).others, Facts(alone).others_needed) == (0, 0)
 
 
 def test_what_draws_alike_is_kin(lab, learned, tmp_path):
