@@ -52,15 +52,14 @@ def cllr_min(log10_lr: Doubles, labels: Flags) -> float:
     return cllr(best, labels)
 
 
-def upper_bound(count: int, n: int, confidence: float = 0.95) -> float:
+def upper_bound(count: int, n: int) -> float:
     """Return the one-sided Clopper-Pearson upper bound of a rate, `count` events in n trials.
 
-    It is the rate at which so many events or fewer have a chance of 1 - confidence; 1 without
-    trials.
+    It is the rate at which so many events or fewer have a chance of 0.05; 1 without trials.
     """
     if count >= n:
         return 1.0
-    return float(beta.ppf(confidence, count + 1, n - count))
+    return float(beta.ppf(0.95, count + 1, n - count))
 
 
 def paired(first: Sequence[float], second: Sequence[float]) -> Mean:

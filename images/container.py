@@ -211,8 +211,9 @@ def _webp_quality(content: bytes) -> int | None:
     return None if at is None else webp_quality(content[at : at + 2048])
 
 
-def _webp_chunks(content: bytes, start: int = 12) -> Iterator[tuple[bytes, int]]:
+def _webp_chunks(content: bytes) -> Iterator[tuple[bytes, int]]:
     """Yield name and place of a WebP's chunks; the pictures of an animation among them."""
+    start = 12
     while start + 8 <= len(content):
         name = content[start : start + 4]
         size = int.from_bytes(content[start + 4 : start + 8], "little")

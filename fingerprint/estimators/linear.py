@@ -62,14 +62,7 @@ class Linear(Estimator):
         """Return the folded features as rows; see `Estimator.shuffled`."""
         return [flat(self.refold(features, self.side))]
 
-    def cross(
-        self,
-        features: Array,
-        labels: Flags,
-        groups: Indices,
-        folds: Indices,
-        nested: bool = True,
-    ) -> CrossFit:
+    def cross(self, features: Array, labels: Flags, groups: Indices, folds: Indices) -> CrossFit:
         """Learn all folds from one Gram matrix; see `Estimator.cross`."""
         shaped = self.refold(features, self.side)
         rows = flat(shaped)
@@ -91,7 +84,7 @@ class Linear(Estimator):
 
         whole = without(np.ones(labels.size, bool))
         fitted = Fitted(whole.weights.astype(np.float32), whole.offset)
-        return cross_fitted(self, fitted, folds, without, scores_without if nested else None)
+        return cross_fitted(self, fitted, folds, without, scores_without)
 
 
 def flat(features: Array) -> Doubles:

@@ -90,7 +90,7 @@ class CrossFit:
         What it learned without the images of each fold.
     nested : ndarray of float64, shape (F, N), or None
         At [f, i] the score of training image i by what was learned without its own fold and
-        without fold f; NaN for the images of fold f. None where it was not asked for.
+        without fold f; NaN for the images of fold f. None where it learned once.
     """
 
     estimator: Estimator
@@ -246,14 +246,7 @@ class Estimator(ABC):
 
     # Many patterns at once.
 
-    def cross(
-        self,
-        features: Array,
-        labels: Flags,
-        groups: Indices,
-        folds: Indices,
-        nested: bool = True,
-    ) -> CrossFit:
+    def cross(self, features: Array, labels: Flags, groups: Indices, folds: Indices) -> CrossFit:
         """Learn from all images, and without each fold, and without each two of them.
 
         Parameters
@@ -262,8 +255,6 @@ class Estimator(ABC):
             As in `fit`.
         folds : ndarray of int, shape (N,)
             Fold of each image, from 0. A dear estimator learns once, without fold 0.
-        nested : bool
-            Whether it learns without each two folds too.
 
         Returns
         -------
@@ -285,7 +276,7 @@ class Estimator(ABC):
             return found
 
         whole = settled.fit(features, labels, groups)
-        return cross_fitted(settled, whole, folds, without, scores_without if nested else None)
+        return cross_fitted(settled, whole, folds, without, scores_without)
 
     def shuffled(self, features: Array) -> list[Doubles]:
         """Return what a shrunk discriminant learns from, for label shuffles that share its work.
@@ -354,18 +345,17 @@ def cross_fitted(
     fitted: Fitted,
     folds: Indices,
     without: Callable[[Flags], Scorer],
-    scores_without: Callable[[Flags], Doubles] | None,
+    scores_without: Callable[[Flags], Doubles],
 ) -> CrossFit:
     """Return what was learned from all images, and what `without` learns from masks.
 
-    It is asked without each fold; `scores_without` is as in `nested_scores`, None where nothing is
-    learned without each two.
+    It is asked without each fold; `scores_without` is as in `nested_scores`.
     """
     return CrossFit(
         estimator,
         fitted,
         tuple(without(folds != fold) for fold in range(int(folds.max()) + 1)),
-        None if scores_without is None else nested_scores(folds, scores_without),
+        nested_scores(folds, scores_without),
     )
 
 

@@ -180,14 +180,7 @@ class Tile(Estimator):
         tiles = np.asarray(features, np.float64)
         return [flat(refold(tiles, period)) for period in sorted(set(self.periods))]
 
-    def cross(
-        self,
-        features: Array,
-        labels: Flags,
-        groups: Indices,
-        folds: Indices,
-        nested: bool = True,
-    ) -> CrossFit:
+    def cross(self, features: Array, labels: Flags, groups: Indices, folds: Indices) -> CrossFit:
         """Learn all folds at one period, from one Gram matrix; see `Estimator.cross`."""
         settled = self.settle(features, labels, groups)
         period = settled.periods[0]
@@ -212,7 +205,7 @@ class Tile(Estimator):
             return np.asarray(rows @ weights(mask) / norm)
 
         whole = settled._fitted(weights(np.ones(labels.size, bool)))
-        return cross_fitted(settled, whole, folds, without, scores_without if nested else None)
+        return cross_fitted(settled, whole, folds, without, scores_without)
 
     @classmethod
     def cells(cls, parts: Sequence[tuple[Self, Fitted]]) -> RepeatedCells:
