@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fp.lineage.collection import Collection, Folder
-from fp.lineage.cross_detection import Answers, CrossDetection, tabulate
+from fp.lineage.collection import CollectedFolder, Collection
+from fp.lineage.cross_detection import CrossDetection, CrossScores, tabulate
 from fp.system.arrays import Doubles
 from fp.system.errors import InputError
 
@@ -36,7 +36,7 @@ def detect_with_bank(collection: Collection) -> CrossDetection:
                 f"Fingerprint {tested.name!r} has seen the sources of all reference images; "
                 "name a folder of other photographs."
             )
-        answers.append(Answers(scores, sources, held.mu_r, held.mu_g))
+        answers.append(CrossScores(scores, sources, held.mu_r, held.mu_g))
     joins = any(tested.joins for tested in collection.bank)
     evidence = " joined methods by the generator's evidence alone;" if joins else ""
     scheme = (
@@ -48,7 +48,11 @@ def detect_with_bank(collection: Collection) -> CrossDetection:
 
 
 def _unseen(
-    folder: Folder, number: int, known: dict[str, float], sources: set[str], names_all: bool
+    folder: CollectedFolder,
+    number: int,
+    known: dict[str, float],
+    sources: set[str],
+    names_all: bool,
 ) -> tuple[Doubles, int]:
     """Return the scores of what a fingerprint has not seen, and the number of sources."""
     met = np.array([image.sha256 in known or image.source in sources for image in folder.images])

@@ -76,13 +76,13 @@ def cross_detect(
     answers, sources = [], sample.sources
     for i in range(reference):
         parts = tuple(scores[member == j, i] for j in range(reference + 1))
-        answers.append(Answers(parts, sources, float(parts[-1].mean()), float(parts[i].mean())))
+        answers.append(CrossScores(parts, sources, float(parts[-1].mean()), float(parts[i].mean())))
     scheme = f"correlation of whitened traces, cross-fitted by source, {dealt.max() + 1} folds"
     return tabulate(names, names, answers, scheme)
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class CrossScores:
     """What one fingerprint says of images that it has not seen.
 
     Parameters
@@ -109,7 +109,7 @@ class Answers:
 def tabulate(
     fingerprints: tuple[str, ...],
     folders: tuple[str, ...],
-    answers: Sequence[Answers],
+    answers: Sequence[CrossScores],
     scheme: str,
 ) -> CrossDetection:
     """Return shares, accuracies and areas of held-out scores, with their intervals.
