@@ -41,6 +41,13 @@ class Detections:
         Upper bound (95 %) of the rate of false claims that the calibration certifies.
     weak : tuple of str
         Fingerprints that separate no better than label shuffles may.
+
+    Examples
+    --------
+    >>> from fp.fingerprint import Bank
+    >>> detections = Bank.open("generators.h5").detect("unknown/")
+    >>> detections[0].decision, len(detections.as_dicts())
+    ('supports_generator', 8)
     """
 
     findings: tuple[Finding, ...]
