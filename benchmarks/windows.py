@@ -8,8 +8,7 @@
 regions of the generator's other images into other photographs and the reverse, and measures how
 well the map tells the two apart, pixel by pixel. ``sizes`` trains one small decoder (see zoo.py),
 lets it draw large pictures, and compares the accuracy at every size with what the model of
-dependence predicts. Tables for docs/results/maps.md are printed; figures are written where
-``--figure`` says.
+dependence predicts. Tables for docs/results/maps.md are printed.
 """
 
 from __future__ import annotations

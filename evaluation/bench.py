@@ -11,7 +11,7 @@ import numpy as np
 from fp.evaluation.adapter import FpLearned, Likeness
 from fp.evaluation.dataset import REAL, Dataset
 from fp.evaluation.features import FeatureStore, Wanted
-from fp.evaluation.methods import Choice, GivenScores, Learned
+from fp.evaluation.methods import Choice, GivenScores, Trained
 from fp.fingerprint.decision import likelihood
 from fp.fingerprint.estimators.folds import shuffle_labels
 from fp.fingerprint.model.calibration import Calibration
@@ -28,7 +28,7 @@ class Detector:
 
     Parameters
     ----------
-    learned : Learned
+    learned : Trained
         What gives scores.
     calibration : Calibration
         Its held-out scores.
@@ -40,7 +40,7 @@ class Detector:
         A threshold that came with the scores.
     """
 
-    learned: Learned
+    learned: Trained
     calibration: Calibration
     ratio: likelihood.LikelihoodRatio
     images: Indices
@@ -200,7 +200,7 @@ class Bench:
             labels = shuffle_labels(labels, groups, np.random.default_rng([seed, 1]))
         stacks = self.stacks(method, denoiser, numbers, conditions)
         threshold = None
-        learned: Learned
+        learned: Trained
         if method.sees == "scores":
             given = self._table(method).learn(stacks)
             learned, threshold = given, given.threshold

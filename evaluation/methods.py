@@ -31,7 +31,7 @@ Sees = Literal["residual", "pixels", "scores"]
 """What a method starts from."""
 
 
-class Learned(Protocol):
+class Trained(Protocol):
     """What a method has learned."""
 
     @property
@@ -54,7 +54,7 @@ class Method(Protocol):
 
     def learn(
         self, stacks: tuple[Array, ...], labels: Flags, groups: Indices, folds: int, seed: int
-    ) -> Learned:
+    ) -> Trained:
         """Learn from images whose features are stacked; groups are never split."""
 
 

@@ -118,7 +118,7 @@ class Protocol:
 
 
 @dataclass(frozen=True)
-class Detection(Protocol):
+class DetectionProtocol(Protocol):
     """One generator against photographs: sample size, compression, degradation.
 
     Parameters
@@ -195,7 +195,7 @@ class Semantic(Protocol):
 
 
 @dataclass(frozen=True)
-class Attribution(Protocol):
+class AttributionProtocol(Protocol):
     """Classes of a closed set: attribution, settings, perturbation, representation.
 
     Parameters
@@ -351,7 +351,7 @@ def _reached(
 
 FAMILIES: dict[str, type[Protocol]] = {
     kind: family
-    for family in (Detection, Semantic, Attribution, Editing, BankProtocol)
+    for family in (DetectionProtocol, Semantic, AttributionProtocol, Editing, BankProtocol)
     for kind in family.kinds
 }
 """Family of protocols by kind."""
