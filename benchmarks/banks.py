@@ -5,6 +5,7 @@
 needs the corpus (FP_CORPUS, by default ../shared/corpus beside the project). The bank is kept in
 the work folder, and so are counted cells. Generators that are not in the bank, and photographs, are
 asked as well. With --left-out there is a second table, of banks that lack one of the generators.
+With --known the bank that comes with fp is asked about pictures that it has not seen.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import click
 from held_out import CORPUS
+from known_bank import KNOWN, MEMBERS, dealt
 from photographs import folder_of, interval, kept_rows, pictures, shuffled, split
 from sections import WORK
 
@@ -33,8 +36,8 @@ GENERATORS = (
     *("ldm", "glid3xl", "sd_v1", "realvisxl_turbo", "flux1dev", "gpt_image_1", "stylegan_faces"),
     "tae_flux2",
 )
-KIN = {"ldm": {"ldm", "glid3xl"}, "glid3xl": {"ldm", "glid3xl"}}
-"""Generators with one decoder, counted as one."""
+FAMILIES = {"ldm", "glid3xl"}, {"w2x_anime", "w2x_photo"}
+"""Generators with one decoder or one architecture, counted as one."""
 PHOTOGRAPHS = ("real", "photos/val", "t2i/real/web")
 STRANGERS = (
     *("generated/w2x_photo", "generated/resr_video_x4", "t2i/generated/sd35l"),
@@ -83,6 +86,12 @@ def study(made, options):
     return found.versions.recipe, generated, real, alone
 
 
+def known_bank():
+    """Return the bank that comes with fp as `banks_of` yields banks."""
+    _, held, _, _ = dealt(seed=0)
+    return "none", WholeBank(tuple(read_bank(KNOWN / "bank.h5"))), held
+
+
 def examined(bank, paths, cell):
     for path in paths:
         image = load_image(path)
@@ -91,9 +100,9 @@ def examined(bank, paths, cell):
         yield bank.examine(image, DetectOptions())
 
 
-def counted(bank, name, paths, cell):
-    """Count how often the most probable generator is the right one, and what is claimed."""
-    right, found = KIN.get(name, {name}), dict.fromkeys(COUNTS, 0)
+def counted(bank, right, paths, cell):
+    """Count how often one of the right fingerprints is most probable, and what is claimed."""
+    found = dict.fromkeys(COUNTS, 0)
     for one in examined(bank, paths, cell):
         rows = [row for row in one.attributions if row.posterior is not None]
         detection = one.detection
@@ -118,8 +127,8 @@ def share(hits, n):
     return f"{hits} of {n} ({100 * low:.0f} to {100 * high:.0f} %)"
 
 
-def table(rows):
-    """Return what the bank of all generators says."""
+def table(rows, generators):
+    """Return what a bank of all generators says."""
     heads = (
         *("images", "cell", "most probable is right", "among the candidates"),
         *("none of these first", "claimed rightly", "claimed wrongly"),
@@ -127,8 +136,8 @@ def table(rows):
     lines = ["| " + " | ".join(heads) + " |", "| " + " | ".join("---" for _ in heads) + " |"]
     for cell in dict.fromkeys(row["cell"] for row in rows):
         mine = [row for row in rows if row["cell"] == cell]
-        own = [row for row in mine if row["images"] in GENERATORS]
-        rest = [row for row in mine if row["images"] not in GENERATORS]
+        own = [row for row in mine if row["images"] in generators]
+        rest = [row for row in mine if row["images"] not in generators]
         for row in (*own, summed(own, images="all generators", cell=cell), *rest):
             n, known = int(row["asked"]), row not in rest
             told = [share(row[key], n) if known else "-" for key in ("closed", "covered")]
@@ -163,23 +172,29 @@ def summed(rows, **named):
 @click.option("--seed", default=0, show_default=True)
 @click.option("--cells", default="none,jpeg:85", show_default=True)
 @click.option("--left-out", is_flag=True, help="Leave each generator out of the bank once as well.")
+@click.option("--known", is_flag=True, help="Ask the bank that comes with fp, and no other.")
 @click.option("--work", type=click.Path(path_type=Path), default=WORK / "banks")
-def main(images, asked, seed, cells, left_out, work):
+def main(images, asked, seed, cells, left_out, known, work):
     """Test a bank on images of its own generators, on photographs and on strangers."""
     work.mkdir(parents=True, exist_ok=True)
-    with kept_rows(work / f"counts-{images}-{asked}-{seed}.csv", COLUMNS) as (rows, keep):
+    title = "known" if known else f"{images}-{seed}"
+    banks = [known_bank()] if known else banks_of(images, seed, work, left_out)
+    generators = tuple(MEMBERS) if known else GENERATORS
+    with kept_rows(work / f"counts-{title}-{asked}.csv", COLUMNS) as (rows, keep):
         done = {(row["without"], row["images"], row["cell"]) for row in rows}
-        for without, bank, held in banks_of(images, seed, work, left_out):
-            names = (*GENERATORS, *PHOTOGRAPHS, *STRANGERS) if without == "none" else (without,)
-            for cell in cells.split(","):
-                for name in names:
-                    if (without, name, cell) in done:
-                        continue
-                    most = asked if name in GENERATORS else 2 * asked
-                    paths = held.get(name) or shuffled(pictures(CORPUS / name), seed)
-                    found = counted(bank, name, paths[:most], cell)
-                    keep([{"without": without, "images": name, "cell": cell} | found])
-        click.echo(table([row for row in rows if row["without"] == "none"]))
+        for without, bank, held in banks:
+            names = (*generators, *PHOTOGRAPHS, *STRANGERS) if without == "none" else (without,)
+            for cell, name in product(cells.split(","), names):
+                if (without, name, cell) in done or (known and name not in generators):
+                    continue
+                most = asked if name in generators else 2 * asked
+                paths = held.get(name) or shuffled(pictures(CORPUS / name), seed)
+                right = next((family for family in FAMILIES if name in family), {name})
+                if known:
+                    right = {MEMBERS[one] for one in right}
+                found = counted(bank, right, paths[:most], cell)
+                keep([{"without": without, "images": name, "cell": cell} | found])
+        click.echo(table([row for row in rows if row["without"] == "none"], generators))
         if left_out:
             click.echo("\n" + table_left_out([row for row in rows if row["without"] != "none"]))
 
