@@ -183,9 +183,11 @@ def main(images, asked, seed, cells, left_out, known, work):
     with kept_rows(work / f"counts-{title}-{asked}.csv", COLUMNS) as (rows, keep):
         done = {(row["without"], row["images"], row["cell"]) for row in rows}
         for without, bank, held in banks:
-            names = (*generators, *PHOTOGRAPHS, *STRANGERS) if without == "none" else (without,)
+            names = (without,)
+            if without == "none":
+                names = generators if known else (*generators, *PHOTOGRAPHS, *STRANGERS)
             for cell, name in product(cells.split(","), names):
-                if (without, name, cell) in done or (known and name not in generators):
+                if (without, name, cell) in done:
                     continue
                 most = asked if name in generators else 2 * asked
                 paths = held.get(name) or shuffled(pictures(CORPUS / name), seed)

@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 import numpy as np
 from held_out import CORPUS
-from photographs import generators, interval, kept_rows, pictures, shuffled, without_doubles
+from photographs import generators, interval, kept_rows, pictures, shuffled
 from scipy.ndimage import uniform_filter
 from sections import WORK, publish, this_command
 from splits import judged
@@ -42,7 +42,6 @@ DOMAINS = {
     "the softer half, from sharper references": "sharpness",
 }
 OTHERS = {
-    "photographs of the web": ("t2i/real/web",),
     "photos/val": ("photos/val",),
     "kodak, camera": ("t2i/real/kodak", "t2i/real/camera"),
 }
@@ -207,14 +206,12 @@ def table(rows):
 def main(seeds, section, work):
     """Learn where the content differs, by each method, and ask about the rest."""
     work.mkdir(parents=True, exist_ok=True)
-    references = pictures(CORPUS / "real")
-    real = load("real", references, work)
+    real = load("real", pictures(CORPUS / "real"), work)
     pools = {name: load(name, pictures(generators()[name]), work) for name in (HALVED, *PORTRAITS)}
     others = {}
     for title, folders in OTHERS.items():
         paths = [path for folder in folders for path in shuffled(pictures(CORPUS / folder), 0)]
-        # Some of `real` are reduced doubles of some of `t2i/real/web`.
-        others[title] = load(title, without_doubles(paths, references)[:60], work)
+        others[title] = load(title, paths[:60], work)
     with kept_rows(work / "claims.csv", COLUMNS) as (rows, keep), threadpool_limits(1):
         done = {(row["learned"], row["seed"]) for row in rows}
         for seed in range(seeds):

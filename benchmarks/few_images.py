@@ -71,20 +71,14 @@ def dealt(labels, groups, training, seed):
     return np.concatenate(known), np.concatenate(asked)
 
 
-def measured(method, stacks, labels, groups, parts, folds, seed, kept=None):
-    """Learn from some images and count what is said of others.
-
-    The pattern of a method that takes minutes is kept, with the two means of its held-out scores.
-    """
+def measured(method, stacks, labels, groups, parts, folds, seed):
+    """Learn from some images and count what is said of others."""
     known, asked = parts
     inner = {name: stack[known] for name, stack in stacks.items()}
     known_of = Labelled(labels[known], groups[known], folds, seed)
     learned = seeded(method, seed).learn(inner, known_of)
     held, taught = learned.held, labels[known][learned.held.index]
     classes = held.scores[~taught], held.scores[taught]
-    if kept is not None and not method.is_closed_form:
-        means = [float(scores.mean()) for scores in classes]
-        np.savez(kept, pattern=held.fitted.pattern, means=means, known=known, asked=asked)
     names = [tuple(str(number) for number in range(scores.size)) for scores in classes]
     calibration = Calibration(*classes, *names, *names, "cross-fit")
     scores, truth = learned.score({name: s[asked] for name, s in stacks.items()}), labels[asked]
@@ -165,8 +159,7 @@ def main(named, methods, denoisers, sizes, seeds, folds, parameters, section, wo
                 for training, seed in todo:
                     parts = dealt(labels, groups, training, seed)
                     if parts is not None:
-                        kept = work / f"{generator}-{training}-{seed}-{denoiser}.npz"
-                        found = measured(method, stacks, labels, groups, parts, folds, seed, kept)
+                        found = measured(method, stacks, labels, groups, parts, folds, seed)
                         given = dict(zip(COLUMNS, (generator, training, seed, shown), strict=False))
                         keep([given | found])
     publish(section, table(rows))
