@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from synthetic import Generator, photograph, save, write_generated, write_photographs
 
 from fp.evaluation import statistics
-from fp.evaluation.baselines.augmentations import OPERATIONS, augment
+from fp.evaluation.baselines.augmentations import RANGES, augment, drawn
 from fp.evaluation.baselines.linear import learn_linear
 from fp.evaluation.bench import Bench
 from fp.evaluation.cells import Row, dealt
@@ -104,11 +104,21 @@ def test_the_linear_classifier_is_ridge_regression():
 
 def test_augmentations_are_seeded_and_keep_pictures():
     image = photograph(0)
-    for _, seed in zip(OPERATIONS * 2, range(18), strict=True):
+    for seed in range(18):
         found = augment(image, np.random.default_rng(seed))
-        assert found.dtype == np.uint8 and found.shape[2] == 3 and min(found.shape[:2]) >= 32
+        assert found.dtype == np.uint8 and found.shape == image.shape
         assert np.array_equal(found, augment(image, np.random.default_rng(seed)))
     assert np.array_equal(image, photograph(0))
+
+
+def test_augmentations_are_none_to_all_in_any_order_each_once_within_its_range():
+    chains = [drawn(np.random.default_rng(seed)).steps() for seed in range(300)]
+    assert {len(chain) for chain in chains} == set(range(len(RANGES) + 1))
+    assert {chain[0][0] for chain in chains if chain} == set(RANGES)
+    for chain in chains:
+        assert len({name for name, _ in chain}) == len(chain)
+        assert all(RANGES[name][0] <= number <= RANGES[name][1] for name, number in chain)
+    assert {number for chain in chains for name, number in chain if name == "flip"} == {1, 2}
 
 
 @pytest.mark.parametrize("name", ["dct", "cnn"])
