@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -13,10 +14,13 @@ from fp.evaluation.dataset import REAL, Dataset
 from fp.evaluation.features import FeatureStore, Wanted
 from fp.evaluation.methods import Choice, GivenScores, Learned
 from fp.fingerprint.decision import likelihood
-from fp.fingerprint.estimators.folds import shuffle_labels
+from fp.fingerprint.estimators.folds import group, shuffle_labels
 from fp.fingerprint.model.calibration import Calibration
 from fp.system.arrays import Array, Doubles, Flags, Indices
 from fp.system.errors import InputError, UsageError
+
+SplitBy = Literal["sources", "contents", "images"]
+"""What lies on one side of a split as a whole."""
 
 MIX = "mix"
 """Condition of training images that were dealt over several conditions."""
@@ -106,6 +110,19 @@ class Bench:
     def groups(self) -> Indices:
         """Source of each image."""
         return self.dataset.groups()
+
+    def units(self, by: SplitBy) -> Indices:
+        """Return what is never on both sides of a split: the group of each image.
+
+        A content is the folder of an image, or its source where there is no folder. No group is
+        torn by a content that has a part of it.
+        """
+        if by == "sources":
+            return self.groups
+        pictures = self.dataset.pictures
+        if by == "images":
+            return group([p.sha256 for p in pictures], [p.sha256 for p in pictures])
+        return group([p.content or p.source for p in pictures], list(map(str, self.groups)))
 
     def numbers(self, names: Sequence[str]) -> Indices:
         """Return the numbers of the images of several classes."""

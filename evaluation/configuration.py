@@ -129,7 +129,7 @@ def _with_methods(
             raise UsageError(
                 f"Unknown method {name!r}; there are {', '.join((*known(), *BASELINES))}."
             )
-    if table.get("kind") in ("sample_size", "compression", "degradation", "semantic"):
+    if table.get("kind") in ("sample_size", "compression", "degradation", "semantic", "looks"):
         names += given
     choices = [
         Choice(name, json.dumps(whole["parameters"].get(name, {}), sort_keys=True))

@@ -22,7 +22,7 @@ from fp.images.loading import display_path
 from fp.system.arrays import Array, Doubles, Flags, Indices
 from fp.system.errors import InputError, UsageError
 
-BASELINES = ("dct", "gram", "cnn", "cnn-augmented")
+BASELINES = ("dct", "gram", "chroma", "srm", "cnn", "cnn-augmented")
 """Baselines that look at pixels, by name."""
 
 _OPTIMISED = ("cnn", "cnn-augmented")
@@ -116,6 +116,14 @@ def _made(name: str, parameters: str) -> Method:
             from fp.evaluation.baselines.gram import GramMatrices
 
             return GramMatrices(**given)
+        if name == "chroma":
+            from fp.evaluation.baselines.chroma import Chroma
+
+            return Chroma(**{key: tuple(value) for key, value in given.items()})
+        if name == "srm":
+            from fp.evaluation.baselines.rich import RichModel
+
+            return RichModel(**{key: tuple(value) for key, value in given.items()})
         if name in _OPTIMISED:
             from fp.evaluation.baselines.cnn import SmallCnn
 

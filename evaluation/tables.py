@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fp.evaluation.summary import DEGRADED, Comparison, Figure
 
 _RATES = ("auc", "cllr", "average precision")
+_OF_CLASSES = ("recall", "precision", "F1")
 _QUIET = ("auc", "cllr", "chance", "training images")
 
 
@@ -36,7 +37,9 @@ def _tables(figures: Sequence[Figure]) -> Iterator[tuple[str, list[str]]]:
     called = [metric for metric in metrics if metric.startswith(("called ", "claims "))]
     if "claims real" in called or "recall" in metrics:
         yield from _matrices(figures, called)
-    plain = [f for f in figures if f.metric not in (*called, "recall")]
+    if "F1" in metrics:
+        yield from _classes([f for f in figures if f.metric in _OF_CLASSES])
+    plain = [f for f in figures if f.metric not in (*called, *_OF_CLASSES)]
     if "accuracy" in metrics or "loss" in metrics:
         for metric in dict.fromkeys(f.metric for f in plain):
             if metric not in ("chance", "training images"):
@@ -45,6 +48,12 @@ def _tables(figures: Sequence[Figure]) -> Iterator[tuple[str, list[str]]]:
     if plain:
         head = ["method", "training", "condition", "generator"]
         yield "All figures, in per cent:", _pivot(plain, head, _keys(head), lambda f: f.metric)
+
+
+def _classes(figures: Sequence[Figure]) -> Iterator[tuple[str, list[str]]]:
+    head = ["method", "training", "trained on", "condition", "generator"]
+    table = _pivot(figures, head, _keys(head), lambda f: f.metric, short=True)
+    yield "recall, precision and F1, in per cent:", table
 
 
 def _grid(metric: str, figures: Sequence[Figure]) -> Iterator[tuple[str, list[str]]]:
