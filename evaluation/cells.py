@@ -312,22 +312,38 @@ class AttributionCell(TrainedCell):
             taught = np.random.default_rng([self.seed, 5]).permutation(taught)
         conditions = dealt(self.trained_on, self.mixed, known.size, self.seed)
         rows: list[Row] = []
-        fitted = list(self._learn(bench, known, taught, conditions))
+        given = self.method.sees == "scores"
+        fitted = [] if given else list(self._learn(bench, known, taught, conditions))
         for condition in self.conditions:
-            evidence = np.zeros((unknown.size, len(names)))
-            for first, second, detector in fitted:
-                found = detector.evidence(self.score(bench, detector, unknown, condition))
-                if self.scheme == "reference":
-                    stacks = bench.stacks(self.method, self.denoiser, unknown, condition)
-                    found = _nearest_first(found, detector.likeness(stacks))
-                evidence[:, first] += found
-                if second is not None:
-                    evidence[:, second] -= found
+            evidence = (
+                bench.scores_of_classes(self.method, names, unknown, condition)
+                if given
+                else self._evidence(bench, fitted, unknown, condition)
+            )
             called = evidence.argmax(axis=1)
             rows += self._count(bench, names, truth, called, condition)
             if self.split_by == "contents":
                 rows += self._by_distance(parts.distances(bench), truth, called, condition)
         return Found(tuple(rows))
+
+    def _evidence(
+        self,
+        bench: Bench,
+        fitted: Sequence[tuple[int, int | None, Detector]],
+        unknown: Indices,
+        condition: str,
+    ) -> Doubles:
+        """Return the evidence for each class, shape (N, K)."""
+        evidence = np.zeros((unknown.size, len(self.members())))
+        for first, second, detector in fitted:
+            found = detector.evidence(self.score(bench, detector, unknown, condition))
+            if self.scheme == "reference":
+                stacks = bench.stacks(self.method, self.denoiser, unknown, condition)
+                found = _nearest_first(found, detector.likeness(stacks))
+            evidence[:, first] += found
+            if second is not None:
+                evidence[:, second] -= found
+        return evidence
 
     def _learn(
         self, bench: Bench, known: Indices, taught: Indices, conditions: str | list[str]

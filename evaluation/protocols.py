@@ -93,8 +93,8 @@ class Protocol:
     ) -> Iterator[Cell]:
         """Yield what all cells have, for every method, denoiser, seed, and labels as they are."""
         for method in self.methods:
-            if bench.stranger_to_scores(method, conditions):
-                told = ", ".join(conditions)
+            if bench.stranger_to_scores(method, conditions, (REAL, *generators)):
+                told = ", ".join((*conditions, *generators))
                 left_out.append(f"{self.name}: {method.name} has no scores for all of {told}")
                 continue
             for denoiser in self.denoisers if method.sees == "residual" else ("",):
@@ -269,11 +269,15 @@ class Attribution(Protocol):
             for scheme in self.schemes:
                 name = f"{self.name}, {scheme}" if len(self.schemes) > 1 else self.name
                 for run in self._runs(generators, size, bench, left_out):
-                    if run.method.sees == "scores":
-                        told = f"{self.name}: {run.method.name} tells no generators apart"
-                        left_out.append(told)
+                    asked = [c for _, conditions in pairs for c in conditions]
+                    if bench.stranger_to_scores(run.method, asked, classes, closed=True):
+                        told = f"{self.name}: {run.method.name} has no scores for all classes"
+                        left_out.append(f"{told} and conditions")
                         continue
-                    for train, conditions in pairs:
+                    # They were not learned here: neither from other labels nor other images.
+                    once = {tested: train for train, tested in reversed(pairs)}
+                    scored = [(train, tested) for tested, train in once.items() if not run.shuffled]
+                    for train, conditions in scored if run.method.sees == "scores" else pairs:
                         yield AttributionCell(
                             **vars(run) | {"protocol": name},
                             trained_on=train,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -311,12 +312,54 @@ def test_what_is_no_data_set_is_refused(tmp_path):
         ("path,score\na,nan\n", "finite"),
         ("path,score,threshold\na,1,0\nb,1,2\n", "different thresholds"),
         ("path,score\n", "no row"),
+        ("path,score real,score g\na,1\n", "path and score"),
+        ("path,score real,score g,threshold\na,1,2,0\n", "take the threshold out"),
     ],
 )
 def test_a_wrong_table_of_scores_is_refused(tmp_path, text, words):
     (tmp_path / "s.csv").write_text(text)
     with pytest.raises(InputError, match=words):
         read_scores("theirs", tmp_path / "s.csv")
+
+
+def test_scores_of_classes_decide_closed_sets_and_their_difference_detects(prompted, tmp_path):
+    wrong = {"g0": "g1", "g1": "g1", "real": "real"}
+    lines = ["path,score real,score g1,score g0"]
+    for member in prompted.dataset.members:
+        best = wrong[member.name]
+        shown = [3.0 if name == best else 1.0 for name in ("real", "g1", "g0")]
+        lines += [",".join([p.name, *map(str, shown)]) for p in member.pictures]
+    (tmp_path / "s.csv").write_text("\n".join(lines))
+    bench = replace(prompted, given=(read_scores("theirs", tmp_path / "s.csv"),))
+    text = """methods = ["dct"]\nsizes = [12]\nseeds = 2\nnulls = 1
+        [[protocol]]\nkind = "sample_size"
+        [[protocol]]\nkind = "attribution"\ntrain = ["none", "mix"]"""
+    left_out, found = [], {}
+    for protocol in read_configuration(text, ["theirs"]).protocols:
+        cells = [c for c in protocol.cells(bench, left_out) if c.method.name == "theirs"]
+        if protocol.kind == "attribution":
+            assert [(c.seed, c.shuffled, c.trained_on) for c in cells] == [
+                (0, False, "none"),
+                (1, False, "none"),
+            ]
+        for cell in (c for c in cells if not c.shuffled):
+            for row in cell.measure(bench).rows:
+                found.setdefault((row.generator, row.metric), set()).add(row.value)
+    assert not any("no scores" in line for line in left_out)
+    assert found["g0", "called g1"] == found["g1", "called g1"] == {1.0}
+    assert [*found["(all)", "accuracy"]] == pytest.approx([2 / 3])
+    assert found["g1", "accuracy"] == {1.0} and found["g0", "auc"] == {1.0}
+
+
+def test_one_score_tells_no_generators_apart(prompted, tmp_path):
+    lines = ["path,score", *(f"{p.name},1" for p in prompted.dataset.pictures)]
+    (tmp_path / "s.csv").write_text("\n".join(lines))
+    bench = replace(prompted, given=(read_scores("theirs", tmp_path / "s.csv"),))
+    text = "methods = []\nsizes = [12]\nnulls = 0\n[[protocol]]\nkind = 'attribution'"
+    (protocol,) = read_configuration(f"compare = 'dct'\n{text}", ["theirs"]).protocols
+    left_out = []
+    assert not list(protocol.cells(bench, left_out))
+    assert any("theirs has no scores for all classes" in line for line in left_out)
 
 
 def test_scores_cannot_take_the_name_of_a_method(tmp_path):
