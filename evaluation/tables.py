@@ -36,9 +36,7 @@ def _tables(figures: Sequence[Figure]) -> Iterator[tuple[str, list[str]]]:
     metrics = list(dict.fromkeys(figure.metric for figure in figures))
     called = [metric for metric in metrics if metric.startswith(("called ", "claims "))]
     if "claims real" in called or "recall" in metrics:
-        yield from _matrices(figures, called)
-    if "F1" in metrics:
-        yield from _classes([f for f in figures if f.metric in _OF_CLASSES])
+        yield from _matrices(figures, [*called, *(m for m in metrics if m in _OF_CLASSES)])
     plain = [f for f in figures if f.metric not in (*called, *_OF_CLASSES)]
     if "accuracy" in metrics or "loss" in metrics:
         for metric in dict.fromkeys(f.metric for f in plain):
@@ -48,12 +46,6 @@ def _tables(figures: Sequence[Figure]) -> Iterator[tuple[str, list[str]]]:
     if plain:
         head = ["method", "training", "condition", "generator"]
         yield "All figures, in per cent:", _pivot(plain, head, _keys(head), lambda f: f.metric)
-
-
-def _classes(figures: Sequence[Figure]) -> Iterator[tuple[str, list[str]]]:
-    head = ["method", "training", "trained on", "condition", "generator"]
-    table = _pivot(figures, head, _keys(head), lambda f: f.metric, short=True)
-    yield "recall, precision and F1, in per cent:", table
 
 
 def _grid(metric: str, figures: Sequence[Figure]) -> Iterator[tuple[str, list[str]]]:
@@ -77,6 +69,7 @@ def _matrices(figures: Sequence[Figure], metrics: Sequence[str]) -> Iterator[tup
     for (series, training, trained_on, condition), own in kinds.items():
         title = f"{series}, {training} training images, trained on {trained_on}, test {condition}"
         head = ["truth" if metrics[0].startswith("called") else "fingerprint"]
+        own.sort(key=lambda f: f.metric in _OF_CLASSES)
         body = _pivot(own, head, lambda f: (f.generator,), lambda f: f.metric, short=True)
         yield f"{title}, share in per cent:", body
 

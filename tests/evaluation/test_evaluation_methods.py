@@ -28,6 +28,7 @@ from fp.evaluation.features import FeatureStore
 from fp.evaluation.methods import Choice, read_scores
 from fp.evaluation.splits import contents, divide
 from fp.evaluation.summary import MEAN, comparisons, figures_of, with_means
+from fp.evaluation.tables import markdown
 from fp.fingerprint.estimators.cooccurrence import cooccurrences
 from fp.system.errors import InputError, UsageError
 
@@ -269,6 +270,12 @@ def test_precision_recall_and_f1_are_those_of_equally_large_classes(prompted):
             assert found["(all)", metric] == pytest.approx(values.mean())
     assert found["g1", "precision"] == found["g1", "F1"] == 0
     assert found["(all)", "accuracy"] == pytest.approx(oracle[1].mean())
+    lines = markdown(figures_of(rows), (), (), "").splitlines()
+    head = "| truth | called real | called g0 | called g1 | recall | precision | F1 |"
+    start = lines.index(head)
+    assert lines[start + 4].startswith("| g1 | 100.0 | 0.0 | 0.0 | 0.0 | 0.0 | 0.0 |")
+    told = " | ".join(f"{100 * values.mean():.1f}" for values in (oracle[0], oracle[2]))
+    assert lines[start + 5] == f"| (all) |  |  |  |  | {told} |"
 
 
 def test_the_far_half_of_the_contents_is_counted_apart(prompted):
