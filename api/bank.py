@@ -94,6 +94,13 @@ def extract(
         If a class has too few images, the two folders share files, or a file changes meanwhile.
     UsageError, DenoiserError
         If the settings name something unknown.
+
+    Examples
+    --------
+    >>> from fp.fingerprint import extract
+    >>> made = extract("sd14/", "photographs/", "SD 1.4", method="tile")
+    >>> made.fingerprint.name, made.skipped
+    ('SD 1.4', ())
     """
     if name is None and not isinstance(generated, str | os.PathLike):
         raise UsageError("Pictures in memory have no folder to be named by; give a name.")
@@ -150,6 +157,12 @@ def audit_folders(
     ------
     InputError
         If a folder is missing or one of the first two holds no usable image.
+
+    Examples
+    --------
+    >>> from fp.fingerprint import audit_folders
+    >>> audit_folders("sd14/", "photographs/").at_least("warning")
+    ()
     """
     with contextlib.ExitStack() as lent:
         folders = [lent.enter_context(folder_of(images)) for images in (generated, real, *tests)]
@@ -176,8 +189,11 @@ class Bank:
     Examples
     --------
     >>> from fp.fingerprint import Bank
-    >>> bank = Bank.open("generators.h5")  # doctest: +SKIP
-    >>> bank.detect("unknown/").counts  # doctest: +SKIP
+    >>> bank = Bank.open("generators.h5")
+    >>> [fingerprint.name for fingerprint in bank]
+    ['SD 1.4', 'M']
+    >>> bank.detect("unknown/").counts
+    {'supports_generator': 4, 'supports_reference': 4}
     """
 
     def __init__(self, fingerprints: Iterable[Fingerprint]) -> None:

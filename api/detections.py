@@ -15,7 +15,7 @@ from PIL import Image
 
 from fp.api.notebook import register, show, show_detection
 from fp.fingerprint.decision.rows import Attribution, Detection, Finding
-from fp.fingerprint.detection.banks import Bank
+from fp.fingerprint.detection.banks import OpenBank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.images.loading import LoadedImage, display_path, picture_of
 from fp.runs.results import corrected, of_bank
@@ -41,6 +41,13 @@ class Detections:
         Upper bound (95 %) of the rate of false claims that the calibration certifies.
     weak : tuple of str
         Fingerprints that separate no better than label shuffles may.
+
+    Examples
+    --------
+    >>> from fp.fingerprint import Bank
+    >>> detections = Bank.open("generators.h5").detect("unknown/")
+    >>> detections[0].decision, len(detections.as_dicts())
+    ('supports_generator', 8)
     """
 
     findings: tuple[Finding, ...]
@@ -114,7 +121,7 @@ class Detections:
         return _show_detections(self)
 
 
-def answers_of(findings: Sequence[Finding], bank: Bank, options: DetectOptions) -> Detections:
+def answers_of(findings: Sequence[Finding], bank: OpenBank, options: DetectOptions) -> Detections:
     """Join the rows of images, corrected over all of them where that was asked for."""
     if options.fdr is not None:
         rates = corrected({"detection": finding.detection.as_dict()} for finding in findings)

@@ -54,6 +54,13 @@ def find_families(
     ------
     InputError, UsageError, DenoiserError
         If folders, bank or settings cannot be used.
+
+    Examples
+    --------
+    >>> from fp.lineage import find_families
+    >>> families = find_families("generators/", "photographs/")
+    >>> families.names, families.pairs[0].relation
+    (('parent', 'stranger'), 'not_shown')
     """
     chosen = with_settings(options or LineageOptions(), settings)
     images, real = Path(images), Path(real)

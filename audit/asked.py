@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from fp.audit.checks import has_border
-from fp.audit.findings import CODES, Finding, finding
+from fp.audit.findings import CODES, AuditFinding, finding
 from fp.audit.measuring import Properties
 from fp.system.paths import display_path
 
 _MOST_EXAMPLES = 3
 
 
-def compare_asked(asked: Sequence[Properties], known: Sequence[Properties]) -> list[Finding]:
+def compare_asked(asked: Sequence[Properties], known: Sequence[Properties]) -> list[AuditFinding]:
     """Return what images are that no calibration image is: a finding for each property.
 
     `known` are the images of both classes together. Without any that are asked about, nothing is
@@ -21,7 +21,7 @@ def compare_asked(asked: Sequence[Properties], known: Sequence[Properties]) -> l
     return list(_findings(asked, known)) if asked else []
 
 
-def _findings(asked: Sequence[Properties], known: Sequence[Properties]) -> Iterator[Finding]:
+def _findings(asked: Sequence[Properties], known: Sequence[Properties]) -> Iterator[AuditFinding]:
     for code, value, words in (
         ("test_compression", lambda i: i.container.compression, "stored as {}"),
         ("test_grid", lambda i: i.grid_row is not None, "with a JPEG grid in their pixels"),
@@ -38,7 +38,7 @@ def _finding(
     words: str,
     asked: Sequence[Properties],
     known: Sequence[Properties],
-) -> Finding:
+) -> AuditFinding:
     seen = {value(image) for image in known}
     # That an image has no grid, border or known pipeline is nothing of its own.
     unlike = [image for image in asked if value(image) not in seen and value(image) is not False]

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from fp.audit.asked import compare_asked
 from fp.audit.checks import compare_classes
 from fp.audit.copies import copies
-from fp.audit.findings import CODES, SEVERITIES, Audit, Finding, finding
+from fp.audit.findings import CODES, SEVERITIES, Audit, AuditFinding, finding
 from fp.audit.measuring import Folder, Properties
 from fp.audit.mixture import FEWEST, MOST, Split, two_clusters
 from fp.system.paths import display_path
@@ -65,7 +65,7 @@ def _split(images: Sequence[Properties]) -> Split | None:
     return two_clusters(np.array(tiles, dtype=np.float64))
 
 
-def _mixture(images: Sequence[Properties], split: Split) -> Finding:
+def _mixture(images: Sequence[Properties], split: Split) -> AuditFinding:
     found = split.p <= _ALPHA_SPLIT and split.smaller >= _SMALLEST_CLUSTER
     tested = zip(_tiled(images), split.members, strict=True)
     members = sorted(display_path(image.path) for image, inside in tested if inside)
@@ -86,7 +86,7 @@ def _mixture(images: Sequence[Properties], split: Split) -> Finding:
     )
 
 
-def _few(n_generated: int, n_real: int) -> Finding:
+def _few(n_generated: int, n_real: int) -> AuditFinding:
     fewest = min(n_generated, n_real)
     severity = CODES["few_images"].cap if fewest < FEW else "none"
     words = f": {n_generated} generated and {n_real} real."

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fp.audit.comparing import Comparison, compare_categories, compare_numbers
-from fp.audit.findings import CODES, SEVERITIES, Finding, finding, severity_of
+from fp.audit.comparing import PropertyComparison, compare_categories, compare_numbers
+from fp.audit.findings import CODES, SEVERITIES, AuditFinding, finding, severity_of
 from fp.audit.measuring import Properties
 from fp.audit.preparation import matching_of
 from fp.audit.traces import FLAT_BORDER, PALETTE
@@ -154,11 +154,11 @@ NUMBERS = (
 class _Compared:
     code: str
     words: str
-    found: Comparison
+    found: PropertyComparison
     examples: tuple[str, ...]
 
 
-def compare_classes(generated: Images, real: Images, prepared: str = "none") -> list[Finding]:
+def compare_classes(generated: Images, real: Images, prepared: str = "none") -> list[AuditFinding]:
     """Return a finding for each property that images of both classes have.
 
     `prepared` is what both classes went through alike before their pixels were measured.
@@ -208,7 +208,7 @@ def _numbers(check: _Number, generated: Images, real: Images) -> _Compared | Non
     return _Compared(check.code, words, found, ())
 
 
-def _finding(compared: _Compared, p: float, prepared: str, match: str) -> Finding:
+def _finding(compared: _Compared, p: float, prepared: str, match: str) -> AuditFinding:
     code, found = CODES[compared.code], compared.found
     cap, remains, advice = code.cap, "", code.advice.format(match=match)
     if prepared != "none" and compared.code in _REMAINS:

@@ -14,7 +14,7 @@ _Z = 1.959963984540054  # of a two-sided 95 % interval
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PropertyComparison:
     """A property of two classes.
 
     Parameters
@@ -44,7 +44,7 @@ class Comparison:
     n_real: int
 
 
-def compare_numbers(generated: Doubles, real: Doubles) -> Comparison | None:
+def compare_numbers(generated: Doubles, real: Doubles) -> PropertyComparison | None:
     """Compare a number of each image between the classes by the Mann-Whitney test.
 
     None where a class is empty. The interval is that of Newcombe (2006, doi 10.1002/sim.2324),
@@ -57,14 +57,14 @@ def compare_numbers(generated: Doubles, real: Doubles) -> Comparison | None:
     medians = float(np.median(generated)), float(np.median(real))
     sizes = generated.size, real.size
     if np.ptp(np.concatenate([generated, real])) == 0:
-        return Comparison(0.5, 0.5, 0.5, 1.0, None, *medians, *sizes)
+        return PropertyComparison(0.5, 0.5, 0.5, 1.0, None, *medians, *sizes)
     from scipy.stats import mannwhitneyu  # takes a second to import, which no worker needs
 
     test = mannwhitneyu(generated, real, alternative="two-sided")
     area = float(test.statistic) / (generated.size * real.size)
     area = max(area, 1 - area)
     low, high = area_interval(area, *sizes)
-    return Comparison(area, low, high, float(test.pvalue), None, *medians, *sizes)
+    return PropertyComparison(area, low, high, float(test.pvalue), None, *medians, *sizes)
 
 
 def area_interval(area: float, n: int, m: int) -> tuple[float, float]:
@@ -88,7 +88,7 @@ def area_interval(area: float, n: int, m: int) -> tuple[float, float]:
 
 def compare_categories(
     generated: Sequence[Hashable], real: Sequence[Hashable]
-) -> Comparison | None:
+) -> PropertyComparison | None:
     """Compare the value of a category whose shares differ most, against all others.
 
     None where a class is empty. Telling the classes apart by "has this value" has the area 1/2 +
@@ -111,7 +111,7 @@ def compare_categories(
     low, high = (
         _difference_interval(a, n, b, m) if a / n >= b / m else _difference_interval(b, m, a, n)
     )
-    return Comparison(
+    return PropertyComparison(
         auc=0.5 + difference / 2,
         low=0.5 + low / 2,
         high=0.5 + high / 2,

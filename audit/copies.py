@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fp.audit.duplicates import Pair, equal_pairs, near_pairs
-from fp.audit.findings import Finding, Severity, finding
+from fp.audit.duplicates import SamePictures, equal_pairs, near_pairs
+from fp.audit.findings import AuditFinding, Severity, finding
 from fp.audit.measuring import Properties
 from fp.system.paths import display_path
 
@@ -15,7 +15,7 @@ MANY = 0.05
 """Share of repeated images in a class from which they are more than a note."""
 
 
-def copies(generated: Images, real: Images, tests: Images | None) -> list[Finding]:
+def copies(generated: Images, real: Images, tests: Images | None) -> list[AuditFinding]:
     """Return findings of exact and near copies within and across classes, and in `tests`.
 
     `tests` is None where there are no further folders.
@@ -62,14 +62,14 @@ def _near(first: Images, second: Images | None) -> list[str]:
     return _named(unequal, ours, theirs)
 
 
-def _named(pairs: Sequence[Pair], first: Images, second: Images) -> list[str]:
+def _named(pairs: Sequence[SamePictures], first: Images, second: Images) -> list[str]:
     return sorted(
         f"{display_path(first[pair.first].path)} = {display_path(second[pair.second].path)}"
         for pair in pairs
     )
 
 
-def _finding(code: str, pairs: list[str], severity: Severity) -> Finding:
+def _finding(code: str, pairs: list[str], severity: Severity) -> AuditFinding:
     count = len(pairs)
     words = f": {count} {'pair' if count == 1 else 'pairs'}." if pairs else ": none found."
     severity = severity if pairs else "none"

@@ -43,7 +43,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Pair:
+class SamePictures:
     """Two pictures that are the same, by their places in the sequences that were compared."""
 
     first: int
@@ -59,7 +59,7 @@ def look_of(image_hwc: Pixels) -> Look:
     return Look(int.from_bytes(bits.tobytes(), "big"), thumbnail.tobytes())
 
 
-def equal_pairs(first: Sequence[str], second: Sequence[str] | None = None) -> list[Pair]:
+def equal_pairs(first: Sequence[str], second: Sequence[str] | None = None) -> list[SamePictures]:
     """Return pictures with the same hash of their pixels, each with its first equal.
 
     They are those of the second folder; without one, the repeated ones of the first.
@@ -68,14 +68,16 @@ def equal_pairs(first: Sequence[str], second: Sequence[str] | None = None) -> li
     repeated = []
     for place, digest in enumerate(first):
         if digest in seen:
-            repeated.append(Pair(seen[digest], place))
+            repeated.append(SamePictures(seen[digest], place))
         seen.setdefault(digest, place)
     if second is None:
         return repeated
-    return [Pair(seen[digest], place) for place, digest in enumerate(second) if digest in seen]
+    return [
+        SamePictures(seen[digest], place) for place, digest in enumerate(second) if digest in seen
+    ]
 
 
-def near_pairs(first: Sequence[Look], second: Sequence[Look] | None = None) -> list[Pair]:
+def near_pairs(first: Sequence[Look], second: Sequence[Look] | None = None) -> list[SamePictures]:
     """Return pictures that look the same: resized, re-encoded or slightly retouched copies.
 
     Without a second folder the first is compared with itself. The hashes of a pair differ in at
@@ -100,7 +102,7 @@ def near_pairs(first: Sequence[Look], second: Sequence[Look] | None = None) -> l
         for one, two in candidates:
             if (one, two) not in found and _alike(first[one], others[two]):
                 found.add((one, two))
-    return [Pair(*pair) for pair in sorted(found)]
+    return [SamePictures(*pair) for pair in sorted(found)]
 
 
 def _bands(dhash: int) -> list[tuple[int, int]]:

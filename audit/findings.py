@@ -145,7 +145,7 @@ CODES: dict[str, Code] = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class AuditFinding:
     """What was found of one property.
 
     Parameters
@@ -188,7 +188,7 @@ class Finding:
 
 def finding(
     code: str, severity: Severity, words: str, measure: str, value: float, **more: Any
-) -> Finding:
+) -> AuditFinding:
     """Make a finding whose sentence begins with its label, and advises where there is something.
 
     `words` follow the label; the advice is that of the code unless another is given.
@@ -197,7 +197,9 @@ def finding(
     given: dict[str, Any] = {"p": None, "advice": CODES[code].advice, **more}
     if severity == "none":
         given |= {"advice": "", "examples": ()}
-    return Finding(code, severity, f"{label[0].upper()}{label[1:]}{words}", measure, value, **given)
+    return AuditFinding(
+        code, severity, f"{label[0].upper()}{label[1:]}{words}", measure, value, **given
+    )
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,7 @@ class Audit:
 
     Parameters
     ----------
-    findings : tuple of Finding
+    findings : tuple of AuditFinding
         One for every code that could be checked, the worst first.
     n_generated, n_real : int
         Number of images that were measured.
@@ -214,12 +216,12 @@ class Audit:
         Files that were not.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
     n_generated: int
     n_real: int
     skipped: tuple[Skipped, ...]
 
-    def at_least(self, severity: Severity) -> tuple[Finding, ...]:
+    def at_least(self, severity: Severity) -> tuple[AuditFinding, ...]:
         """Return the findings that are as bad as this or worse, the worst first."""
         least = SEVERITIES.index(severity)
         return tuple(f for f in self.findings if SEVERITIES.index(f.severity) >= least)

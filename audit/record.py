@@ -86,6 +86,13 @@ def look(
     ------
     ImageError
         If the file cannot be examined; ``reason`` is a code of docs/images.md.
+
+    Examples
+    --------
+    >>> from fp.fingerprint import look
+    >>> record = look("picture.png")
+    >>> record.properties.format, record.properties.width, record.properties.height
+    ('PNG', 256, 256)
     """
     image, told = load_with_metadata(Path(path), root, limits)
     measured = properties_of(image, told.container, image.rgb_hwc)

@@ -3,8 +3,8 @@
     fp evaluate ../shared/corpus -o .work/corpus --config benchmarks/corpus.toml --jobs 2
     python benchmarks/corpus_tables.py .work/corpus
 
-takes from its `results.md` what the page shows: accuracies, losses, attribution, specificity. All
-other figures of the run (AUC, Cllr, claims, confusion matrices) stay in that file.
+takes from its `results.md` what the page shows: accuracies, losses, attribution, specificity, and
+with --also more. All other figures of the run (AUC, Cllr, claims) stay in that file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,15 @@ import click
 from sections import publish
 
 DATASET = "../shared/corpus"
-SHOWN = ("accuracy", "siblings tied", "loss", "All figures", "average precision")
+SHOWN = (
+    "accuracy",
+    "siblings tied",
+    "near contents",
+    "far contents",
+    "loss",
+    "All figures",
+    "average precision",
+)
 
 
 def tables(text):
@@ -54,8 +62,9 @@ def ahead(lines):
 @click.option("--section", default="corpus", show_default=True)
 @click.option("--config", default="benchmarks/corpus.toml", show_default=True)
 @click.option("--dataset", default=DATASET, show_default=True)
+@click.option("--also", multiple=True, help="Show tables whose title has this, too.")
 @click.option("--commit", help="Commit that the evaluation ran on, if it is not the present one.")
-def main(folder, section, config, dataset, commit):
+def main(folder, section, config, dataset, also, commit):
     """Write the tables of FOLDER into their section."""
     text = (folder / "results.md").read_text("utf-8")
     made = f"fp evaluate {dataset} -o {folder} --config {config} --jobs 2"
@@ -63,13 +72,15 @@ def main(folder, section, config, dataset, commit):
     told += ["--section", section] if section != "corpus" else []
     told += ["--config", config] if section != "corpus" else []
     told += ["--dataset", dataset] if dataset != DATASET else []
+    for words in also:
+        told += ["--also", words]
     parts = []
     last = ""
     for protocol, title, lines in tables(text):
         if protocol != last:
             parts.append(f"### {protocol}")
             last = protocol
-        if title.startswith(SHOWN):
+        if title.startswith(SHOWN) or any(words in title for words in also):
             parts.append(f"{title}\n\n" + "\n".join(lines))
         elif title.startswith("Paired") and protocol == "sample_size":
             parts.append("Accuracy of auto less that of others, on the same splits at 128:")

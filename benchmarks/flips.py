@@ -16,7 +16,6 @@ import json
 import os
 import random
 import shutil
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,10 +23,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from fuzz import PROJECT, image_seeds
 from sections import publish
-
-sys.path.insert(0, str(PROJECT / "tests"))
+from seeds import image_seeds
 
 LEAST = 4
 """Flips of each file, however small its share of all bits."""

@@ -1,7 +1,10 @@
 """Fuzzing that is guided by coverage: inputs that reach new code are kept and mutated further.
 
     python benchmarks/fuzz_coverage.py images --minutes 30 --work fuzz/
+    python benchmarks/fuzz_coverage.py containers --minutes 30 --work fuzz/
     python benchmarks/fuzz_coverage.py fingerprints --minutes 30 --work fuzz/
+    python benchmarks/fuzz_coverage.py patterns --minutes 30 --work fuzz/
+    python benchmarks/fuzz_coverage.py cases --minutes 30 --work fuzz/
     python benchmarks/fuzz_coverage.py report --work fuzz/
 
 needs the package ``atheris``, which has wheels for Linux on x86-64 alone and is therefore no part
@@ -29,30 +32,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
-from fuzz import (
-    DOORS,
-    MEMORY,
-    PATIENCE,
-    fingerprint_seeds,
-    image_seeds,
-    mutate,
-    mutate_hdf5,
-    through_hdf5_door,
-    through_image_door,
-    with_checksums,
-)
+from damages import with_checksums
+from doors import DOORS
+from fuzz import MEMORY, PATIENCE
+from PIL import Image
 from sections import publish
-
-INSTRUMENTED = {
-    "images": ["fp.denoisers", "PIL"],
-    "fingerprints": ["fp.system.errors", "fp.system.paths", "fp.fingerprint.store", "h5py"],
-}
-LONGEST = {"images": 2**16, "fingerprints": 2**20}
-"""Bytes of the longest input; the seeds of `fuzz.py` are shorter."""
 
 _PROGRESS = re.compile(r"#(\d+)\s+(\w+)\s+cov: (\d+) ft: (\d+) corp: (\d+)")
 _PIECE = 600  # seconds of one process: what an interruption costs, and what is a hang for certain
@@ -65,8 +54,8 @@ _SHORTEST = 30  # seconds; a process that lasts less has not begun
 def ask(door: str, path: Path, content: bytes) -> str:
     """Return what a door says of a file; metadata are read of every file."""
     path.write_bytes(content)
-    if door == "fingerprints":
-        return through_hdf5_door(path)
+    if door != "images":
+        return DOORS[door].through(path)
     from fp.images.claims import read_claims
     from fp.images.loading import image_size, read_container
     from fp.system.errors import ImageError
@@ -85,25 +74,23 @@ def ask(door: str, path: Path, content: bytes) -> str:
                 raise
             except BaseException as error:
                 return f"fault: {read.__name__}: {type(error).__name__}: {error}"[:300]
-    return through_image_door(path)
+    return DOORS[door].through(path)
 
 
 def mutator(
     door: str, seeds: list[bytes], path: Path, own: Callable[[bytes, int], bytes]
 ) -> Callable[[bytes, int, int], bytes]:
-    """Return a mutator that knows checksums and the structure of HDF5; `own` is libFuzzer's."""
+    """Return a mutator that knows the damages of its door, and checksums; `own` is libFuzzer's."""
 
     def mutated(content: bytes, longest: int, seed: int) -> bytes:
         rng = random.Random(seed)
         if rng.random() < 0.5:
             made = own(content, longest)
-        elif door == "images" or rng.random() < 0.3:
-            made = mutate(content, seeds, rng)
         else:
             try:
-                mutate_hdf5(content, path, rng)
+                DOORS[door].damage(content, seeds, path, rng)
                 made = path.read_bytes()
-            except Exception:  # HDF5 cannot open what was damaged before
+            except Exception:  # what was damaged before has no structure left to change
                 made = own(content, longest)
         if door == "images" and rng.random() < 0.8:
             made = with_checksums(made)
@@ -116,26 +103,21 @@ def serve(door: str, work: Path, seconds: int, seed: int) -> None:
     """Fuzz until the time is over or an input ends the process."""
     import atheris
 
-    with atheris.instrument_imports(include=INSTRUMENTED[door], enable_loader_override=False):
-        if door == "images":
-            from PIL import Image
-
-            import fp.images.loading
-
-            assert fp.images.loading
-            Image.init()
-        else:
-            import fp.fingerprint.store.conformance
-
-            assert fp.fingerprint.store.conformance
-    seeds = image_seeds() if door == "images" else fingerprint_seeds()
+    told = DOORS[door]
+    with atheris.instrument_imports(include=list(told.modules), enable_loader_override=False):
+        for name in told.modules:
+            import_module(name)
+        import_module("fp.images.loading")
+        told.through(Path(os.devnull))  # imports the rest of what it uses
+        Image.init()
+    seeds = told.seeds()
     corpus, wrong = work / "corpus", work / "wrong"
     for folder in (corpus, wrong):
         folder.mkdir(parents=True, exist_ok=True)
     for content in seeds:
         (corpus / hashlib.sha1(content, usedforsecurity=False).hexdigest()).write_bytes(content)
     with TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
-        path = Path(folder) / "input"
+        path = Path(folder) / f"input{told.suffix}"
 
         def own(content: bytes, longest: int) -> bytes:
             return atheris.Mutate(content, longest)  # another function once Fuzz() has begun
@@ -149,15 +131,15 @@ def serve(door: str, work: Path, seconds: int, seed: int) -> None:
                 name = hashlib.sha256(said.encode()).hexdigest()[:16]
                 if not (wrong / name).exists():
                     (wrong / name).write_bytes(content)
-                    with (wrong / "told.txt").open("a") as told:
-                        told.write(f"{name} {said}\n")
+                    with (wrong / "told.txt").open("a") as listing:
+                        listing.write(f"{name} {said}\n")
 
         atheris.Setup(
             [
                 sys.argv[0],
                 str(corpus),
                 f"-artifact_prefix={wrong}/",
-                f"-max_len={LONGEST[door]}",
+                f"-max_len={told.longest}",
                 f"-max_total_time={seconds}",
                 f"-rss_limit_mb={MEMORY // 2**20}",
                 f"-timeout={_PIECE}",
@@ -177,7 +159,7 @@ def serve(door: str, work: Path, seconds: int, seed: int) -> None:
 
 @click.group()
 def group() -> None:
-    """Fuzz the two doors of fp, guided by coverage."""
+    """Fuzz the doors of fp, guided by coverage."""
 
 
 @group.command("serve", hidden=True)

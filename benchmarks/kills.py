@@ -39,7 +39,7 @@ BETWEEN = 4
 
 TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}\.tmp", re.DOTALL)
 
-sys.path.insert(0, str(PROJECT / "tests"))
+sys.path.insert(0, str(PROJECT / "tests" / "kit"))
 
 
 @dataclass(frozen=True)
@@ -474,7 +474,7 @@ def make_laboratory(lab: Path) -> None:
     if (lab / "bank.h5").exists():
         return
     from commands import laboratory_in
-    from test_lineage import write_tree
+    from family_tree import write_tree
 
     shutil.rmtree(lab, ignore_errors=True)
     found = laboratory_in(lab)

@@ -22,7 +22,7 @@ from sections import publish
 
 PROJECT = Path(__file__).parent.parent
 
-sys.path.insert(0, str(PROJECT / "tests"))
+sys.path.insert(0, str(PROJECT / "tests" / "kit"))
 
 TIMED = """async ([action, column]) => {
     const table = document.querySelector("[data-table='images']");

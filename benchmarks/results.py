@@ -3,13 +3,15 @@
     python benchmarks/results.py run --fast
     python benchmarks/results.py run
     python benchmarks/results.py put photographs table.md
+    python benchmarks/results.py show
     python benchmarks/results.py age
 
 `run` goes through the rows that say how long they take, in their order, and skips with a sentence
 what lacks its data. What a command prints is kept in a folder of the present code, so that an
 interrupted run goes on where it was. Commands with `--section` put their tables into the pages;
-the tables of others are cut by hand, and `put` enters them. `age` marks the tables whose code has
-changed.
+the tables of others are cut by hand, and `put` enters them. Both write the numbers as CSV, and
+`show` makes the tables and figures of all pages from the CSV again. `age` marks the tables whose
+code has changed.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import sys
 from pathlib import Path
 
 import click
-from sections import PROJECT, Row, git, mark_older, publish, read_rows
+from sections import PROJECT, Row, git, mark_older, publish, read_rows, show_pages
 
 DATA = "../shared/corpus"
 
@@ -118,6 +120,13 @@ def done(arguments: list[str], kept: Path, environment: dict[str, str]) -> bool:
 def put(section: str, file: click.utils.LazyFile, commands: tuple[str, ...], commit: str) -> None:
     """Put the table of FILE into SECTION, and set the section's row anew."""
     publish(section, commands or read_rows()[section].commands, file.read().strip(), commit)
+
+
+@main.command()
+def show() -> None:
+    """Make the tables and figures of all pages from their CSV again."""
+    changed = show_pages()
+    click.echo(f"changed: {', '.join(changed)}" if changed else "every page shows its CSV")
 
 
 @main.command()

@@ -2,7 +2,8 @@
 
 A table lies between ``<!-- begin NAME -->`` and ``<!-- end NAME -->`` of one page under docs/. Its
 row in docs/results/provenance.toml names commands, commit, date, seeds, and the code that it
-exercises. Its first paragraph in the page says the same.
+exercises. Its first paragraph in the page says the same. Its numbers lie in docs/results/csv/, and
+what the page shows of them is made from there: the table, or a figure.
 """
 
 from __future__ import annotations
@@ -21,11 +22,17 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click
+from result_figures import FIGURES, draw_figures
+from result_tables import TABLE, csv_files, read_csv, store_tables
 
 PROJECT = Path(__file__).parent.parent
 DOCS = PROJECT / "docs"
 WORK = Path(os.environ.get("FP_WORK", PROJECT / ".work"))
 """Where benchmarks keep what they have finished; `make results` has a folder for each commit."""
+
+FIGURE = r"^!\[.*\]\(\S*figures/.*\)\n\n"
+SHOWN = re.compile(rf"(?:{FIGURE})?{TABLE.pattern}|{FIGURE}^The numbers: .*\n", re.MULTILINE)
+"""How a page shows a table: as it is, with a figure, or as a figure and where its numbers are."""
 
 OLDER = "This table is older than the code."
 ROOMS = ("denoisers", "fingerprint", "images")
@@ -110,6 +117,25 @@ def put_section(section: str, text: str, docs: Path = DOCS) -> None:
     page.write_text(f"{before}{begin}\n{text.strip()}\n{end}{rest.partition(end)[2]}", "utf-8")
 
 
+def show_tables(section: str, text: str, docs: Path = DOCS) -> str:
+    """Return a section's text with every table made from its CSV."""
+    files = iter(csv_files(section, docs))
+    page = find_page(section, docs)
+    return SHOWN.sub(lambda _: show_table(next(files), page, docs), text)
+
+
+def show_table(path: Path, page: Path, docs: Path = DOCS) -> str:
+    """Return what a page shows of a CSV: the table, a figure with it, or a figure alone."""
+    lines, figure = read_csv(path).lines(), FIGURES.get(path.stem)
+    if figure is None:
+        return lines
+    drawn_at = os.path.relpath(docs / "figures" / f"{path.stem}.svg", page.parent)
+    told = f"![{figure.told}]({drawn_at})\n\n"
+    if not figure.alone:
+        return told + lines
+    return f"{told}The numbers: [{path.name}]({os.path.relpath(path, page.parent)})\n"
+
+
 def stamp(row: Row) -> str:
     """Return what a page says of the origin of a table."""
     made = ", then ".join(f"`{command}`" for command in row.commands)
@@ -157,8 +183,23 @@ def publish(
         branch="",
     )
     row = replace(row, older=is_changed(row.commit, row.code))
-    put_section(section, f"{paragraph(f'{stamp(row)} {note}')}\n\n{text}", docs)
+    store_tables(section, f"{text}\n", docs)
+    draw_figures(section, docs)
+    tables = show_tables(section, f"{text}\n", docs)
+    put_section(section, f"{paragraph(f'{stamp(row)} {note}')}\n\n{tables}", docs)
     write_rows(rows | {section: row}, docs)
+
+
+def show_pages(docs: Path = DOCS) -> list[str]:
+    """Write every table of the pages from its CSV and draw the figures; return what changed."""
+    changed = []
+    for section in read_rows(docs):
+        draw_figures(section, docs)
+        text = sections_of(find_page(section, docs).read_text("utf-8"))[section]
+        if (made := show_tables(section, text, docs)) != text:
+            put_section(section, made, docs)
+            changed.append(section)
+    return changed
 
 
 def mark_older(docs: Path = DOCS, project: Path = PROJECT) -> list[str]:

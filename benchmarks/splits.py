@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from fp.denoisers.cache import ResidualCache
 from fp.denoisers.population import Reduction, survey_all
 from fp.evaluation import mean_of, split
-from fp.fingerprint.conditions.judging import Seen
+from fp.fingerprint.conditions.judging import SeenImages
 from fp.fingerprint.conditions.learning import Versions, learn, recipe_of_versions
 from fp.fingerprint.conditions.versions import KINDS
 from fp.fingerprint.estimators.folds import Labelled, group
@@ -80,7 +80,7 @@ def chosen(given, labels, images):
 
 def judged(method, found, given, sources):
     """Return p under h1, whether an image is claimed, and whether it is the reference's."""
-    seen = Seen.of(found, method, given.stacks, given.numbers, given.roughness)
+    seen = SeenImages.of(found, method, given.stacks, given.numbers, given.roughness)
     every = seen.p_values(found, method, given.stacks, sources)
     told = {"separates": True, "generated_nearer": False, "weak": False}
     said = [p.verdict(found, p.real, "conformal", 0.05, **told).decision for p in every]

@@ -36,7 +36,6 @@ PATH = click.Path(path_type=Path)
 @click.option(
     "--condition", default="jpeg:50", show_default=True, help="What all pictures undergo."
 )
-@click.option("--figure", type=PATH, help="PNG file for the figure.")
 def sizes(
     corpus: Path,
     cache: Path,
@@ -46,7 +45,6 @@ def sizes(
     training: int,
     test: int,
     condition: str,
-    figure: Path | None,
 ) -> None:
     """Measure accuracy from 64 x 64 to 1024 x 1024 pixels."""
     drawn = _large_pictures(corpus, work, zoo.PLANS[plan], seed, (training, test))
@@ -89,8 +87,6 @@ def sizes(
             f"{row['sd_r']:.2f} / {row['sd_g']:.2f} | "
             f"{row['seen_r']:.2f} / {row['seen_g']:.2f} | {100 * row['alarms']:.1f} |"
         )
-    if figure is not None:
-        _draw(rows, figure)
 
 
 def _large_pictures(
@@ -193,31 +189,3 @@ def _by_size(
             "seen_g": float(made.std()),
             "alarms": float(np.mean(p <= 0.05)),
         }
-
-
-def _draw(rows: list[dict[str, Any]], path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    canvas = Figure(figsize=(5.2, 3.6), layout="constrained")
-    axes = canvas.subplots()
-    sides = [row["side"] for row in rows]
-    seen = np.array([[row["low"], row["accuracy"], row["high"]] for row in rows]) * 100
-    axes.errorbar(
-        sides,
-        seen[:, 1],
-        (seen[:, 1] - seen[:, 0], seen[:, 2] - seen[:, 1]),
-        fmt="o",
-        color="#D55E00",
-        capsize=3,
-        label="observed, 95 %",
-    )
-    axes.plot(
-        sides, [100 * row["predicted"] for row in rows], "--", color="#0072B2", label="predicted"
-    )
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(sides, [str(side) for side in sides])
-    axes.set_xlabel("side of the image in pixels")
-    axes.set_ylabel("accuracy, %")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right")
-    canvas.savefig(path, dpi=120, metadata={"Software": None})

@@ -2,14 +2,15 @@
 
     python benchmarks/windows.py maps --cache .work/cache
     python benchmarks/windows.py sizes --cache .work/cache
+    python benchmarks/windows.py pictures --section window-pictures
     python benchmarks/windows.py memory BANK.h5
 
 ``maps`` makes fingerprints with windows of the corpus (FP_CORPUS) from some of its images, pastes
 regions of the generator's other images into other photographs and the reverse, and measures how
 well the map tells the two apart, pixel by pixel. ``sizes`` trains one small decoder (see zoo.py),
 lets it draw large pictures, and compares the accuracy at every size with what the model of
-dependence predicts. Tables for docs/results/maps.md are printed; figures are written where
-``--figure`` says.
+dependence predicts. ``pictures`` asks that of the corpus' pictures that generators drew. Tables
+for docs/results/maps.md are printed.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 from window_maps import maps
+from window_pictures import drawn
 from window_sizes import sizes
 
 PATH = click.Path(path_type=Path)
@@ -38,6 +40,7 @@ def main() -> None:
 
 main.add_command(maps)
 main.add_command(sizes)
+main.add_command(drawn)
 
 
 @main.command()

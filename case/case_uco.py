@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid5
 
-from fp.case.findings import Finding, banks_of, by_weight
+from fp.case.findings import ExhibitFinding, banks_of, by_weight
 from fp.case.folder import Case, size_of
 from fp.manifest.entry import Entry
 from fp.manifest.run import read_manifest
@@ -155,7 +155,7 @@ class _Graph:
             told["uco-action:performer"] = self._named("examiner")
         return told
 
-    def _result(self, finding: Finding, exhibit: str) -> Node:
+    def _result(self, finding: ExhibitFinding, exhibit: str) -> Node:
         name = f"{finding.run} {exhibit}"
         return {
             **self._node(f"{name} result", "uco-analysis:AnalyticResult"),

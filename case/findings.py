@@ -22,7 +22,7 @@ _ORDER = ("supports_generator", "inconclusive", "supports_reference", "not_exami
 
 
 @dataclass(frozen=True)
-class Finding:
+class ExhibitFinding:
     """What one run says of one exhibit.
 
     Parameters
@@ -68,22 +68,22 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Examined:
+class ExaminedExhibit:
     """An exhibit with what the runs say of it.
 
     Parameters
     ----------
     entry : dict
         Its entry in the log.
-    findings : tuple of Finding
+    findings : tuple of ExhibitFinding
         One for each run that tested it, the first run first.
     """
 
     entry: Entry
-    findings: tuple[Finding, ...]
+    findings: tuple[ExhibitFinding, ...]
 
     @cached_property
-    def foremost(self) -> Finding | None:
+    def foremost(self) -> ExhibitFinding | None:
         """The finding that matters most; None where no run tested the exhibit."""
         return min(self.findings, key=_rank, default=None)
 
@@ -93,19 +93,19 @@ class Examined:
         return self.foremost.row["decision"] if self.foremost else NOT_TESTED
 
 
-def by_weight(case: Case, banks: dict[str, dict[str, Fingerprint]]) -> list[Examined]:
+def by_weight(case: Case, banks: dict[str, dict[str, Fingerprint]]) -> list[ExaminedExhibit]:
     """Return all exhibits, claims before what is undecided before the rest, high ratios first.
 
     `banks` are those of `banks_of`. `FormatError` and `OSError` say that a run cannot be read.
     """
-    found: dict[str, list[Finding]] = {entry["exhibit"]: [] for entry in case.of("exhibit")}
+    found: dict[str, list[ExhibitFinding]] = {entry["exhibit"]: [] for entry in case.of("exhibit")}
     for run in case.of("run"):
         for exhibit, row in rows_of(case, run):
             examined = row["status"] == "examined"
             member = banks[run["bank"]][row["fingerprint"]] if examined else None
             withheld = () if member is None else tuple(outside(row, member))
-            found[exhibit].append(Finding(run["run"], row, withheld))
-    exhibits = [Examined(e, tuple(found[e["exhibit"]])) for e in case.of("exhibit")]
+            found[exhibit].append(ExhibitFinding(run["run"], row, withheld))
+    exhibits = [ExaminedExhibit(e, tuple(found[e["exhibit"]])) for e in case.of("exhibit")]
     return sorted(exhibits, key=lambda each: _rank(each.foremost))
 
 
@@ -115,7 +115,7 @@ def banks_of(case: Case) -> dict[str, dict[str, Fingerprint]]:
     return {name: {f.name: f for f in read_bank(case.folder / "banks" / name)} for name in used}
 
 
-def _rank(finding: Finding | None) -> tuple[int, float]:
+def _rank(finding: ExhibitFinding | None) -> tuple[int, float]:
     decision = finding.row["decision"] if finding else NOT_TESTED
     ratio = finding.row["log10_lr"] if finding else None
     return _ORDER.index(decision), -(ratio or 0.0)

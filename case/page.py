@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fp.case.domain import cautions, domain
-from fp.case.findings import NOT_TESTED, Examined, banks_of, by_weight
+from fp.case.findings import NOT_TESTED, ExaminedExhibit, banks_of, by_weight
 from fp.case.folder import Case, place_of, size_of
 from fp.case.verification import limits_of
 from fp.case.wording import FOR_H1, FOR_H2, FOR_NEITHER, LIMITS
@@ -89,7 +89,7 @@ class _Pictures:
         self._left = 0 if showing == "none" else MOST
         self._pixels = MOST_PIXELS
 
-    def of(self, exhibit: Examined) -> str | None:
+    def of(self, exhibit: ExaminedExhibit) -> str | None:
         """Return the preview of an exhibit, or None.
 
         It is None where there is to be no preview, or where the file is another now.

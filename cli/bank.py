@@ -21,7 +21,7 @@ from fp.system.errors import InputError, IntegrityError, UsageError
 
 if TYPE_CHECKING:
     from fp.fingerprint.model.fingerprint import Fingerprint
-    from fp.fingerprint.store.record import Summary
+    from fp.fingerprint.store.record import FingerprintSummary
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -200,7 +200,7 @@ def verify(banks: tuple[Path, ...], as_json: bool) -> None:
         )
 
 
-def _row(summary: Summary) -> dict[str, Any]:
+def _row(summary: FingerprintSummary) -> dict[str, Any]:
     from fp.reports.facts import Facts
 
     held = summary.fingerprint
@@ -221,7 +221,7 @@ def _row(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _details(summary: Summary) -> dict[str, Any]:
+def _details(summary: FingerprintSummary) -> dict[str, Any]:
     from fp.reports.facts import Facts
 
     held = summary.fingerprint

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fp.cli import options as shared
-from fp.cli.answers import print_answer
 from fp.cli.declared import option, options_of
 from fp.cli.options import PATH
 from fp.cli.telling import LOG, end_with, print_wrapped, printable
@@ -29,10 +28,9 @@ _HEADS = {
     "pixels": "what its pixels show",
 }
 
-_FOOTNOTE = (
-    "Nothing of this says who drew a picture. Each line stands by itself.\n"
-    "'fp detect FILE' asks the generators that fp knows."
-)
+_FOOTNOTE = "Each line stands by itself. None is a verdict."
+_DETECT = "'fp detect {}FILE' says what limits the line about generators."
+_NOT_ASKED = "No line says who drew a picture: no generator was asked."
 
 
 @dataclass(frozen=True)
@@ -42,9 +40,10 @@ class LookCommand:
     bank: Path | None = option(
         "--bank",
         type=PATH,
-        help="File of fingerprints, or a folder of such files, to test the files against too; "
-        "as 'fp detect' does with its defaults.",
+        help="File of fingerprints, or a folder of such files, to ask in place of the bank that "
+        "comes with fp; as 'fp detect' does with its defaults.",
     )
+    no_bank: bool = option("--no-bank", is_flag=True, help="Ask no bank.")
     as_json: bool = option("--json", is_flag=True, help="Print a line of JSON for every file.")
     jobs: int = shared.jobs_option()
     max_pixels: int = shared.max_pixels_option()
@@ -59,7 +58,8 @@ def command(inputs: tuple[Path, ...], given: LookCommand) -> None:
 
     It needs no fingerprint and gives no verdict. Folders are searched recursively. Metadata are
     read (C2PA, XMP, EXIF, PNG texts, settings of generators), then how the file is stored, then
-    traces in the pixels: a JPEG grid, resizing, borders, a palette. Nothing is written.
+    traces in the pixels: a JPEG grid, resizing, borders, a palette. The last line is what the bank
+    that comes with fp says of the picture. Nothing is written.
 
     Example: fp look picture.jpg
 
@@ -67,21 +67,23 @@ def command(inputs: tuple[Path, ...], given: LookCommand) -> None:
     """
     from fp.denoisers.population import Skipped
     from fp.images.loading import Limits
+    from fp.known.cards import KNOWN
     from fp.runs.examination import list_items
     from fp.runs.records import records
 
+    if given.no_bank and given.bank is not None:
+        raise click.UsageError("--bank and --no-bank contradict each other.")
     limits = Limits(pixels=given.max_pixels, seconds=given.max_seconds)
     looked_at, troubled = 0, []
     with shared.interruptible("nothing was written"):
         items = list_items(inputs)
         question: Question | None = None
         rows: Iterator[dict[str, Any] | None] = iter([None] * len(items))
-        if given.bank is not None:
-            question, rows = _answers(given.bank, items, limits, given.jobs)
+        if not given.no_bank:
+            question, rows = _answers(given.bank or KNOWN, items, limits, given.jobs)
         for found, row in zip(records(items, limits, given.jobs), rows, strict=True):
             if isinstance(found, Skipped):
                 LOG.warning(f"not examined ({found.reason}): {found.message}")
-            if isinstance(found, Skipped) or (row and row["status"] == "not_examined"):
                 troubled.append(found)
             if given.as_json:
                 click.echo(json.dumps(_as_dict(found, row), allow_nan=False))
@@ -91,10 +93,11 @@ def command(inputs: tuple[Path, ...], given: LookCommand) -> None:
                 looked_at += 1
                 _print(found)
                 if row is not None and question is not None:
-                    click.echo("  what the fingerprints say")
-                    print_answer(row, question)
+                    _print_answer(row, question, named=given.bank is not None)
     if looked_at:
         click.echo(_FOOTNOTE)
+        bank = "" if given.bank is None else f"{printable(str(given.bank))} "
+        click.echo(_NOT_ASKED if given.no_bank else _DETECT.format(bank))
     end_with(troubled)
 
 
@@ -136,3 +139,14 @@ def _print(found: FileRecord) -> None:
             about = each.about
             click.echo(f"  {_HEADS[about]}")
         print_wrapped(each.sentence, "    ", "      ")
+
+
+def _print_answer(row: dict[str, Any], question: Question, *, named: bool) -> None:
+    """Print a line about the generators of a bank."""
+    from fp.reports.words import answer, deciding
+
+    whose = "of the bank" if named else "that come with fp"
+    click.echo(f"  what the fingerprints {whose} say (they know no other generator)")
+    reason = deciding(row)
+    told = answer(row, question) if reason is None else f"{answer(row, question)}; {reason}"
+    print_wrapped(f"{told[0].upper()}{told[1:].rstrip('.')}.", "    ", "      ")

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fp.denoisers.dncnn_network import Block
-from fp.denoisers.dncnn_weights import SHIPPED, Weights, load_weights
+from fp.denoisers.dncnn_weights import SHIPPED, NetworkWeights, load_weights
 from fp.denoisers.precision import PRECISIONS, best_precision
 from fp.denoisers.residual import DenoiserIdentity
 from fp.system.arrays import Floats
@@ -90,7 +90,7 @@ class DnCNN:
         return self._precision
 
     @property
-    def weights(self) -> Weights:
+    def weights(self) -> NetworkWeights:
         """The weights, as they were trained."""
         return self._weights
 

@@ -26,7 +26,7 @@ SHIPPED = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True, eq=False)
-class Weights:
+class NetworkWeights:
     """Trained weights, verified.
 
     Parameters
@@ -53,7 +53,7 @@ class Weights:
         return network.eval()
 
 
-def load_weights(name: str, folder: Path = SHIPPED) -> Weights:
+def load_weights(name: str, folder: Path = SHIPPED) -> NetworkWeights:
     """Load ``<name>.safetensors`` and ``<name>.json`` of a folder and verify the checksum.
 
     `DenoiserError` if there are no such files, `IntegrityError` if the tensors are not those of the
@@ -86,7 +86,7 @@ def load_weights(name: str, folder: Path = SHIPPED) -> Weights:
         tensors = load(content)
     except SafetensorError as error:
         raise FormatError(f"{path} is not a safetensors file.") from error
-    return Weights(name, shape, found, tensors)
+    return NetworkWeights(name, shape, found, tensors)
 
 
 def save_weights(

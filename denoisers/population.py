@@ -192,8 +192,8 @@ def most_common_crop(
     """Return the largest crop within the most common size of a folder's images.
 
     Of equally common sizes the smaller one decides. Where the images of another folder are smaller,
-    each side is cut down to what nine tenths of them have. `InputError` if no file is an image of
-    at least 32 x 32 pixels within the limits.
+    it is cut down to what nine tenths of them hold. `InputError` if no file is an image of at least
+    32 x 32 pixels within the limits.
     """
     sizes, refused = _sizes(folder, limits)
     if not sizes:
@@ -204,12 +204,20 @@ def most_common_crop(
         raise InputError(f"{found}; a fingerprint needs some.")
     height, width = max(sizes, key=lambda size: (sizes[size], -size[0] * size[1], size))
     for other in others:
-        small = sorted(_sizes(other, limits)[0].elements())
-        if small:
-            tenth = (len(small) - 1) // 10
-            height = min(height, sorted(size[0] for size in small)[tenth])
-            width = min(width, sorted(size[1] for size in small)[tenth])
+        if small := list(_sizes(other, limits)[0].elements()):
+            height, width = _held_by_most(small, height, width)
     return CropRule.largest_within(height, width, "centre" if anchor == "centre" else "top-left")
+
+
+def _held_by_most(sizes: Sequence[tuple[int, int]], height: int, width: int) -> tuple[int, int]:
+    """Return the largest area within a size that nine tenths of the images hold."""
+    most = len(sizes) - len(sizes) // 10
+    held = []
+    for tall in {min(height, each) for each, _ in sizes}:
+        wide = sorted((min(width, across) for each, across in sizes if each >= tall), reverse=True)
+        if len(wide) >= most:
+            held.append((tall, wide[most - 1]))
+    return max(held, key=lambda size: (size[0] // 32 * (size[1] // 32), size))
 
 
 def _sizes(

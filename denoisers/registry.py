@@ -136,6 +136,14 @@ def get(name: str = DEFAULT, **parameters: Any) -> Residual:
     ------
     DenoiserError
         If the name or a parameter is unknown.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from fp.denoisers import get, load_image
+    >>> residual = get("wavelet")
+    >>> residual(load_image(Path("picture.png")).rgb_hwc).shape
+    (3, 256, 256)
     """
     check_name(name)
     entry = _entry(name)

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
 from fp.evaluation.adapter import FpLearned, Likeness
 from fp.evaluation.dataset import REAL, Dataset
 from fp.evaluation.features import FeatureStore, Wanted
-from fp.evaluation.methods import Choice, GivenScores, Learned
+from fp.evaluation.methods import Choice, GivenScores, Trained
 from fp.fingerprint.decision import likelihood
-from fp.fingerprint.estimators.folds import shuffle_labels
+from fp.fingerprint.estimators.folds import group, shuffle_labels
 from fp.fingerprint.model.calibration import Calibration
 from fp.system.arrays import Array, Doubles, Flags, Indices
 from fp.system.errors import InputError, UsageError
+
+SplitBy = Literal["sources", "contents", "images"]
+"""What lies on one side of a split as a whole."""
 
 MIX = "mix"
 """Condition of training images that were dealt over several conditions."""
@@ -28,7 +32,7 @@ class Detector:
 
     Parameters
     ----------
-    learned : Learned
+    learned : Trained
         What gives scores.
     calibration : Calibration
         Its held-out scores.
@@ -40,7 +44,7 @@ class Detector:
         A threshold that came with the scores.
     """
 
-    learned: Learned
+    learned: Trained
     calibration: Calibration
     ratio: likelihood.LikelihoodRatio
     images: Indices
@@ -107,6 +111,19 @@ class Bench:
         """Source of each image."""
         return self.dataset.groups()
 
+    def units(self, by: SplitBy) -> Indices:
+        """Return what is never on both sides of a split: the group of each image.
+
+        A content is the folder of an image, or its source where there is no folder. No group is
+        torn by a content that has a part of it.
+        """
+        if by == "sources":
+            return self.groups
+        pictures = self.dataset.pictures
+        if by == "images":
+            return group([p.sha256 for p in pictures], [p.sha256 for p in pictures])
+        return group([p.content or p.source for p in pictures], list(map(str, self.groups)))
+
     def numbers(self, names: Sequence[str]) -> Indices:
         """Return the numbers of the images of several classes."""
         return np.concatenate([self.dataset.numbers(name) for name in names])
@@ -120,9 +137,18 @@ class Bench:
         """Return whether two generators are of one line."""
         return first == second or any({first, second} <= set(line) for line in self.kin)
 
-    def stranger_to_scores(self, method: Choice, conditions: Sequence[str]) -> bool:
-        """Return whether a method of others has no scores for some conditions."""
-        return method.sees == "scores" and not set(conditions) <= self._table(method).conditions
+    def stranger_to_scores(
+        self, method: Choice, conditions: Sequence[str], names: Sequence[str], closed: bool = False
+    ) -> bool:
+        """Return whether a method of others has no scores for some conditions or classes.
+
+        A `closed` set needs a score for every class.
+        """
+        if method.sees != "scores":
+            return False
+        table = self._table(method)
+        missing = set(names) - set(table.classes) if closed or table.classes else set()
+        return bool(missing) or not set(conditions) <= table.conditions
 
     def wanted(
         self, names: Sequence[str], denoiser: str, conditions: Sequence[str], method: Choice
@@ -143,7 +169,7 @@ class Bench:
         each = np.full(numbers.size, conditions) if isinstance(conditions, str) else conditions
         each = np.asarray(each, dtype=object)
         if method.sees == "scores":
-            return (self._given(method, numbers, each)[:, None],)
+            return (self._given(method, numbers, each),)
         found: list[Array] = []
         for member in self.dataset.members:
             own = self.dataset.numbers(member.name)
@@ -170,14 +196,27 @@ class Bench:
     def _given(self, method: Choice, numbers: Indices, conditions: Array) -> Doubles:
         table = dict(self._table(method).rows)
         pictures = self.dataset.pictures
-        found = np.empty(numbers.size)
-        for place, (number, condition) in enumerate(zip(numbers, conditions, strict=True)):
+        found = []
+        for number, condition in zip(numbers, conditions, strict=True):
             name = pictures[number].name
-            score = table.get((name, condition))
-            if score is None:
+            scores = table.get((name, condition))
+            if scores is None:
                 raise InputError(f"The scores {method.name!r} have none for {name} ({condition}).")
-            found[place] = score
-        return found
+            found.append(scores)
+        return np.array(found)
+
+    def scores_of_classes(
+        self, method: Choice, names: Sequence[str], numbers: Indices, condition: str
+    ) -> Doubles:
+        """Return what a method of others says for each of several classes, shape (N, K)."""
+        columns = [self._table(method).classes.index(name) for name in names]
+        (found,) = self.stacks(method, "", numbers, condition)
+        return np.asarray(found[:, columns], dtype=np.float64)
+
+    def _name(self, number: int) -> str:
+        """Return the class of an image."""
+        sizes = np.cumsum([len(member.pictures) for member in self.dataset.members])
+        return self.dataset.members[int(np.searchsorted(sizes, number, "right"))].name
 
     def learn(
         self,
@@ -196,13 +235,14 @@ class Bench:
         shuffle.
         """
         groups = self.groups[numbers]
+        generator = self._name(numbers[labels][0])
         if shuffled:
             labels = shuffle_labels(labels, groups, np.random.default_rng([seed, 1]))
         stacks = self.stacks(method, denoiser, numbers, conditions)
         threshold = None
-        learned: Learned
+        learned: Trained
         if method.sees == "scores":
-            given = self._table(method).learn(stacks)
+            given = self._table(method).learn(stacks, generator)
             learned, threshold = given, given.threshold
         else:
             learned = method.make().learn(stacks, labels, groups, self.folds, seed)

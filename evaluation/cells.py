@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fp.evaluation.adapter import Likeness
-from fp.evaluation.bench import MIX, Bench, Detector
+from fp.evaluation.bench import MIX, Bench, Detector, SplitBy
 from fp.evaluation.dataset import REAL
 from fp.evaluation.features import Wanted
 from fp.evaluation.methods import Choice
@@ -227,12 +227,13 @@ class SemanticCell(Cell):
     Parameters
     ----------
     clusters, content : int
-        Number of contents where the folders say nothing, and which of them trains.
+        Number of clusters of thumbnails, 0 where folders are the contents; and which of them
+        trains.
     conditions : tuple of str
         Conditions of the test images.
     """
 
-    clusters: int = 3
+    clusters: int = 0
     content: int = 0
     conditions: tuple[str, ...] = ("none",)
 
@@ -288,10 +289,13 @@ class AttributionCell(TrainedCell):
         Whether photographs are a class.
     scheme : {"reference", "rest", "pairs"}
         Against what each class is learned: photographs, everything else, or every other class.
+    split_by : {"sources", "contents", "images"}
+        What is never on both sides of the split.
     """
 
     reference: bool = True
     scheme: str = "rest"
+    split_by: SplitBy = "sources"
 
     def members(self) -> tuple[str, ...]:
         """Return the classes; `reference` decides whether photographs are one."""
@@ -300,7 +304,7 @@ class AttributionCell(TrainedCell):
     def measure(self, bench: Bench) -> Found:
         """Learn and measure under every condition."""
         names = self.members()
-        parts = divide(bench, names, self.training, self.seed)
+        parts = divide(bench, names, self.training, self.seed, self.split_by)
         known, unknown = np.concatenate(parts.train), np.concatenate(parts.test)
         truth = np.repeat(np.arange(len(names)), [len(p) for p in parts.test])
         taught = np.repeat(np.arange(len(names)), [len(p) for p in parts.train])
@@ -308,19 +312,38 @@ class AttributionCell(TrainedCell):
             taught = np.random.default_rng([self.seed, 5]).permutation(taught)
         conditions = dealt(self.trained_on, self.mixed, known.size, self.seed)
         rows: list[Row] = []
-        fitted = list(self._learn(bench, known, taught, conditions))
+        given = self.method.sees == "scores"
+        fitted = [] if given else list(self._learn(bench, known, taught, conditions))
         for condition in self.conditions:
-            evidence = np.zeros((unknown.size, len(names)))
-            for first, second, detector in fitted:
-                found = detector.evidence(self.score(bench, detector, unknown, condition))
-                if self.scheme == "reference":
-                    stacks = bench.stacks(self.method, self.denoiser, unknown, condition)
-                    found = _nearest_first(found, detector.likeness(stacks))
-                evidence[:, first] += found
-                if second is not None:
-                    evidence[:, second] -= found
-            rows += self._count(bench, names, truth, evidence.argmax(axis=1), condition)
+            evidence = (
+                bench.scores_of_classes(self.method, names, unknown, condition)
+                if given
+                else self._evidence(bench, fitted, unknown, condition)
+            )
+            called = evidence.argmax(axis=1)
+            rows += self._count(bench, names, truth, called, condition)
+            if self.split_by == "contents":
+                rows += self._by_distance(parts.distances(bench), truth, called, condition)
         return Found(tuple(rows))
+
+    def _evidence(
+        self,
+        bench: Bench,
+        fitted: Sequence[tuple[int, int | None, Detector]],
+        unknown: Indices,
+        condition: str,
+    ) -> Doubles:
+        """Return the evidence for each class, shape (N, K)."""
+        evidence = np.zeros((unknown.size, len(self.members())))
+        for first, second, detector in fitted:
+            found = detector.evidence(self.score(bench, detector, unknown, condition))
+            if self.scheme == "reference":
+                stacks = bench.stacks(self.method, self.denoiser, unknown, condition)
+                found = _nearest_first(found, detector.likeness(stacks))
+            evidence[:, first] += found
+            if second is not None:
+                evidence[:, second] -= found
+        return evidence
 
     def _learn(
         self, bench: Bench, known: Indices, taught: Indices, conditions: str | list[str]
@@ -352,24 +375,50 @@ class AttributionCell(TrainedCell):
         self, bench: Bench, names: Sequence[str], truth: Indices, called: Indices, condition: str
     ) -> Iterator[Row]:
         told = {"trained_on": self.trained_on, "condition": condition}
-        recalls, tied = [], []
+        classes = range(len(names))
+        shares = np.array([[(called[truth == k] == o).mean() for o in classes] for k in classes])
+        recalls, tied = shares.diagonal(), []
+        # As if every class had as many images; where nothing is given to a class, it is 0.
+        precisions = recalls / np.maximum(shares.sum(axis=0), 1e-12)
+        harmonic = 2 * precisions * recalls / np.maximum(precisions + recalls, 1e-12)
         for number, name in enumerate(names):
-            own = called[truth == number]
+            size = int((truth == number).sum())
             near = [
                 n
                 for n, o in enumerate(names)
                 if n == number or any({name, o} <= set(line) for line in bench.siblings)
             ]
-            recalls.append(float((own == number).mean()))
-            tied.append(float(np.isin(own, near).mean()))
-            yield self.row(name, "recall", recalls[-1], own.size, **told)
+            tied.append(shares[number, near].sum())
+            for metric, found in (
+                ("recall", recalls),
+                ("precision", precisions),
+                ("F1", harmonic),
+            ):
+                yield self.row(name, metric, found[number], size, **told)
             for other, label in enumerate(names):
-                share = float((own == other).mean())
-                yield self.row(name, f"called {label}", share, own.size, **told)
+                yield self.row(name, f"called {label}", shares[number, other], size, **told)
+        for metric, found in (("precision", precisions), ("F1", harmonic)):
+            yield self.row("(all)", metric, float(np.mean(found)), truth.size, **told)
         chance = 1 / len(names)
         yield self.row("(all)", "accuracy", float(np.mean(recalls)), truth.size, **told)
         yield self.row("(all)", "siblings tied", float(np.mean(tied)), truth.size, **told)
         yield self.row("(all)", "chance", chance, truth.size, **told)
+
+    def _by_distance(
+        self, distances: Doubles, truth: Indices, called: Indices, condition: str
+    ) -> Iterator[Row]:
+        """Yield the accuracy on the half of each class with nearer contents, and the other."""
+        told = {"trained_on": self.trained_on, "condition": condition}
+        half = np.zeros(truth.size, dtype=bool)
+        for number in np.unique(truth):
+            own = truth == number
+            half[own] = distances[own] > np.median(distances[own])
+        for metric, chosen in (("near contents", ~half), ("far contents", half)):
+            recalls = [
+                (called[chosen & (truth == number)] == number).mean()
+                for number in np.unique(truth[chosen])
+            ]
+            yield self.row("(all)", metric, float(np.mean(recalls)), int(chosen.sum()), **told)
 
 
 def _nearest_first(evidence: Doubles, likeness: Likeness | None) -> Doubles:

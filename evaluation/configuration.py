@@ -10,8 +10,11 @@ from importlib.resources import files
 from typing import Any
 
 from fp.evaluation.methods import BASELINES, Choice, known
-from fp.evaluation.protocols import Protocol, make_protocol
+from fp.evaluation.protocols import Attribution, Detection, Protocol, Semantic, make_protocol
 from fp.system.errors import UsageError
+
+_WITH_SCORES = (*Detection.kinds, *Semantic.kinds, *Attribution.kinds)
+"""Kinds of protocols that take methods of others."""
 
 _TOP = {
     "methods": ["auto", "dct"],
@@ -75,7 +78,7 @@ def default_text() -> str:
 def read_configuration(text: str, given: Sequence[str] = ()) -> Configuration:
     """Read a configuration, TOML as docs/evaluation.md says it.
 
-    `given` names methods of others; they join every detection and semantic split. `UsageError` if
+    `given` names methods of others; they join every detection and closed set. `UsageError` if
     it is no TOML, or a key or value is unknown.
     """
     try:
@@ -129,7 +132,7 @@ def _with_methods(
             raise UsageError(
                 f"Unknown method {name!r}; there are {', '.join((*known(), *BASELINES))}."
             )
-    if table.get("kind") in ("sample_size", "compression", "degradation", "semantic"):
+    if table.get("kind") in _WITH_SCORES:
         names += given
     choices = [
         Choice(name, json.dumps(whole["parameters"].get(name, {}), sort_keys=True))

@@ -9,12 +9,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from fp.evaluation.adapter import recipe
+from fp.evaluation.dataset import REAL
 from fp.fingerprint.estimators.protocol import Fitted
 from fp.fingerprint.learning import method as learning
 from fp.fingerprint.learning.crossfit import HeldOut
@@ -22,8 +24,11 @@ from fp.images.loading import display_path
 from fp.system.arrays import Array, Doubles, Flags, Indices
 from fp.system.errors import InputError, UsageError
 
-BASELINES = ("dct", "gram", "cnn", "cnn-augmented")
+BASELINES = ("dct", "gram", "chroma", "srm", "cnn", "cnn-augmented")
 """Baselines that look at pixels, by name."""
+
+_OF_CLASS = "score "
+"""How the columns of classes begin in a table of scores."""
 
 _OPTIMISED = ("cnn", "cnn-augmented")
 
@@ -31,7 +36,7 @@ Sees = Literal["residual", "pixels", "scores"]
 """What a method starts from."""
 
 
-class Learned(Protocol):
+class Trained(Protocol):
     """What a method has learned."""
 
     @property
@@ -54,7 +59,7 @@ class Method(Protocol):
 
     def learn(
         self, stacks: tuple[Array, ...], labels: Flags, groups: Indices, folds: int, seed: int
-    ) -> Learned:
+    ) -> Trained:
         """Learn from images whose features are stacked; groups are never split."""
 
 
@@ -116,6 +121,14 @@ def _made(name: str, parameters: str) -> Method:
             from fp.evaluation.baselines.gram import GramMatrices
 
             return GramMatrices(**given)
+        if name == "chroma":
+            from fp.evaluation.baselines.chroma import Chroma
+
+            return Chroma(**{key: tuple(value) for key, value in given.items()})
+        if name == "srm":
+            from fp.evaluation.baselines.rich import RichModel
+
+            return RichModel(**{key: tuple(value) for key, value in given.items()})
         if name in _OPTIMISED:
             from fp.evaluation.baselines.cnn import SmallCnn
 
@@ -132,14 +145,25 @@ def _made(name: str, parameters: str) -> Method:
 
 @dataclass(frozen=True, eq=False)
 class GivenLearned:
-    """Scores that somebody else's method gave."""
+    """Scores that somebody else's method gave.
+
+    Parameters
+    ----------
+    held : HeldOut
+        Those of the training images.
+    threshold : float or None
+        The method's own threshold.
+    weights : ndarray of float64, shape (K,)
+        From the K scores of an image to the one that is judged.
+    """
 
     held: HeldOut
     threshold: float | None
+    weights: Doubles
 
     def score(self, stacks: tuple[Array, ...]) -> Doubles:
-        """Return the scores themselves."""
-        return np.asarray(stacks[0][:, 0], dtype=np.float64)
+        """Return the scores themselves, or the generator's less that of photographs."""
+        return np.asarray(stacks[0] @ self.weights, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -150,39 +174,47 @@ class GivenScores:
     ----------
     name : str
         Its name in the tables.
-    rows : tuple of ((str, str), float)
-        Score by image (path below the data set) and condition.
+    rows : tuple of ((str, str), tuple of float)
+        Scores by image (path below the data set) and condition.
     threshold : float or None
         Its own threshold; None to calibrate on the training images.
     sha256 : str
         Hash of the table.
+    classes : tuple of str
+        What each score speaks for; empty where there is one, which is higher for generated.
     """
 
     name: str
-    rows: tuple[tuple[tuple[str, str], float], ...]
+    rows: tuple[tuple[tuple[str, str], tuple[float, ...]], ...]
     threshold: float | None
     sha256: str
+    classes: tuple[str, ...] = ()
 
     @property
     def conditions(self) -> frozenset[str]:
         """Conditions of which there are scores."""
         return frozenset(condition for (_, condition), _ in self.rows)
 
-    def learn(self, stacks: tuple[Array, ...]) -> GivenLearned:
+    def learn(self, stacks: tuple[Array, ...], generator: str) -> GivenLearned:
         """Return the training images' scores as held out: nothing here has learned from them."""
-        scores = np.asarray(stacks[0][:, 0], dtype=np.float64)
+        weights = np.ones(1)
+        if self.classes:
+            signs = {REAL: -1.0, generator: 1.0}
+            weights = np.array([signs.get(name, 0.0) for name in self.classes])
+        scores = np.asarray(stacks[0] @ weights, dtype=np.float64)
         held = HeldOut(
             scores, np.arange(scores.size), Fitted(np.zeros((1, 1, 1), np.float32)), "given"
         )
-        return GivenLearned(held, self.threshold)
+        return GivenLearned(held, self.threshold, weights)
 
 
 def read_scores(name: str, path: Path) -> GivenScores:
     """Read somebody else's scores from a CSV with the columns ``path`` and ``score``.
 
-    Paths are below the data set, scores higher for generated; ``condition`` and ``threshold`` may
-    be added. `InputError` if the table cannot be read or a score is no finite number, `UsageError`
-    if the name is taken.
+    Paths are below the data set, scores higher for generated. Instead of ``score`` there may be a
+    column for each class, ``score real`` and ``score NAME``, higher where the image is of it.
+    ``condition`` may be added, and ``threshold`` where there is one score. `InputError` if the
+    table cannot be read or a score is no finite number, `UsageError` if the name is taken.
     """
     if name in known() or name in BASELINES or not name:
         raise UsageError(f"A method cannot be named {name!r} here; choose another --scores NAME.")
@@ -190,15 +222,25 @@ def read_scores(name: str, path: Path) -> GivenScores:
     try:
         content = path.read_bytes()
         lines = list(csv.DictReader(content.decode("utf-8-sig").splitlines()))
-        rows = {(r["path"], r.get("condition") or "none"): float(r["score"]) for r in lines}
+        columns = [key for key in (lines[0] if lines else ()) if (key or "").startswith(_OF_CLASS)]
+        rows = {
+            (r["path"], r.get("condition") or "none"): tuple(
+                float(r[column]) for column in columns or ["score"]
+            )
+            for r in lines
+        }
         thresholds = {float(r["threshold"]) for r in lines if r.get("threshold")}
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise InputError(
             f"{shown} is no table with the columns path and score ({error})."
         ) from error
-    if not rows or not all(map(math.isfinite, [*rows.values(), *thresholds])):
+    if not rows or not all(map(math.isfinite, [*chain(*rows.values()), *thresholds])):
         raise InputError(f"{shown} has no row, or a score that is no finite number.")
+    if columns and thresholds:
+        raise InputError(f"{shown} has a threshold and scores of classes; take the threshold out.")
     if len(thresholds) > 1:
         raise InputError(f"{shown} has {len(thresholds)} different thresholds; give one.")
+    classes = tuple(column.removeprefix(_OF_CLASS) for column in columns)
     digest = hashlib.sha256(content).hexdigest()
-    return GivenScores(name, tuple(sorted(rows.items())), next(iter(thresholds), None), digest)
+    threshold = next(iter(thresholds), None)
+    return GivenScores(name, tuple(sorted(rows.items())), threshold, digest, classes)

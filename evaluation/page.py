@@ -10,7 +10,7 @@ from fp.evaluation.configuration import Configuration
 from fp.evaluation.pictures import pictures
 from fp.evaluation.running import Evaluation
 from fp.evaluation.summary import MEAN, Comparison, Figure
-from fp.evaluation.trials import Mean
+from fp.evaluation.trials import MeanOverSplits
 from fp.reports.drawing import in_both
 from fp.reports.page import pieces
 from fp.reports.table import Column, Table, choices_of, of_dicts
@@ -77,7 +77,7 @@ def _headline(figures: Sequence[Figure]) -> list[Figure]:
     return [f for f in found if f.generator == MEAN or f.protocol not in averaged]
 
 
-def _interval(name: str, mean: Mean, scale: int) -> dict[str, float | int | None]:
+def _interval(name: str, mean: MeanOverSplits, scale: int) -> dict[str, float | int | None]:
     told = {name: mean.value, "low": mean.low, "high": mean.high}
     return {
         key: None if figure is None else rounded(scale * figure) for key, figure in told.items()

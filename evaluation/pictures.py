@@ -26,7 +26,7 @@ _DPI = 110
 
 
 @dataclass(frozen=True)
-class Picture:
+class ThemedPicture:
     """A picture that can be drawn in any theme.
 
     Parameters
@@ -54,12 +54,12 @@ def draw(figures: Sequence[Figure], folder: Path) -> list[Path]:
     return made
 
 
-def pictures(figures: Sequence[Figure]) -> list[Picture]:
+def pictures(figures: Sequence[Figure]) -> list[ThemedPicture]:
     """List what can be drawn of every protocol, in their order."""
     found = []
     for protocol in dict.fromkeys(f.protocol for f in figures):
         own = [f for f in figures if f.protocol == protocol]
-        found += [Picture(protocol, name, made) for name, made in _of_protocol(own)]
+        found += [ThemedPicture(protocol, name, made) for name, made in _of_protocol(own)]
     return found
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from fp.denoisers import registry
 from fp.evaluation.adapter import FpMethod
 from fp.evaluation.bank_cell import TABLES, BankCell
-from fp.evaluation.bench import MIX, Bench
+from fp.evaluation.bench import MIX, Bench, SplitBy
 from fp.evaluation.cells import AttributionCell, Cell, DetectionCell, SemanticCell
 from fp.evaluation.dataset import REAL
 from fp.evaluation.editing import EditingCell, editable
@@ -93,8 +93,8 @@ class Protocol:
     ) -> Iterator[Cell]:
         """Yield what all cells have, for every method, denoiser, seed, and labels as they are."""
         for method in self.methods:
-            if bench.stranger_to_scores(method, conditions):
-                told = ", ".join(conditions)
+            if bench.stranger_to_scores(method, conditions, (REAL, *generators)):
+                told = ", ".join((*conditions, *generators))
                 left_out.append(f"{self.name}: {method.name} has no scores for all of {told}")
                 continue
             for denoiser in self.denoisers if method.sees == "residual" else ("",):
@@ -118,7 +118,7 @@ class Protocol:
 
 
 @dataclass(frozen=True)
-class Detection(Protocol):
+class DetectionProtocol(Protocol):
     """One generator against photographs: sample size, compression, degradation.
 
     Parameters
@@ -159,7 +159,8 @@ class Semantic(Protocol):
     Parameters
     ----------
     clusters : int
-        Number of contents where the folders say nothing.
+        Number of clusters of thumbnails that ``looks`` takes for contents. ``semantic`` takes
+        folders.
     conditions : tuple of str
         Conditions of the test images.
     """
@@ -167,7 +168,12 @@ class Semantic(Protocol):
     clusters: int = 3
     conditions: tuple[str, ...] = ("none",)
 
-    kinds: ClassVar[tuple[str, ...]] = ("semantic",)
+    kinds: ClassVar[tuple[str, ...]] = ("semantic", "looks")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.clusters < 2:
+            raise UsageError(f"Protocol {self.name!r}: {self.clusters} clusters are too few.")
 
     def conditions_named(self) -> tuple[str, ...]:
         """Return all conditions."""
@@ -175,7 +181,12 @@ class Semantic(Protocol):
 
     def cells(self, bench: Bench, left_out: list[str]) -> Iterator[Cell]:
         """Yield a cell for every method, generator, content and seed."""
-        names, distinct = contents(bench, self.clusters)
+        clusters = self.clusters if self.kind == "looks" else 0
+        try:
+            names, distinct = contents(bench, clusters)
+        except UsageError as error:
+            left_out.append(f"{self.name}: {error}")
+            return
         for generator in self._generators(bench):
             numbers, labels = bench.detection(generator)
             for place, content in enumerate(distinct):
@@ -188,14 +199,14 @@ class Semantic(Protocol):
                 for run in self._runs((generator,), size, bench, left_out, self.conditions):
                     yield SemanticCell(
                         **vars(run),
-                        clusters=self.clusters,
+                        clusters=clusters,
                         content=place,
                         conditions=self.conditions,
                     )
 
 
 @dataclass(frozen=True)
-class Attribution(Protocol):
+class AttributionProtocol(Protocol):
     """Classes of a closed set: attribution, settings, perturbation, representation.
 
     Parameters
@@ -208,12 +219,16 @@ class Attribution(Protocol):
         Of `SCHEMES`.
     reference : bool
         Whether photographs are a class.
+    split : {"sources", "contents", "images"}
+        What is never on both sides: a source, a content, or a single image. With ``images`` the
+        training images show what the test images show.
     """
 
     train: tuple[str, ...] = ("none",)
     conditions: tuple[str, ...] = ("none",)
     schemes: tuple[str, ...] = ("rest",)
     reference: bool = True
+    split: SplitBy = "sources"
 
     kinds: ClassVar[tuple[str, ...]] = (
         "attribution",
@@ -229,6 +244,9 @@ class Attribution(Protocol):
                 raise UsageError(f"Unknown scheme {scheme!r}; there are {', '.join(SCHEMES)}.")
             if scheme == "reference" and not self.reference:
                 raise UsageError("Scheme 'reference' needs photographs; set reference = true.")
+        if self.split not in get_args(SplitBy):
+            known = ", ".join(get_args(SplitBy))
+            raise UsageError(f"Unknown split {self.split!r}; there are {known}.")
 
     def conditions_named(self) -> tuple[str, ...]:
         """Return all conditions."""
@@ -247,15 +265,19 @@ class Attribution(Protocol):
                 else [(train, self.conditions)]
             )
         ]
-        for size in _reached(self, bench, classes, left_out):
+        for size in _reached(self, bench, classes, left_out, self.split):
             for scheme in self.schemes:
                 name = f"{self.name}, {scheme}" if len(self.schemes) > 1 else self.name
                 for run in self._runs(generators, size, bench, left_out):
-                    if run.method.sees == "scores":
-                        told = f"{self.name}: {run.method.name} tells no generators apart"
-                        left_out.append(told)
+                    asked = [c for _, conditions in pairs for c in conditions]
+                    if bench.stranger_to_scores(run.method, asked, classes, closed=True):
+                        told = f"{self.name}: {run.method.name} has no scores for all classes"
+                        left_out.append(f"{told} and conditions")
                         continue
-                    for train, conditions in pairs:
+                    # They were not learned here: neither from other labels nor other images.
+                    once = {tested: train for train, tested in reversed(pairs)}
+                    scored = [(train, tested) for tested, train in once.items() if not run.shuffled]
+                    for train, conditions in scored if run.method.sees == "scores" else pairs:
                         yield AttributionCell(
                             **vars(run) | {"protocol": name},
                             trained_on=train,
@@ -263,6 +285,7 @@ class Attribution(Protocol):
                             mixed=self.conditions if train == MIX else (),
                             reference=self.reference,
                             scheme=scheme,
+                            split_by=self.split,
                         )
 
 
@@ -334,14 +357,18 @@ class BankProtocol(Protocol):
 
 
 def _reached(
-    protocol: Protocol, bench: Bench, classes: Sequence[str], left_out: list[str]
+    protocol: Protocol,
+    bench: Bench,
+    classes: Sequence[str],
+    left_out: list[str],
+    by: SplitBy = "sources",
 ) -> list[int]:
     """Return the sizes that every split of every seed can have."""
     found = []
     for size in protocol.sizes:
         try:
             for seed in range(protocol.seeds):
-                divide(bench, classes, size, seed)
+                divide(bench, classes, size, seed, by)
         except UsageError as error:
             left_out.append(f"{protocol.name}: {error}")
             continue
@@ -351,7 +378,7 @@ def _reached(
 
 FAMILIES: dict[str, type[Protocol]] = {
     kind: family
-    for family in (Detection, Semantic, Attribution, Editing, BankProtocol)
+    for family in (DetectionProtocol, Semantic, AttributionProtocol, Editing, BankProtocol)
     for kind in family.kinds
 }
 """Family of protocols by kind."""

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
-from fp.evaluation.bench import Bench
+from fp.evaluation.bench import Bench, SplitBy
 from fp.evaluation.dataset import REAL, Dataset
-from fp.system.arrays import Indices
+from fp.system.arrays import Doubles, Indices
 from fp.system.errors import UsageError
 
 
@@ -29,15 +29,32 @@ class Parts:
     train: tuple[Indices, ...]
     test: tuple[Indices, ...]
 
+    def distances(self, bench: Bench) -> Doubles:
+        """Return how far the thumbnail of each test image lies from its class's training images.
 
-def divide(bench: Bench, names: Sequence[str], training: int, seed: int) -> Parts:
+        It is the root mean square of the nearest, in grey values from 0 to 1; shape (M,), class
+        after class.
+        """
+        looks = np.array([picture.look for picture in bench.dataset.pictures])
+        found = [
+            np.sqrt(((looks[test][:, None] - looks[train]) ** 2).mean(axis=2).min(axis=1))
+            for train, test in zip(self.train, self.test, strict=True)
+        ]
+        return np.concatenate(found)
+
+
+def divide(
+    bench: Bench, names: Sequence[str], training: int, seed: int, by: SplitBy = "sources"
+) -> Parts:
     """Divide classes so that no source is on both sides. `UsageError` if one is too small.
 
     Sources come in random order; those up to where every class has enough images train, and each
-    class takes its first of them; the sources after that test.
+    class takes its first of them; the sources after that test. `by` puts contents or single images
+    in their place: those that no class trains on test.
     """
     own = [bench.numbers([name]) for name in names]
-    groups = [bench.groups[numbers] for numbers in own]
+    units = bench.units(by)
+    groups = [units[numbers] for numbers in own]
     # Only the sources of these classes: what else the data set holds must not matter.
     sources = np.unique(np.concatenate(groups))
     order = np.random.default_rng([seed, 2]).permutation(sources.size)
@@ -50,27 +67,34 @@ def divide(bench: Bench, names: Sequence[str], training: int, seed: int) -> Part
         )
     # Whole sources only: the border lies after the last source that any class needs.
     border = max(int(rank[training - 1]) for rank in ranks)
-    train, test = [], []
-    for name, numbers, place in zip(names, own, places, strict=True):
-        first = np.argsort(place, kind="stable")[:training]
-        train.append(np.sort(numbers[first]))
-        test.append(numbers[place > border])
+    train = [
+        np.sort(numbers[np.argsort(place, kind="stable")[:training]])
+        for numbers, place in zip(own, places, strict=True)
+    ]
+    # Contents of one class alone lie anywhere in the order: behind the border there may be none.
+    taught = np.unique(units[np.concatenate(train)])
+    test = []
+    for name, numbers, place, group in zip(names, own, places, groups, strict=True):
+        asked = place > border if by == "sources" else ~np.isin(group, taught)
+        test.append(numbers[asked])
         if not test[-1].size:
             raise UsageError(f"{training} training images leave none of {name} to test on.")
     return Parts(tuple(train), tuple(test))
 
 
-def contents(bench: Bench, clusters: int) -> tuple[NDArray[np.object_], tuple[str, ...]]:
+def contents(bench: Bench, clusters: int = 0) -> tuple[NDArray[np.object_], tuple[str, ...]]:
     """Return the content of every image, shape (N,), and the distinct contents.
 
-    Where every image lies in a folder of its class and at least two folders occur in every class,
-    the folder is the content. Otherwise k-means over the photographs' thumbnails (8 x 8 colours)
-    makes clusters, and the generators' images join the nearest.
+    The content is the folder of an image below its class; `UsageError` if an image has none, or no
+    two of them occur in every class. With `clusters` it is a cluster of k-means over the
+    photographs' thumbnails (8 x 8 colours), which the generators' images join.
     """
-    members = [m for m in bench.dataset.members if m.name not in bench.dataset.strangers]
-    told = [{p.content for p in m.pictures} for m in members]
-    shared = set.intersection(*told)
-    if len(shared) >= 2 and "" not in set.union(*told):
+    if not clusters:
+        members = [m for m in bench.dataset.members if m.name not in bench.dataset.strangers]
+        told = [{p.content for p in m.pictures} for m in members]
+        shared = set.intersection(*told)
+        if len(shared) < 2 or "" in set.union(*told):
+            raise UsageError("no two folders of contents occur in every class")
         names = [p.content for p in bench.dataset.pictures]
         return np.array(names, dtype=object), tuple(sorted(shared))
     found = _clusters(bench.dataset, clusters)

@@ -9,7 +9,7 @@ from scipy.optimize import isotonic_regression
 from scipy.stats import beta
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from fp.evaluation.trials import Mean, mean_of
+from fp.evaluation.trials import MeanOverSplits, mean_of
 from fp.system.arrays import Doubles, Flags
 
 
@@ -62,6 +62,6 @@ def upper_bound(count: int, n: int) -> float:
     return float(beta.ppf(0.95, count + 1, n - count))
 
 
-def paired(first: Sequence[float], second: Sequence[float]) -> Mean:
+def paired(first: Sequence[float], second: Sequence[float]) -> MeanOverSplits:
     """Return the mean of first - second, shares both, with its interval by Student's t."""
     return mean_of([a - b for a, b in zip(first, second, strict=True)], -1.0, 1.0)

@@ -12,7 +12,7 @@ import numpy as np
 
 from fp.evaluation.cells import Row
 from fp.evaluation.statistics import paired
-from fp.evaluation.trials import Mean, mean_of
+from fp.evaluation.trials import MeanOverSplits, mean_of
 
 MEAN = "(mean)"
 """Stands for the mean over generators."""
@@ -40,9 +40,9 @@ class Figure:
     ----------
     protocol, method, denoiser, generator, training, trained_on, condition, metric
         As in `Row`.
-    value : Mean
+    value : MeanOverSplits
         Mean with interval over seeds.
-    null : Mean or None
+    null : MeanOverSplits or None
         The same with shuffled labels.
     n : int
         Test images of one split: the fewest over seeds.
@@ -56,8 +56,8 @@ class Figure:
     trained_on: str
     condition: str
     metric: str
-    value: Mean
-    null: Mean | None
+    value: MeanOverSplits
+    null: MeanOverSplits | None
     n: int
 
     @property
@@ -76,7 +76,7 @@ class Comparison:
         As in `Row`.
     first, second : str
         The compared series.
-    difference : Mean
+    difference : MeanOverSplits
         first - second, over seeds.
     """
 
@@ -88,7 +88,7 @@ class Comparison:
     metric: str
     first: str
     second: str
-    difference: Mean
+    difference: MeanOverSplits
 
     @property
     def outcome(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fp.evaluation.summary import DEGRADED, Comparison, Figure
 
 _RATES = ("auc", "cllr", "average precision")
+_OF_CLASSES = ("recall", "precision", "F1")
 _QUIET = ("auc", "cllr", "chance", "training images")
 
 
@@ -35,8 +36,8 @@ def _tables(figures: Sequence[Figure]) -> Iterator[tuple[str, list[str]]]:
     metrics = list(dict.fromkeys(figure.metric for figure in figures))
     called = [metric for metric in metrics if metric.startswith(("called ", "claims "))]
     if "claims real" in called or "recall" in metrics:
-        yield from _matrices(figures, called)
-    plain = [f for f in figures if f.metric not in (*called, "recall")]
+        yield from _matrices(figures, [*called, *(m for m in metrics if m in _OF_CLASSES)])
+    plain = [f for f in figures if f.metric not in (*called, *_OF_CLASSES)]
     if "accuracy" in metrics or "loss" in metrics:
         for metric in dict.fromkeys(f.metric for f in plain):
             if metric not in ("chance", "training images"):
@@ -68,6 +69,7 @@ def _matrices(figures: Sequence[Figure], metrics: Sequence[str]) -> Iterator[tup
     for (series, training, trained_on, condition), own in kinds.items():
         title = f"{series}, {training} training images, trained on {trained_on}, test {condition}"
         head = ["truth" if metrics[0].startswith("called") else "fingerprint"]
+        own.sort(key=lambda f: f.metric in _OF_CLASSES)
         body = _pivot(own, head, lambda f: (f.generator,), lambda f: f.metric, short=True)
         yield f"{title}, share in per cent:", body
 

@@ -36,7 +36,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Mean:
+class MeanOverSplits:
     """Mean over splits with the interval between them.
 
     Parameters
@@ -65,14 +65,16 @@ class Mean:
         return f"{value} ({scale * self.low:{form}} to {scale * self.high:{form}})"
 
 
-def mean_of(values: Sequence[float], least: float = -math.inf, most: float = math.inf) -> Mean:
+def mean_of(
+    values: Sequence[float], least: float = -math.inf, most: float = math.inf
+) -> MeanOverSplits:
     """Average a figure over splits, at least one. It cannot be below `least` nor above `most`."""
     n, mean = len(values), float(np.mean(values))
     if n == 1:
-        return Mean(mean, None, None, n)
+        return MeanOverSplits(mean, None, None, n)
     half = float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
     # Student's t does not know that rates end.
-    return Mean(mean, max(mean - half, least), min(mean + half, most), n)
+    return MeanOverSplits(mean, max(mean - half, least), min(mean + half, most), n)
 
 
 def split(labels: Flags, groups: Indices, training: int, seed: int, exact: bool = True) -> Flags:

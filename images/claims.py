@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from fp.images import metadata_blocks
 from fp.images.c2pa_store import read_store
-from fp.images.metadata_blocks import Blocks
+from fp.images.metadata_blocks import MetadataBlocks
 
 MOST_CLAIMS = 32
 """Claims of one file that are kept."""
@@ -120,7 +120,7 @@ def read_claims(content: bytes) -> tuple[Claim, ...]:
     return tuple(found)
 
 
-def _all(content: bytes, blocks: Blocks) -> Iterator[Claim]:
+def _all(content: bytes, blocks: MetadataBlocks) -> Iterator[Claim]:
     if blocks.c2pa:
         for name, text in read_store(content, blocks.kind, blocks.c2pa):
             yield Claim("C2PA", name, one_line(text))
@@ -128,7 +128,7 @@ def _all(content: bytes, blocks: Blocks) -> Iterator[Claim]:
         yield Claim(told.source, one_line(told.name), one_line(told.text))
 
 
-def whole_texts(blocks: Blocks) -> Iterator[Claim]:
+def whole_texts(blocks: MetadataBlocks) -> Iterator[Claim]:
     """Yield the claims in XMP, PNG texts, EXIF and JPEG comments as they stand.
 
     They may hold any character and up to 64 Ki of them: for programs, not for eyes.

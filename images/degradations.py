@@ -1,4 +1,4 @@
-"""What happens to images on their way: recompression, resizing, blur, noise, as named functions.
+"""What happens to images on their way: recompression, resizing, blur, turning, as named functions.
 
 A degradation is written as its name and one number, ``jpeg:75``; several are joined by ``+`` and
 applied from left to right. The same text stands in options, tables and files.
@@ -68,6 +68,19 @@ def _there_and_back(
     return np.asarray(picture)
 
 
+_KERNELS = (
+    Image.Resampling.NEAREST,
+    Image.Resampling.BILINEAR,
+    Image.Resampling.BICUBIC,
+    Image.Resampling.LANCZOS,
+)
+
+
+def _by_any_kernel(image: Pixels, factor: float, rng: np.random.Generator) -> Pixels:
+    by, back = (_KERNELS[place] for place in rng.integers(0, len(_KERNELS), 2))
+    return _there_and_back(image, factor, rng, by=by, back=back)
+
+
 def _enlarge(image: Pixels, factor: float, _: np.random.Generator) -> Pixels:
     height, width = image.shape[:2]
     size = (round(width * factor), round(height * factor))
@@ -97,6 +110,47 @@ def _bilateral(image: Pixels, diameter: float, _: np.random.Generator) -> Pixels
 def _noise(image: Pixels, deviation: float, rng: np.random.Generator) -> Pixels:
     noisy = image + rng.normal(0.0, deviation, image.shape)
     return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
+def _rotate(image: Pixels, degrees: float, _: np.random.Generator) -> Pixels:
+    return np.asarray(Image.fromarray(image).rotate(degrees, Image.Resampling.BILINEAR))
+
+
+def _shear(image: Pixels, slope: float, _: np.random.Generator) -> Pixels:
+    height, width = image.shape[:2]
+    # Each pixel comes from (x + slope y - slope height / 2, y): the middle row stays.
+    matrix = (1, slope, -slope * height / 2, 0, 1, 0)
+    picture = Image.fromarray(image).transform(
+        (width, height), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
+    )
+    return np.asarray(picture)
+
+
+def _flip(image: Pixels, way: float, _: np.random.Generator) -> Pixels:
+    return np.ascontiguousarray(image[:, ::-1] if int(way) == 1 else image[::-1])
+
+
+def _pad(image: Pixels, border: float, _: np.random.Generator) -> Pixels:
+    height, width = image.shape[:2]
+    wide = np.pad(image, ((int(border),) * 2, (int(border),) * 2, (0, 0)))
+    return np.asarray(Image.fromarray(wide).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _translate(image: Pixels, share: float, _: np.random.Generator) -> Pixels:
+    height, width = image.shape[:2]
+    down, right = round(share * height), round(share * width)
+    wide = np.pad(image, ((abs(down),) * 2, (abs(right),) * 2, (0, 0)))
+    top, left = abs(down) - down, abs(right) - right
+    return np.ascontiguousarray(wide[top : top + height, left : left + width])
+
+
+def _cut_out(image: Pixels, share: float, rng: np.random.Generator) -> Pixels:
+    height, width = (max(1, round(share * side)) for side in image.shape[:2])
+    top = int(rng.integers(0, image.shape[0] - height + 1))
+    left = int(rng.integers(0, image.shape[1] - width + 1))
+    found = image.copy()
+    found[top : top + height, left : left + width] = 128
+    return found
 
 
 KINDS = {
@@ -141,10 +195,30 @@ KINDS = {
         8,
         "to a factor of the size and back, nearest neighbour",
     ),
+    "anykernel": Kind(
+        _by_any_kernel,
+        0.01,
+        8,
+        "to a factor of the size and back, each by a kernel of four that the image draws",
+    ),
     "enlarge": Kind(_enlarge, 1, 8, "enlarged by a factor, bicubic, and the middle kept"),
     "blur": Kind(_blur, 0.1, 50, "Gaussian blur of a standard deviation in pixels"),
     "bilateral": Kind(_bilateral, 3, 25, "bilateral filter of a diameter in pixels"),
     "noise": Kind(_noise, 0.1, 128, "Gaussian noise of a standard deviation in grey levels"),
+    "rotate": Kind(
+        _rotate, -180, 180, "turned to the left by degrees, bilinear, with black corners"
+    ),
+    "shear": Kind(
+        _shear, -1, 1, "rows moved by this share of their distance from the middle, bilinear"
+    ),
+    "flip": Kind(_flip, 1, 2, "mirrored: 1 left and right, 2 top and bottom"),
+    "pad": Kind(_pad, 1, 256, "a black border of pixels, then back to the size, bicubic"),
+    "translate": Kind(
+        _translate, -0.9, 0.9, "moved right and down by a share of the sides, black behind"
+    ),
+    "cutout": Kind(
+        _cut_out, 0.01, 0.9, "grey over a part whose sides are a share of the image's, drawn by it"
+    ),
 }
 """Every kind of degradation by name."""
 
@@ -198,8 +272,8 @@ class Degradation:
     def apply(self, image_hwc: Pixels, seed: int = 0) -> Pixels:
         """Return a degraded copy of an image, uint8 (H, W, 3), of the same size.
 
-        Image and seed together decide what is random (noise): the same noise on many images would
-        be a fingerprint of its own.
+        Image and seed together decide what is random (noise, places, kernels): the same noise on
+        many images would be a fingerprint of its own.
         """
         if self.text == "none":
             return image_hwc

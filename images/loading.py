@@ -184,6 +184,13 @@ def load_image(path: Path, root: Path | None = None, limits: Limits | None = Non
     ------
     ImageError
         If the file cannot be examined; ``reason`` is a key of `REASONS`.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from fp.denoisers import load_image
+    >>> load_image(Path("picture.png")).rgb_hwc.shape
+    (256, 256, 3)
     """
     with _opened(path, root, limits or Limits()) as (image, content):
         return _decode(image, content, path)

@@ -14,7 +14,7 @@ _SIZES = {1: 1, 2: 1, 4: 4, 7: 1, 13: 4}
 
 
 @dataclass
-class Blocks:
+class MetadataBlocks:
     """Metadata of one file, as bytes.
 
     Parameters
@@ -41,9 +41,9 @@ class Blocks:
     c2pa: int = 0
 
 
-def read(content: bytes) -> Blocks:
+def read(content: bytes) -> MetadataBlocks:
     """Return the metadata of a file; of a damaged container, what stood before the damage."""
-    found = Blocks()
+    found = MetadataBlocks()
     try:
         if content.startswith(b"\xff\xd8\xff"):
             found.kind = "image/jpeg"
@@ -64,7 +64,7 @@ def read(content: bytes) -> Blocks:
     return found
 
 
-def _jpeg(content: bytes, found: Blocks) -> None:
+def _jpeg(content: bytes, found: MetadataBlocks) -> None:
     place = 2
     for _ in range(_MOST_SEGMENTS):
         if content[place] != 0xFF:
@@ -89,7 +89,7 @@ def _jpeg(content: bytes, found: Blocks) -> None:
         place += 2 + max(size, 2)
 
 
-def _png(content: bytes, found: Blocks) -> None:
+def _png(content: bytes, found: MetadataBlocks) -> None:
     place = 8
     for _ in range(_MOST_SEGMENTS):
         size, kind = struct.unpack_from(">I4s", content, place)
@@ -105,7 +105,7 @@ def _png(content: bytes, found: Blocks) -> None:
             _png_text(kind, body, found)
 
 
-def _png_text(kind: bytes, body: bytes, found: Blocks) -> None:
+def _png_text(kind: bytes, body: bytes, found: MetadataBlocks) -> None:
     keyword, _, rest = body.partition(b"\0")
     name, compressed = keyword[:79].decode("latin-1"), kind == b"zTXt"
     if compressed:
@@ -120,7 +120,7 @@ def _png_text(kind: bytes, body: bytes, found: Blocks) -> None:
         found.texts.append((name, compressed, rest))
 
 
-def _webp(content: bytes, found: Blocks) -> None:
+def _webp(content: bytes, found: MetadataBlocks) -> None:
     place = 12
     for _ in range(_MOST_SEGMENTS):
         kind, size = struct.unpack_from("<4sI", content, place)
@@ -135,7 +135,7 @@ def _webp(content: bytes, found: Blocks) -> None:
         place += 8 + size + size % 2
 
 
-def _tiff(content: bytes, found: Blocks) -> None:
+def _tiff(content: bytes, found: MetadataBlocks) -> None:
     found.exif.append(content)
     order = "<" if content[:2] == b"II" else ">"
     (start,) = struct.unpack_from(order + "I", content, 4)

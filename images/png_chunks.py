@@ -18,6 +18,10 @@ _LIMIT = 2**20  # of a text, as it is stored and as it unpacks; Pillow stops at 
 _ANCILLARY = frozenset({b"tRNS", b"acTL", b"fcTL", b"fdAT", b"eXIf"})
 _TURNING = frozenset({b"XML:com.adobe.xmp", b"Raw profile type exif"})
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+_TRANSPARENT = {0: 2, 2: 6}
+"""Bytes of the transparent value of grey and colour pictures; of a palette it may be any number."""
+
+_COLOUR_TYPE = 25  # where it stands in the file
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,9 @@ def _wanted(chunk: Chunk, content: bytes, keyword: bytes) -> bool:
     if chunk.name not in _ANCILLARY and keyword not in _TURNING:
         return False
     if not chunk.holds(content):
+        return False
+    least = _TRANSPARENT.get(content[_COLOUR_TYPE], 0) if chunk.name == b"tRNS" else 0
+    if chunk.end - chunk.start < least:
         return False
     return chunk.name not in _TEXTS or _unpacked(chunk, content, len(keyword)) <= _LIMIT
 

@@ -25,7 +25,7 @@ from fp.system.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)
-class Folder:
+class CollectedFolder:
     """The images of one generator, or the reference images.
 
     Parameters
@@ -65,9 +65,9 @@ class Collection:
 
     Parameters
     ----------
-    generators : tuple of Folder
+    generators : tuple of CollectedFolder
         In the order of their digests, so that names change nothing.
-    reference : Folder
+    reference : CollectedFolder
         The reference images.
     skipped : tuple of Skipped
         Files that were not examined.
@@ -75,8 +75,8 @@ class Collection:
         The stored fingerprints that scored the images.
     """
 
-    generators: tuple[Folder, ...]
-    reference: Folder
+    generators: tuple[CollectedFolder, ...]
+    reference: CollectedFolder
     skipped: tuple[Skipped, ...] = ()
     bank: tuple[BankMember, ...] = ()
 
@@ -91,7 +91,7 @@ class Collection:
         return tuple(folder.name for folder in self.generators)
 
     @property
-    def folders(self) -> tuple[Folder, ...]:
+    def folders(self) -> tuple[CollectedFolder, ...]:
         """All folders, the reference images last."""
         return (*self.generators, self.reference)
 
@@ -151,7 +151,7 @@ def collect(
     return Collection(tuple(ordered), folders[-1], skipped, members)
 
 
-def _folder(listed: ImageFolder, found: Population) -> Folder:
+def _folder(listed: ImageFolder, found: Population) -> CollectedFolder:
     sources = len({image.source for image in found.images})
     if sources < FEWEST_SOURCES:
         raise InputError(
@@ -159,7 +159,7 @@ def _folder(listed: ImageFolder, found: Population) -> Folder:
             f"at least {FEWEST_SOURCES}, better 64, of each generator and of the reference."
         )
     traces, scores, coded = (np.stack(taken) for taken in zip(*found.taken, strict=True))
-    return Folder(listed.name, found.images, traces, scores, coded)
+    return CollectedFolder(listed.name, found.images, traces, scores, coded)
 
 
 @dataclass(frozen=True)

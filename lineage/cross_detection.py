@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fp.lineage.collection import Collection, Folder
+from fp.lineage.collection import CollectedFolder, Collection
 from fp.lineage.intervals import Estimate, auc, balanced, share
 from fp.lineage.sample import Sample
 from fp.lineage.traces import folder_means
@@ -78,7 +78,7 @@ def cross_detect(
     answers, sources = [], sample.sources
     for i in range(reference):
         parts = tuple(scores[member == j, i] for j in range(reference + 1))
-        answers.append(Answers(parts, sources, float(parts[-1].mean()), float(parts[i].mean())))
+        answers.append(CrossScores(parts, sources, float(parts[-1].mean()), float(parts[i].mean())))
     scheme = f"correlation of whitened traces, cross-fitted by source, {dealt.max() + 1} folds"
     return tabulate(names, names, answers, scheme)
 
@@ -109,7 +109,7 @@ def detect_with_bank(collection: Collection) -> CrossDetection:
                 f"Fingerprint {tested.name!r} has seen the sources of all reference images; "
                 "name a folder of other photographs."
             )
-        answers.append(Answers(scores, sources, held.mu_r, held.mu_g))
+        answers.append(CrossScores(scores, sources, held.mu_r, held.mu_g))
     joins = any(tested.joins for tested in collection.bank)
     evidence = " joined methods by the generator's evidence alone;" if joins else ""
     scheme = (
@@ -121,7 +121,11 @@ def detect_with_bank(collection: Collection) -> CrossDetection:
 
 
 def _unseen(
-    folder: Folder, number: int, known: dict[str, float], sources: set[str], names_all: bool
+    folder: CollectedFolder,
+    number: int,
+    known: dict[str, float],
+    sources: set[str],
+    names_all: bool,
 ) -> tuple[Doubles, int]:
     """Return the scores of what a fingerprint has not seen, and the number of sources."""
     met = np.array([image.sha256 in known or image.source in sources for image in folder.images])
@@ -134,7 +138,7 @@ def _unseen(
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class CrossScores:
     """What one fingerprint says of images that it has not seen.
 
     Parameters
@@ -161,7 +165,7 @@ class Answers:
 def tabulate(
     fingerprints: tuple[str, ...],
     folders: tuple[str, ...],
-    answers: Sequence[Answers],
+    answers: Sequence[CrossScores],
     scheme: str,
 ) -> CrossDetection:
     """Return shares, accuracies and areas of held-out scores, with their intervals.

@@ -22,7 +22,7 @@ _SURE = 0.01  # permutation p up to which a pattern counts as there
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class PairComparison:
     """All pairs of generators, each pair at the levels that tell strangers apart.
 
     Parameters
@@ -59,7 +59,9 @@ class _Level:
     there: Flags
 
 
-def compare(traces: Doubles, sample: Sample, period: int, samples: int, seed: int) -> Comparison:
+def compare(
+    traces: Doubles, sample: Sample, period: int, samples: int, seed: int
+) -> PairComparison:
     """Compare the traces of all pairs of generators, shape (N, 4, 3, 16, 16).
 
     `period`, the longest that is looked at, is 2, 4, 8 or 16 pixels.
@@ -91,7 +93,7 @@ def compare(traces: Doubles, sample: Sample, period: int, samples: int, seed: in
     p = _picked(np.array([one.p for one in found]), longest)
     np.fill_diagonal(none, False)
     stride = periods[len(periods) - 1 - main[::-1].argmax(axis=0)]
-    return Comparison(
+    return PairComparison(
         np.where(none, 0.0, _picked(kinship, weakest)),
         np.where(none, 0.0, np.where(asked[:, None], resampled, np.inf).min(axis=0)),
         _picked(np.array([one.relative for one in every]), weakest),

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from fp.lineage.levels import Comparison
+from fp.lineage.levels import PairComparison
 from fp.system.arrays import Doubles, Flags
 
 OUT_OF_REACH = "no_data_could_decide"
@@ -99,7 +99,7 @@ def relate(
 
 
 def pair_up(
-    compared: Comparison, q: Doubles, coded: Flags, reach: Flags, cut: float, rate: float
+    compared: PairComparison, q: Doubles, coded: Flags, reach: Flags, cut: float, rate: float
 ) -> list[Pair]:
     """Return all pairs in the order (0, 1), (0, 2), ...
 

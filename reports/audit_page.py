@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from fp.audit.findings import CODES, LEAST_AREA, SEVERITIES, Audit, Finding
+from fp.audit.findings import CODES, LEAST_AREA, SEVERITIES, Audit, AuditFinding
 from fp.audit.measuring import Folder
 from fp.reports.drawing import in_both
 from fp.reports.page import pieces
@@ -116,7 +116,7 @@ def _images(measured: Sequence[tuple[str, Folder]]) -> Table:
     return of_dicts("images", "Images", caption, shown, rows)
 
 
-def _figure(compared: Sequence[Finding]) -> Figure:
+def _figure(compared: Sequence[AuditFinding]) -> Figure:
     from fp.reports.figures.style import new_figure
     from fp.reports.figures.tables import Interval, draw_intervals
 

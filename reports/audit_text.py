@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from fp.audit.findings import CODES, Audit, Finding
+from fp.audit.findings import CODES, Audit, AuditFinding
 from fp.audit.measuring import Folder
 from fp.reports.audit_page import page
 from fp.reports.page import REPORT
@@ -36,7 +36,7 @@ def lines(audit: Audit) -> Iterator[str]:
         yield f"nothing found about: {', '.join(clean)}"
 
 
-def _told(finding: Finding) -> Iterator[str]:
+def _told(finding: AuditFinding) -> Iterator[str]:
     yield f"{finding.severity:<8} {finding.code}: {finding.sentence}"
     yield f"         what to do: {finding.advice}"
     for example in finding.examples:

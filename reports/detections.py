@@ -90,7 +90,7 @@ _SHOWN = (
     Column("preview", "preview", "picture"),
     Column("path", "file", "name"),
     Column("decision", "decision", "choice", choices={k: v[0] for k, v in DECISIONS.items()}),
-    Column("fingerprint", "fits best", wide=True),
+    Column("fingerprint", "fingerprint", wide=True),
     Column("log10_lr", "log10 LR", "number", 2),
     Column("p_bank", "p, h1", "number", 4, wide=True),
     Column("p_generated", "p, h2", "number", 4, wide=True),
@@ -294,7 +294,7 @@ def _columns(counted: _Counted) -> tuple[Column, ...]:
     names = {name: name for name in sorted(counted.best)}
     if not 1 < len(names) <= 30:
         return _SHOWN
-    chosen = Column("fingerprint", "fits best", "word", choices=names, wide=True)
+    chosen = Column("fingerprint", "fingerprint", "word", choices=names, wide=True)
     return tuple(chosen if c.name == "fingerprint" else c for c in _SHOWN)
 
 

@@ -130,9 +130,8 @@ def short(row: Mapping[str, Any], question: Question) -> str:
     """Return the same in few words, to stand in a list; see `FOOTNOTE`."""
     decision, name = row["decision"], row["fingerprint"]
     if decision == "inconclusive":
-        # What stands beside any decision did not make it inconclusive.
-        deciding = [code for code in row["reasons"] if code not in BESIDE] or row["reasons"]
-        return f"inconclusive{''.join(f'; {REASONS[code]}' for code in deciding[:1])}"
+        reason = deciding(row)
+        return decision if reason is None else f"inconclusive; {reason}"
     if decision == "not_examined":
         return answer(row, question)
     for_it = decision == "supports_generator"
@@ -147,6 +146,15 @@ def short(row: Mapping[str, Any], question: Question) -> str:
         return f"supports {_with_kin(name, question)}{told}{beside}"
     whose = name if question.fingerprints == 1 else f"any of the {question.fingerprints} generators"
     return f"not {whose}{told}{beside}"
+
+
+def deciding(row: Mapping[str, Any]) -> str | None:
+    """Return what made a row inconclusive in words. None where it is not, or without a reason."""
+    if row["decision"] != "inconclusive" or not row["reasons"]:
+        return None
+    # What stands beside any decision did not make it inconclusive.
+    codes = [code for code in row["reasons"] if code not in BESIDE] or row["reasons"]
+    return REASONS[codes[0]]
 
 
 def _with_kin(name: str, question: Question) -> str:

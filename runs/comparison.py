@@ -54,7 +54,7 @@ class Tolerance:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FileComparison:
     """How two files of one name compare.
 
     Parameters
@@ -78,18 +78,18 @@ def compare_files(
     new: Path,
     tolerance: Tolerance,
     roots: Sequence[tuple[str, str]] = (),
-) -> Comparison:
+) -> FileComparison:
     """Compare what one file of a run says with what it said before.
 
     `roots` are beginnings of recorded paths with what stands in their place in the new copy.
     """
     try:
         if hash_file(old) == hash_file(new):
-            return Comparison(name, "same bytes")
+            return FileComparison(name, "same bytes")
         reader = _READERS.get(new.suffix)
         if reader is None:
             shown = new.suffix in PRESENTATIONS
-            return Comparison(
+            return FileComparison(
                 name,
                 "not compared" if shown else "differs",
                 () if shown else ("other bytes, and fp knows no way to compare them",),
@@ -101,7 +101,7 @@ def compare_files(
                 break
     except (OSError, ValueError, KeyError, FpError) as error:
         faults = [f"it cannot be compared ({error})"]
-    return Comparison(name, "differs" if faults else "within tolerance", tuple(faults))
+    return FileComparison(name, "differs" if faults else "within tolerance", tuple(faults))
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

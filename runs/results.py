@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from fp.fingerprint.decision.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS
-from fp.fingerprint.detection.banks import Bank, check_bank
+from fp.fingerprint.detection.banks import OpenBank, check_bank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.opening import BankIdentity, StoredBank, open_for_examination
 from fp.images.loading import display_path
@@ -130,7 +130,7 @@ def detect_into(
 
 def work_of(
     folder: Path, bank: Path, items: Sequence[Item], options: DetectOptions, memory: int
-) -> tuple[Work, Bank]:
+) -> tuple[Work, OpenBank]:
     """Return what a run is about, and its bank, fit for these options."""
     stored = StoredBank.at(bank, memory)
     opened = open_for_examination(stored)
@@ -138,7 +138,7 @@ def work_of(
     return Work(folder, stored, run_of(stored.identity, options), items, options), opened
 
 
-def of_bank(bank: Bank, options: DetectOptions) -> dict[str, Any]:
+def of_bank(bank: OpenBank, options: DetectOptions) -> dict[str, Any]:
     """Return what a summary says of the bank alone: ``certified`` and ``weak``."""
     return {"certified": bank.family.certified(options.fpr), "weak": bank.weak}
 

@@ -30,7 +30,7 @@ from typing import Any, Generic, TypeVar
 
 from fp.system.environment import tool_version
 from fp.system.errors import UsageError
-from fp.system.workers import Answer, Failure, attempt
+from fp.system.workers import Failure, Outcome, attempt
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -43,7 +43,7 @@ _AHEAD = 64  # batches under way: what bounds the memory
 _MOST_STILLBORN = 3
 _PATIENCE = 2.0  # seconds between two looks at whether the executor still stands
 
-_Answers = list["Answer[Result] | Failure"]
+_Answers = list["Outcome[Result] | Failure"]
 
 
 def run_on(
@@ -123,7 +123,7 @@ class _Bench(Generic[Item, Result]):
             return answers
         self._renew()
         if len(part) == 1:
-            return [Answer(self._on_death(self._items[part[0]]))]
+            return [Outcome(self._on_death(self._items[part[0]]))]
         middle = len(part) // 2
         return self._alone(part[:middle]) + self._alone(part[middle:])
 

@@ -111,8 +111,10 @@ def find_images(inputs: Iterable[Path], members: bool = True) -> list[Path]:
             for path in _with_members(given, None) if members else (given,):
                 found.setdefault(real / path.relative_to(given), path)
         elif _ADDRESS.match(given.as_posix()):
+            # A path keeps one of two slashes.
+            typed = re.sub("^(https?|ftp):/", r"\1://", display_path(given), flags=re.IGNORECASE)
             raise InputError(
-                f"{display_path(given)} is an address, and fp reads nothing but files here; save "
+                f"{typed} is an address, and fp reads nothing but files here; save "
                 "the picture itself, no screenshot of it, and name the file."
             )
         else:

@@ -106,7 +106,7 @@ def side_by_side(
 
 
 @dataclass(frozen=True)
-class Answer(Generic[Result]):
+class Outcome(Generic[Result]):
     """What an item came to."""
 
     result: Result
@@ -151,10 +151,10 @@ class _Worker(Generic[Item, Result]):
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # dead: heard in its turn
             self.pipe.send(item)
 
-    def hear(self) -> Answer[Result] | Failure | None:
+    def hear(self) -> Outcome[Result] | Failure | None:
         """Return an answer; None where the process says that it has started, or has died."""
         try:
-            said: Answer[Result] | Failure | None = self.pipe.recv()
+            said: Outcome[Result] | Failure | None = self.pipe.recv()
         except (EOFError, OSError):
             self.dead = True
             return None
@@ -186,7 +186,7 @@ class _Crew(Generic[Item, Result]):
         self._on_death = on_death
         self._waiting = deque(range(len(items)))
         self._suspects: set[int] = set()
-        self._results: dict[int, Answer[Result] | Failure] = {}
+        self._results: dict[int, Outcome[Result] | Failure] = {}
         self._stillborn = 0
         self._workers: list[_Worker[Item, Result]] = []
         self._size = size
@@ -225,7 +225,7 @@ class _Crew(Generic[Item, Result]):
             if worker.pipe not in speaking:
                 continue
             said = worker.hear()
-            if isinstance(said, Answer | Failure):
+            if isinstance(said, Outcome | Failure):
                 self._results[worker.in_hand.popleft()] = said
             elif worker.dead:
                 worker.dismiss(0)
@@ -242,7 +242,7 @@ class _Crew(Generic[Item, Result]):
             suspect = dead.in_hand[0]
             if suspect in self._suspects:
                 lost = self._on_death(self._items[dead.in_hand.popleft()])
-                self._results[suspect] = Answer(lost)
+                self._results[suspect] = Outcome(lost)
             self._suspects.add(suspect)
         self._waiting.extendleft(reversed(dead.in_hand))
 
@@ -301,11 +301,11 @@ def _end_with_parent() -> None:
 
 def attempt(
     task: Callable[[Any], Any], item: Any, seconds: float | None = None
-) -> Answer[Any] | Failure:
+) -> Outcome[Any] | Failure:
     """Apply a function in a worker, which ends if it takes longer. What it raises is an answer."""
     try:
         with _at_most(seconds):
-            return Answer(task(item))
+            return Outcome(task(item))
     except Exception as error:
         return Failure(_fit_to_travel(error))
 

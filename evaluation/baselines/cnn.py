@@ -107,8 +107,6 @@ class SmallCnn:
         side = min(self.side, *image.shape[:2])
         if self.augmented:
             image = augment(image, rng)
-            short = [max(0, side - length) for length in image.shape[:2]]
-            image = np.pad(image, ((0, short[0]), (0, short[1]), (0, 0)), mode="wrap")
         top, left = (int(rng.integers(0, length - side + 1)) for length in image.shape[:2])
         return image[top : top + side, left : left + side]
 

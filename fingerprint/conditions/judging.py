@@ -87,7 +87,7 @@ class CodingJudge(Judge):
         """
         known = self.conditions
         stacks = features.of(self.parts)
-        seen = Seen.of_one(known, self.parts, features)
+        seen = SeenImages.of_one(known, self.parts, features)
         (p,) = seen.p_values(known, self.parts, stacks, self.sources)
         p_bank = p.real if corrected is None else max(p.real, corrected(p.real, p.unusual))
         value = float(seen.evidence[0])
@@ -134,7 +134,7 @@ class CodingJudge(Judge):
         if rest is None:
             return None
         parts = self._rest_parts
-        seen = Seen.of_one(rest, parts, features)
+        seen = SeenImages.of_one(rest, parts, features)
         value = float(seen.evidence[0])
         share = float(np.count_nonzero(rest.real >= value)) / rest.real.size
         p = conformal(share, rest.real.size)
@@ -219,7 +219,7 @@ class PValues:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class SeenImages:
     """What conditions see of N images.
 
     Parameters
@@ -246,7 +246,7 @@ class Seen:
     evidence: Doubles
 
     @classmethod
-    def of_one(cls, known: Conditions, recipe: Recipe, features: Features) -> Seen:
+    def of_one(cls, known: Conditions, recipe: Recipe, features: Features) -> SeenImages:
         """Score one image, and measure its coding."""
         measured = coding_numbers(features), roughness(features)
         return cls.of(known, recipe, features.of(recipe), *measured)
@@ -259,7 +259,7 @@ class Seen:
         stacks: Mapping[str, Array],
         numbers: Doubles,
         rough: Doubles,
-    ) -> Seen:
+    ) -> SeenImages:
         """Score images by the parts, by what these read of them, and measure their coding."""
         scores = np.column_stack(
             [

@@ -19,8 +19,8 @@ from fp.fingerprint.model.conditions import (
     MEASURED,
     NEAREST,
     Conditions,
+    ConditionsFusion,
     Expected,
-    Fusion,
     Neighbours,
     Regression,
     allowed,
@@ -107,7 +107,7 @@ class Power:
 
 
 @dataclass(frozen=True, eq=False)
-class Learned:
+class LearnedConditions:
     """What was learned from versions.
 
     Parameters
@@ -126,7 +126,7 @@ class Learned:
     unlike: float
 
 
-def learn(recipe: Recipe, versions: Versions, known: Labelled) -> Learned:
+def learn(recipe: Recipe, versions: Versions, known: Labelled) -> LearnedConditions:
     """Learn one score from all versions, and calibrate it on the coding.
 
     The parts of the recipe are closed forms; see `recipe_of_versions`. All versions of a source lie
@@ -176,7 +176,7 @@ def learn(recipe: Recipe, versions: Versions, known: Labelled) -> Learned:
     shown = np.array([conditions.shows(conditions.p_of_content(r)) for r in versions.roughness])
     held = _HeldOutOfAll(labels, found, of_real, of_generated, generator, shown)
     powers = tuple(_powers(versions.kind, known, held))
-    return Learned(conditions, powers, float(1 - shown[labels].mean()))
+    return LearnedConditions(conditions, powers, float(1 - shown[labels].mean()))
 
 
 def _held_out(part: CrossFit, stacks: Mapping[str, Array], folds: Indices) -> Doubles:
@@ -188,10 +188,12 @@ def _held_out(part: CrossFit, stacks: Mapping[str, Array], folds: Indices) -> Do
     return scores
 
 
-def _fuse(parts: Doubles, bent: Doubles, labels: Flags) -> Fusion:
+def _fuse(parts: Doubles, bent: Doubles, labels: Flags) -> ConditionsFusion:
     expected = ridge(bent[~labels], parts[~labels], _OF_MEAN)
     scale = (parts - expected(bent))[~labels].std(axis=0)
-    plain = Fusion(expected, np.where(scale > 0, scale, 1.0), np.ones(parts.shape[1]), 0.0)
+    plain = ConditionsFusion(
+        expected, np.where(scale > 0, scale, 1.0), np.ones(parts.shape[1]), 0.0
+    )
     weights, offset = newton(plain.limited(parts, bent), labels)
     return replace(plain, weights=weights, offset=offset)
 

@@ -6,7 +6,7 @@ decisions come from the same `verdict`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from fp.fingerprint.decision.decision import Rule, Verdict, of_calibration, verdict, withheld
 from fp.fingerprint.decision.sorted_scores import SortedScores
-from fp.system.arrays import Array, Doubles, Flags, Indices
+from fp.system.arrays import Doubles, Flags, Indices
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,24 +129,23 @@ class Judged:
     @cached_property
     def claims(self) -> Flags:
         """Which fingerprints claim the image."""
-        claiming = np.array([found.decision == "supports_generator" for found in self.verdicts])
-        return np.asarray(self.scored & claiming[self.code])
+        return self._with("supports_generator")
 
     @cached_property
-    def decisions(self) -> Array:
-        """Decision of each, as text."""
-        return np.array([found.decision for found in self.verdicts])[self.code]
+    def denials(self) -> Flags:
+        """Which fingerprints say that their generator did not draw the image."""
+        return self._with("supports_reference")
 
-    @property
-    def said(self) -> Sequence[Verdict]:
-        """Each verdict that a fingerprint with a score came to, once."""
-        return [self.verdicts[code] for code in np.unique(self.code[self.scored])]
+    def _with(self, decision: str) -> Flags:
+        found = np.array([verdict.decision == decision for verdict in self.verdicts])
+        return np.asarray(self.scored & found[self.code])
 
     def best(self, count: int) -> Indices:
         """Return the first `count` in the order of `fp.fingerprint.detection.detection.rank`."""
         count = min(count, self.scored.size)
         # p-values lie in (0, 1], so the groups stay apart; only those before the cut are sorted.
-        first = np.where(self.scored, np.where(self.claims, 0.0, 2.0) + self.p_real, 4.0)
+        group = np.where(self.claims, 0.0, np.where(self.denials, 4.0, 2.0))
+        first = np.where(self.scored, group + self.p_real, 6.0)
         near = np.flatnonzero(first <= np.partition(first, count - 1)[count - 1])
         scored = self.scored[near]
         keys = (
@@ -155,6 +154,7 @@ class Judged:
                 np.where(scored, values[near], 0.0)
                 for values in (-self.place, -self.p_generated, self.p_real, 1.0 - self.claims)
             ),
+            self.denials[near],
             ~scored,
         )
         return np.asarray(near[np.lexsort(keys)][:count])

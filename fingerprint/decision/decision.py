@@ -132,6 +132,15 @@ def decide(
     -------
     Answer
         Decision, p-values and reasons.
+
+    Examples
+    --------
+    >>> from fp.fingerprint import Bank, decide
+    >>> known = Bank.open("generators.h5")["SD 1.4"].calibration
+    >>> decide(known.generated.mean(), known, "conformal", fpr=0.05).decision
+    'supports_generator'
+    >>> decide(known.generated.mean(), known, "conformal", fpr=0.05, p_bank=0.2).decision
+    'inconclusive'
     """
     mu_r, mu_g = calibration.mu_r, calibration.mu_g
     alone, under_h2 = p_real(score, calibration), p_generated(score, calibration)

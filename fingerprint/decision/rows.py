@@ -26,7 +26,7 @@ class Evidence:
     path : str
         The image.
     fingerprint : str or None
-        Name of the generator that the scores belong to; over a bank the one that fits best.
+        Name of the generator that the row is about; over a bank that of the row which ranks first.
     score : float or None
         Score of the image; None where it is smaller than the fingerprint.
     rho : float or None

@@ -39,7 +39,7 @@ DEFAULT_MEMORY = 2 * 2**30
 """Bytes that a bank may hold in each process, unless another number is given."""
 
 
-class Bank(Protocol):
+class OpenBank(Protocol):
     """Fingerprints that images are tested against."""
 
     def __len__(self) -> int:
@@ -209,7 +209,7 @@ def _bank_of(members: tuple[Fingerprint, ...]) -> WholeBank:
     return WholeBank(members)
 
 
-def check_bank(bank: Bank, options: DetectOptions) -> None:
+def check_bank(bank: OpenBank, options: DetectOptions) -> None:
     """Refuse options that a bank cannot support, before the first image is read.
 
     UsageError if the rate is out of reach, or windows are asked for that are not there.

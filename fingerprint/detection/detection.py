@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from fp.denoisers import registry
 from fp.denoisers.residual import DenoiserIdentity, Residual
-from fp.fingerprint.decision.decision import Rule, Verdict
+from fp.fingerprint.decision.decision import Rule
 from fp.fingerprint.decision.judge import Features, Judge
 from fp.fingerprint.decision.rows import Attribution, Detection
 from fp.fingerprint.model.fingerprint import Fingerprint
@@ -119,75 +119,75 @@ class Preparation:
 
 
 def rank(row: Attribution, by_distance: bool = True) -> tuple[Any, ...]:
-    """Sort key: the most probable, definite claims, how badly h1 and well h2 explain.
+    """Sort key of a bank's rows; the answer speaks of the first.
 
-    Distances count only where all rows that are compared have one.
+    Fingerprints that say "not this generator" come after the others. In both parts come the most
+    probable, definite claims, how badly h1 and well h2 explain. Distances count only where all rows
+    that are compared have one.
     """
     if row.score is None or row.p_real is None or row.p_generated is None:
-        return (0.0, 2, 0.0, 0.0, 0.0, 0.0, row.fingerprint)
+        return (2, 0.0, 0, 0.0, 0.0, 0.0, 0.0, row.fingerprint)
+    denies = 1 if row.decision == "supports_reference" else 0
     claims = 0 if row.decision == "supports_generator" else 1
     place = (row.score - row.mu_r) / abs(row.mu_g - row.mu_r or 1.0)
     # Where the bank was learned as one the most probable comes first, and where images of the
     # generators themselves were measured the nearest of those that claim.
     probable = 0.0 if row.posterior is None else row.posterior
     near = row.distance if by_distance and row.distance is not None else 0.0
-    return (-probable, claims, near, row.p_real, -row.p_generated, -place, row.fingerprint)
+    score = (row.p_real, -row.p_generated, -place)
+    return (denies, -probable, claims, near, *score, row.fingerprint)
 
 
 @dataclass(frozen=True)
 class Voices:
-    """What all fingerprints of a bank together add to what the best one says.
+    """What all fingerprints of a bank together add to what the first one says.
 
     Parameters
     ----------
     claims : int
         Number of fingerprints that claim the image.
-    dissent : tuple of str, or None
-        Reasons of those that do not support the reference, sorted; None where all do, or where
-        there is one fingerprint alone.
+    unscored : tuple of str
+        Reasons of those that the image is too small for, each once.
     nearer_elsewhere : bool
-        Whether the image lies nearer to a generator than to the best one, or is more probably its.
+        Whether the image lies nearer to a generator than to the first one, or is more probably its.
     """
 
     claims: int
-    dissent: tuple[str, ...] | None
+    unscored: tuple[str, ...]
     nearer_elsewhere: bool = False
 
 
 def voices_of(rows: Sequence[Attribution]) -> Voices:
-    """Return what the rows of a bank's fingerprints, the best first, add to the first."""
+    """Return what the rows of a bank's fingerprints, in their order, add to the first."""
     best, scored = rows[0], [row for row in rows if row.score is not None]
     nearer = best.distance is not None and any(
         row.method == best.method and row.distance is not None and row.distance < best.distance
         for row in scored
     )
-    # The most probable one does not claim the image, and another does.
-    nearer |= best.posterior is not None and best.decision != "supports_generator"
-    dissent = [row for row in rows if row.decision != "supports_reference"]
+    # The most probable one does not claim the image; it matters where another does.
+    probable = max(scored, key=lambda row: row.posterior or 0.0, default=best)
+    nearer |= probable.posterior is not None and probable.decision != "supports_generator"
     return Voices(
         claims=sum(row.decision == "supports_generator" for row in scored),
-        dissent=reasons_of(dissent) if dissent and len(rows) > 1 else None,
+        unscored=tuple(sorted({row.reasons[0] for row in rows if row.score is None})),
         nearer_elsewhere=nearer,
     )
-
-
-def reasons_of(found: Iterable[Attribution | Verdict]) -> tuple[str, ...]:
-    """Return all reasons, sorted and each once."""
-    return tuple(sorted({reason for row in found for reason in row.reasons}))
 
 
 def over_bank(best: Attribution, voices: Voices, judge: Judge, rule: Rule) -> Detection:
     """Join the row that ranks first with what the others add.
 
-    The judge is that of the first; what is known of the file is not in the row.
+    Its reasons are those of the answer: where nobody claims the image and it says no itself, all
+    that have a score do. The judge is that of the first; what is known of the file is not in the
+    row.
     """
     decision, reasons = best.decision, best.reasons
     if rule == "conformal" and voices.claims and voices.nearer_elsewhere:
         decision, reasons = "inconclusive", (*reasons, "nearer_to_another")
     elif voices.claims > 1:
         reasons = (*reasons, "several_candidates")
-    elif not voices.claims and voices.dissent is not None:
-        decision, reasons = "inconclusive", voices.dissent
+    elif not voices.claims and decision == "supports_reference" and voices.unscored:
+        decision, reasons = "inconclusive", (*voices.unscored, *reasons)
     low, high = best.log10_lr_low, best.log10_lr_high
     if low is None and best.score is not None:
         low, high = judge.resampled.interval(best.score)

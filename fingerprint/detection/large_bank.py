@@ -17,7 +17,6 @@ import numpy as np
 from fp.fingerprint.decision import likelihood
 from fp.fingerprint.decision.bank_columns import Calibrations, Judged
 from fp.fingerprint.decision.cautions import (
-    cautions_of,
     known_images,
     told_as_known,
     with_cautions,
@@ -32,7 +31,6 @@ from fp.fingerprint.detection.detection import (
     Preparation,
     Voices,
     over_bank,
-    reasons_of,
     unscored,
 )
 from fp.fingerprint.learning.method import Recipe, recipe
@@ -98,7 +96,7 @@ class LargeBank:
         self._groups = columns.groups()
         self._calibrations = columns.calibrations()
         self._tests = tuple(columns.tests)
-        self._known, self._cautions = columns.known(), tuple(columns.cautions)
+        self._known = columns.known()
 
     def __len__(self) -> int:
         """Return the number of fingerprints."""
@@ -174,14 +172,9 @@ class LargeBank:
         small: dict[Preparation, ImageError],
         options: DetectOptions,
     ) -> Finding:
-        dissent = [found for found in judged.said if found.decision != "supports_reference"]
-        reasons = {*reasons_of(dissent), *(error.reason for error in small.values())}
-        # Cautions are those of the members that dissent.
-        against = judged.scored & (judged.decisions != "supports_reference")
-        reasons |= {c for k in np.flatnonzero(against) for c in self._cautions[k]}
         voices = Voices(
             claims=int(np.count_nonzero(judged.claims)),
-            dissent=tuple(sorted(reasons)) if dissent or small else None,
+            unscored=tuple(sorted({error.reason for error in small.values()})),
         )
         judge = self._judge(self._calibrations.names.index(rows[0].fingerprint))
         row, best = over_bank(rows[0], voices, judge, options.rule), judge.fingerprint
@@ -221,7 +214,6 @@ class _Columns:
         self.names: list[str] = []
         self.gathered = Gathering()
         self.tests: list[OutOfDistribution | None] = []
-        self.cautions: list[tuple[str, ...]] = []
         self._hashes: list[Array] = []
         self._real: list[Doubles] = []
         self._generated: list[Doubles] = []
@@ -246,7 +238,6 @@ class _Columns:
             (place, made.weights.ravel(), made.norm, fingerprint.offset)
         )
         self.tests.append(fingerprint.distribution)
-        self.cautions.append(cautions_of(fingerprint))
         self._hashes.append(
             np.array([int(each[:16], 16) for each in known_images(fingerprint)], np.uint64)
         )

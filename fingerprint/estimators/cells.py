@@ -27,7 +27,7 @@ Kind = Literal["correlation", "mean", "blocks"]
 
 
 @dataclass(frozen=True)
-class Measure:
+class CellMeasure:
     """How sums over cells become the score of a window.
 
     Parameters
@@ -120,7 +120,7 @@ class Cells(ABC):
 
     @property
     @abstractmethod
-    def measures(self) -> tuple[Measure, ...]:
+    def measures(self) -> tuple[CellMeasure, ...]:
         """How the sums of each pattern are read."""
 
     @abstractmethod
@@ -142,9 +142,9 @@ class PatternCells(Cells):
     kind: ClassVar[Kind]
 
     @property
-    def measures(self) -> tuple[Measure, ...]:
+    def measures(self) -> tuple[CellMeasure, ...]:
         """How the sums of each pattern are read."""
-        return tuple(Measure(self.kind, phases=found.shape[-1]) for found in self.repeating)
+        return tuple(CellMeasure(self.kind, phases=found.shape[-1]) for found in self.repeating)
 
     @cached_property
     def repeating(self) -> tuple[Floats, ...]:
@@ -153,7 +153,7 @@ class PatternCells(Cells):
 
 
 @dataclass(frozen=True, eq=False)
-class Blocks(Cells):
+class BlockScores(Cells):
     """Scores of small blocks of the residual, for what is no sum over pixels.
 
     Parameters
@@ -163,10 +163,10 @@ class Blocks(Cells):
         to its scores (P, P) at all phases.
     """
 
-    each: tuple[tuple[Measure, Callable[[Floats, tuple[int, int]], Doubles]], ...]
+    each: tuple[tuple[CellMeasure, Callable[[Floats, tuple[int, int]], Doubles]], ...]
 
     @property
-    def measures(self) -> tuple[Measure, ...]:
+    def measures(self) -> tuple[CellMeasure, ...]:
         """How the sums of each pattern are read."""
         return tuple(measure for measure, _ in self.each)
 

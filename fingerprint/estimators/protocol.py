@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from fp.fingerprint.estimators.cells import PERIOD, Blocks, Cells, Measure
+from fp.fingerprint.estimators.cells import PERIOD, BlockScores, CellMeasure, Cells
 from fp.fingerprint.estimators.templates import Scorer, Template
 from fp.fingerprint.model.windows import CELL
 from fp.system.arrays import Array, Doubles, Flags, Floats, Indices, Pixels
@@ -298,7 +298,7 @@ class Estimator(ABC):
         The default scores blocks of the smallest side that is read; a window's score is the mean
         over the blocks inside it. Other phases are searched where the period divides 8.
         """
-        return Blocks(tuple(_block(estimator, fitted) for estimator, fitted in parts))
+        return BlockScores(tuple(_block(estimator, fitted) for estimator, fitted in parts))
 
     def view(self, features: Array) -> Doubles | None:
         """Return the few numbers (N, p) that tell what is typical of a generator, or None."""
@@ -325,7 +325,7 @@ class _Alone:
 
 def _block(
     estimator: Estimator, fitted: Fitted
-) -> tuple[Measure, Callable[[Floats, tuple[int, int]], Doubles]]:
+) -> tuple[CellMeasure, Callable[[Floats, tuple[int, int]], Doubles]]:
     pattern, offset = fitted.pattern, fitted.offset
     period = max(pattern.shape[-2:]) if estimator.moves else 1
     block = -(-max(estimator.smallest, period) // CELL) * CELL
@@ -337,7 +337,7 @@ def _block(
             return np.asarray(estimator.score_at_phases(features, pattern, offset)[0])
         return estimator.score(estimator.roll(features, -place[0], -place[1]), pattern, offset)
 
-    return Measure("blocks", block, phases), score
+    return CellMeasure("blocks", block, phases), score
 
 
 def cross_fitted(

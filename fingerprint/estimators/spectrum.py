@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.fft import rfft2
 
-from fp.fingerprint.estimators.cells import Cells, Measure, Piece, Summed
+from fp.fingerprint.estimators.cells import CellMeasure, Cells, Piece, Summed
 from fp.fingerprint.estimators.compiled_spectrum import COLUMNS, window_power
 from fp.fingerprint.estimators.linear import Linear
 from fp.fingerprint.estimators.protocol import Fitted, Role
@@ -133,9 +133,9 @@ class SpectrumCells(Cells):
     patterns: tuple[Floats, ...]
 
     @property
-    def measures(self) -> tuple[Measure, ...]:
+    def measures(self) -> tuple[CellMeasure, ...]:
         """How the sums are read: as the mean over the blocks inside a window."""
-        return (Measure("blocks", self.side),) * len(self.patterns)
+        return (CellMeasure("blocks", self.side),) * len(self.patterns)
 
     def sums(self, piece: Piece, searched: bool) -> Summed:
         """Weigh the log periodogram of every block that begins at a cell and fits."""

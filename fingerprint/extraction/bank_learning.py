@@ -80,7 +80,7 @@ def learn_bank(
                 progress("fingerprints", place + 1, len(generated))
     if study.versions is None:
         return found
-    return _Peers(study.versions.recipe, generated, real, options, progress).added_to(found)
+    return Peers(study.versions.recipe, generated, real, options, progress).added_to(found)
 
 
 def lent(population: Population) -> Population:
@@ -97,18 +97,31 @@ def lent(population: Population) -> Population:
 
 
 @dataclass(frozen=True, eq=False)
-class _Peers:
+class Peers:
     """The generators of a bank, to be told from each other.
 
     Two that cannot be told apart, in either direction, are kin; such as two that draw through one
     decoder. What tells a generator from all others is learned without its kin.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The parts that learn from versions.
+    generated : sequence of Population
+        The images of each generator.
+    real : Population
+        The reference images.
+    options : ExtractOptions
+        What is asked for.
+    progress : callable, optional
+        Called after every generator.
     """
 
     recipe: Recipe
     generated: Sequence[Population]
     real: Population
     options: ExtractOptions
-    progress: Progress | None
+    progress: Progress | None = None
 
     def added_to(self, found: Sequence[Extraction]) -> list[Extraction]:
         """Add to each fingerprint what tells it from the others, and who its kin is."""

@@ -121,7 +121,7 @@ def curves(coding: Doubles) -> Doubles:
 
 
 @dataclass(frozen=True, eq=False)
-class Fusion:
+class ConditionsFusion:
     """How the scores of K parts are joined.
 
     Parameters
@@ -212,7 +212,7 @@ class Conditions:
     parts : tuple of Part
         The estimators, learned from all versions of the images; `real` and `generated` hold the
         held-out score of each version.
-    fusion : Fusion
+    fusion : ConditionsFusion
         How they are joined.
     coding : Regression
         From the coding numbers of an image to the standardised settings of what happened to it.
@@ -234,7 +234,7 @@ class Conditions:
     """
 
     parts: tuple[Part, ...]
-    fusion: Fusion
+    fusion: ConditionsFusion
     coding: Regression
     settings: Doubles
     score_of_real: Expected

@@ -20,7 +20,7 @@ from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store import hdf5, record, survey
 from fp.fingerprint.store.elements import put
 from fp.fingerprint.store.hdf5 import Place
-from fp.fingerprint.store.record import Summary
+from fp.fingerprint.store.record import FingerprintSummary
 from fp.fingerprint.store.rules import check_version
 from fp.fingerprint.store.schema import is_known
 from fp.fingerprint.store.sink import Sink, open_for_writing
@@ -93,7 +93,7 @@ def iter_bank(path: Path) -> Iterator[Fingerprint]:
     return members(path, record.read)
 
 
-def read_summaries(path: Path) -> Iterator[Summary]:
+def read_summaries(path: Path) -> Iterator[FingerprintSummary]:
     """Read all but patterns and histories, one by one, unchecked; errors as in `read_bank`."""
     return members(path, record.read_summary)
 

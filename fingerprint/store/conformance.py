@@ -13,7 +13,7 @@ from fp.fingerprint.store import hdf5, record, rules, schema, survey
 from fp.fingerprint.store.elements import Value
 from fp.fingerprint.store.hdf5 import Complaint, Place
 from fp.fingerprint.store.layout import Elements
-from fp.fingerprint.store.survey import Entry
+from fp.fingerprint.store.survey import DeclaredElement
 from fp.system.errors import FormatError, FpError, IntegrityError
 from fp.system.paths import display_path
 
@@ -75,7 +75,10 @@ def _verify_file(path: Path, complain: Complaint) -> list[str]:
 
 
 def _verify_root(
-    root: Mapping[str, Entry], members: Sequence[Elements], place: Place, complain: Complaint
+    root: Mapping[str, DeclaredElement],
+    members: Sequence[Elements],
+    place: Place,
+    complain: Complaint,
 ) -> None:
     stated = {}
     for key in store.ROOT_KEYS:
@@ -116,7 +119,9 @@ def _verify_member(
     return elements
 
 
-def _load(key: str, entry: Entry, elements: dict[str, Value], complain: Complaint) -> None:
+def _load(
+    key: str, entry: DeclaredElement, elements: dict[str, Value], complain: Complaint
+) -> None:
     try:
         elements[key] = entry.load()
     except (FormatError, IntegrityError) as error:

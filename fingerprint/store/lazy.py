@@ -26,7 +26,7 @@ DEFAULT_MEMORY = 2**30
 
 
 @dataclass(frozen=True)
-class Member:
+class UnreadMember:
     """What is known of a fingerprint that was not read.
 
     Parameters
@@ -130,9 +130,9 @@ def size_in_memory(fingerprint: Fingerprint) -> int:
     return sum(conditions) + sum(array.nbytes for array in arrays) + sum(len(t) + 57 for t in texts)
 
 
-def _member(group: h5py.Group, place: Place) -> tuple[Member, str]:
+def _member(group: h5py.Group, place: Place) -> tuple[UnreadMember, str]:
     strings = [_text(group, key, place.at(key)) for key in ("@name", "@method", HASH_KEY)]
-    return Member(place.file, place.key, *strings), strings[-1]
+    return UnreadMember(place.file, place.key, *strings), strings[-1]
 
 
 def _text(group: h5py.Group, key: str, here: Place) -> str:
@@ -143,7 +143,7 @@ def _text(group: h5py.Group, key: str, here: Place) -> str:
     return str(entry.load())
 
 
-def _read(file: h5py.File, member: Member) -> Fingerprint:
+def _read(file: h5py.File, member: UnreadMember) -> Fingerprint:
     place = Place(member.file).at(member.group)
     fingerprint, digest = record.read(hdf5.group_of(file, member.group, place), place)
     if digest != member.content_sha256:

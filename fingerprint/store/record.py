@@ -24,14 +24,14 @@ from fp.fingerprint.store.schema import (
     SUMMARY,
     version_naming,
 )
-from fp.fingerprint.store.survey import Entry, survey
+from fp.fingerprint.store.survey import DeclaredElement, survey
 from fp.system.errors import FpError, OutputError, UsageError
 
 _SIZE = re.compile(r"windows/(\d{3})/", re.ASCII)
 
 
 @dataclass(frozen=True, eq=False)
-class Summary:
+class FingerprintSummary:
     """A fingerprint without what can be large; no hash was checked.
 
     Parameters
@@ -124,7 +124,7 @@ def read(group: h5py.Group, place: Place) -> tuple[Fingerprint, str]:
     return fingerprint, str(elements[HASH_KEY])
 
 
-def read_summary(group: h5py.Group, place: Place) -> tuple[Summary, str]:
+def read_summary(group: h5py.Group, place: Place) -> tuple[FingerprintSummary, str]:
     """Read everything but the arrays that can be large; errors as in `read`."""
     entries = _entries(group, place)
     small = {each.key for each in named(SUMMARY)}
@@ -133,7 +133,7 @@ def read_summary(group: h5py.Group, place: Place) -> tuple[Summary, str]:
     for key, what in found.faults:
         raise place.at(key).refused(what)
     sizes = {int(match[1]) for key in entries if (match := _SIZE.match(key))}
-    summary = Summary(
+    summary = FingerprintSummary(
         uuid=str(elements["@uuid"]),
         pattern_shape=entries["pattern"].shape,
         history=tuple(key.removeprefix(HISTORY) for key in entries if key.startswith(HISTORY)),
@@ -171,7 +171,7 @@ def check_uuid(fingerprint: Fingerprint, elements: Elements, place: Place) -> No
         )
 
 
-def _entries(group: h5py.Group, place: Place) -> dict[str, Entry]:
+def _entries(group: h5py.Group, place: Place) -> dict[str, DeclaredElement]:
     faults: list[FpError] = []
     entries = survey(group, place, faults.append)
     # Another version may break every rule of this one, so that is told first.

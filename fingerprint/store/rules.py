@@ -13,7 +13,7 @@ import numpy as np
 from fp.fingerprint.store.hdf5 import Place
 from fp.fingerprint.store.layout import Element, Elements, Group, demanded, load_member
 from fp.fingerprint.store.schema import CLASSES, FINGERPRINT, HISTORY
-from fp.fingerprint.store.survey import Entry
+from fp.fingerprint.store.survey import DeclaredElement
 from fp.system.errors import FormatError
 from fp.system.paths import display_path
 
@@ -29,7 +29,7 @@ _VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})", re.ASCII)
 
 
 def check_version(
-    entries: Mapping[str, Entry], place: Place, encoding: str, version: str
+    entries: Mapping[str, DeclaredElement], place: Place, encoding: str, version: str
 ) -> tuple[int, int]:
     """Return major and minor version of a root or group. A larger minor one is readable.
 
@@ -57,7 +57,7 @@ def check_version(
     return major, minor
 
 
-def structure_faults(entries: Mapping[str, Entry]) -> Iterator[Told]:
+def structure_faults(entries: Mapping[str, DeclaredElement]) -> Iterator[Told]:
     """Yield missing and mistyped elements of a fingerprint's group; unknown ones are left alone."""
     if "conditions@outside" in entries or "conditions/fusion/centre" in entries:
         yield (

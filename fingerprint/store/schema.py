@@ -12,8 +12,8 @@ from fp.denoisers.residual import DenoiserIdentity
 from fp.fingerprint.model.calibration import Calibration, NullControl
 from fp.fingerprint.model.conditions import (
     Conditions,
+    ConditionsFusion,
     Expected,
-    Fusion,
     Neighbours,
     Regression,
 )
@@ -135,7 +135,7 @@ _CONDITIONS = Group(
     (
         Series("parts", _PART, "NNN", key="parts", most=64),
         Group(
-            Fusion,
+            ConditionsFusion,
             (
                 replace(_REGRESSION, key="expected"),
                 *lines("float64[1] scale weights", "float64 offset"),

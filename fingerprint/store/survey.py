@@ -48,7 +48,7 @@ _FILTERS = frozenset((h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z
 
 
 @dataclass(frozen=True)
-class Entry:
+class DeclaredElement:
     """An element as it is declared, known before it is read.
 
     Parameters
@@ -92,22 +92,24 @@ def links(group: h5py.Group, place: Place, complain: Complaint = raise_it) -> li
     return sorted(names)
 
 
-def survey(group: h5py.Group, place: Place, complain: Complaint = raise_it) -> dict[str, Entry]:
+def survey(
+    group: h5py.Group, place: Place, complain: Complaint = raise_it
+) -> dict[str, DeclaredElement]:
     """Return the elements of a group and its groups by key. They are judged by what they declare.
 
     An element that is complained of is left out. `FormatError` or `IntegrityError` by `complain`,
     or if the group has too many elements.
     """
-    entries: dict[str, Entry] = {}
+    entries: dict[str, DeclaredElement] = {}
     _survey(group, place, "", 1, entries, complain)
     return entries
 
 
 def attributes(
     owner: h5py.Group | h5py.Dataset, place: Place, complain: Complaint = raise_it
-) -> dict[str, Entry]:
+) -> dict[str, DeclaredElement]:
     """Return the attributes of one object under the keys ``@NAME``, judged as in `survey`."""
-    entries: dict[str, Entry] = {}
+    entries: dict[str, DeclaredElement] = {}
     with library_errors(place):
         names = sorted(owner.attrs)
     if len(names) > MAX_ELEMENTS:
@@ -129,7 +131,7 @@ def _survey(
     place: Place,
     prefix: str,
     depth: int,
-    entries: dict[str, Entry],
+    entries: dict[str, DeclaredElement],
     complain: Complaint,
 ) -> None:
     here = place.at(prefix)
@@ -160,7 +162,7 @@ def _ascii(name: str) -> str:
     return ascii(name)[1:-1]
 
 
-def attribute(owner: h5py.Group | h5py.Dataset, name: str, place: Place) -> Entry:
+def attribute(owner: h5py.Group | h5py.Dataset, name: str, place: Place) -> DeclaredElement:
     """Judge what one attribute declares; a missing one raises what h5py does."""
     if not _NAME.fullmatch(name):
         raise place.refused("has a name that is not allowed")
@@ -179,10 +181,10 @@ def attribute(owner: h5py.Group | h5py.Dataset, name: str, place: Place) -> Entr
             declared.read(value, mtype=type_id)
         return _decoded(value.item(), place) if kind == "string" else value
 
-    return Entry(place, kind, (), True, load)
+    return DeclaredElement(place, kind, (), True, load)
 
 
-def array(dataset: h5py.Dataset, place: Place) -> Entry:
+def array(dataset: h5py.Dataset, place: Place) -> DeclaredElement:
     """Judge what one data set declares, before its values are read."""
     creation = dataset.id.get_create_plist()
     # Before its shape is asked for: of a virtual data set that alone would open other files.
@@ -214,7 +216,7 @@ def array(dataset: h5py.Dataset, place: Place) -> Entry:
         return np.asarray(values)
 
     protected = filters == _FILTERS or not math.prod(shape)
-    return Entry(place, kind, shape, protected, load)
+    return DeclaredElement(place, kind, shape, protected, load)
 
 
 def _check_chunks(dataset: h5py.Dataset, shape: tuple[int, ...], item: int, place: Place) -> None:

@@ -16,8 +16,8 @@ from fp.fingerprint.model.conditions import (
     CURVES,
     NEAREST,
     Conditions,
+    ConditionsFusion,
     Expected,
-    Fusion,
     Neighbours,
     Regression,
 )
@@ -121,7 +121,7 @@ def scaled(found: Regression, key: str) -> None:
         raise ValueError(f"a scale of {key} is not positive")
 
 
-def check_fusion(found: Fusion, key: str) -> None:
+def check_fusion(found: ConditionsFusion, key: str) -> None:
     """Refuse what divides by numbers that are not positive, or whose shapes do not fit."""
     parts = found.weights.shape
     if found.expected.weights.shape != (2, *parts) or found.scale.shape != parts:

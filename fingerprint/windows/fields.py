@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from fp.denoisers.parts import residual_of_part
 from fp.denoisers.residual import Residual
-from fp.fingerprint.estimators.cells import Cells, Measure, Piece, Span, cell_sums
+from fp.fingerprint.estimators.cells import CellMeasure, Cells, Piece, Span, cell_sums
 from fp.fingerprint.estimators.protocol import Estimator, Fitted
 from fp.fingerprint.model.windows import CELL, WindowSize
 from fp.system.arrays import Doubles, Floats, Pixels
@@ -48,7 +48,7 @@ class Weights:
         )
 
     @cached_property
-    def measures(self) -> tuple[Measure, ...]:
+    def measures(self) -> tuple[CellMeasure, ...]:
         """How the sums of each part become the score of a window."""
         found = {
             number: measure
@@ -64,7 +64,7 @@ class Fields:
 
     Parameters
     ----------
-    measures : tuple of Measure
+    measures : tuple of CellMeasure
         How the sums of each part become the score of a window.
     energy : ndarray of float64, shape (h, w)
         Sum of the squared residual.
@@ -78,7 +78,7 @@ class Fields:
         pixel (y, x); of what repeats every Q pixels. Empty where no phase is searched.
     """
 
-    measures: tuple[Measure, ...]
+    measures: tuple[CellMeasure, ...]
     energy: Doubles
     count: Doubles
     sums: Doubles
@@ -97,9 +97,9 @@ class Fields:
     def scores(self, size: int, step: int = CELL) -> Doubles:
         """Score all windows of one size by each part, shape (K, rows, columns).
 
-        Size, within the image, and distance of neighbours are multiples of 16. As `Measure` says:
-        <w, r> / (|w| |r|) over the window, 0 where the residual is; the mean over its pixels; or
-        that over all blocks inside it, 0 for windows smaller than one.
+        Size, within the image, and distance of neighbours are multiples of 16. As `CellMeasure`
+        says: <w, r> / (|w| |r|) over the window, 0 where the residual is; the mean over its pixels;
+        or that over all blocks inside it, 0 for windows smaller than one.
         """
         cells, every = size // CELL, step // CELL
         divisors = self.divisors(size, step)

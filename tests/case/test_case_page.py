@@ -19,7 +19,7 @@ from wording import FORBIDDEN
 
 from fp.case import read_log
 from fp.case.domain import _coded_otherwise, outside
-from fp.case.findings import Finding
+from fp.case.findings import ExhibitFinding
 from fp.case.verbal import SCALE, apart, sentence, words
 from fp.fingerprint.decision.decision import REASONS
 from fp.manifest.entry import canonical, seal
@@ -174,7 +174,7 @@ def test_the_report_keeps_to_the_words_of_the_field(text):
             assert not FORBIDDEN.search(sentence(ratio, abs(ratio) == bound))
 
 
-def finding(**changes: object) -> Finding:
+def finding(**changes: object) -> ExhibitFinding:
     row = {
         "status": "examined",
         "log10_lr": 2.1,
@@ -183,7 +183,7 @@ def finding(**changes: object) -> Finding:
         "at_bound": False,
         "log10_lr_specific": None,
     }
-    return Finding("R01", row | changes)
+    return ExhibitFinding("R01", row | changes)
 
 
 def test_a_ratio_at_its_bound_has_no_interval_that_leaves_it_out():

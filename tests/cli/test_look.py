@@ -13,10 +13,13 @@ from PIL import Image, PngImagePlugin
 from synthetic import photograph, save
 
 from fp.audit.record import look
+from fp.fingerprint.decision.decision import REASONS
 
 A1111 = "a red cat\nSteps: 20, Sampler: Euler a, Seed: 123, Model: sd_v1-5"
-FOOT = "Nothing of this says who drew a picture. Each line stands by itself."
-FURTHER = "'fp detect FILE' asks the generators that fp knows."
+FOOT = "Each line stands by itself. None is a verdict."
+FURTHER = "'fp detect FILE' says what limits the line about generators."
+NOT_ASKED = "No line says who drew a picture: no generator was asked."
+KNOW = "(they know no other generator)"
 
 
 @pytest.fixture
@@ -67,7 +70,7 @@ def test_programs_get_a_line_of_json_for_every_file(folder):
     assert [row["status"] for row in rows].count("not_examined") == 2
     assert [row["path"] for row in rows] == sorted(row["path"] for row in rows)
     assert rows[1]["reasons"] == ["not_found"] and "b gone.png" in rows[1]["message"]
-    expected = look(folder / "a red cat.png").as_dict()
+    expected = {**look(folder / "a red cat.png").as_dict(), "detection": rows[0]["detection"]}
     assert rows[0] == {"status": "examined", "reasons": [], "message": None, **expected}
     assert {each["about"] for each in rows[0]["observations"]} == {"claim", "storage", "pixels"}
     assert rows[0]["seed"] == "123" and rows[0]["models"] == ["sd_v1-5"]
@@ -84,7 +87,7 @@ def test_files_that_can_be_read_end_with_0_and_a_missing_one_is_a_sentence(folde
 
 
 @pytest.mark.slow
-def test_a_bank_adds_what_detect_says_of_each_file(lab, folder):
+def test_a_bank_adds_a_line_of_what_detect_says_of_each_file(lab, folder):
     with environment(FP_CACHE=lab.cache):
         bank = lab.single
     files = [*sorted(lab.unknown.iterdir())[::8], folder / "c half.png"]
@@ -92,9 +95,33 @@ def test_a_bank_adds_what_detect_says_of_each_file(lab, folder):
     outcome = fp("look", *files, "--json", "--bank", bank)
     assert outcome.code == 3
     assert [json.loads(line)["detection"] for line in outcome.out.splitlines()] == rows
-    words = fp("look", files[0], "--bank", bank).out
-    told = fp("detect", bank, files[0]).out.split("\n", 1)[1]
-    assert "  what the fingerprints say\n" + told + FOOT in words
+    for path in files[:-1]:
+        said = fp("look", path, "--bank", bank).out
+        _, told = said.split(f"  what the fingerprints of the bank say {KNOW}\n")
+        line, foot = told.split(FOOT)
+        answer = fp("detect", bank, path, "--quiet").out.split("\n", 1)[1]
+        assert unwrapped(answer) in unwrapped(line[:5].lower() + line[5:])
+        assert foot == f"\n'fp detect {bank} FILE' says what limits the line about generators.\n"
+
+
+def test_the_bank_that_comes_with_fp_is_asked_unless_none_is_wanted(tmp_path):
+    save(photograph(1, 300), tmp_path / "a picture.png")
+    save(photograph(1, 48), tmp_path / "small.png")
+    files = tmp_path / "a picture.png", tmp_path / "small.png"
+    rows = [json.loads(line) for line in fp("detect", *files, "--json").out.splitlines()]
+    found = [json.loads(line) for line in fp("look", *files, "--json").out.splitlines()]
+    assert [each.pop("detection") for each in found] == rows
+    without = fp("look", *files, "--json", "--no-bank")
+    assert (without.code, [json.loads(line) for line in without.out.splitlines()]) == (0, found)
+    outcome = fp("look", *files)
+    assert outcome.code == 0 and f"fingerprints that come with fp say {KNOW}" in outcome.out
+    assert REASONS[rows[0]["reasons"][0]] in unwrapped(outcome.out)
+    assert "Not examined: " in unwrapped(outcome.out)
+    assert "it is not padded." in unwrapped(outcome.out)
+    alone = fp("look", files[0], "--no-bank").out
+    assert "fingerprints" not in alone and alone.endswith(f"{FOOT}\n{NOT_ASKED}\n")
+    both = fp("look", files[0], "--no-bank", "--bank", tmp_path)
+    assert both.code == 2 and "contradict each other" in both.sentence
 
 
 @pytest.mark.slow
@@ -103,7 +130,7 @@ def test_a_picture_that_is_too_small_for_the_bank_is_looked_at_all_the_same(lab,
         bank = lab.single
     save(photograph(1, 48), tmp_path / "small.png")
     outcome = fp("look", tmp_path / "small.png", "--bank", bank)
-    assert outcome.code == 3 and "PNG of 48 x 48 pixels" in outcome.out
+    assert outcome.code == 0 and "PNG of 48 x 48 pixels" in outcome.out
     assert "needs 64 x 64; it is not padded" in unwrapped(outcome.out)
 
 

@@ -1,4 +1,4 @@
-"""The tables of the pages have rows that say what made them, and pages and history agree."""
+"""The tables of the pages are those of their CSV, and have rows that say what made them."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ def module(name):
     return found
 
 
+tables = module("result_tables")
+figures = module("result_figures")
 sections = module("sections")
 results = module("results")
 
@@ -48,6 +50,12 @@ def history():
 def in_page(name):
     """Return the section of a row as its page shows it, in one line."""
     return " ".join(sections.sections_of(sections.find_page(name).read_text("utf-8"))[name].split())
+
+
+def told(name):
+    """Return all that a section tells in one line: its part of the page, and its CSV as tables."""
+    stored = [tables.read_csv(path).lines() for path in tables.csv_files(name, sections.DOCS)]
+    return " ".join(" ".join([in_page(name), *stored]).split())
 
 
 def test_every_section_has_a_row_and_every_row_a_section():
@@ -119,6 +127,7 @@ def test_every_figure_of_the_results_stands_in_its_page():
         page = re.search(r"\]\((docs/[^)#]+)\) \|$", line)
         if line.startswith("|") and page:
             text = (PROJECT / page[1]).read_text("utf-8")
+            text += " ".join(told(name) for name in sections.sections_of(text))
             for figure in FIGURE.findall(line):
                 assert figure in text, f"{figure} is not in {page[1]}"
                 checked += 1
@@ -134,11 +143,90 @@ def test_every_figure_beside_the_papers_stands_in_the_table_of_its_row():
         names = re.findall(r"`([^`]+)`", row.split("|")[4]) if found else []
         assert all(sections.find_page(name).name in row for name in names), row
         for figure in found:
-            assert any(figure in in_page(name) for name in names), f"{figure} is not in {names}"
+            assert any(figure in told(name) for name in names), f"{figure} is not in {names}"
             checked.append(figure)
     assert len(checked) > 80
     prose = " ".join(line.strip() for line in lines if not line.startswith("|"))
     assert set(FIGURE.findall(prose)) <= set(checked)
+
+
+# Tables and figures are made from CSV.
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_page_shows_what_its_csv_holds(name):
+    text = sections.sections_of(sections.find_page(name).read_text("utf-8"))[name]
+    stored = tables.csv_files(name, sections.DOCS)
+    assert len(sections.SHOWN.findall(text)) == len(stored)
+    assert sections.show_tables(name, text) == text, "python benchmarks/results.py show"
+
+
+def test_no_csv_is_left_of_a_table_that_is_gone():
+    held = [path for name in ROWS for path in tables.csv_files(name, sections.DOCS)]
+    assert sorted(held) == sorted(PROJECT.glob("docs/results/csv/*"))
+
+
+def test_every_figure_is_drawn_from_its_csv():
+    folder = sections.DOCS / "results" / "csv"
+    drawn = sorted(path.stem for path in PROJECT.glob("docs/figures/*.svg"))
+    assert drawn == sorted(figures.FIGURES)
+    for name in drawn:
+        path = PROJECT / "docs" / "figures" / f"{name}.svg"
+        assert figures.is_drawn_from(path, folder / f"{name}.csv"), name
+
+
+def test_a_figure_is_the_same_twice_and_another_with_other_numbers(tmp_path):
+    stored = sections.DOCS / "results" / "csv" / "window-sizes.csv"
+    once, again = figures.drawn(stored), figures.drawn(stored)
+    assert once == again
+    changed = tmp_path / stored.name
+    changed.write_text(stored.read_text("utf-8").replace("74.4", "54.4"), "utf-8")
+    other = figures.drawn(changed).decode().replace(figures.mark(changed), figures.mark(stored))
+    assert other != once.decode()
+
+
+@pytest.mark.parametrize(
+    ("cell", "parts"),
+    [
+        ("98.8 (97.7 to 100.0)", {"value": "98.8", "low": "97.7", "high": "100.0"}),
+        ("-1.0 (-2.5 to 0.6), null 19.0", {"value": "-1.0", "high": "0.6", "null": "19.0"}),
+        ("36 of 1,080 (76 to 97 %)", {"value": "36", "of": "1080", "low": "76", "high": "97"}),
+        ("2 of 1,080 (0.2 %)", {"value": "2", "of": "1080", "share": "0.2"}),
+        ("9 of 160: 0.056 (0.026 to 0.104)", {"of": "160", "rate": "0.056", "high": "0.104"}),
+        ("1.5 (1.0 to 2.0), AUC 0.9, null 5.0 (4.0 to 6.0), 20 splits", {"splits": "20"}),
+        ("+5.1 (-0.2 to +6.2)", {"value": "+5.1"}),
+        ("3 of 40: back:0.5, PNG", {"value": "3 of 40: back:0.5, PNG"}),
+        ("1.26 / 1.28", {"value": "1.26 / 1.28"}),
+        ("36 of 40 (76 to 97)", {"value": "36 of 40 (76 to 97)"}),
+        ("-", {"value": "-"}),
+        ("", {"value": ""}),
+    ],
+)
+def test_a_cell_is_what_its_parts_are(cell, parts):
+    found = tables.split_cell(cell)
+    assert parts.items() <= found.items()
+    assert tables.join_cell(found) == cell
+
+
+def test_numbers_have_columns_of_their_own_in_the_csv(tmp_path):
+    table = tables.Table(
+        ("set", "auto", "note, of it"),
+        (("a", "2 of 1,080 (0.2 %)", "-"), ("b, c", "98.8 (97.7 to 100.0), null 9.0", "")),
+    )
+    path = tmp_path / "a b.csv"
+    tables.write_csv(table, path)
+    assert path.read_text("utf-8") == (
+        'set,auto,auto of,auto low,auto high,auto share,auto null,"note, of it"\n'
+        "a,2,1080,,,0.2,,-\n"
+        '"b, c",98.8,,97.7,100.0,,9.0,\n'
+    )
+    assert tables.read_csv(path) == table
+    assert tables.read_markdown(table.lines()) == table
+
+
+def test_a_table_that_its_csv_cannot_hold_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"one\.csv does not hold its table"):
+        tables.store_tables("one", "| p | p of |\n| --- | --- |\n| 1 | 2 |\n", tmp_path)
 
 
 # What the checks above rest on, with a history of its own.
@@ -223,6 +311,30 @@ def test_a_section_is_put_into_the_page_that_holds_it(project, monkeypatch, caps
     assert capsys.readouterr().out == "| new |\n"
     sections.publish(None, "fp y", "| printed |", docs=docs)
     assert (docs / "results" / "other.md").read_text() == written
+
+
+def test_tables_become_csv_and_pages_are_made_from_it(project, monkeypatch):
+    docs = project / "docs"
+    monkeypatch.setattr(sections, "is_changed", lambda commit, code: False)
+    monkeypatch.setattr(figures, "FIGURES", {"one-2": figures.FIGURES["window-sizes"]})
+    monkeypatch.setattr(sections, "FIGURES", figures.FIGURES)
+    drawn = "| side | predicted accuracy, % | accuracy, % |\n| --- | --- | --- |\n| 8 | 7.0 | 8.0 |"
+    text = f"| a | b |\n| --- | --- |\n| x | 5 of 2000 |\n\nBetween.\n\n{drawn}"
+    sections.publish("one", "fp x", text, "1234567", docs=docs)
+    page = docs / "a page.md"
+    made = page.read_text("utf-8")
+    assert "| x | 5 of 2,000 |\n\nBetween.\n\n![Accuracy" in made and drawn in made
+    first, second = tables.csv_files("one", docs)
+    assert first.read_text() == "a,b,b of\nx,5,2000\n"
+    figure = docs / "figures" / "one-2.svg"
+    assert figures.is_drawn_from(figure, second) and sections.show_pages(docs) == []
+    second.write_text(second.read_text().replace("8.0", "8.5"))
+    assert not figures.is_drawn_from(figure, second)
+    assert sections.show_pages(docs) == ["one"]
+    assert page.read_text("utf-8") == made.replace("8.0", "8.5")
+    assert figures.is_drawn_from(figure, second)
+    sections.publish("one", "fp x", "| a |\n| --- |\n| 1 |", "1234567", docs=docs)
+    assert [path.name for path in tables.csv_files("one", docs)] == ["one.csv"]
 
 
 def test_what_lacks_its_data_is_skipped_with_a_sentence(tmp_path):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from doctest import DocTestFinder, DocTestRunner
+from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 from commands import environment
 from project import PROJECT
+from public_surface import ROOMS
 from walking import (
     CANNOT_RUN,
     Walk,
@@ -53,6 +57,32 @@ def test_every_block_of_the_page_runs(page: Path, stocked, tmp_path, monkeypatch
     walk = Walk(page, tmp_path)
     for block in found:
         walk.run(block)
+
+
+EXAMPLES = (
+    *(f"fp.fingerprint.{n}" for n in ("Bank", "Detections", "audit_folders", "decide", "extract")),
+    *("fp.fingerprint.look", "fp.lineage.find_families", "fp.denoisers.get"),
+    "fp.denoisers.load_image",
+)
+"""The public names that one begins with: their docstrings show how, and what comes out."""
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_example_of_a_public_name_runs(name, stocked, tmp_path, monkeypatch):
+    monkeypatch.setattr("fp.system.workers.usable_cores", lambda: 1)
+    copy_of(stocked, tmp_path, "")
+    monkeypatch.chdir(tmp_path)
+    (found,) = DocTestFinder(recurse=False).find(resolve_name(name), name)
+    said = []
+    ran = DocTestRunner().run(found, out=said.append)
+    assert ran.attempted > 1 and not said, "".join(said)
+
+
+def test_no_public_name_has_an_example_that_is_not_run():
+    for room in ROOMS:
+        for name in import_module(room).__all__:
+            shown = ">>>" in (resolve_name(f"{room}.{name}").__doc__ or "")
+            assert shown == (f"{room}.{name}" in EXAMPLES), name
 
 
 def test_no_block_hides_from_the_walk():

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from project import PROJECT
-from scipy.stats import beta, binom
+from scipy.stats import beta, binom, kurtosis, skew
 from scipy.stats import t as student
 from sklearn.linear_model import Ridge
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 from synthetic import Generator, photograph, save, write_generated, write_photographs
 
 from fp.evaluation import statistics
-from fp.evaluation.baselines.augmentations import OPERATIONS, augment
+from fp.evaluation.baselines.augmentations import RANGES, augment, drawn
+from fp.evaluation.baselines.chroma import MAPS, Chroma
 from fp.evaluation.baselines.linear import learn_linear
+from fp.evaluation.baselines.rich import RichModel
 from fp.evaluation.bench import Bench
-from fp.evaluation.cells import Row, dealt
+from fp.evaluation.cells import AttributionCell, Row, dealt
 from fp.evaluation.configuration import default_text, read_configuration
 from fp.evaluation.dataset import read_dataset
 from fp.evaluation.features import FeatureStore
 from fp.evaluation.methods import Choice, read_scores
 from fp.evaluation.splits import contents, divide
 from fp.evaluation.summary import MEAN, comparisons, figures_of, with_means
+from fp.evaluation.tables import markdown
+from fp.fingerprint.estimators.cooccurrence import cooccurrences
 from fp.system.errors import InputError, UsageError
 
 
@@ -104,14 +109,48 @@ def test_the_linear_classifier_is_ridge_regression():
 
 def test_augmentations_are_seeded_and_keep_pictures():
     image = photograph(0)
-    for _, seed in zip(OPERATIONS * 2, range(18), strict=True):
+    for seed in range(18):
         found = augment(image, np.random.default_rng(seed))
-        assert found.dtype == np.uint8 and found.shape[2] == 3 and min(found.shape[:2]) >= 32
+        assert found.dtype == np.uint8 and found.shape == image.shape
         assert np.array_equal(found, augment(image, np.random.default_rng(seed)))
     assert np.array_equal(image, photograph(0))
 
 
-@pytest.mark.parametrize("name", ["dct", "cnn"])
+def test_augmentations_are_none_to_all_in_any_order_each_once_within_its_range():
+    chains = [drawn(np.random.default_rng(seed)).steps() for seed in range(300)]
+    assert {len(chain) for chain in chains} == set(range(len(RANGES) + 1))
+    assert {chain[0][0] for chain in chains if chain} == set(RANGES)
+    for chain in chains:
+        assert len({name for name, _ in chain}) == len(chain)
+        assert all(RANGES[name][0] <= number <= RANGES[name][1] for name, number in chain)
+    assert {number for chain in chains for name, number in chain if name == "flip"} == {1, 2}
+
+
+def test_chroma_tells_planes_that_vary_together_from_planes_that_do_not():
+    rng = np.random.default_rng(0)
+    grey = rng.normal(128, 12, (64, 64, 1))
+    alone = np.clip(rng.normal(128, 12, (64, 64, 3)), 0, 255).astype(np.uint8)
+    alike = np.clip(grey + rng.normal(0, 1, (64, 64, 3)), 0, 255).astype(np.uint8)
+    of_maps = [Chroma(scales=(1,)).features(image)[0].reshape(4, -1) for image in (alone, alike)]
+    along = np.diff(alone.astype(float), axis=1).reshape(-1, 3) @ MAPS.T
+    expected = along - along.mean(axis=0)
+    np.testing.assert_allclose(of_maps[0][0, :6], np.log(expected.std(axis=0) + 1e-3), rtol=1e-5)
+    np.testing.assert_allclose(of_maps[0][0, 6:12], np.cbrt(skew(along)), atol=1e-5)
+    np.testing.assert_allclose(of_maps[0][0, 12:18], np.log(kurtosis(along) + 3.001), atol=1e-5)
+    np.testing.assert_allclose(
+        of_maps[0][0, 24:], np.corrcoef(along.T)[np.triu_indices(6, 1)], atol=1e-5
+    )
+    # The sum varies more, and the differences of red, green and blue less.
+    assert (of_maps[1][0, 0] > of_maps[0][0, 0]) and (of_maps[1][0, 1:4] < of_maps[0][0, 1:4]).all()
+
+
+def test_a_rich_model_has_the_counts_of_each_scale():
+    image = photograph(3)
+    found = RichModel(scales=(1, 2)).features(image)[0]
+    assert np.array_equal(found, np.stack([cooccurrences(image, 1), cooccurrences(image, 2)]))
+
+
+@pytest.mark.parametrize("name", ["dct", "chroma", "srm", "cnn"])
 def test_a_baseline_gives_held_out_scores_and_the_same_twice(name):
     parameters = '{"steps": 2, "batch": 4, "side": 32}' if name == "cnn" else "{}"
     method = Choice(name, parameters).make()
@@ -150,7 +189,9 @@ def test_a_source_is_never_on_both_sides(bench):
         divide(bench, ("real", "g0", "g1"), 24, seed=3)
 
 
-def test_contents_are_clusters_where_folders_say_nothing(bench):
+def test_contents_are_folders_and_clusters_only_where_they_are_asked_for(bench):
+    with pytest.raises(UsageError, match="no two folders"):
+        contents(bench)
     names, distinct = contents(bench, 3)
     assert distinct == ("cluster 1", "cluster 2", "cluster 3")
     assert set(names[bench.numbers(["real"])]) == set(distinct)
@@ -162,8 +203,101 @@ def test_contents_are_folders_where_all_have_them(tmp_path):
             (tmp_path / place / content).mkdir(parents=True)
             save(photograph(first + number), tmp_path / place / content / f"{first + number}.png")
     data = read_dataset(tmp_path)
-    names, distinct = contents(Bench(data, FeatureStore(tmp_path, tmp_path, 1)), 3)
+    names, distinct = contents(Bench(data, FeatureStore(tmp_path, tmp_path, 1)))
     assert distinct == ("cats", "dogs") and set(names) == {"cats", "dogs"}
+
+
+@pytest.fixture(scope="module")
+def prompted(tmp_path_factory):
+    """Two generators that drew four pictures of each prompt, and photographs in folders."""
+    root = tmp_path_factory.mktemp("prompted")
+    for number, content in enumerate(("cats", "dogs", "hats")):
+        write_photographs(root / "real" / content, 12, first=12 * number)
+    for seed in (0, 1):
+        folder = root / "generated" / f"g{seed}"
+        folder.mkdir(parents=True)
+        for number in range(48):
+            name = f"a thing {'abcdefghijkl'[number % 12]}-{number // 12}.png"
+            save(Generator(seed).draw(number), folder / name)
+    return Bench(read_dataset(root), FeatureStore(root / "f", root / "c", 2**30))
+
+
+def test_a_split_by_contents_keeps_folders_and_prompts_whole_and_one_by_images_does_not(prompted):
+    told = [p.content or p.source for p in prompted.dataset.pictures]
+    assert len(set(told)) == 3 + 12
+    for by in ("contents", "images"):
+        both = set()
+        for seed in range(4):
+            parts = divide(prompted, ("real", "g0", "g1"), 12, seed, by)
+            train, test = np.concatenate(parts.train), np.concatenate(parts.test)
+            assert [part.size for part in parts.train] == [12, 12, 12] and not set(train) & set(
+                test
+            )
+            both |= {told[n] for n in train} & {told[n] for n in test}
+        assert bool(both) == (by == "images")
+
+
+def test_the_distance_of_contents_is_that_of_the_nearest_thumbnail_of_the_class(prompted):
+    parts = divide(prompted, ("real", "g0"), 12, 0, "contents")
+    found = parts.distances(prompted)
+    looks = [np.array(p.look) for p in prompted.dataset.pictures]
+    expected = [
+        min(np.sqrt(((looks[asked] - looks[known]) ** 2).mean()) for known in train)
+        for train, test in zip(parts.train, parts.test, strict=True)
+        for asked in test
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def cell_of(split_by):
+    return AttributionCell(
+        "p", Choice("dct"), "", ("g0", "g1"), 12, 0, shuffled=False, split_by=split_by
+    )
+
+
+def test_precision_recall_and_f1_are_those_of_equally_large_classes(prompted):
+    truth = np.repeat([0, 1, 2], [40, 10, 20])
+    called = np.where(np.arange(70) % 5 == 0, (truth + 1) % 3, truth)
+    called[truth == 2] = 0
+    names = ("real", "g0", "g1")
+    rows = list(cell_of("sources")._count(prompted, names, truth, called, "none"))
+    found = {(row.generator, row.metric): row.value for row in rows}
+    weights = 1 / np.bincount(truth)[truth]
+    oracle = precision_recall_fscore_support(truth, called, sample_weight=weights, zero_division=0)
+    for metric, values in zip(("precision", "recall", "F1"), oracle, strict=False):
+        assert [found[name, metric] for name in names] == pytest.approx(values.tolist())
+        if metric != "recall":
+            assert found["(all)", metric] == pytest.approx(values.mean())
+    assert found["g1", "precision"] == found["g1", "F1"] == 0
+    assert found["(all)", "accuracy"] == pytest.approx(oracle[1].mean())
+    lines = markdown(figures_of(rows), (), (), "").splitlines()
+    head = "| truth | called real | called g0 | called g1 | recall | precision | F1 |"
+    start = lines.index(head)
+    assert lines[start + 4].startswith("| g1 | 100.0 | 0.0 | 0.0 | 0.0 | 0.0 | 0.0 |")
+    told = " | ".join(f"{100 * values.mean():.1f}" for values in (oracle[0], oracle[2]))
+    assert lines[start + 5] == f"| (all) |  |  |  |  | {told} |"
+
+
+def test_the_far_half_of_the_contents_is_counted_apart(prompted):
+    truth = np.repeat([0, 1], [8, 4])
+    called = np.where(np.arange(12) % 4 < 2, truth, 1 - truth)
+    distances = np.where(called == truth, 0.1, 0.4)
+    rows = list(cell_of("contents")._by_distance(distances, truth, called, "none"))
+    assert [(row.metric, row.value, row.n) for row in rows] == [
+        ("near contents", 1.0, 6),
+        ("far contents", 0.0, 6),
+    ]
+
+
+def test_a_protocol_of_looks_has_clusters_and_a_semantic_one_says_what_it_lacks(bench):
+    for kind, cells in (("looks", True), ("semantic", False)):
+        text = (
+            f"methods = ['dct']\nsizes = [8]\nseeds = 1\nnulls = 0\n[[protocol]]\nkind = '{kind}'"
+        )
+        (protocol,) = read_configuration(text).protocols
+        left_out = []
+        assert bool(list(protocol.cells(bench, left_out))) == cells
+        assert any("no two folders" in line for line in left_out) != cells
 
 
 def test_a_mix_is_dealt_evenly():
@@ -185,12 +319,54 @@ def test_what_is_no_data_set_is_refused(tmp_path):
         ("path,score\na,nan\n", "finite"),
         ("path,score,threshold\na,1,0\nb,1,2\n", "different thresholds"),
         ("path,score\n", "no row"),
+        ("path,score real,score g\na,1\n", "path and score"),
+        ("path,score real,score g,threshold\na,1,2,0\n", "take the threshold out"),
     ],
 )
 def test_a_wrong_table_of_scores_is_refused(tmp_path, text, words):
     (tmp_path / "s.csv").write_text(text)
     with pytest.raises(InputError, match=words):
         read_scores("theirs", tmp_path / "s.csv")
+
+
+def test_scores_of_classes_decide_closed_sets_and_their_difference_detects(prompted, tmp_path):
+    wrong = {"g0": "g1", "g1": "g1", "real": "real"}
+    lines = ["path,score real,score g1,score g0"]
+    for member in prompted.dataset.members:
+        best = wrong[member.name]
+        shown = [3.0 if name == best else 1.0 for name in ("real", "g1", "g0")]
+        lines += [",".join([p.name, *map(str, shown)]) for p in member.pictures]
+    (tmp_path / "s.csv").write_text("\n".join(lines))
+    bench = replace(prompted, given=(read_scores("theirs", tmp_path / "s.csv"),))
+    text = """methods = ["dct"]\nsizes = [12]\nseeds = 2\nnulls = 1
+        [[protocol]]\nkind = "sample_size"
+        [[protocol]]\nkind = "attribution"\ntrain = ["none", "mix"]"""
+    left_out, found = [], {}
+    for protocol in read_configuration(text, ["theirs"]).protocols:
+        cells = [c for c in protocol.cells(bench, left_out) if c.method.name == "theirs"]
+        if protocol.kind == "attribution":
+            assert [(c.seed, c.shuffled, c.trained_on) for c in cells] == [
+                (0, False, "none"),
+                (1, False, "none"),
+            ]
+        for cell in (c for c in cells if not c.shuffled):
+            for row in cell.measure(bench).rows:
+                found.setdefault((row.generator, row.metric), set()).add(row.value)
+    assert not any("no scores" in line for line in left_out)
+    assert found["g0", "called g1"] == found["g1", "called g1"] == {1.0}
+    assert [*found["(all)", "accuracy"]] == pytest.approx([2 / 3])
+    assert found["g1", "accuracy"] == {1.0} and found["g0", "auc"] == {1.0}
+
+
+def test_one_score_tells_no_generators_apart(prompted, tmp_path):
+    lines = ["path,score", *(f"{p.name},1" for p in prompted.dataset.pictures)]
+    (tmp_path / "s.csv").write_text("\n".join(lines))
+    bench = replace(prompted, given=(read_scores("theirs", tmp_path / "s.csv"),))
+    text = "methods = []\nsizes = [12]\nnulls = 0\n[[protocol]]\nkind = 'attribution'"
+    (protocol,) = read_configuration(f"compare = 'dct'\n{text}", ["theirs"]).protocols
+    left_out = []
+    assert not list(protocol.cells(bench, left_out))
+    assert any("theirs has no scores for all classes" in line for line in left_out)
 
 
 def test_scores_cannot_take_the_name_of_a_method(tmp_path):

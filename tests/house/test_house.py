@@ -1,8 +1,10 @@
 """The house itself: format, lint, types, short modules, and the links of the documentation."""
 
+import ast
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from contextlib import contextmanager
 from pkgutil import resolve_name
 
@@ -103,6 +105,26 @@ def test_modules_stay_readable():
         if (lines := len(path.read_text("utf-8").splitlines())) > 450
     }
     assert not long, f"modules to divide: {long}"
+
+
+def classes_of(sources):
+    """Return where classes of a public name are, by name, from the texts of modules by path."""
+    found = defaultdict(list)
+    for path, text in sources.items():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found[node.name].append(path)
+    return found
+
+
+def test_no_two_classes_have_one_name():
+    modules = (path for room in ROOMS for path in (PROJECT / room).rglob("*.py"))
+    sources = {str(path.relative_to(PROJECT)): path.read_text("utf-8") for path in modules}
+    twins = {name: paths for name, paths in classes_of(sources).items() if len(paths) > 1}
+    assert not twins, f"say in the name what each of them is: {twins}"
+    assert classes_of({"a.py": "class A: ...\n", "b.py": "if 1:\n    class A: ...\n"}) == {
+        "A": ["a.py", "b.py"]
+    }
 
 
 @pytest.mark.slow

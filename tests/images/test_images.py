@@ -26,7 +26,7 @@ from bad_images import HEIGHT, KINDS, RGB, WIDTH, Kind
 from held_images import HEIF, HELD, JXL
 from PIL import Image, ImageFile
 from project import PROJECT
-from reported_images import REPORTED
+from reported_images import REPORTED, REPORTS
 from troubled import too_deep, unprivileged
 
 from fp.images import conversion as pixels
@@ -89,6 +89,12 @@ def test_there_are_kinds_enough() -> None:
     assert {kind.reason for kind in KINDS.values()} - {None} >= set(REASONS) - elsewhere
     absent = {name for name, there in (("HEIF", HEIF), ("JXL", JXL)) if not there}
     assert {kind.format for kind in KINDS.values()} >= set(FORMATS) - absent
+
+
+def test_twenty_kinds_name_the_public_report_that_they_follow() -> None:
+    assert len(set(REPORTS.values())) == len(REPORTS) >= 20
+    assert {*REPORTS} <= {*KINDS}
+    assert all(re.fullmatch(r"[\w.-]+/[\w.-]+#[1-9]\d*", report) for report in REPORTS.values())
 
 
 @pytest.mark.parametrize("name", KINDS)

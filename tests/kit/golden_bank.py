@@ -17,8 +17,8 @@ from fp.fingerprint.model.conditions import (
     CURVES,
     MEASURED,
     Conditions,
+    ConditionsFusion,
     Expected,
-    Fusion,
     Neighbours,
     Regression,
 )
@@ -175,7 +175,7 @@ def as_they_come(name: str = "as they come") -> Fingerprint:
     typicality = made.joined.typicality
     conditions = Conditions(
         parts,
-        Fusion(regression(2, 2, 3), wave(2, 5, 2.0), wave(2, 7), 0.5),
+        ConditionsFusion(regression(2, 2, 3), wave(2, 5, 2.0), wave(2, 7), 0.5),
         regression(9, MEASURED, 9),
         np.stack([wave(MEASURED, 19), wave(MEASURED, 21, 2.0)]),
         expected,

@@ -1,11 +1,12 @@
 """Problem files of the kinds that users of image libraries report, rebuilt from scratch.
 
-Each stands for a report or several; the names of the libraries say where one meets them. They join
-`bad_images.KINDS`, with the treatment that docs/images.md states.
+`REPORTS` names the public report that a kind follows. The kinds join `bad_images.KINDS`, with the
+treatment that docs/images.md states.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import zlib
@@ -33,6 +34,8 @@ from bad_images import (
     saved,
     tiff,
 )
+from held_images import gif
+from PIL import Image
 
 _BEFORE = set(KINDS)
 _SIZE = (HEIGHT, WIDTH)
@@ -83,6 +86,18 @@ _examined(
     PALETTE,
     rgb=COLOURS[INDEX],
 )
+_beside(
+    "PNG with a wrong checksum of its profile",
+    _wrong(png_chunk(b"iCCP", b"k\0\0" + zlib.compress(b"profile"))),
+)
+_beside("PNG with its rendering intent cut short", png_chunk(b"sRGB", b""))
+_beside("PNG with a transparent colour cut short", png_chunk(b"tRNS", b"\0\1"))
+_beside("PNG with EXIF behind its pixels", b"", png_chunk(b"eXIf", b"II*\0\x08\0\0\0" + bytes(6)))
+_DEEP = b"".join(struct.pack("<HHHIII", 1, 34665, 4, 1, 26 + 18 * k, 0) for k in range(20_000))
+_beside(
+    "PNG with 20,000 directories of EXIF in each other",
+    png_chunk(b"eXIf", b"II*\0\x08\0\0\0" + _DEEP),
+)
 # Its pixels themselves.
 _IDAT = _PNG.index(b"IDAT")
 _END = _IDAT + 4 + struct.unpack(">I", _PNG[_IDAT - 4 : _IDAT])[0]
@@ -98,6 +113,48 @@ content(
     "PNG out of an app",
     _PNG[:8] + png_chunk(b"CgBI", b"\x50\0\x20\2") + _PNG[8:],
     reason="unsupported_mode",
+)
+
+content(
+    "PNG with an empty second head",
+    _PNG[: _END + 4] + png_chunk(b"IHDR", b"") + _PNG[_END + 4 :],
+    reason="damaged",
+)
+
+# A JPEG whose end is odd, or whose EXIF leads back to itself.
+content(
+    "JPEG with foreign markers for its end",
+    _JPEG[:-2] + b"\xff\xc5" * 40,
+    "a.jpg",
+    reason="damaged",
+)
+_ROUND = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<HHHIII", 1, 34665, 4, 1, 8, 8)
+content(
+    "JPEG whose EXIF leads in a circle",
+    _JPEG[:2] + b"\xff\xe1" + struct.pack(">H", len(_ROUND) + 2) + _ROUND + _JPEG[2:],
+    "a.jpg",
+    format="JPEG",
+    rgb=np.asarray(Image.open(io.BytesIO(_JPEG))),
+)
+
+# A GIF and a TIFF after whose picture something odd comes.
+content(
+    "GIF with a comment behind its picture",
+    gif([INDEX])[:-1] + b"!\xfe\x05hello\0;",
+    "a.gif",
+    format="GIF",
+    converted=(PALETTE,),
+    rgb=COLOURS[INDEX],
+)
+_TIFF = tiff([RGB.tobytes()])
+_FIRST = struct.unpack("<I", _TIFF[4:8])[0]
+_NEXT = _FIRST + 2 + 12 * struct.unpack("<H", _TIFF[_FIRST : _FIRST + 2])[0]
+content(
+    "TIFF whose directories lead in a circle",
+    changed(_TIFF, _NEXT, struct.pack("<I", _FIRST)),
+    "a.tif",
+    format="TIFF",
+    rgb=RGB,
 )
 
 # A picture of 8 bits, or of a camera's 10 or 12, at the low end of 16: black, if one takes it so.
@@ -190,6 +247,36 @@ content(
     format="TIFF",
     rgb=RGB,
 )
+
+REPORTS = {
+    "PNG with a text of a megabyte": "python-pillow/Pillow#8363",
+    "PNG with a packed text of a megabyte": "python-pillow/Pillow#1111",
+    "PNG with a profile of a megabyte": "python-pillow/Pillow#2445",
+    "PNG with a wrong checksum of a text": "python-pillow/Pillow#1991",
+    "PNG with a wrong checksum of its profile": "python-pillow/Pillow#4472",
+    "PNG with a wrong checksum of its pixels": "python-pillow/Pillow#5800",
+    "PNG with a resolution cut short": "python-pillow/Pillow#6253",
+    "PNG with a gamma cut short": "python-pillow/Pillow#9880",
+    "PNG with its rendering intent cut short": "python-pillow/Pillow#6431",
+    "PNG with a transparent colour cut short": "python-pillow/Pillow#9934",
+    "PNG with EXIF behind its pixels": "python-pillow/Pillow#3557",
+    "PNG with 20,000 directories of EXIF in each other": "LadybirdBrowser/ladybird#11079",
+    "PNG with an empty second head": "python-pillow/Pillow#6252",
+    "PNG out of an app": "opencv/opencv#27295",
+    "PNG of 10 bits in 16": "aiff22/PyNET-PyTorch#6",
+    "TIFF of 12 bits in 16": "AcademySoftwareFoundation/OpenImageIO#2964",
+    "JPEG without its end marker": "python-pillow/Pillow#2038",
+    "truncated JPEG": "python-pillow/Pillow#889",
+    "JPEG with foreign markers for its end": "haraldk/TwelveMonkeys#1054",
+    "JPEG whose EXIF leads in a circle": "brendan-duncan/image#605",
+    "GIF with a comment behind its picture": "python-pillow/Pillow#6219",
+    "TIFF whose directories lead in a circle": "SixLabors/ImageSharp#1891",
+    "AVIF turned by its boxes": "AOMediaCodec/libavif#2727",
+    "DNG with its preview first": "xyb3rt/sxiv#238",
+    "raw file with its preview first, unmarked": "RawTherapee/RawTherapee#2790",
+    "raw file of Canon": "python-pillow/Pillow#5317",
+}
+"""The public report, on GitHub, of a kind: what was met there, rebuilt; no file was copied."""
 
 REPORTED = tuple(name for name in KINDS if name not in _BEFORE)
 """Names of the kinds that this module adds."""

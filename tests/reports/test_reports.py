@@ -8,6 +8,7 @@ import shutil
 from dataclasses import replace
 from html import escape
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -249,6 +250,14 @@ def test_a_report_fits_a_telephone_and_paper(browser, reports, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_no_level_of_headings_is_left_out(reports, kind):
+    text = reports[kind].read_text("utf-8")
+    levels = [int(level) for level in re.findall(r"<h([1-6])[ >]", text)]
+    assert levels[:2] == [1, 2]
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_report_keeps_to_the_words_of_the_field(browser, reports, kind):
     with opened(browser, reports[kind], java_script_enabled=False) as found:
         text = found.page.inner_text("main")
@@ -270,7 +279,7 @@ def test_paper_loses_nothing_of_a_case(browser, reports):
         on_screen = page.inner_text("main")
         page.emulate_media(media="print")
         assert page.inner_text("main").split() == on_screen.split()
-        assert page.locator("h2").count() == 7 and page.locator(".exhibit").count() > 20
+        assert page.locator("h2").count() == 8 and page.locator(".exhibit").count() > 20
         for heading in page.locator("main a").all():
             target = heading.get_attribute("href").removeprefix("#")
             assert page.locator(f"[id='{target}']").count() == 1

@@ -20,8 +20,8 @@ from fp.fingerprint.learning.method import Recipe, recipe
 from fp.fingerprint.model.conditions import (
     HIGHEST,
     LOWEST,
+    ConditionsFusion,
     Expected,
-    Fusion,
     Neighbours,
     Regression,
     compressed,
@@ -138,7 +138,7 @@ def test_shares_count_what_is_at_least_as_extreme():
 
 def test_no_part_claims_an_image_alone():
     flat = Regression(np.zeros(2), np.ones(2), np.zeros((2, 3)), np.zeros(3))
-    fusion = Fusion(flat, np.ones(3), np.ones(3), 0.0)
+    fusion = ConditionsFusion(flat, np.ones(3), np.ones(3), 0.0)
     bent = np.zeros((9, 2))
     assert fusion(np.array([[1e9, 0.0, 0.0]]), bent[:1])[0] == HIGHEST
     assert fusion(np.array([[-1e9, 0.0, 0.0]]), bent[:1])[0] == LOWEST
