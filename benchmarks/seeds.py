@@ -134,7 +134,7 @@ def case_seeds() -> list[bytes]:
     from fp.case import add_exhibits, add_note, init_case, open_case, write_archive, write_report
     from fp.case.folder import add_bank
     from fp.case.log import LOG
-    from fp.fingerprint.detection.opening import bank_identity
+    from fp.fingerprint.detection.opening import StoredBank
     from fp.fingerprint.store.bank import write_bank
 
     pictures = image_seeds()
@@ -148,7 +148,7 @@ def case_seeds() -> list[bytes]:
         init_case(case, "Fuzzed", "A")
         with open_case(case) as opened:
             add_exhibits(opened, [seized])
-            add_bank(opened, bank, bank_identity(bank))
+            add_bank(opened, StoredBank.at(bank))
             add_note(opened, "Received on a disk")
             write_report(opened)
         log = case / LOG  # so that a seed is the same bytes every time

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fp.denoisers.population import ImageFolder, most_common_crop
+from fp.denoisers.population import most_common_crop
 from fp.images.crop import CropRule
 from fp.images.loading import Limits
+from fp.system.folders import ImageFolder
 
 
 def folder(root, sizes):
