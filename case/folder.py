@@ -22,6 +22,7 @@ from fp.manifest.inputs import resolved
 from fp.manifest.writing import files_below
 from fp.system.atomic_files import locked_folder, output_error, write_bytes_atomic
 from fp.system.errors import InputError, OutputError, UsageError
+from fp.system.outputs import make_folder
 from fp.system.paths import display_path, path_of
 
 H1 = "The image comes from the population that the reference images of the fingerprint stand for."
@@ -113,10 +114,7 @@ def add_bank(case: Case, bank: StoredBank) -> Entry:
             return entry
     name = f"B{len(case.of('bank')) + 1:02d}"
     folder = case.folder / "banks" / name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error
+    make_folder(folder)
     files = []
     for number, (path, sha256) in enumerate(bank.files, start=1):
         content = path.read_bytes()

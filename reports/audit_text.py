@@ -14,9 +14,10 @@ from fp.audit.measuring import Folder
 from fp.reports.audit_page import page
 from fp.reports.page import REPORT
 from fp.reports.page import write as write_page
-from fp.system.atomic_files import output_error, write_text_atomic
+from fp.system.atomic_files import write_text_atomic
 from fp.system.environment import tool_version
 from fp.system.errors import OutputError
+from fp.system.outputs import make_folder
 from fp.system.paths import display_path
 
 FILES = ("audit.json", "audit.csv", REPORT)
@@ -53,10 +54,7 @@ def warnings(audit: Audit) -> list[str]:
 
 def check_output(folder: Path, names: Sequence[str] = FILES, *, overwrite: bool = False) -> None:
     """Refuse, by an `OutputError`, a folder that holds an earlier audit or cannot be made."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error
+    make_folder(folder)
     for name in names:
         if (folder / name).exists() and not overwrite:
             raise OutputError(
