@@ -58,7 +58,7 @@ class Share:
 
     training: int = 48
     splits: int = 5
-    nulls: int = 5
+    nulls: int = 2
     methods: tuple[str, ...] = ("auto", "mean")
 
     def configuration(self) -> str:
@@ -138,6 +138,7 @@ def table(parts: dict[str, list[Figure]], pictures: int) -> str:
 @click.option("--pictures", default=PICTURES, show_default=True, help="Pictures of a class.")
 @click.option("--training", default=48, show_default=True, help="Training pictures of a class.")
 @click.option("--splits", default=5, show_default=True)
+@click.option("--nulls", default=2, show_default=True, help="Splits with shuffled labels too.")
 @click.option("--methods", default="auto,mean", show_default=True)
 @click.option("--section", help="Section of a page of docs/ to replace.")
 @click.option("--work", type=click.Path(path_type=Path), default=WORK / "settings")
@@ -148,6 +149,7 @@ def main(
     pictures: int,
     training: int,
     splits: int,
+    nulls: int,
     methods: str,
     section: str | None,
     work: Path,
@@ -156,7 +158,7 @@ def main(
     torch.set_num_threads(1)
     folder = zoos / name
     plan = plan_of(folder)
-    share = Share(training, splits, splits, tuple(methods.split(",")))
+    share = Share(training, splits, nulls, tuple(methods.split(",")))
     found = {}
     for part in parts.split(","):
         dataset = drawn(folder, work / name, part, plan, pictures)
