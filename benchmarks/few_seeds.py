@@ -24,7 +24,7 @@ from zoo import CORPUS, PROJECT
 from zoo_sampling import Setting, draw, plan_of, prompts, save
 
 from fp.audit.audit import audit
-from fp.audit.findings import Finding
+from fp.audit.findings import AuditFinding
 from fp.audit.measuring import Folder, Measure, measure_folder
 from fp.images.degradations import Degradation
 
@@ -44,13 +44,13 @@ class Kind:
     coding: str = "none"
 
 
-def said(folder: Path, real: Folder) -> Finding | None:
+def said(folder: Path, real: Folder) -> AuditFinding | None:
     """Return what the audit says of the seeds of a folder, if it is large enough."""
     found = audit(measure_folder(folder, Measure(folder)), real).findings
     return next((each for each in found if each.code == "few_seeds"), None)
 
 
-def counted(folder: Path, real: Folder, kind: Kind, draws: int) -> list[Finding]:
+def counted(folder: Path, real: Folder, kind: Kind, draws: int) -> list[AuditFinding]:
     """Audit folders of so many seeds, other ones in each draw."""
     plan, (_, thumbs) = plan_of(folder), prompts(folder)
     found = []

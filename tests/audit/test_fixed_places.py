@@ -11,7 +11,7 @@ from PIL import Image
 from synthetic import Generator, photograph
 
 from fp.api.bank import audit_folders
-from fp.audit.findings import Finding
+from fp.audit.findings import AuditFinding
 from fp.audit.fixed_places import Signs, shared, signs_of
 from fp.denoisers import registry
 
@@ -36,7 +36,7 @@ def folder_of(place: Path, pictures) -> Path:
     return place
 
 
-def few_seeds(tmp_path: Path, pictures) -> Finding | None:
+def few_seeds(tmp_path: Path, pictures) -> AuditFinding | None:
     """Audit pictures against photographs; return what is said of their seeds."""
     real = folder_of(tmp_path / "r", (photograph(900 + k, SIDE) for k in range(8)))
     found = audit_folders(folder_of(tmp_path / "g", pictures), real)
