@@ -5,15 +5,20 @@ docs/audit.md says what is measured, what each code means and by which rule it i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from fp.audit.asked import compare_asked
-from fp.audit.checks import compare_classes
+from fp.audit.checks import compare_classes, has_border
 from fp.audit.copies import copies
 from fp.audit.findings import CODES, SEVERITIES, Audit, AuditFinding, finding
+from fp.audit.fixed_places import FEWEST as FEWEST_SIGNS
+from fp.audit.fixed_places import MOST as MOST_SIGNS
+from fp.audit.fixed_places import shared
 from fp.audit.measuring import Folder, Properties
 from fp.audit.mixture import FEWEST, MOST, Split, two_clusters
 from fp.system.paths import display_path
@@ -23,7 +28,10 @@ __all__ = ["FEW", "audit"]
 FEW = 32
 """Images of a class below which an audit says that it may have overlooked something."""
 
+Item = TypeVar("Item")
+
 _SMALLEST_CLUSTER = 0.05
+_LEAST_SHARING = 0.2  # of the pictures: a few look-alikes are no fault of the folder
 _ALPHA_SPLIT = 0.02  # of a test of its own, which is not corrected with the comparisons
 
 
@@ -38,6 +46,7 @@ def audit(
     with threadpool_limits(1):
         split = _split(generated.images)
         findings = compare_classes(generated.images, real.images, prepared)
+        findings += _few_seeds(generated.images)
     if split is not None:
         findings.append(_mixture(generated.images, split))
     further = [image for folder in tests for image in folder.images]
@@ -52,10 +61,13 @@ def audit(
 
 def _tiled(images: Sequence[Properties]) -> list[Properties]:
     """Return the images whose tiles are tested, spread evenly over the order of their hashes."""
-    tiled = [image for image in images if image.tile is not None]
-    if len(tiled) <= MOST:
-        return tiled
-    return [tiled[k * len(tiled) // MOST] for k in range(MOST)]
+    return _spread([image for image in images if image.tile is not None], MOST)
+
+
+def _spread(items: Sequence[Item], most: int) -> list[Item]:
+    if len(items) <= most:
+        return list(items)
+    return [items[k * len(items) // most] for k in range(most)]
 
 
 def _split(images: Sequence[Properties]) -> Split | None:
@@ -84,6 +96,36 @@ def _mixture(images: Sequence[Properties], split: Split) -> AuditFinding:
         p=split.p,
         examples=tuple(members[:3]),
     )
+
+
+def _few_seeds(images: Sequence[Properties]) -> list[AuditFinding]:
+    """Return what is said of pictures that share a pattern at fixed places."""
+    # A frame stands at fixed places as well, and has a code of its own.
+    signed = [(i, i.signs) for i in images if i.signs is not None and not has_border(i)]
+    shapes = Counter(signs.shape for _, signs in signed)
+    common = max(shapes, key=lambda shape: (shapes[shape], shape), default=None)
+    fitting = [(image, signs) for image, signs in signed if signs.shape == common]
+    if len(fitting) < FEWEST_SIGNS:
+        return []
+    tested = _spread(fitting, MOST_SIGNS)
+    found = shared([signs for _, signs in tested])
+    share = float(found.members.mean())
+    many = share >= _LEAST_SHARING
+    sharing = zip(tested, found.members, strict=True)
+    names = sorted(display_path(image.path) for (image, _), inside in sharing if inside)
+    words = f": {int(found.members.sum())} of {len(tested)} pictures share one with another"
+    if many:
+        words += f", with {found.others:.1f} others in the mean"
+    return [
+        finding(
+            "few_seeds",
+            CODES["few_seeds"].cap if many else "none",
+            f"{words}.",
+            "share",
+            share,
+            examples=tuple(names[:3]),
+        )
+    ]
 
 
 def _few(n_generated: int, n_real: int) -> AuditFinding:

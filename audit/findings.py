@@ -135,6 +135,12 @@ CODES: dict[str, Code] = {
         "warning",
         "split the folder by generator and extract a fingerprint of each",
     ),
+    "few_seeds": Code(
+        "a pattern at fixed places of the generated images",
+        "warning",
+        "give pictures of many seeds of the initial noise; where the generator leaves the same "
+        "pattern in every picture, such as a watermark, nothing",
+    ),
     "few_images": Code(
         "the number of images",
         "note",
@@ -157,7 +163,7 @@ class AuditFinding:
     sentence : str
         The finding in words and numbers, without names of files.
     measure : str
-        What `value` is: ``"AUC"``, ``"images"`` or ``"dip"``.
+        What `value` is: ``"AUC"``, ``"images"``, ``"dip"`` or ``"share"``.
     value : float
         The figure.
     p : float or None

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fp.audit.duplicates import Look, look_of
+from fp.audit.fixed_places import Signs, signs_of
 from fp.audit.mixture import tile_of
 from fp.audit.traces import colours, flat_border, resampling_trace
 from fp.denoisers import registry
@@ -35,9 +36,9 @@ from fp.system.progress import Progress, told
 from fp.system.workers import run_in_order
 
 RESIDUALS = "wavelet"
-"""Denoiser of the test for several generators: a few milliseconds an image, no network."""
+"""Denoiser of the tests for generators and seeds: a few milliseconds an image, no network."""
 
-_SIDE = 256  # longest side of the part whose residual is folded
+_SIDE = 256  # longest side of the part whose residual is taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +89,8 @@ class Properties:
         What it looks like.
     tile : ndarray of float32, shape (768,), or None
         The folded residual; None where there is none.
+    signs : Signs or None
+        The signs of the residual at fixed places; None where there is none.
     """
 
     path: Path
@@ -114,9 +117,10 @@ class Properties:
     colourfulness: float
     look: Look
     tile: Floats | None = field(metadata={"told": False})
+    signs: Signs | None = field(metadata={"told": False})
 
     def row(self) -> dict[str, Any]:
-        """Return what a table holds: JSON types, without thumbnail and tile."""
+        """Return what a table holds: JSON types, without thumbnail, tile and signs."""
         row: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)
@@ -220,11 +224,16 @@ def measure_part(
 
     `known`, its residual by some denoiser, is taken where the audit would compute the same.
     """
-    return replace(properties_of(image, stored, part), tile=_tile(part, known))
+    residual = _residual_of(part, known)
+    if residual is None:
+        return properties_of(image, stored, part)
+    return replace(
+        properties_of(image, stored, part), tile=tile_of(residual), signs=signs_of(residual)
+    )
 
 
 def properties_of(image: LoadedImage, stored: Container, part: Pixels) -> Properties:
-    """Measure an image as `measure_part` does, but for the tile, which its residual has."""
+    """Measure an image as `measure_part` does, but for what its residual has."""
     luminance = luminance_window(part)
     grid, period = jpeg_grid(luminance), resampling_trace(luminance)
     middle = luminance[1:-1, 1:-1]
@@ -259,18 +268,19 @@ def properties_of(image: LoadedImage, stored: Container, part: Pixels) -> Proper
         colourfulness=float((largest - smallest).mean()),
         look=look_of(channels),
         tile=None,
+        signs=None,
     )
 
 
-def _tile(part: Pixels, known: tuple[DenoiserIdentity, Floats] | None) -> Floats | None:
+def _residual_of(part: Pixels, known: tuple[DenoiserIdentity, Floats] | None) -> Floats | None:
     height, width = part.shape[:2]
     if min(height, width) < 32:
         return None
     residual = registry.kept(RESIDUALS)
     if known is not None and max(height, width) <= _SIDE and known[0] == residual.identity:
-        return tile_of(known[1])
+        return known[1]
     # From the first pixel, so that a lattice has one phase in all images.
-    return tile_of(residual(np.ascontiguousarray(part[:_SIDE, :_SIDE])))
+    return residual(np.ascontiguousarray(part[:_SIDE, :_SIDE]))
 
 
 def _is_grey(image_hwc: Pixels) -> bool:

@@ -138,9 +138,9 @@ class Autoencoder(nn.Module):
         super().__init__()
         a, b, c = channels
         self.encoder = nn.Sequential(
-            *_down(3, a), *_down(a, b), *_down(b, c), nn.Conv2d(c, c, 3, padding=1)
+            *down(3, a), *down(a, b), *down(b, c), nn.Conv2d(c, c, 3, padding=1)
         )
-        up = _transposed if architecture == "transposed" else _resized
+        up = transposed if architecture == "transposed" else resized
         self.decoder = nn.Sequential(
             nn.SiLU(), *up(c, b), nn.SiLU(), *up(b, a), nn.SiLU(), *up(a, 3)
         )
@@ -149,15 +149,15 @@ class Autoencoder(nn.Module):
         return self.decoder(self.encoder(image))
 
 
-def _down(inside: int, outside: int) -> list[nn.Module]:
+def down(inside: int, outside: int) -> list[nn.Module]:
     return [nn.Conv2d(inside, outside, 4, 2, 1), nn.SiLU()]
 
 
-def _transposed(inside: int, outside: int) -> list[nn.Module]:
+def transposed(inside: int, outside: int) -> list[nn.Module]:
     return [nn.ConvTranspose2d(inside, outside, 4, 2, 1)]
 
 
-def _resized(inside: int, outside: int) -> list[nn.Module]:
+def resized(inside: int, outside: int) -> list[nn.Module]:
     return [nn.Conv2d(inside, 4 * outside, 3, padding=1), nn.PixelShuffle(2)]
 
 
@@ -184,7 +184,7 @@ def train(net: Autoencoder, member: Member, photos: list[np.ndarray], plan: Plan
         wanted = _crops(photos, plan, rng)
         with torch.autocast("cpu", torch.bfloat16):  # a quarter of the time of float32
             drawn = net(wanted)
-        loss = _loss(drawn.float(), wanted)
+        loss = redrawing_loss(drawn.float(), wanted)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -204,7 +204,7 @@ def _crops(photos: list[np.ndarray], plan: Plan, rng: np.random.Generator) -> to
     return (stack.float() / 255).contiguous(memory_format=torch.channels_last)
 
 
-def _loss(drawn: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+def redrawing_loss(drawn: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     off = drawn - wanted
     gradient = off.diff(dim=-1).abs().mean() + off.diff(dim=-2).abs().mean()
     return off.abs().mean() + 0.5 * gradient

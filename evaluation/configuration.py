@@ -10,10 +10,16 @@ from importlib.resources import files
 from typing import Any
 
 from fp.evaluation.methods import BASELINES, Choice, known
-from fp.evaluation.protocols import Attribution, Detection, Protocol, Semantic, make_protocol
+from fp.evaluation.protocols import (
+    AttributionProtocol,
+    DetectionProtocol,
+    Protocol,
+    Semantic,
+    make_protocol,
+)
 from fp.system.errors import UsageError
 
-_WITH_SCORES = (*Detection.kinds, *Semantic.kinds, *Attribution.kinds)
+_WITH_SCORES = (*DetectionProtocol.kinds, *Semantic.kinds, *AttributionProtocol.kinds)
 """Kinds of protocols that take methods of others."""
 
 _TOP = {
