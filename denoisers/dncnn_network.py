@@ -26,11 +26,6 @@ class Architecture:
     depth: int
     width: int
 
-    def multiply_adds(self, height: int, width: int) -> int:
-        """Count the multiply-adds for one image of the given size, padding included."""
-        ends, inner = 2 * 3 * self.width, (self.depth - 2) * self.width**2
-        return 9 * (ends + inner) * height * width
-
 
 ARCHITECTURES = {"dncnn": Architecture(17, 64), "dncnn-small": Architecture(7, 32)}
 """Shapes of the denoisers that ship, by name."""
