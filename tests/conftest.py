@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,20 @@ def lab(tmp_path_factory):
     from commands import laboratory
 
     return laboratory(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory) -> Path:
+    """Return the folder with a case, its sources and its archive, which no test changes."""
+    from cases import made_case
+
+    return made_case(tmp_path_factory)
+
+
+@pytest.fixture
+def case(made, tmp_path) -> Path:
+    """Return a copy of the case, in another place."""
+    return Path(shutil.copytree(made / "case", tmp_path / "moved" / "case"))
 
 
 @pytest.fixture
