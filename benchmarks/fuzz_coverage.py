@@ -9,8 +9,8 @@
 
 needs the package ``atheris``, which has wheels for Linux on x86-64 alone and is therefore no part
 of the development extra. Instrumented are fp's own modules behind each door and the Python code of
-Pillow and h5py that they call; the decoders in C are not. The seeds and half of the mutations are
-those of `fuzz.py`, the other half libFuzzer's own.
+Pillow, pypdf and h5py that they call; the decoders in C are not. The seeds and half of the
+mutations are those of `fuzz.py`, the other half libFuzzer's own.
 
 The corpus that was found stays in the work folder, and the next call goes on from it. An answer
 that no door promises is kept with its input under ``wrong/``, and so is what ended the process,
@@ -104,8 +104,8 @@ def serve(door: str, work: Path, seconds: int, seed: int) -> None:
     import atheris
 
     told = DOORS[door]
-    with atheris.instrument_imports(include=list(told.modules), enable_loader_override=False):
-        for name in told.modules:
+    with atheris.instrument_imports(include=list(told.packages), enable_loader_override=False):
+        for name in told.packages:
             import_module(name)
         import_module("fp.images.loading")
         told.through(Path(os.devnull))  # imports the rest of what it uses

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -12,67 +13,65 @@ from pathlib import Path
 import pytest
 from project import PROJECT
 
-FOLDER = PROJECT / "notebooks"
-SCRIPTS = sorted(FOLDER.glob("*.py"))
+running = pytest.importorskip("running_notebooks")
+
 NAMES = ("a_case", "a_lineage_question", "how_far_can_i_trust_it", "why_a_cnn_leaves_a_fingerprint")
+
+MOST_BYTES = 2**20
+"""Of a notebook with its outputs."""
 
 # In a process of its own: the kernel's client brings its own warnings and its own event loop.
 RUN = """
+import json
 import sys
-import jupytext
-from nbclient import NotebookClient
-notebook = jupytext.read(sys.argv[1])
-NotebookClient(notebook, timeout=300, resources={"metadata": {"path": sys.argv[2]}}).execute()
-figures = sum(
-    "image/png" in output.get("data", {})
-    for cell in notebook.cells
-    for output in cell.get("outputs", [])
-)
-wrong = [
-    output["text"]
-    for cell in notebook.cells
-    for output in cell.get("outputs", [])
-    if output.get("name") == "stderr"
-]
-print(figures, wrong)
-sys.exit(bool(wrong) or not figures)
+from pathlib import Path
+from running_notebooks import run, told
+print(json.dumps(told(run(Path(sys.argv[1]), Path(sys.argv[2])))))
 """
 
 
 def pair(script: Path):
     """Read both forms of a notebook."""
-    jupytext = pytest.importorskip("jupytext")
-    return jupytext.read(script), jupytext.read(script.with_suffix(".ipynb"))
+    read = running.jupytext.read
+    return read(script), read(script.with_suffix(".ipynb"))
 
 
 def test_the_four_notebooks_are_there():
-    assert tuple(path.stem for path in SCRIPTS) == NAMES
-    assert tuple(path.stem for path in sorted(FOLDER.glob("*.ipynb"))) == NAMES
+    assert tuple(path.stem for path in running.SCRIPTS) == NAMES
+    assert tuple(path.stem for path in sorted(running.FOLDER.glob("*.ipynb"))) == NAMES
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_both_forms_say_the_same_and_hold_no_outputs(script):
+@pytest.mark.parametrize("script", running.SCRIPTS, ids=lambda path: path.stem)
+def test_both_forms_say_the_same(script):
     written, notebook = pair(script)
     assert [(cell.cell_type, cell.source) for cell in written.cells] == [
         (cell.cell_type, cell.source) for cell in notebook.cells
-    ], "generate it again: jupytext --to ipynb notebooks/*.py"
-    for cell in notebook.cells:
-        assert not cell.get("outputs")
-        assert cell.get("execution_count") is None
+    ], "generate it again: jupytext --update --to ipynb notebooks/*.py"
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("script", running.SCRIPTS, ids=lambda path: path.stem)
+def test_its_figures_come_with_it_and_nothing_of_the_machine(script):
+    _, notebook = pair(script)
+    outputs = [out for cell in notebook.cells for out in cell.get("outputs", ())]
+    assert sum("image/png" in out.get("data", {}) for out in outputs) >= 3
+    assert script.with_suffix(".ipynb").stat().st_size <= MOST_BYTES
+    texts = [out.get("text", "") + str(out.get("data", {}).get("text/plain")) for out in outputs]
+    assert not re.search(r"/(home|root|tmp|work|Users)/", "".join(texts))
+
+
+@pytest.mark.parametrize("script", running.SCRIPTS, ids=lambda path: path.stem)
 def test_the_text_gives_no_verdict(script):
     text = script.read_text("utf-8")
     assert not re.search(r"\bmatch(es|ed)?\b(?<!--match)|\bprove[sdn]?\b|\bis (a )?fake\b", text)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("script", running.SCRIPTS, ids=lambda path: path.stem)
 def test_it_runs_from_a_clean_kernel(script, tmp_path):
     work = tmp_path / "work"
     work.mkdir()
     own = {"FP_CACHE": str(tmp_path / "cache"), "IPYTHONDIR": str(tmp_path / "ipython")}
+    own["PYTHONPATH"] = str(PROJECT / "tests" / "kit")
     started = time.monotonic()
     found = subprocess.run(
         [sys.executable, "-c", RUN, script, work],
@@ -83,5 +82,9 @@ def test_it_runs_from_a_clean_kernel(script, tmp_path):
         timeout=300,
     )
     assert found.returncode == 0, found.stdout + found.stderr[-4000:]
+    cells = json.loads(found.stdout)
+    assert not [line for cell in cells for line in cell if line.startswith("stderr: ")]
+    _, notebook = pair(script)
+    assert cells == running.told(notebook), "run it again: python tests/kit/running_notebooks.py"
     # All four together stay well under ten minutes, also on a machine that does other things.
     assert time.monotonic() - started < 150
