@@ -16,6 +16,7 @@ from fp.audit.copies import copies
 from fp.audit.findings import CODES, SEVERITIES, Audit, Finding, finding
 from fp.audit.measuring import Folder, Properties
 from fp.audit.mixture import FEWEST, MOST, Split, two_clusters
+from fp.audit.preparation import joined, steps_of
 from fp.system.paths import display_path
 
 __all__ = ["FEW", "audit"]
@@ -34,10 +35,11 @@ def audit(
 
     `prepared` is what both classes went through alike before their pixels were measured.
     """
+    steps = steps_of([[i.container for i in folder.images] for folder in (generated, real)])
     # One thread: the same sums have the same bits on every machine.
     with threadpool_limits(1):
         split = _split(generated.images)
-        findings = compare_classes(generated.images, real.images, prepared)
+        findings = compare_classes(generated.images, real.images, joined(steps), prepared)
     if split is not None:
         findings.append(_mixture(generated.images, split))
     further = [image for folder in tests for image in folder.images]
@@ -47,7 +49,8 @@ def audit(
     order = list(CODES)
     findings.sort(key=lambda f: (-SEVERITIES.index(f.severity), order.index(f.code)))
     skipped = tuple(file for folder in (generated, real, *tests) for file in folder.skipped)
-    return Audit(tuple(findings), len(generated.images), len(real.images), skipped)
+    counts = len(generated.images), len(real.images)
+    return Audit(tuple(findings), *counts, skipped, steps, prepared)
 
 
 def _tiled(images: Sequence[Properties]) -> list[Properties]:
