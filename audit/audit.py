@@ -21,6 +21,7 @@ from fp.audit.fixed_places import MOST as MOST_SIGNS
 from fp.audit.fixed_places import shared
 from fp.audit.measuring import Folder, Properties
 from fp.audit.mixture import FEWEST, MOST, Split, two_clusters
+from fp.audit.preparation import joined, steps_of
 from fp.system.paths import display_path
 
 __all__ = ["FEW", "audit"]
@@ -42,10 +43,11 @@ def audit(
 
     `prepared` is what both classes went through alike before their pixels were measured.
     """
+    steps = steps_of([[i.container for i in folder.images] for folder in (generated, real)])
     # One thread: the same sums have the same bits on every machine.
     with threadpool_limits(1):
         split = _split(generated.images)
-        findings = compare_classes(generated.images, real.images, prepared)
+        findings = compare_classes(generated.images, real.images, joined(steps), prepared)
         findings += _few_seeds(generated.images)
     if split is not None:
         findings.append(_mixture(generated.images, split))
@@ -56,7 +58,8 @@ def audit(
     order = list(CODES)
     findings.sort(key=lambda f: (-SEVERITIES.index(f.severity), order.index(f.code)))
     skipped = tuple(file for folder in (generated, real, *tests) for file in folder.skipped)
-    return Audit(tuple(findings), len(generated.images), len(real.images), skipped)
+    counts = len(generated.images), len(real.images)
+    return Audit(tuple(findings), *counts, skipped, steps, prepared)
 
 
 def _tiled(images: Sequence[Properties]) -> list[Properties]:

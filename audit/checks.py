@@ -10,7 +10,6 @@ import numpy as np
 from fp.audit.comparing import PropertyComparison, compare_categories, compare_numbers
 from fp.audit.findings import CODES, SEVERITIES, AuditFinding, finding, severity_of
 from fp.audit.measuring import Properties
-from fp.audit.preparation import matching_of
 from fp.audit.traces import FLAT_BORDER, PALETTE
 from fp.images.jpeg_grid import WINDOW
 from fp.system.paths import display_path
@@ -158,10 +157,13 @@ class _Compared:
     examples: tuple[str, ...]
 
 
-def compare_classes(generated: Images, real: Images, prepared: str = "none") -> list[AuditFinding]:
+def compare_classes(
+    generated: Images, real: Images, match: str, prepared: str = "none"
+) -> list[AuditFinding]:
     """Return a finding for each property that images of both classes have.
 
-    `prepared` is what both classes went through alike before their pixels were measured.
+    `match` is what --match would re-encode both classes by, and `prepared` what they went through
+    alike before their pixels were measured.
     """
     compared = [c for check in CATEGORIES if (c := _categories(check, generated, real))]
     compared += [c for check in NUMBERS if (c := _numbers(check, generated, real))]
@@ -170,7 +172,6 @@ def compare_classes(generated: Images, real: Images, prepared: str = "none") -> 
     from scipy.stats import false_discovery_control  # takes a second, which no worker needs
 
     corrected = false_discovery_control([c.found.p for c in compared])
-    match = matching_of([[i.container for i in images] for images in (generated, real)])
     found = zip(compared, corrected, strict=True)
     return [_finding(c, float(p), prepared, match) for c, p in found]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from fp.audit.preparation import Step
 from fp.denoisers.population import Skipped
 
 Severity = Literal["none", "note", "warning", "serious"]
@@ -220,17 +221,34 @@ class Audit:
         Number of images that were measured.
     skipped : tuple of Skipped
         Files that were not.
+    steps : tuple of Step
+        What --match re-encodes both classes by, and how that was measured.
+    prepared : str
+        What both classes went through alike before they were measured, the text of a `Degradation`.
     """
 
     findings: tuple[AuditFinding, ...]
     n_generated: int
     n_real: int
     skipped: tuple[Skipped, ...]
+    steps: tuple[Step, ...]
+    prepared: str = "none"
 
     def at_least(self, severity: Severity) -> tuple[AuditFinding, ...]:
         """Return the findings that are as bad as this or worse, the worst first."""
         least = SEVERITIES.index(severity)
         return tuple(f for f in self.findings if SEVERITIES.index(f.severity) >= least)
+
+    @property
+    def matching(self) -> str:
+        """What --match does to both classes, and what it leaves, in one sentence."""
+        steps = ", then ".join(f"{step.text} ({step.basis})" for step in self.steps)
+        if self.prepared == "none":
+            done = f"--match would re-encode both classes by {steps}"
+        else:
+            done = f"Measured after both classes were re-encoded by {self.prepared}"
+        rest = "whether pictures were reduced or sharpened cannot be measured, and is left as it is"
+        return f"{done}; {rest}."
 
     def summary(self) -> list[dict[str, str]]:
         """Return code, severity and sentence of what was found; it names no file."""

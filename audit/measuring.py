@@ -197,14 +197,19 @@ def measure_folder(
 
 
 def measure_classes(
-    folders: Sequence[Path], limits: Limits, jobs: int = 1, progress: Progress | None = None
+    folders: Sequence[Path],
+    limits: Limits,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    prepared: str = "none",
 ) -> list[Folder]:
-    """Measure the folders of both classes and further ones.
+    """Measure the folders of both classes and further ones, whose pixels are prepared alike first.
 
     An `InputError` says that one of the first two holds no usable image.
     """
     measured = [
-        measure_folder(folder, Measure(folder, limits=limits), jobs, progress) for folder in folders
+        measure_folder(folder, Measure(folder, preparation=prepared, limits=limits), jobs, progress)
+        for folder in folders
     ]
     for folder, found in zip(folders[:2], measured, strict=False):
         if not found.images:

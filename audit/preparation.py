@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,12 +25,33 @@ WITHOUT_LOSS = "jpeg:90"
 """What both classes go through where neither has lost anything."""
 
 
+@dataclass(frozen=True)
+class Step:
+    """One codec by which both classes are re-encoded.
+
+    Parameters
+    ----------
+    text : str
+        The codec as a `Degradation`, such as ``"webp:85"``.
+    basis : str
+        How it was measured, in words.
+    """
+
+    text: str
+    basis: str
+
+
 def matching(folders: Sequence[ImageFolder], limits: Limits | None = None) -> str:
     """Return what both classes are re-encoded by, as the text of a `Degradation`.
 
-    See `matching_of`; files that cannot be read are left out.
+    See `steps_of`; files that cannot be read are left out.
     """
-    return matching_of([list(_containers(folder, limits)) for folder in folders])
+    return joined(steps_of([list(_containers(folder, limits)) for folder in folders]))
+
+
+def joined(steps: Sequence[Step]) -> str:
+    """Return steps as the text of one `Degradation`."""
+    return "+".join(step.text for step in steps)
 
 
 def _containers(folder: ImageFolder, limits: Limits | None) -> Iterator[Container]:
@@ -39,8 +60,8 @@ def _containers(folder: ImageFolder, limits: Limits | None) -> Iterator[Containe
             yield read_container(path, folder.root, limits)
 
 
-def matching_of(classes: Sequence[Sequence[Container]]) -> str:
-    """Return the same of classes of images whose containers are known.
+def steps_of(classes: Sequence[Sequence[Container]]) -> tuple[Step, ...]:
+    """Return the codecs that re-encode classes of images alike, in their order.
 
     It is lossy WebP where a class has some, then JPEG where a class has some, each at the smallest
     of the classes' fifth percentiles of estimated quality; JPEG 90 where there is neither. A few
@@ -50,12 +71,21 @@ def matching_of(classes: Sequence[Sequence[Container]]) -> str:
     steps = []
     webp = [[i.webp_quality for i in images if i.webp_quality is not None] for images in classes]
     if any(webp):
-        steps.append(f"webp:{max(1, _lowest(webp))}")
+        basis = _range(webp, "lossy WebPs", "quantisers")
+        steps.append(Step(f"webp:{max(1, _lowest(webp))}", basis))
     jpeg = [[i.quality for i in images if i.quality is not None] for images in classes]
     if any(jpeg):
         kind = "jpeg" if any(map(_is_subsampled, classes)) else "jpeg444"
-        steps.append(f"{kind}:{_lowest(jpeg)}")
-    return "+".join(steps) or WITHOUT_LOSS
+        steps.append(Step(f"{kind}:{_lowest(jpeg)}", _range(jpeg, "JPEGs", "tables")))
+    return tuple(steps) or (Step(WITHOUT_LOSS, "no file says that it lost anything"),)
+
+
+def _range(classes: Sequence[Sequence[int]], files: str, read: str) -> str:
+    found = [quality for qualities in classes for quality in qualities]
+    low, high = (
+        int(np.percentile(found, share, method="lower")) for share in (PERCENTILE, 100 - PERCENTILE)
+    )
+    return f"{len(found)} {files}, nine tenths from quality {low} to {high} by their {read}"
 
 
 def _is_subsampled(images: Sequence[Container]) -> bool:
@@ -77,8 +107,13 @@ def check_match(match: str | None) -> None:
         Degradation(match)
 
 
+def resolved(match: str, folders: Sequence[ImageFolder], limits: Limits | None = None) -> str:
+    """Return the text of a `Degradation` that `match` asks for, as in `check_match`."""
+    return matching(folders, limits) if match == LOWEST else match
+
+
 def prepare(folders: Sequence[ImageFolder], reduction: Reduction, match: str | None) -> Reduction:
     """Return the reduction with what all classes go through, `match` as in `check_match`."""
-    if match == LOWEST:
-        match = matching(folders, reduction.limits)
-    return reduction if match is None else replace(reduction, preparation=match)
+    if match is None:
+        return reduction
+    return replace(reduction, preparation=resolved(match, folders, reduction.limits))

@@ -131,6 +131,9 @@ def changed(pixels, cell, form):
         elif kind == "blur":
             picture = Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(float(number)))
             pixels = np.asarray(picture)
+        elif kind == "sharpen":
+            mask = ImageFilter.UnsharpMask(radius=1, percent=int(number), threshold=0)
+            pixels = np.asarray(Image.fromarray(pixels).filter(mask))
         elif kind == "turned":
             pixels = np.rot90(pixels)
         elif kind == "page":
@@ -144,7 +147,9 @@ def changed(pixels, cell, form):
             pixels = decoded(coded(grown, "jpeg", number))[3:, 5:]
         else:
             size = round(width * float(number)), round(height * float(number))
-            picture = Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC)
+            lanczos = kind == "lanczos"  # left there, as by "scale"
+            by = Image.Resampling.LANCZOS if lanczos else Image.Resampling.BICUBIC
+            picture = Image.fromarray(pixels).resize(size, by)
             if kind == "back":
                 picture = picture.resize((width, height), Image.Resampling.BICUBIC)
             pixels = np.asarray(picture)

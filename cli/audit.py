@@ -17,6 +17,10 @@ from fp.cli.telling import end_with, tell_skipped, tell_table
 class AuditCommand:
     """Options of ``fp audit``."""
 
+    match: str | None = shared.match_option(
+        help="Measure the pixels as 'fp extract --match' would leave them: what is still found "
+        "remains.",
+    )
     jobs: int = shared.jobs_option()
     max_pixels: int = shared.max_pixels_option()
     overwrite: bool = shared.overwrite_option()
@@ -48,11 +52,12 @@ def command(
     """
     from fp.audit.audit import audit
     from fp.audit.measuring import measure_classes
+    from fp.audit.preparation import resolved
     from fp.images.loading import Limits
     from fp.manifest import Recorder, Source, list_inputs
     from fp.manifest.writing import LISTING, MANIFEST
     from fp.reports import audit_text as report
-    from fp.system.folders import require_folders
+    from fp.system.folders import ImageFolder, require_folders
     from fp.system.outputs import check_apart
 
     inputs = (generated, real, *tests)
@@ -64,8 +69,12 @@ def command(
         recorder = Recorder(output / MANIFEST, invocation_of("audit"), folder=True)
     limits = Limits(pixels=given.max_pixels)
     with shared.interruptible("nothing was written"), shared.progress_bar("audit") as progress:
-        measured = measure_classes(inputs, limits, given.jobs, progress)
-        result = audit(measured[0], measured[1], measured[2:])
+        prepared = "none"
+        if given.match is not None:
+            classes = [ImageFolder.at(folder) for folder in (generated, real)]
+            prepared = resolved(given.match, classes, limits)
+        measured = measure_classes(inputs, limits, given.jobs, progress, prepared)
+        result = audit(measured[0], measured[1], measured[2:], prepared)
     if output is not None:
         kinds = ("generated", "real", *("test" for _ in tests))
         report.write(
@@ -88,4 +97,5 @@ def command(
         [(f.severity, f.code, f.sentence, f.advice) for f in result.at_least("note")],
         report.lines(result),
     )
+    click.echo(result.matching)
     end_with(result.skipped)

@@ -37,19 +37,6 @@ class MethodChoice(click.Choice[str]):
         """Ignore what is set: the registry knows."""
 
 
-def _match(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    if value is None:
-        return None
-    from fp.audit.preparation import check_match
-    from fp.system.errors import UsageError
-
-    try:
-        check_match(value)
-    except UsageError as error:
-        raise click.BadParameter(str(error)) from None
-    return value
-
-
 @dataclass(frozen=True)
 class ExtractCommand(shared.Working):
     """Options of ``fp extract``."""
@@ -109,12 +96,7 @@ class ExtractCommand(shared.Working):
         help="Parts into which the images are dealt; each is scored by a pattern from the others.",
     )
     seed: int = shared.seed_option(help="Seed of folds, shuffles and dif.")
-    match: str | None = option(
-        "--match",
-        is_flag=False,
-        flag_value="lowest",
-        metavar="[DEGRADATION]",
-        callback=_match,
+    match: str | None = shared.match_option(
         help="Re-encode both classes alike before anything else, and every image at detection: as "
         "given, such as jpeg:75, or as WebP and JPEG at the lowest quality of either class.",
     )

@@ -129,6 +129,29 @@ anchor_option = partial(
 
 size_option = partial(option, "--size", metavar="WIDTHxHEIGHT", callback=checked_size)
 
+
+def _match(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    from fp.audit.preparation import check_match
+    from fp.system.errors import UsageError
+
+    try:
+        check_match(value)
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
+
+
+match_option = partial(
+    option,
+    "--match",
+    is_flag=False,
+    flag_value="lowest",
+    metavar="[DEGRADATION]",
+    callback=_match,
+)
+
 jobs_option = partial(
     option,
     "--jobs",

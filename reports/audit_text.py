@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,8 @@ def write(
         "tool_version": tool_version(),
         "n_generated": audit.n_generated,
         "n_real": audit.n_real,
+        "prepared": audit.prepared,
+        "match": [asdict(step) for step in audit.steps],
         "findings": [finding.as_dict() for finding in audit.findings],
         "skipped": [
             {"path": display_path(f.path), "reason": f.reason, "message": f.message}

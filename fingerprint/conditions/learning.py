@@ -39,6 +39,8 @@ _DIRECTIONS = 24
 _OF_CODING, _OF_MEAN, _OF_DEVIATION = 0.1, 0.01, 0.1
 """Penalties of the ridge regressions, as shares of the mean variance of a number."""
 
+_HIGH = 0.95  # quantile of the references' z that resized versions are held against
+
 
 def recipe_of_versions(method: Recipe, side: int) -> Recipe:
     """Return what learns from versions beside a method that joins parts.
@@ -149,6 +151,7 @@ def learn(recipe: Recipe, versions: Versions, known: Labelled) -> LearnedConditi
     coding, measured, standards = _measure(versions, folds)
     curved = curves((measured - standards[0]) / standards[1])
     of_real, of_generated = (_expect(joined, labels == c, curved, folds) for c in (False, True))
+    of_real = _widened(of_real, of_real.z[~labels & _is_resized(versions.texts)])
     found = evidence(joined, of_real.at, of_generated.at)
     views = recipe.views(versions.stacks)
     typical = [typicality.learn(views, labels == c, folds) for c in (False, True)]
@@ -289,6 +292,28 @@ def _expect(statistic: Doubles, members: Flags, curved: Doubles, folds: Indices)
     z = (statistic - mean) / deviation
     whole = replace(_moments(statistic[members], curved[members]), held=z[members])
     return _HeldOut(whole, (mean, deviation), z)
+
+
+def _is_resized(texts: Sequence[str]) -> Flags:
+    """Return which versions were reduced, blurred or enlarged, by their `settings`."""
+    loss, enlarged = settings(texts)[:, 2:4].T
+    return np.asarray((loss > 0) | (enlarged > 0))
+
+
+def _widened(found: _HeldOut, resized: Doubles) -> _HeldOut:
+    """Widen the deviation until one in twenty of the resized versions is high.
+
+    How far a compressed image was resized can hardly be measured, so such images may score higher
+    than is expected at the coding that they seem to have. The versions that rank keep their z.
+    """
+    high = float(np.quantile(found.expected.held, _HIGH))
+    if not resized.size or high <= 0:
+        return found
+    by = max(float(np.quantile(resized, _HIGH)) / high, 1.0)
+    (mean, deviation), log_deviation = found.at, found.expected.log_deviation
+    wider = replace(log_deviation, offset=log_deviation.offset + np.log(by))
+    expected = replace(found.expected, log_deviation=wider)
+    return _HeldOut(expected, (mean, deviation * by), found.z / by)
 
 
 def _moments(statistic: Doubles, curved: Doubles) -> Expected:

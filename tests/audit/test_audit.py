@@ -655,6 +655,25 @@ def test_the_quality_to_match_is_the_lowest_but_for_outliers(tmp_path):
     assert matched(c, d) == f"webp:{found[1]}"
 
 
+def test_each_step_says_how_it_was_measured(tmp_path):
+    a = folder_of(tmp_path / "a", [jpeg(photograph(s), 80 + s % 2) for s in range(10)])
+    b = tmp_path / "b"
+    b.mkdir()
+    for seed in range(12):
+        Image.fromarray(photograph(seed)).save(b / f"{seed}.webp", quality=70)
+    found = audit_folders(a, b)
+    webp, coded = found.steps
+    assert coded.text == "jpeg:80"
+    assert coded.basis == "10 JPEGs, nine tenths from quality 80 to 81 by their tables"
+    assert re.fullmatch(
+        r"12 lossy WebPs, nine tenths from quality \d+ to \d+ by their quantisers", webp.basis
+    )
+    assert f"would re-encode both classes by {webp.text} ({webp.basis}), then" in found.matching
+    c, d = (folder_of(tmp_path / name, map(photograph, range(3))) for name in "cd")
+    (only,) = audit_folders(c, d).steps
+    assert (only.text, only.basis) == ("jpeg:90", "no file says that it lost anything")
+
+
 def test_a_preparation_that_is_none_is_refused():
     with pytest.raises(UsageError, match="Unknown degradation 'gouache'"):
         ExtractOptions(match="gouache:3")

@@ -63,7 +63,8 @@ def test_where_nothing_differs_it_says_what_was_looked_at(folders):
         "no confound found; what differs a little:",
     ]
     assert lines[2].startswith("note     few_images")
-    assert lines[-1].startswith("nothing found about: the file format, the compression, ")
+    assert lines[-2].startswith("nothing found about: the file format, the compression, ")
+    assert lines[-1].startswith("--match would re-encode both classes by jpeg:90 (no file says ")
 
 
 def test_files_hold_every_finding_and_a_row_an_image(folders, tmp_path):
@@ -159,6 +160,23 @@ def test_extract_warns_and_keeps_what_it_found(folders, tmp_path):
     skipped = fp("extract", *asked(folders, "jpeg", *QUICK), "--no-audit", "-o", tmp_path / "n.h5")
     assert (skipped.code, skipped.err) == (0, "")
     assert "audit" not in read_bank(tmp_path / "n.h5")[0].parameters
+
+
+def test_an_audit_says_what_matching_would_do_and_what_remains(folders, tmp_path):
+    before = state(folders / "jpeg"), state(folders / "plain")
+    told = fp("audit", *asked(folders, "jpeg"))
+    assert (
+        "--match would re-encode both classes by jpeg:80 (20 JPEGs, nine tenths from quality 80 "
+        "to 80 by their tables); whether" in told.out
+    )
+    after = fp("audit", *asked(folders, "jpeg"), "--match", "-o", tmp_path / "after")
+    assert "Measured after both classes were re-encoded by jpeg:80; whether" in after.out
+    assert "serious" in told.out and "serious" not in after.out
+    written = json.loads((tmp_path / "after" / "audit.json").read_text())
+    assert written["prepared"] == "jpeg:80"
+    assert [step["text"] for step in written["match"]] == ["jpeg:80"]
+    assert (state(folders / "jpeg"), state(folders / "plain")) == before
+    assert fp("audit", *asked(folders, "jpeg"), "--match", "gouache:3").code == 2
 
 
 def test_match_is_recorded_shown_and_repeated(folders, tmp_path):

@@ -7,13 +7,14 @@ import pytest
 from scipy.stats import kstest
 from sklearn.linear_model import Ridge
 
+from fp.fingerprint.conditions.judging import Seen
 from fp.fingerprint.conditions.learning import (
     Versions,
     learn,
     recipe_of_versions,
     ridge,
 )
-from fp.fingerprint.conditions.versions import KINDS, versions
+from fp.fingerprint.conditions.versions import KINDS, settings, versions
 from fp.fingerprint.estimators.folds import Labelled
 from fp.fingerprint.estimators.recipes import OF_CONDITIONS
 from fp.fingerprint.learning.method import Recipe, recipe
@@ -118,6 +119,31 @@ def test_a_difference_is_found_and_the_held_out_numbers_are_standard():
     labels = known.labels[fresh.image]
     assert found.score_of_real.standardise(joined, curved)[labels].mean() > 1
     assert found.score_of_generated.standardise(joined, curved)[~labels].mean() < -1
+
+
+def test_resized_photographs_keep_the_rate_where_their_coding_does_not_tell_them():
+    """Versions that were resized score higher, and nothing that is measured says so."""
+    method, given, known = drawn(360, 15.0)
+    method = Recipe("auto", tuple(part for part in method.parts if part.reads == "highpass"))
+    labels, resized = known.labels[given.image], settings(given.texts)[:, 2:4].any(axis=1)
+    rows = given.stacks["highpass"]
+    apart = rows[labels].mean(axis=0) - rows[~labels].mean(axis=0)
+    rows = (rows + 0.3 * (resized & ~labels)[:, None, None, None] * apart).astype(np.float32)
+    untold = np.random.default_rng(4).normal(size=given.numbers.shape)
+
+    def some(inside):
+        texts = [text for text, kept in zip(given.texts, inside, strict=True) if kept]
+        told = given.image[inside], given.kind[inside], texts, {"highpass": rows[inside]}
+        return Versions(*told, untold[inside], given.roughness[inside])
+
+    first = given.image < 270  # 180 of the generator, and half of the references
+    kept = Labelled(known.labels[:270], known.groups[:270])
+    found = learn(method, some(first), kept).conditions
+    rest = some(~first)
+    asked = Seen.of(found, method, rest.stacks, rest.numbers, rest.roughness)
+    z = found.score_of_real.standardise(asked.score, asked.curved)
+    claimed = np.array([found.score_of_real.p_above(each, 90) <= 0.05 for each in z])
+    assert claimed[resized[~first]].mean() <= 0.08
 
 
 def test_learning_twice_gives_the_same_bits():
