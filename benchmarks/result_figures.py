@@ -260,8 +260,8 @@ FIGURES = {
     "corpus-1": Drawing(
         _sample_sizes, "Accuracy of seven methods by images a class, for three generators"
     ),
-    "corpus-5": Drawing(_conditions, _CONDITIONS),
     "corpus-6": Drawing(_conditions, _CONDITIONS),
+    "corpus-7": Drawing(_conditions, _CONDITIONS),
     "splits-drawn": Drawing(
         _intervals(("generator", "version"), _SPLITS, {"claimed": ("5 %", 5.0)}),
         "Claims of references and of own images, by generator and version, with intervals",
