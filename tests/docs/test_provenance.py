@@ -333,6 +333,12 @@ def test_tables_become_csv_and_pages_are_made_from_it(project, monkeypatch):
     assert sections.show_pages(docs) == ["one"]
     assert page.read_text("utf-8") == made.replace("8.0", "8.5")
     assert figures.mark(second) in figure.read_text()
+    page.write_text(page.read_text().replace("| x | 5 of", "| x | 6 of"))
+    sections.take_tables("one", docs)
+    assert first.read_text() == "a,b,b of\nx,6,2000\n" and sections.show_pages(docs) == []
+    page.write_text(page.read_text().replace(drawn.replace("8.0", "8.5"), "The numbers: there"))
+    with pytest.raises(click.UsageError, match="one shows a figure in place of a table"):
+        sections.take_tables("one", docs)
     sections.publish("one", "fp x", "| a |\n| --- |\n| 1 |", "1234567", docs=docs)
     assert [path.name for path in tables.csv_files("one", docs)] == ["one.csv"]
 
