@@ -21,11 +21,11 @@ def dip(ordered: Doubles) -> float:
             high = middle
         else:
             low = middle
-    found = np.inf
+    gap = np.inf
     for mode in (low, high):
         before, after = _gap(ordered[: mode + 1], size), _gap(mirrored[: size - mode], size)
-        found = min(found, max(before, after))
-    return found
+        gap = min(gap, max(before, after))
+    return gap
 
 
 @compiled

@@ -3,15 +3,16 @@
     python benchmarks/results.py run --fast
     python benchmarks/results.py run
     python benchmarks/results.py put photographs table.md
+    python benchmarks/results.py take photographs
     python benchmarks/results.py show
     python benchmarks/results.py age
 
 `run` goes through the rows that say how long they take, in their order, and skips with a sentence
 what lacks its data. What a command prints is kept in a folder of the present code, so that an
 interrupted run goes on where it was. Commands with `--section` put their tables into the pages;
-the tables of others are cut by hand, and `put` enters them. Both write the numbers as CSV, and
-`show` makes the tables and figures of all pages from the CSV again. `age` marks the tables whose
-code has changed.
+the tables of others are cut by hand, and `put` enters them. Both write the numbers as CSV. `take`
+does so for a table that stands in its page already. `show` makes the tables and figures of all
+pages from the CSV again. `age` marks the tables whose code has changed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import sys
 from pathlib import Path
 
 import click
-from sections import PROJECT, Row, git, mark_older, publish, read_rows, show_pages
+from sections import PROJECT, Row, git, mark_older, publish, read_rows, show_pages, take_tables
 
 DATA = "../shared/corpus"
 
@@ -120,6 +121,14 @@ def done(arguments: list[str], kept: Path, environment: dict[str, str]) -> bool:
 def put(section: str, file: click.utils.LazyFile, commands: tuple[str, ...], commit: str) -> None:
     """Put the table of FILE into SECTION, and set the section's row anew."""
     publish(section, commands or read_rows()[section].commands, file.read().strip(), commit)
+
+
+@main.command()
+@click.argument("sections", nargs=-1, required=True)
+def take(sections: tuple[str, ...]) -> None:
+    """Take the tables of SECTIONS into CSV as the pages show them, after a page was edited."""
+    for section in sections:
+        take_tables(section)
 
 
 @main.command()

@@ -202,6 +202,16 @@ def show_pages(docs: Path = DOCS) -> list[str]:
     return changed
 
 
+def take_tables(section: str, docs: Path = DOCS) -> None:
+    """Write the tables of a section as its page shows them as CSV, and show them from there."""
+    text = sections_of(find_page(section, docs).read_text("utf-8"))[section]
+    if len(TABLE.findall(text)) != len(SHOWN.findall(text)):
+        raise click.UsageError(f"{section} shows a figure in place of a table: use 'put'.")
+    store_tables(section, text, docs)
+    draw_figures(section, docs)
+    put_section(section, show_tables(section, text, docs), docs)
+
+
 def mark_older(docs: Path = DOCS, project: Path = PROJECT) -> list[str]:
     """Say in row and page of every table whose code has changed that it is older; return which."""
     rows, marked = read_rows(docs), []

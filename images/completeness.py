@@ -91,7 +91,7 @@ def _png_ends_early(image: Image.Image, content: bytes) -> bool:
     last_row = image.crop((0, image.height - 1, image.width, image.height))
     if np.asarray(last_row).any() and not interlaced:
         return False
-    head, found = b"", 0
+    head, unpacked = b"", 0
     inflate = zlib.decompressobj()
     for chunk in chunks(content):
         if chunk.name == b"IHDR":
@@ -99,7 +99,7 @@ def _png_ends_early(image: Image.Image, content: bytes) -> bool:
         elif chunk.name == b"IDAT":
             data = content[chunk.start : chunk.end]
             while data and not inflate.eof:
-                found += len(inflate.decompress(data, _INFLATED_AT_ONCE))
+                unpacked += len(inflate.decompress(data, _INFLATED_AT_ONCE))
                 data = inflate.unconsumed_tail
     bits = head[8] * _PNG_CHANNELS[head[9]]
     needed = 0
@@ -107,7 +107,7 @@ def _png_ends_early(image: Image.Image, content: bytes) -> bool:
         rows, columns = -(-(image.height - top) // down), -(-(image.width - left) // right)
         if columns > 0:
             needed += max(rows, 0) * (1 + -(-columns * bits // 8))
-    return found < needed
+    return unpacked < needed
 
 
 def _jpeg_ends_early(image: Image.Image, content: bytes) -> bool:

@@ -148,14 +148,14 @@ class Recorder:
 
 def files_below(folder: Path, scratch: Iterable[str] = ()) -> list[Path]:
     """Return everything in a folder but folders and `scratch`; links are not followed."""
-    found: list[Path] = []
+    files: list[Path] = []
     left_out = {folder / name for name in scratch}
     for place, folders, names in os.walk(folder):
         here = Path(place)
         folders[:] = [name for name in folders if here / name not in left_out]
-        found += [here / name for name in names if here / name not in left_out]
-        found += [here / name for name in folders if is_link(here / name)]
-    return sorted(found)
+        files += [here / name for name in names if here / name not in left_out]
+        files += [here / name for name in folders if is_link(here / name)]
+    return sorted(files)
 
 
 def _base(folder: Path) -> str:

@@ -121,6 +121,7 @@ def _logistics(scores: Doubles, labels: Flags, counts: Doubles) -> Doubles:
     x = (scores - centre) / spread
     weigh = np.empty_like(counts)
     size = counts.sum(axis=1, keepdims=True)
+    # Each class weighs half of all images: a ratio must not depend on how many there are of each.
     for label in (False, True):
         inside = labels == label
         share = counts[:, inside].sum(axis=1, keepdims=True)
@@ -128,6 +129,8 @@ def _logistics(scores: Doubles, labels: Flags, counts: Doubles) -> Doubles:
     slope, intercept = np.zeros(len(counts)), np.zeros(len(counts))
     for _ in range(_NEWTON_STEPS):
         p = expit(slope[:, None] * x + intercept[:, None])
+        # The gradient of the penalised loss, and a, b, c of its symmetric 2 x 2 Hessian, whose
+        # inverse is written out for all resamples at once.
         error, curve = weigh * (p - labels), weigh * p * (1 - p)
         gradient = (error @ x + slope / 100, error.sum(axis=1))
         a, b, c = curve @ x**2 + 1 / 100, curve @ x, curve.sum(axis=1) + 1e-9
@@ -143,6 +146,7 @@ def _logistics(scores: Doubles, labels: Flags, counts: Doubles) -> Doubles:
         slope, intercept = slope - step[0], intercept - step[1]
         if np.abs(step).max() < 1e-10:
             break
+    # Back from standardised to given scores, and from natural to decadic logarithms.
     slope = slope / spread / _LN10
     return np.column_stack([slope, intercept / _LN10 - slope * centre])
 
@@ -185,6 +189,7 @@ def resample(calibration: Calibration, seed: int = 0) -> Resampled:
 
 
 def _resampled_counts(sources: Sequence[str], rng: np.random.Generator) -> Doubles:
+    # Sources are drawn, not images: those of one source come or stay away together.
     names, number = np.unique(np.array(sources, dtype=object).astype(str), return_inverse=True)
     drawn = rng.multinomial(names.size, np.full(names.size, 1 / names.size), size=_RESAMPLES)
     return np.asarray(drawn[:, number], dtype=np.float64)
@@ -202,6 +207,7 @@ def empirical_bounds(real: Doubles, generated: Doubles) -> tuple[float, float]:
 
 
 def _upper_bound(against: Doubles, supporting: Doubles) -> float:
+    # Each class has one misleading ratio more: it never supports, and is above every threshold.
     n_against, n_supporting = against.size + 1, supporting.size + 1
     # Between two ratios the shares stay, so on each such step the limit is one number.
     ratios = np.unique(np.concatenate([against, supporting, [0.0]]))
@@ -224,6 +230,7 @@ def certified_rate(rate: float, n: int, confidence: float = 0.95) -> float:
     Beta(j, n + 1 - j) over calibration sets; the bound is its quantile, Clopper-Pearson's for j - 1
     exceedances.
     """
+    # In floating point 0.29 * 100 is less than 29; the floor must not lose one for that.
     exceedances = int(np.floor(rate * (n + 1) + 1e-9))
     if exceedances < 1:
         return 0.0

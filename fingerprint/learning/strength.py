@@ -49,4 +49,5 @@ def permutation_p(calibration: Calibration, seed: int = 0) -> float:
     for _ in range(_SHUFFLES):
         shuffled = rng.permutation(scores)
         exceeding += bool(shuffled[:n].mean() - shuffled[n:].mean() >= observed)
+    # The observed labels are one arrangement among those that are possible, so p is never 0.
     return (1 + exceeding) / (1 + _SHUFFLES)

@@ -79,19 +79,19 @@ class Element:
 
     def load(self, elements: Elements, key: str) -> Any:
         """Return the value of an element of the right type. `ValueError` where it is not finite."""
-        found: Any = elements[key]
+        value: Any = elements[key]
         if self.kind != "string":
-            found = np.asarray(found)
-            if self.finite and not np.isfinite(found).all():
+            value = np.asarray(value)
+            if self.finite and not np.isfinite(value).all():
                 raise ValueError(f"{key} has values that are not finite")
-            found = found if self.rank else found.item()
-        return found if self.loaded is None else self.loaded(found)
+            value = value if self.rank else value.item()
+        return value if self.loaded is None else self.loaded(value)
 
 
 def lines(*told: str, finite: bool = True) -> tuple[Element, ...]:
     """Return elements told as ``KIND[RANK] NAME NAME ...``; without a rank they are attributes."""
-    found = [_LINE.fullmatch(line) for line in told]
-    parts = [match.groups() for match in found if match is not None]
+    matches = [_LINE.fullmatch(line) for line in told]
+    parts = [match.groups() for match in matches if match is not None]
     return tuple(
         Element(name, kind, int(rank or 0), finite=finite)
         for kind, rank, names in parts
