@@ -3,7 +3,8 @@
     python benchmarks/attribution_images.py DATASET
 
 needs the corpus (FP_CORPUS, by default ../shared/corpus beside the project). It takes the first
-images of each folder, and all of those that have several pictures of a prompt.
+images of each folder, and all of those that have several pictures of a prompt. Their prompts are
+numbered anew for each generator, so its name goes into theirs.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def main(folder):
         target.mkdir(parents=True)
         paths = sorted(source.iterdir())
         for path in paths if source.name in WITH_PROMPTS else paths[:MOST]:
-            shutil.copy(path, target / path.name)
+            named = f"{source.name} {path.name}" if source.name in WITH_PROMPTS else path.name
+            shutil.copy(path, target / named)
 
 
 if __name__ == "__main__":
