@@ -112,15 +112,17 @@ def measured(dataset: Path, output: Path, share: Share) -> list[Figure]:
 def table(parts: dict[str, list[Figure]], pictures: int) -> str:
     """Return the accuracies beside chance, shuffled labels and the paper."""
     lines = [
-        "| what differs | classes | chance | method | right | shuffled labels | tested | T2I |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| what differs | classes | chance | method | right | tested | T2I |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for part, figures in parts.items():
         classes = len(classes_of(part, pictures))
         for figure in figures:
-            null = "" if figure.null is None else figure.null.text(1, 100)
-            cells = (part, classes, f"{100 / classes:.1f}", figure.method)
-            told = (figure.value.text(1, 100), null, f"{figure.n} x {figure.value.n}", PAPER[part])
+            right = figure.value.text(1, 100)
+            if figure.null is not None:
+                right += f", null {100 * figure.null.value:.1f}"
+            cells = (part, classes, f"{100 / classes:.1f}", figure.method, right)
+            told = (f"{figure.n} x {figure.value.n}", PAPER[part])
             lines.append("| " + " | ".join(map(str, (*cells, *told))) + " |")
     return "\n".join(lines)
 
