@@ -44,20 +44,27 @@ class Signs:
         return np.asarray(above.astype(np.float32) - below, dtype=np.float32)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shared:
-    """Which pictures share a pattern with others.
+    """Which pictures share a pattern with which others.
 
     Parameters
     ----------
-    members : ndarray of bool, shape (N,)
-        Which share one.
-    others : float
-        With how many others each of these does, in the mean.
+    linked : ndarray of bool, shape (N, N)
+        Symmetric; no picture is linked with itself.
     """
 
-    members: Flags
-    others: float
+    linked: Flags
+
+    @property
+    def members(self) -> Flags:
+        """Which pictures share a pattern with another one, shape (N,)."""
+        return np.asarray(self.linked.any(axis=1))
+
+    @property
+    def others(self) -> float:
+        """With how many others each of these shares it, in the mean; 0 if there are none."""
+        return float(self.linked.sum() / max(1, self.members.sum()))
 
 
 def signs_of(residual_chw: Floats) -> Signs | None:
@@ -99,9 +106,7 @@ def shared(signs: Sequence[Signs]) -> Shared:
     p = (1 + chance.size - np.searchsorted(chance, own)) / (1 + chance.size)
     linked = np.zeros((count, count), dtype=bool)
     linked[above] = false_discovery_control(p) <= _ALPHA
-    degrees = (linked | linked.T).sum(axis=1)
-    members = degrees > 0
-    return Shared(members, float(degrees[members].mean()) if members.any() else 0.0)
+    return Shared(linked | linked.T)
 
 
 def _shifted(rows: Floats, shape: tuple[int, int]) -> Iterator[Floats]:

@@ -27,6 +27,8 @@ import click
 from sections import PROJECT, Row, git, mark_older, publish, read_rows, show_pages, take_tables
 
 DATA = "../shared/corpus"
+ZOOS = {"zoo.py": ("zoo-", "tree.json"), "zoo_sampling.py": ("sampling-", "plan.json")}
+"""What trains a zoo, how the zoo's name begins, and the file that is written last."""
 
 
 @click.group()
@@ -78,10 +80,11 @@ def lacks(row: Row, environment: dict[str, str]) -> str:
                 return "FP_CORPUS names no corpus"
         elif need == "zoos":
             words = [word for command in row.commands for word in shlex.split(command)]
-            for zoo in (word for word in words if word.startswith("zoo-")):
-                if not (PROJECT / ".work" / "zoo" / zoo / "tree.json").is_file():
-                    number = zoo.removeprefix("zoo-")
-                    return f"make it first: python benchmarks/zoo.py --seed {number}"
+            for program, (begin, done) in ZOOS.items():
+                for zoo in (word for word in words if word.startswith(begin)):
+                    if not (PROJECT / ".work" / "zoo" / zoo / done).is_file():
+                        number = zoo.removeprefix(begin)
+                        return f"make it first: python benchmarks/{program} --seed {number}"
         elif need not in environment:
             return f"the variable {need} must name it"
     return ""

@@ -42,7 +42,7 @@ HEADER = """\
 # commands  what makes the table; `make results` runs those of rows with `takes`, in this order
 # commit    of the code that made it; branch: its name before it was joined, where there is one
 # seeds     of splits or draws
-# needs     what the commands need: corpus, zoos (benchmarks/zoo.py), or a variable with a path
+# needs     what the commands need: corpus, zoos (zoo.py, zoo_sampling.py), or a variable for a path
 # takes     minutes or hours on two cores, by estimate
 # code      what the table exercises; when its code changes, `python benchmarks/results.py age`
 #           sets older = true here and says so in the page

@@ -129,8 +129,9 @@ def _photographs(folder: Path, corpus: Path, plan: Plan, seed: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         _reduced(real[stem], SIDE).save(path, compress_level=1)
     stems = sorted(order[: plan.prompts])
-    images = np.stack([np.asarray(_reduced(real[stem], SIDE)) for stem in stems])
-    np.savez(folder / "prompts.npz", stems=stems, thumbnails=thumbnails(_tensor(images)).numpy())
+    images = [np.asarray(_reduced(real[stem], SIDE)) for stem in stems]
+    small = torch.cat([thumbnails(_tensor(image[None])) for image in images])
+    np.savez(folder / "prompts.npz", stems=stems, thumbnails=small.numpy())
 
 
 def _reduced(pixels: np.ndarray, side: int) -> Image.Image:
@@ -155,7 +156,7 @@ def _crops(photos: Path, plan: Plan, seed: int) -> np.ndarray:
 
 
 def _tensor(images: np.ndarray) -> torch.Tensor:
-    stack = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+    stack = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)
     return (stack.float() / 255).contiguous(memory_format=torch.channels_last)
 
 

@@ -140,11 +140,15 @@ def test_chance_links_next_to_nothing():
 
 
 @pytest.mark.corpus
-def test_glid_3_xl_was_drawn_from_nine_noises_and_latent_diffusion_was_not(corpus):
-    def sharing(name):
+def test_pictures_of_glid_3_xl_are_linked_by_their_place_among_nine_of_a_prompt(corpus):
+    def found(name):
         paths = sorted((corpus / "t2i" / "generated" / name).iterdir())
-        return shared([signs(np.asarray(Image.open(path).convert("RGB"))) for path in paths])
+        pictures = [np.asarray(Image.open(path).convert("RGB")) for path in paths]
+        places = np.array([int(path.stem.rpartition("_")[2]) % 9 for path in paths])
+        return shared([signs(each) for each in pictures]), places
 
-    glid = sharing("glid3xl")
+    glid, places = found("glid3xl")
+    first, second = np.nonzero(glid.linked)
     assert glid.members.mean() > 0.8
-    assert sharing("ldm").members.mean() < 0.1
+    assert (places[first] == places[second]).mean() > 0.98, "a ninth by chance"
+    assert found("ldm")[0].members.mean() < 0.1

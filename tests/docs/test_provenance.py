@@ -350,6 +350,8 @@ def test_what_lacks_its_data_is_skipped_with_a_sentence(tmp_path):
     (tmp_path / "real").mkdir()
     assert results.lacks(row, here) == ""
     assert "zoo.py --seed 0" in results.lacks(replace(row, needs=("corpus", "zoos")), here)
+    drawn = sections.Row(("python a.py --zoo sampling-7",), needs=("zoos",))
+    assert "zoo_sampling.py --seed 7" in results.lacks(drawn, here)
     row = replace(row, needs=("BANK",))
     assert results.lacks(row, here) == "the variable BANK must name it"
     assert results.lacks(row, here | {"BANK": "a b.h5"}) == ""
