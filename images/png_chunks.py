@@ -18,10 +18,10 @@ _LIMIT = 2**20  # of a text, as it is stored and as it unpacks; Pillow stops at 
 _ANCILLARY = frozenset({b"tRNS", b"acTL", b"fcTL", b"fdAT", b"eXIf"})
 _TURNING = frozenset({b"XML:com.adobe.xmp", b"Raw profile type exif"})
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
-_TRANSPARENT = {0: 2, 2: 6}
+_TRANSPARENT = {b"\0": 2, b"\2": 6}
 """Bytes of the transparent value of grey and colour pictures; of a palette it may be any number."""
 
-_COLOUR_TYPE = 25  # where it stands in the file
+_COLOUR_TYPE = slice(25, 26)  # where it stands in the file
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,9 @@ def answer(row: Mapping[str, Any], question: Question) -> str:
     if decision == "not_examined":
         return f"not examined: {row['message']}"
     if decision == "inconclusive":
-        return f"inconclusive: whether {name} drew it cannot be said"
+        # The fingerprint of the row says no where the image is too small for another.
+        who = "a generator of the bank" if "too_small" in row["reasons"] else name
+        return f"inconclusive: whether {who} drew it cannot be said"
     if decision == "supports_generator":
         more = (
             ", and another generator of the bank" if "several_candidates" in row["reasons"] else ""

@@ -24,6 +24,7 @@ REASONS = {
     "several_candidates": "more than one fingerprint of the bank claims the image",
     "nearer_to_another": "the image lies nearer to a generator whose fingerprint claims nothing, "
     "or is more probably drawn by it",
+    "too_small": "the image is smaller than what another fingerprint of the bank examines",
     "unlike_generator": "the score claims the generator, and the image is unlike its own images",
     "typicality_unknown": "the windows claim the generator; the image is too small for the crop",
     "weak_fingerprint": "the fingerprint separates no better than label shuffles may",

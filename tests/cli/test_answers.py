@@ -105,6 +105,16 @@ def test_what_stands_beside_an_answer_is_said_in_short_too(rows):
     assert short(row, asked) == f"inconclusive; {REASONS['audit_serious']}"
 
 
+def test_a_picture_too_small_for_one_of_a_bank_has_its_words(rows):
+    asked = Question(2, "conformal", 0.05, None)
+    row = {**one_of(rows, "inconclusive"), "reasons": ["too_small", "few_sources"]}
+    assert answer(row, asked) == (
+        "inconclusive: whether a generator of the bank drew it cannot be said"
+    )
+    assert short(row, asked) == f"inconclusive; {REASONS['too_small']}"
+    assert limits(row, asked)[0] == REASONS["too_small"]
+
+
 def test_some_files_get_a_line_each_and_counts(lab, rows, tmp_path):
     folder = tmp_path / "some"
     folder.mkdir()

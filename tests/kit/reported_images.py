@@ -98,6 +98,7 @@ _beside(
     "PNG with 20,000 directories of EXIF in each other",
     png_chunk(b"eXIf", b"II*\0\x08\0\0\0" + _DEEP),
 )
+content("PNG of a transparent colour alone", _PNG[:8] + png_chunk(b"tRNS", b""), reason="damaged")
 # Its pixels themselves.
 _IDAT = _PNG.index(b"IDAT")
 _END = _IDAT + 4 + struct.unpack(">I", _PNG[_IDAT - 4 : _IDAT])[0]
