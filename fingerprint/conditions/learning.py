@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import bdtrc
 
 from fp.fingerprint.conditions.versions import KINDS, settings
 from fp.fingerprint.estimators import registry as estimators
@@ -40,6 +41,7 @@ _OF_CODING, _OF_MEAN, _OF_DEVIATION = 0.1, 0.01, 0.1
 """Penalties of the ridge regressions, as shares of the mean variance of a number."""
 
 _HIGH = 0.95  # quantile of the references' z that resized versions are held against
+_CHANCE = 0.05  # versions are taken for independent, so that this is reached too soon, not too late
 
 
 def recipe_of_versions(method: Recipe, side: int) -> Recipe:
@@ -304,10 +306,12 @@ def _widened(found: _HeldOut, resized: Doubles) -> _HeldOut:
     """Widen the deviation until one in twenty of the resized versions is high.
 
     How far a compressed image was resized can hardly be measured, so such images may score higher
-    than is expected at the coding that they seem to have. The versions that rank keep their z.
+    than is expected at the coding that they seem to have. Nothing is done where no more of them are
+    high than chance gives. The versions that rank keep their z.
     """
     high = float(np.quantile(found.expected.held, _HIGH))
-    if not resized.size or high <= 0:
+    above = int(np.count_nonzero(resized > high))
+    if high <= 0 or bdtrc(above - 1, resized.size, 1 - _HIGH) > _CHANCE:
         return found
     by = max(float(np.quantile(resized, _HIGH)) / high, 1.0)
     (mean, deviation), log_deviation = found.at, found.expected.log_deviation

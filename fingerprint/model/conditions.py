@@ -77,7 +77,7 @@ class Expected:
         Of the statistic on `curves` of the coding; the second is the natural log of a deviation.
     held : ndarray of float64, shape (M,)
         Standardised statistic of every version of the class, by a regression that had not seen its
-        source, in the order of the images.
+        source and that was not widened for resized versions, in the order of the images.
     """
 
     mean: Regression

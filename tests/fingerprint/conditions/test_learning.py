@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import kstest
 from sklearn.linear_model import Ridge
 
+from fp.fingerprint.conditions import learning
 from fp.fingerprint.conditions.judging import Seen
 from fp.fingerprint.conditions.learning import (
     Versions,
@@ -144,6 +145,22 @@ def test_resized_photographs_keep_the_rate_where_their_coding_does_not_tell_them
     z = found.score_of_real.standardise(asked.score, asked.curved)
     claimed = np.array([found.score_of_real.p_above(each, 90) <= 0.05 for each in z])
     assert claimed[resized[~first]].mean() <= 0.08
+
+
+def test_resized_versions_that_score_as_others_do_widen_nothing(monkeypatch):
+    def offsets():
+        for seed in (3, 5):  # 4 of 63 resized versions are high, by chance
+            method, given, known = drawn(80, 15.0, seed)
+            few = Recipe("auto", tuple(part for part in method.parts if part.reads == "highpass"))
+            found = learn(few, given, known).conditions.score_of_real
+            yield float(found.log_deviation.offset[0])
+
+    usual = list(offsets())
+    monkeypatch.setattr(learning, "_CHANCE", -1.0)
+    never = list(offsets())
+    monkeypatch.setattr(learning, "_CHANCE", 2.0)
+    assert usual == never
+    assert all(wider > as_is for wider, as_is in zip(offsets(), never, strict=True))
 
 
 def test_learning_twice_gives_the_same_bits():
