@@ -194,5 +194,5 @@ def test_the_audit_tells_four_seeds_of_the_zoo_from_many(programs, zoo):
     few = programs.few_seeds
     photographs = few.measure_folder(zoo / "real", few.Measure(zoo / "real"))
     for seeds, severity in ((4, "warning"), (64, "none")):
-        (found,) = few.counted(zoo, photographs, few.Kind(seeds), 1)
+        (found,) = few.counted(zoo, photographs, seeds, 1)
         assert found.severity == severity, (seeds, found.sentence)
