@@ -50,7 +50,7 @@ def counted(folder: Path, real: Folder, seeds: int, draws: int) -> list[AuditFin
     return found
 
 
-def row(found: list[Finding], seeds: int) -> str:
+def row(found: list[AuditFinding], seeds: int) -> str:
     """Return the row of the table for the folders of so many seeds."""
     told = sum(each.severity == "warning" for each in found)
     exact = binomtest(told, len(found)).proportion_ci(method="exact")
