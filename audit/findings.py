@@ -244,7 +244,7 @@ class Audit:
         """What --match does to both classes, and what it leaves, in one sentence."""
         steps = ", then ".join(f"{step.text} ({step.basis})" for step in self.steps)
         if self.prepared == "none":
-            done = f"--match would re-encode both classes by {steps}"
+            done = f"Both classes would be re-encoded by {steps}"
         else:
             done = f"Measured after both classes were re-encoded by {self.prepared}"
         rest = "whether pictures were reduced or sharpened cannot be measured, and is left as it is"

@@ -97,5 +97,5 @@ def command(
         [(f.severity, f.code, f.sentence, f.advice) for f in result.at_least("note")],
         report.lines(result),
     )
-    click.echo(result.matching)
+    click.echo(f"--match: {result.matching}")
     end_with(result.skipped)

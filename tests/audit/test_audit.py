@@ -668,7 +668,7 @@ def test_each_step_says_how_it_was_measured(tmp_path):
     assert re.fullmatch(
         r"12 lossy WebPs, nine tenths from quality \d+ to \d+ by their quantisers", webp.basis
     )
-    assert f"would re-encode both classes by {webp.text} ({webp.basis}), then" in found.matching
+    assert f"classes would be re-encoded by {webp.text} ({webp.basis}), then" in found.matching
     c, d = (folder_of(tmp_path / name, map(photograph, range(3))) for name in "cd")
     (only,) = audit_folders(c, d).steps
     assert (only.text, only.basis) == ("jpeg:90", "no file says that it lost anything")

@@ -64,7 +64,7 @@ def test_where_nothing_differs_it_says_what_was_looked_at(folders):
     ]
     assert lines[2].startswith("note     few_images")
     assert lines[-2].startswith("nothing found about: the file format, the compression, ")
-    assert lines[-1].startswith("--match would re-encode both classes by jpeg:90 (no file says ")
+    assert lines[-1].startswith("--match: Both classes would be re-encoded by jpeg:90 (no file ")
 
 
 def test_files_hold_every_finding_and_a_row_an_image(folders, tmp_path):
@@ -166,11 +166,11 @@ def test_an_audit_says_what_matching_would_do_and_what_remains(folders, tmp_path
     before = state(folders / "jpeg"), state(folders / "plain")
     told = fp("audit", *asked(folders, "jpeg"))
     assert (
-        "--match would re-encode both classes by jpeg:80 (20 JPEGs, nine tenths from quality 80 "
-        "to 80 by their tables); whether" in told.out
+        "--match: Both classes would be re-encoded by jpeg:80 (20 JPEGs, nine tenths from quality "
+        "80 to 80 by their tables); whether" in told.out
     )
     after = fp("audit", *asked(folders, "jpeg"), "--match", "-o", tmp_path / "after")
-    assert "Measured after both classes were re-encoded by jpeg:80; whether" in after.out
+    assert "--match: Measured after both classes were re-encoded by jpeg:80; whether" in after.out
     assert "serious" in told.out and "serious" not in after.out
     written = json.loads((tmp_path / "after" / "audit.json").read_text())
     assert written["prepared"] == "jpeg:80"
