@@ -58,12 +58,12 @@ class Shared:
 
     @property
     def members(self) -> Flags:
-        """Which pictures share a pattern with another one, shape (N,)."""
+        """Return which pictures share a pattern with another one, shape (N,)."""
         return np.asarray(self.linked.any(axis=1))
 
     @property
     def others(self) -> float:
-        """With how many others each of these shares it, in the mean; 0 if there are none."""
+        """Return the mean number of others that these share it with, or 0."""
         return float(self.linked.sum() / max(1, self.members.sum()))
 
 

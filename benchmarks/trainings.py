@@ -50,6 +50,7 @@ class Clock:
     report: Callable[[str], None]
 
     def over(self) -> bool:
+        """Return whether it is time to stop."""
         return time.monotonic() > self.end
 
 
