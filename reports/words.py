@@ -17,19 +17,21 @@ from fp.fingerprint.decision.decision import REASONS
 DECISIONS = {
     "supports_generator": (
         "supports the generator",
-        "As far as its fingerprint can see; a generator with the same decoder may do so too. The "
-        "score is too high for the reference images at the rate that was asked for, ordinary for "
-        "the generator, and the image is like the generator's own.",
+        "The evidence points to this generator, or to another one with the same decoder, the last "
+        "part of its network. The score is higher than that of nearly all reference images and "
+        "ordinary for the generator, and the picture is like the generator's own. It is no proof.",
     ),
     "supports_reference": (
         "not this generator",
-        "As far as this fingerprint can see; other generators were not asked. The score is too low "
-        "for every fingerprint of the bank, and ordinary for the reference images.",
+        "The pattern of the generator was not found; of several, the pattern of none. This does "
+        "not mean that the picture is a photograph: other generators were not asked. The score is "
+        "lower than that of nearly all pictures of the generator, and ordinary for the reference "
+        "images.",
     ),
     "inconclusive": (
         "inconclusive",
-        "The data decide nothing: both propositions explain the score, or neither does, or "
-        "something else stands in the way. The reasons say what.",
+        "The test cannot tell. This speaks neither for the generator nor against it; the reasons "
+        "say what stands in the way.",
     ),
     "not_examined": ("not examined", "There is no score; the reason says why."),
 }

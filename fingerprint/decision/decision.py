@@ -34,13 +34,13 @@ REASONS = {
     "coding_not_calibrated": "the coding of the image is unusual among the calibration images: it "
     "went through a compression or a resampling that they did not",
     "content_not_calibrated": "the image is smoother or rougher than nearly all reference images, "
-    "so fp does not know how photographs like it score",
+    "so it is not known how pictures like it score",
     "calibration_image": "the fingerprint was learned from or calibrated with this image, so its "
     "p-values do not hold for it",
     "few_sources": "the fingerprint's images of a class come from fewer than 20 sources, such as "
     "prompts, or the generator's from one seed",
-    "audit_serious": "the audit of the fingerprint's two folders found a serious difference that "
-    "is not the generator",
+    "audit_serious": "the images that the fingerprint was made from differ from its reference "
+    "images in more than the generator, such as in compression, which may be part of the score",
     "beyond_false_discovery_rate": "the claim does not survive the correction over the folder",
 }
 """Reason codes of an answer, with what each means."""
