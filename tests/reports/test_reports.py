@@ -449,4 +449,4 @@ def test_a_report_without_claims_says_which_generator_nothing_supports(reports, 
     page = (tmp_path / "o" / "report.html").read_text("utf-8")
     (name,) = {row["fingerprint"] for row in json_rows(tmp_path / "o")}
     assert f"carry the pattern of <b>{escape(name)}</b>" in page
-    assert f"<p>For no file the evidence points to {escape(name)}." in page
+    assert f"<p>For no file does the evidence point to {escape(name)}." in page
