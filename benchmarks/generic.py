@@ -345,7 +345,7 @@ def sources_table(rows):
 
 @click.command()
 @click.option("--training", default=112, show_default=True, help="Images of the mix.")
-@click.option("--seeds", default=2, show_default=True, help="Splits of the plain score.")
+@click.option("--seeds", default=3, show_default=True, help="Splits of the plain score.")
 @click.option("--references", default="real,t2i/real/web", show_default=True)
 @click.option("--left-out", multiple=True, default=tuple(FAMILIES), help="Families, for claims.")
 @click.option("--only", type=click.Choice(["plain", "claims"]), help="One of the two measurements.")
