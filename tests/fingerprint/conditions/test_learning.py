@@ -8,7 +8,7 @@ from scipy.stats import kstest
 from sklearn.linear_model import Ridge
 
 from fp.fingerprint.conditions import learning
-from fp.fingerprint.conditions.judging import Seen
+from fp.fingerprint.conditions.judging import SeenImages
 from fp.fingerprint.conditions.learning import (
     Versions,
     learn,
@@ -141,7 +141,7 @@ def test_resized_photographs_keep_the_rate_where_their_coding_does_not_tell_them
     kept = Labelled(known.labels[:270], known.groups[:270])
     found = learn(method, some(first), kept).conditions
     rest = some(~first)
-    asked = Seen.of(found, method, rest.stacks, rest.numbers, rest.roughness)
+    asked = SeenImages.of(found, method, rest.stacks, rest.numbers, rest.roughness)
     z = found.score_of_real.standardise(asked.score, asked.curved)
     claimed = np.array([found.score_of_real.p_above(each, 90) <= 0.05 for each in z])
     assert claimed[resized[~first]].mean() <= 0.08
