@@ -19,12 +19,13 @@ DECISIONS = {
         "supports the generator",
         "The evidence points to this generator, or to another one with the same decoder, the last "
         "part of its network. The score is higher than that of nearly all reference images and "
-        "ordinary for the generator, and the picture is like the generator's own. It is no proof.",
+        "ordinary for the generator, and the picture is like the generator's own. What it shows "
+        "was not asked about.",
     ),
     "supports_reference": (
         "not this generator",
         "The pattern of the generator was not found; of several, the pattern of none. This does "
-        "not mean that the picture is a photograph: other generators were not asked. The score is "
+        "not say where the picture comes from: other generators were not asked. The score is "
         "lower than that of nearly all pictures of the generator, and ordinary for the reference "
         "images.",
     ),

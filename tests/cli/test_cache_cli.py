@@ -11,13 +11,20 @@ import pytest
 from commands import environment, fp, state
 
 
+@pytest.fixture(scope="module")
+def residuals(lab, tmp_path_factory):
+    """Return a folder of residuals that one extraction kept."""
+    folder = tmp_path_factory.mktemp("kept") / "residuals"
+    output = folder.parent / "f.h5"
+    assert _with(folder, *extracting(lab, output)).code in (0, 3)
+    return folder
+
+
 @pytest.fixture
-def cache(lab, tmp_path):
-    """Lend a copy of the laboratory's residuals, and somebody's file beside them."""
-    with environment(FP_CACHE=lab.cache):
-        assert lab.single.is_file()
+def cache(residuals, tmp_path):
+    """Lend a copy of the residuals, and somebody's file beside them."""
     folder = tmp_path / "my residuals"
-    shutil.copytree(lab.cache, folder)
+    shutil.copytree(residuals, folder)
     (folder / "notes.txt").write_text("mine", "utf-8")
     return folder
 
