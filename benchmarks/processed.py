@@ -1,4 +1,4 @@
-"""Photographs that a camera, a phone or an editor has processed, against the bank that comes with fp.
+"""Photographs that a camera, phone or editor has processed, against the bank that comes with fp.
 
     python benchmarks/processed.py --section processed
 
@@ -73,6 +73,11 @@ def resized(image, factor):
     """Return an image resized by a bicubic kernel."""
     height, width = (int(side * factor) for side in image.shape[:2])
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def contrasted(image):
+    """Return an image whose contrast was raised in each neighbourhood."""
+    return whole(255 * exposure.equalize_adapthist(image, clip_limit=0.02))
 
 
 def turned(image):
