@@ -262,7 +262,7 @@ class Bank:
         try:
             return self._members[self.names.index(name)]
         except ValueError:
-            close = meant(name, self.names)
+            close = meant(str(name), self.names)
             raise InputError(
                 f"There is no fingerprint named {name!r}; {close or 'see .names'}."
             ) from None

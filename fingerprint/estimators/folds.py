@@ -45,9 +45,10 @@ def deal(groups: Indices, labels: Flags, folds: int, seed: int = 0) -> Indices:
     folds = min(folds, fewest)
     unique = np.unique(groups)
     order = np.random.default_rng(seed).permutation(unique.size)
-    # Groups of one class, of the other, and of both are dealt one after the other, each evenly.
+    # Groups of one class, of both, and of the other are dealt one after the other. So those with
+    # images of a class follow each other, and never lie all in one fold.
     has = np.array([[labels[groups == g].any(), (~labels[groups == g]).any()] for g in unique])
-    kind = has[:, 0] + 2 * has[:, 1]
+    kind = has[:, 1].astype(int) + ~has[:, 0]
     fold_of = np.empty(unique.size, dtype=np.intp)
     fold_of[np.lexsort((order, kind))] = np.arange(unique.size) % folds
     return fold_of[np.searchsorted(unique, groups)]

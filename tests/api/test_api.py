@@ -216,6 +216,7 @@ def test_a_mistyped_setting_or_name_is_answered_with_what_was_meant(lab):
         (lambda: bank.detect(lab.unknown, fprr=0.1), "did you mean 'fpr'"),
         (lambda: fp.fingerprint.extract(lab.made(0), lab.real, metod="tile"), "mean 'method"),
         (lambda: bank["gen0"], "did you mean 'gen 0'"),
+        (lambda: bank[0], "named 0; see .names"),
         (lambda: fp.lineage.find_families(lab.folder, lab.real, perod=4), "mean 'period"),
     ):
         with pytest.raises((UsageError, InputError), match=meant):

@@ -1,6 +1,7 @@
 """Groups, folds, shuffles and held-out scores: nothing is scored by what has seen it."""
 
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import PurePath
 
 import numpy as np
@@ -52,6 +53,22 @@ def test_files_that_tell_one_prompt_are_one_source_and_names_still_count():
 def test_fewer_prompts_than_folds_could_be_made_of_leave_the_names():
     paths = [PurePath(f"{n:04d}.png") for n in range(24)]
     assert sources_of(paths, ["one prompt"] * 24) == [path.stem for path in paths]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("counts", list(product(range(4), repeat=3)))
+def test_without_any_fold_both_classes_are_left(counts, seed):
+    """However many sources have images of one class, of the other, and of both."""
+    generated, real, both = counts
+    if min(generated, real) + both < 2:
+        return
+    labels = np.array([True] * generated + [False] * real + [True, False] * both)
+    alone = generated + real
+    groups = np.array([*range(alone), *np.repeat(np.arange(alone, alone + both), 2)])
+    dealt = deal(groups, labels, 5, seed)
+    assert dealt.max() >= 1
+    for fold in range(dealt.max() + 1):
+        assert set(labels[dealt != fold]) == {True, False}
 
 
 def test_equal_bytes_and_equal_sources_chain_into_one_group():
