@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import random
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,12 +84,11 @@ def through_pattern_door(path: Path) -> str:
 def through_case_door(path: Path) -> str:
     """Verify the archive of a case, and ask what the case in it comes to."""
     from fp.case import as_case_uco, hash_list, status_of, verify_archive
-    from fp.case.archive import opened_archive
+    from fp.case.archive import UNREADABLE, opened_archive
     from fp.case.folder import Case
     from fp.case.log import read_log
     from fp.system.errors import FpError
 
-    unreadable = (FpError, OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError)
     try:
         try:
             different = len(list(verify_archive(path)))
@@ -99,7 +97,7 @@ def through_case_door(path: Path) -> str:
         with contextlib.ExitStack() as stack:
             try:
                 folder = stack.enter_context(opened_archive(path))
-            except unreadable:
+            except UNREADABLE:
                 return "no_archive" if different else "fault: an archive that does not open"
             try:
                 status_of(folder)

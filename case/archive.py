@@ -33,6 +33,12 @@ _MOST_MEMBERS = 10**6
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _PIECE = 2**20
 
+UNREADABLE = (
+    *(IntegrityError, OSError, EOFError, UnicodeError),
+    *(zipfile.BadZipFile, NotImplementedError, RuntimeError),
+)
+"""What may be raised where an archive of unknown origin is opened or unpacked."""
+
 
 def is_archive(path: Path) -> bool:
     """Return whether a file may be the archive of a case."""
@@ -97,7 +103,7 @@ def verify_archive(path: Path, check: Check | None = None) -> Iterator[Differenc
             for found in verify_case(folder, check):
                 name = found.path.removeprefix(f"{display_path(folder)}/")
                 yield Difference(found.kind, f"{shown}/{name}", found.detail)
-    except (IntegrityError, OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as e:
+    except UNREADABLE as e:
         yield Difference("changed", shown, f"it cannot be read as an archive ({e})")
 
 

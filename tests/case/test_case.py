@@ -313,6 +313,27 @@ def test_an_archive_verifies_itself_and_unpacks_to_the_case(made, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "damage", ["a name that is no UTF-8", "a file that goes on behind the end"]
+)
+def test_an_archive_that_python_trips_over_is_one_sentence(made, tmp_path, damage):
+    archive = tmp_path / "case.zip"
+    content = bytearray((made / "case.zip").read_bytes())
+    first = content.index(b"PK\x01\x02")
+    last = content.rindex(b"PK\x01\x02")
+    if damage.startswith("a name"):
+        content[first + 8 : first + 10] = (0x800).to_bytes(2, "little")
+        content[first + 46] = 0xFF
+    else:
+        # The last file lies before the directory; it now ends one byte behind the archive.
+        size = int.from_bytes(content[last + 20 : last + 24], "little") + len(content) - first + 1
+        content[last + 20 : last + 28] = size.to_bytes(4, "little") * 2
+    archive.write_bytes(content)
+    outcome = verify(archive)
+    assert outcome.code == 5
+    assert "cannot be read as an archive" in outcome.out + outcome.err
+
+
+@pytest.mark.parametrize(
     "name",
     ["../out.txt", "/etc/out.txt", "case/../../out.txt", "other/a", "case/.hidden", "case/a\nb"],
 )
