@@ -16,8 +16,7 @@ import click
 import torch
 from scipy.stats import binomtest
 from sections import publish, this_command
-from zoo import PROJECT
-from zoo_sampling import Setting, draw, plan_of, prompts, save
+from zoo_sampling import Setting, draw, of_zoo, plan_of, prompts, save
 
 from fp.audit.audit import audit
 from fp.audit.findings import AuditFinding
@@ -62,14 +61,7 @@ def row(found: list[AuditFinding], seeds: int) -> str:
 
 
 @click.command()
-@click.option("--zoo", "name", default="sampling-100", show_default=True)
-@click.option(
-    "--zoos",
-    type=click.Path(path_type=Path),
-    default=PROJECT / ".work" / "zoo",
-    show_default=True,
-    help="Folder of the zoos.",
-)
+@of_zoo
 @click.option("--draws", default=2, show_default=True)
 @click.option("--section", help="Section of a page of docs/ to replace.")
 def main(name: str, zoos: Path, draws: int, section: str | None) -> None:

@@ -9,7 +9,6 @@ examined as it is in memory. The last row of the table has the photographs as th
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from dataclasses import replace
 
@@ -25,6 +24,7 @@ from skimage import exposure, restoration
 from fp.fingerprint.detection.banks import WholeBank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.store.bank import read_bank
+from fp.images.degradations import Degradation
 from fp.images.loading import load_image
 from fp.known.cards import KNOWN
 
@@ -34,16 +34,14 @@ def whole(values):
     return np.clip(np.round(values), 0, 255).astype(np.uint8)
 
 
+def degraded(image, text):
+    """Return an image after a degradation of fp."""
+    return Degradation(text).apply(image)
+
+
 def filtered(image, kind):
     """Return an image after one of Pillow's filters."""
     return np.asarray(Image.fromarray(image).filter(kind))
-
-
-def jpeg(image, quality):
-    """Return an image after a JPEG."""
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file).convert("RGB"))
 
 
 def smoothed(image, weight):
@@ -62,11 +60,6 @@ def demosaiced(image):
         weight = ndimage.convolve(mask.astype(float), kernel)
         found.append(ndimage.convolve(channel * mask, kernel) / weight)
     return whole(np.stack(found, axis=-1))
-
-
-def noisy(image, deviation):
-    """Return an image with Gaussian noise."""
-    return whole(image + np.random.default_rng(0).normal(0, deviation, image.shape))
 
 
 def resized(image, factor):
@@ -88,13 +81,8 @@ def turned(image):
 
 def of_phone(image):
     """Return an image smoothed, sharpened and saved as JPEG 90."""
-    return jpeg(filtered(smoothed(image, 0.04), ImageFilter.UnsharpMask(1.5, 120, 2)), 90)
-
-
-def of_film(image):
-    """Return an image blurred, with grain, and saved as JPEG 85."""
-    blurred = ndimage.gaussian_filter(image.astype(float), (1.2, 1.2, 0))
-    return jpeg(noisy(blurred, 8), 85)
+    sharp = filtered(smoothed(image, 0.04), ImageFilter.UnsharpMask(1.5, 120, 2))
+    return degraded(sharp, "jpeg:90")
 
 
 KINDS = {
@@ -106,16 +94,16 @@ KINDS = {
     ),
     "brightened": lambda image: whole(255 * (image / 255) ** 0.7),
     "demosaiced": demosaiced,
-    "noise of 5": lambda image: noisy(image, 5),
+    "noise of 5": lambda image: degraded(image, "noise:5"),
     "enlarged by 2, bicubic": lambda image: resized(image, 2),
     "enlarged by 2, nearest": lambda image: image.repeat(2, 0).repeat(2, 1),
-    "enlarged by 1.25, JPEG 85": lambda image: jpeg(resized(image, 1.25), 85),
-    "enlarged by 1.5, JPEG 85": lambda image: jpeg(resized(image, 1.5), 85),
+    "enlarged by 1.25, JPEG 85": lambda image: degraded(resized(image, 1.25), "jpeg:85"),
+    "enlarged by 1.5, JPEG 85": lambda image: degraded(resized(image, 1.5), "jpeg:85"),
     "turned by 3 degrees": turned,
     "256 colours": lambda image: np.asarray(Image.fromarray(image).quantize(256).convert("RGB")),
     "grey": lambda image: np.asarray(Image.fromarray(image).convert("L").convert("RGB")),
     "as a phone does": of_phone,
-    "as from film": of_film,
+    "as from film": lambda image: degraded(image, "blur:1.2+noise:8+jpeg:85"),
     "as found": lambda image: image,
 }
 

@@ -20,8 +20,7 @@ from pathlib import Path
 import click
 import torch
 from sections import WORK, publish, this_command
-from zoo import PROJECT
-from zoo_sampling import Plan, Setting, draw, plan_of, prompts, save
+from zoo_sampling import Plan, Setting, draw, of_zoo, plan_of, prompts, save
 
 from fp.denoisers.cache import ResidualCache, default_folder
 from fp.evaluation.configuration import read_configuration
@@ -128,14 +127,7 @@ def table(parts: dict[str, list[Figure]], pictures: int) -> str:
 
 
 @click.command()
-@click.option("--zoo", "name", default="sampling-100", show_default=True)
-@click.option(
-    "--zoos",
-    type=click.Path(path_type=Path),
-    default=PROJECT / ".work" / "zoo",
-    show_default=True,
-    help="Folder of the zoos.",
-)
+@of_zoo
 @click.option("--parts", default=",".join(PAPER), show_default=True)
 @click.option("--pictures", default=PICTURES, show_default=True, help="Pictures of a class.")
 @click.option("--training", default=48, show_default=True, help="Training pictures of a class.")

@@ -20,7 +20,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -81,6 +81,19 @@ TINY = Plan(
 """Trained in seconds: for tests of this program, not of any claim."""
 
 PLANS = {"full": Plan(), "tiny": TINY}
+
+
+def of_zoo(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say which zoo it asks: `name` below the folder `zoos`."""
+    name = click.option("--zoo", "name", default="sampling-100", show_default=True)
+    zoos = click.option(
+        "--zoos",
+        type=click.Path(path_type=Path),
+        default=zoo.PROJECT / ".work" / "zoo",
+        show_default=True,
+        help="Folder of the zoos.",
+    )
+    return name(zoos(command))
 
 
 def grow(folder: Path, corpus: Path, plan: Plan, clock: Clock) -> None:

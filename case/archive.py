@@ -34,8 +34,13 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _PIECE = 2**20
 
 UNREADABLE = (
-    *(IntegrityError, OSError, EOFError, UnicodeError),
-    *(zipfile.BadZipFile, NotImplementedError, RuntimeError),
+    IntegrityError,
+    OSError,
+    EOFError,
+    UnicodeError,
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
 )
 """What may be raised where an archive of unknown origin is opened or unpacked."""
 
