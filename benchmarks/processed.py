@@ -89,9 +89,7 @@ KINDS = {
     "median of 3 x 3": lambda image: filtered(image, ImageFilter.MedianFilter(3)),
     "denoised by total variation": lambda image: smoothed(image, 0.05),
     "sharpened": lambda image: filtered(image, ImageFilter.UnsharpMask(2, 150, 3)),
-    "local contrast": lambda image: whole(
-        255 * exposure.equalize_adapthist(image, clip_limit=0.02)
-    ),
+    "local contrast": contrasted,
     "brightened": lambda image: whole(255 * (image / 255) ** 0.7),
     "demosaiced": demosaiced,
     "noise of 5": lambda image: degraded(image, "noise:5"),
