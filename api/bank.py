@@ -31,7 +31,7 @@ from fp.audit.findings import Audit
 from fp.audit.measuring import measure_classes
 from fp.denoisers.cache import ResidualCache
 from fp.fingerprint.decision.rows import Finding
-from fp.fingerprint.detection.banks import DEFAULT_MEMORY, WholeBank, check_bank
+from fp.fingerprint.detection.banks import DEFAULT_MEMORY, WholeBank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.large_bank import LargeBank
 from fp.fingerprint.detection.opening import StoredBank, open_for_examination
@@ -305,7 +305,7 @@ class Bank:
             If the rate is out of reach of the calibration, or a setting is unknown.
         """
         chosen = with_settings(options or DetectOptions(), settings)
-        check_bank(self._tester, chosen)
+        self._tester.check(chosen)
         findings = []
         found, total = self._findings(images, chosen, jobs)
         for finding in found:

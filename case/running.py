@@ -8,11 +8,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from fp.case.folder import Case, add_bank, next_run, place_of
-from fp.fingerprint.detection.banks import check_bank
+from fp.fingerprint.detection.banks import DEFAULT_MEMORY
 from fp.fingerprint.detection.detection import DetectOptions
-from fp.fingerprint.detection.opening import StoredBank, open_for_examination
 from fp.manifest.run import Invocation
-from fp.runs.examination import list_items
+from fp.runs.examination import examiner_of, list_items
 from fp.runs.journal import Row
 from fp.runs.options import RunOptions
 from fp.runs.results import Summary, detect_into
@@ -65,9 +64,7 @@ def run_case(
     chosen = [held[name] for name in exhibits or held]
     if not chosen:
         raise InputError("The case has no exhibit; add some with 'fp case add'.")
-    stored = StoredBank.at(bank, how.memory)
-    check_bank(open_for_examination(stored), options)
-    kept = add_bank(case, stored)
+    kept = add_bank(case, examiner_of(bank, options).bank)
     name = next_run(case)
     folder = Path("runs") / name
     copies = Path("banks") / kept["bank"]
@@ -84,7 +81,7 @@ def run_case(
             "resume": False,
             "jobs": how.jobs,
             "previews": how.previews,
-            "memory": how.memory,
+            "memory": DEFAULT_MEMORY,
             "max_pixels": options.limits.pixels,
             "max_seconds": options.limits.seconds,
             "overwrite": False,
@@ -94,9 +91,8 @@ def run_case(
     with chdir(case.folder):
         summary = detect_into(
             folder,
-            copies,
+            examiner_of(copies, options),
             list_items(inputs),
-            options,
             # A run that is not in the log yet was interrupted, if it is there at all.
             replace(how, resume=not restart, overwrite=restart, invocation=invocation),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from fp.cli.options import PATH
 from fp.cli.telling import end_with, tell_counts, tell_refused, tell_where
 
 if TYPE_CHECKING:
-    from fp.fingerprint.detection.detection import DetectOptions
+    from fp.runs.examination import Examiner, Item
     from fp.runs.options import RunOptions
 
 
@@ -139,6 +139,8 @@ def command(
     """
     from fp.fingerprint.detection.detection import DetectOptions
     from fp.images.loading import Limits
+    from fp.runs.examination import examiner_of, list_items
+    from fp.system.outputs import check_apart
 
     if bank is None:
         raise click.UsageError("INPUT... is missing: name pictures or folders of such.")
@@ -157,11 +159,19 @@ def command(
         mapped=given.mapped,
     )
     if output is None or output == Path("-"):
-        _print(bank, inputs, options, given, as_json=given.as_json or output is not None)
+        _refuse_what_is_written()
     elif given.as_json:
         raise click.UsageError("--json prints rows and -o writes them; choose one.")
     else:
-        _write(bank, inputs, output, options, given)
+        check_apart(inputs, output)
+    with shared.interruptible("nothing was written"):
+        items = list_items(inputs)
+        _tell_of_known(bank, given)
+        examiner = examiner_of(bank, options, given.memory)
+    if output is None or output == Path("-"):
+        _print(examiner, items, given, as_json=given.as_json or output is not None)
+    else:
+        _write(examiner, items, output, given)
 
 
 def _bank_and_inputs(first: Path, others: tuple[Path, ...]) -> tuple[Path, tuple[Path, ...]]:
@@ -197,28 +207,24 @@ def _tell_of_known(bank: Path, given: DetectCommand) -> None:
         )
 
 
-def _print(
-    bank: Path,
-    inputs: tuple[Path, ...],
-    options: DetectOptions,
-    given: DetectCommand,
-    *,
-    as_json: bool,
-) -> None:
-    from fp.cli.answers import print_answers, print_rows
-    from fp.reports.words import Question
-    from fp.runs.answering import answers
-    from fp.runs.examination import list_items
-
+def _refuse_what_is_written() -> None:
+    """Refuse what was given about a folder of results, where none is written."""
     context = click.get_current_context()
     for name, shown in _NEEDS_A_FOLDER.items():
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise click.UsageError(f"{shown} is about a folder of results; name one with -o.")
+
+
+def _print(
+    examiner: Examiner, items: Sequence[Item], given: DetectCommand, *, as_json: bool
+) -> None:
+    from fp.cli.answers import print_answers, print_rows
+    from fp.reports.words import Question
+    from fp.runs.answering import answers
+
     with shared.interruptible("nothing was written"):
-        items = list_items(inputs)
-        _tell_of_known(bank, given)
         # Without a bar: the answers come where it would move.
-        found = answers(bank, items, options, _how(given, None))
+        found = answers(examiner, items, _how(given, None))
         if as_json:
             print_rows(found)
             return
@@ -226,20 +232,11 @@ def _print(
         print_answers(found, question, single=len(items) == 1, quiet=given.quiet)
 
 
-def _write(
-    bank: Path,
-    inputs: tuple[Path, ...],
-    output: Path,
-    options: DetectOptions,
-    given: DetectCommand,
-) -> None:
+def _write(examiner: Examiner, items: Sequence[Item], output: Path, given: DetectCommand) -> None:
     from fp.images.loading import display_path
-    from fp.runs.examination import list_items
     from fp.runs.results import detect_into
     from fp.runs.shards import Shard, detect_shard
-    from fp.system.outputs import check_apart
 
-    check_apart(inputs, output)
     shown = display_path(output)
     with (
         shared.interruptible(
@@ -248,16 +245,14 @@ def _write(
         shared.progress_bar("detect", hidden=given.quiet) as progress,
     ):
         how = _how(given, partial(progress, "images"))
-        items = list_items(inputs)
-        _tell_of_known(bank, given)
         if given.shard is not None:
             shard = Shard(*given.shard)
-            count = detect_shard(output, bank, items, options, shard, how)
+            count = detect_shard(output, examiner, items, shard, how)
             if not given.quiet:
                 of = f"shard {shard.index}/{shard.of} in {shown}"
                 click.echo(f"{count} of {len(items)} files, {of}")
             return
-        found = detect_into(output, bank, items, options, how)
+        found = detect_into(output, examiner, items, how)
     if given.quiet:
         end_with(found.not_examined)
         return
@@ -278,7 +273,6 @@ def _how(given: DetectCommand, progress: Callable[[int, int], None] | None) -> R
 
     return RunOptions(
         jobs=given.jobs,
-        memory=given.memory,
         pool=None if given.scheduler is None else partial(dask_executor, given.scheduler),
         isolated=True,
         resume=given.resume,

@@ -108,10 +108,11 @@ def _answers(
     from fp.fingerprint.detection.detection import DetectOptions
     from fp.reports.words import Question
     from fp.runs.answering import answers
+    from fp.runs.examination import examiner_of
     from fp.runs.options import RunOptions
 
     options = DetectOptions(limits=limits)
-    found = answers(bank, items, options, RunOptions(jobs=jobs, isolated=True))
+    found = answers(examiner_of(bank, options), items, RunOptions(jobs=jobs, isolated=True))
     question = Question(found.fingerprints, options.rule, options.fpr, found.certified, found.kin)
     return question, found.rows
 

@@ -26,7 +26,7 @@ from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import write_bank
 from fp.images.loading import display_path, find_images, load_image
 from fp.reports.words import DECISIONS
-from fp.runs.examination import list_items
+from fp.runs.examination import examiner_of, list_items
 from fp.runs.options import RunOptions
 from fp.runs.results import detect_into
 from fp.system.arrays import Floats
@@ -145,9 +145,8 @@ def demonstrate(
         write_bank(folder / DIF_FINGERPRINT, [dif], overwrite=overwrite)
     detect_into(
         case,
-        folder / FINGERPRINT,
+        examiner_of(folder / FINGERPRINT, DetectOptions()),
         list_items([images / "unknown"]),
-        DetectOptions(),
         RunOptions(
             overwrite=overwrite,
             progress=lambda done, total: report("unknown images", done, total),

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from fp.fingerprint.decision.posterior import kin_of
-from fp.fingerprint.detection.banks import WholeBank, check_bank
-from fp.fingerprint.detection.detection import DetectOptions
-from fp.fingerprint.detection.opening import StoredBank, open_for_examination
 from fp.runs.examination import Examiner, Item, examined
 from fp.runs.journal import Row
 from fp.runs.options import RunOptions
@@ -38,20 +33,13 @@ class Answers:
     kin: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def answers(bank: Path, items: Sequence[Item], options: DetectOptions, how: RunOptions) -> Answers:
-    """Examine files against a bank, a file or a folder of files, and write nothing.
-
-    Errors are those of `fp.runs.results.detect_into`, but for those of its output.
-    """
-    stored = StoredBank.at(bank, how.memory)
-    opened = open_for_examination(stored)
-    check_bank(opened, options)
-    kin = kin_of(opened.members) if isinstance(opened, WholeBank) else {}
-    certified = opened.family.certified(options.fpr)
-    findings = examined(Examiner(stored, options), items, how)
+def answers(examiner: Examiner, items: Sequence[Item], how: RunOptions) -> Answers:
+    """Examine files, and write nothing. IntegrityError if the bank changed meanwhile."""
+    opened, options = examiner.open(), examiner.options
+    findings = examined(examiner, items, how)
     rows: Iterator[Row] = ({"detection": found.detection.as_dict()} for found in findings)
     if options.fdr is not None:  # over all of them
         held = list(rows)
         rows = final_rows(lambda: iter(held), options.fdr)()
     detections = (row["detection"] for row in rows)
-    return Answers(detections, len(opened), certified, kin)
+    return Answers(detections, len(opened), opened.family.certified(options.fpr), opened.kin)

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fp.fingerprint.detection.detection import DetectOptions
-from fp.fingerprint.detection.opening import StoredBank
 from fp.images.loading import Limits, display_path
 from fp.manifest.inputs import Hasher
 from fp.runs.examination import Examiner, Item, examined
@@ -25,26 +23,25 @@ JOURNAL = "detections.journal"
 
 @dataclass(frozen=True)
 class Work:
-    """What is examined with what, and the folder, made where missing, that gets the journal.
+    """What is examined by what.
 
     `run` says what the run is, for its journal.
     """
 
-    folder: Path
-    bank: StoredBank
+    examiner: Examiner
     run: Row
     items: Sequence[Item]
-    options: DetectOptions
 
 
 @contextmanager
-def collected(work: Work, results: Sequence[str], how: RunOptions) -> Iterator[Journal]:
+def collected(
+    folder: Path, work: Work, results: Sequence[str], how: RunOptions
+) -> Iterator[Journal]:
     """Examine files into a journal, which is gone when the block has written its results.
 
-    The journal that it yields has a row for every file. `results` are the names of the files that
-    the block writes; errors are those of `fp.runs.results.detect_into`.
+    The folder is made where missing. The journal has a row for every file; `results` are the names
+    of the files that the block writes. Errors are those of `fp.runs.results.detect_into`.
     """
-    folder = work.folder
     goes_on = how.resume and first_of(folder, [JOURNAL])
     if not (how.overwrite or goes_on):
         refuse_existing(folder, results)
@@ -64,8 +61,8 @@ def collected(work: Work, results: Sequence[str], how: RunOptions) -> Iterator[J
         done = len(work.items) - len(todo)
         if how.progress is not None:
             how.progress(done, len(work.items))
-        maps = folder / MAPS if work.options.mapped else None
-        examiner = Examiner(work.bank, work.options, maps)
+        maps = folder / MAPS if work.examiner.options.mapped else None
+        examiner = replace(work.examiner, maps=maps)
         for finding in examined(examiner, todo, how, done):
             journal.append(
                 {
@@ -89,7 +86,7 @@ def _to_do(work: Work, journal: Journal) -> list[Item]:
         return (row["detection"] for row in stored)
 
     again = {i for i, row in zip(known, rows(), strict=True) if row["sha256"] is None}
-    again |= set(replaced(known, rows(), work.options.limits))
+    again |= set(replaced(known, rows(), work.examiner.options.limits))
     return [i for i in work.items if i in again or display_path(i.path) not in journal]
 
 

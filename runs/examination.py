@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fp.denoisers.population import Skipped
 from fp.fingerprint.decision.rows import Finding, not_examined, with_claims
+from fp.fingerprint.detection.banks import DEFAULT_MEMORY, OpenBank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.opening import StoredBank, open_for_examination
 from fp.images.loading import display_path, find_images, load_with_claims
@@ -67,16 +68,31 @@ class Examiner:
     options: DetectOptions
     maps: Path | None = None
 
+    def open(self) -> OpenBank:
+        """Open the bank, once a process; errors are those of `open_for_examination`."""
+        return open_for_examination(self.bank)
+
     def __call__(self, item: Item) -> Finding:
         """Examine one file; every failure that a file can cause is a row."""
-        bank = open_for_examination(self.bank)
         try:
             image, claims = load_with_claims(item.path, item.root, self.options.limits)
         except ImageError as error:
             return not_examined(display_path(item.path), error)
         # Joined to the row when all is decided: what a file says of itself changes no figure.
-        found = with_claims(bank.examine(image, self.options), claims)
+        found = with_claims(self.open().examine(image, self.options), claims)
         return found if self.maps is None else with_map(found, image, self.maps)
+
+
+def examiner_of(bank: Path, options: DetectOptions, memory: int = DEFAULT_MEMORY) -> Examiner:
+    """Open a bank, a file or a folder of files, and return its examiner.
+
+    `memory` is the bytes that the bank may hold in each process. UsageError, InputError,
+    FormatError or DenoiserError if it cannot be used with these options, IntegrityError if it is
+    damaged.
+    """
+    found = Examiner(StoredBank.at(bank, memory), options)
+    found.open().check(options)
+    return found
 
 
 def examined(

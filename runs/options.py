@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fp.fingerprint.decision.rows import Detection
-from fp.fingerprint.detection.banks import DEFAULT_MEMORY
 from fp.manifest.run import Invocation
 from fp.reports.detections import Reporting
 from fp.reports.previews import Showing
@@ -21,8 +20,6 @@ class RunOptions:
     ----------
     jobs : int
         Number of processes.
-    memory : int
-        Bytes that the bank may hold in each process.
     pool : callable, optional
         Makes an executor that does the work instead; see `fp.system.executors`.
     isolated : bool
@@ -46,7 +43,6 @@ class RunOptions:
     """
 
     jobs: int = 1
-    memory: int = DEFAULT_MEMORY
     pool: Pool | None = None
     isolated: bool = False
     resume: bool = False

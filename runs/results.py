@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from fp.fingerprint.decision.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS
-from fp.fingerprint.detection.banks import OpenBank, check_bank
+from fp.fingerprint.detection.banks import OpenBank
 from fp.fingerprint.detection.detection import DetectOptions
-from fp.fingerprint.detection.opening import BankIdentity, StoredBank, open_for_examination
+from fp.fingerprint.detection.opening import StoredBank
 from fp.images.loading import display_path
 from fp.manifest.inputs import Hasher, InputFile
 from fp.manifest.run import Invocation
@@ -29,7 +29,7 @@ from fp.manifest.writing import LISTING, MANIFEST, Recorder
 from fp.reports.detections import Run, leave_report
 from fp.reports.page import REPORT
 from fp.runs.collecting import JOURNAL, Work, collected, first_of, replaced
-from fp.runs.examination import Item
+from fp.runs.examination import Examiner, Item
 from fp.runs.journal import Row, json_line
 from fp.runs.map_files import maps_of, sweep_maps
 from fp.runs.options import RunOptions
@@ -72,37 +72,36 @@ class Summary:
 
 def detect_into(
     folder: Path,
-    bank: Path,
+    examiner: Examiner,
     items: Sequence[Item],
-    options: DetectOptions,
     how: RunOptions | None = None,
 ) -> Summary:
     """Examine files and write their rows, in the order of `items`, into a folder.
 
-    The folder is made where missing; `bank` is a file or a folder of files. By default all is done
-    in this process, afresh, and with a full report.
+    The folder is made where missing; `fp.runs.examination.examiner_of` makes the examiner of a
+    bank. By default all is done in this process, afresh, and with a full report.
 
     Raises
     ------
     OutputError
         If the folder holds results already, is in use, or cannot be written.
-    UsageError, InputError, FormatError, DenoiserError
-        If the bank cannot be used with these options, or a run of others is resumed.
+    InputError
+        If a run of another bank or other options is resumed.
     IntegrityError
-        If the bank or the journal is damaged, or the bank changes meanwhile.
+        If the journal is damaged, or the bank changes meanwhile.
     """
     how = how or RunOptions()
     invocation = how.invocation or Invocation("detect", {})
     recorder = Recorder(folder / MANIFEST, invocation, folder=True, passing=(JOURNAL,))
-    work, opened = work_of(folder, bank, items, options, how.memory)
-    run = work.run
+    opened, options = examiner.open(), examiner.options
+    run = run_of(examiner)
     paths = [display_path(item.path) for item in items]
     goes_on = how.resume and first_of(folder, [JOURNAL])
     if how.resume and not goes_on and first_of(folder, [MANIFEST]):
         earlier = _summary_of_finished(folder / MANIFEST, run, paths)
         refuse_replaced(folder / TABLES[0], items, options)
         return earlier
-    with collected(work, RESULTS, how) as journal:
+    with collected(folder, Work(examiner, run, items), RESULTS, how) as journal:
         rows = final_rows(lambda: journal.rows(paths), options.fdr)
         summary = write_tables(folder, rows(), len(opened))
         summary = replace(summary, **of_bank(opened, options))
@@ -120,22 +119,13 @@ def detect_into(
             reporting=how.reporting,
             previews=how.previews,
         )
+        inputs = _inputs(examiner.bank, journal.rows(paths), items, options)
         recorder.finish(
-            _inputs(work.bank, journal.rows(paths), items, options),
+            inputs,
             [*(folder / name for name in TABLES), *maps, *leave_report(found)],
             {**run, "files": files_of(paths), "summary": asdict(summary)},
         )
     return summary
-
-
-def work_of(
-    folder: Path, bank: Path, items: Sequence[Item], options: DetectOptions, memory: int
-) -> tuple[Work, OpenBank]:
-    """Return what a run is about, and its bank, fit for these options."""
-    stored = StoredBank.at(bank, memory)
-    opened = open_for_examination(stored)
-    check_bank(opened, options)
-    return Work(folder, stored, run_of(stored.identity, options), items, options), opened
 
 
 def of_bank(bank: OpenBank, options: DetectOptions) -> dict[str, Any]:
@@ -143,12 +133,12 @@ def of_bank(bank: OpenBank, options: DetectOptions) -> dict[str, Any]:
     return {"certified": bank.family.certified(options.fpr), "weak": bank.weak}
 
 
-def run_of(identity: BankIdentity, options: DetectOptions) -> Row:
+def run_of(examiner: Examiner) -> Row:
     """Return what a run is, to compare with what was stored as JSON."""
     found = {
         "tool_version": tool_version(),
-        "bank": [{"name": name, "sha256": sha256} for name, sha256 in identity],
-        "options": asdict(options),
+        "bank": [{"name": name, "sha256": sha256} for name, sha256 in examiner.bank.identity],
+        "options": asdict(examiner.options),
     }
     run: Row = json.loads(json.dumps(found))
     return run

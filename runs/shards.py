@@ -13,15 +13,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.opening import StoredBank, open_for_examination
 from fp.manifest.inputs import InputFile
 from fp.manifest.run import Invocation
 from fp.manifest.writing import MANIFEST, Recorder
 from fp.reports.detections import Members, Reporting, Run, leave_report
 from fp.reports.previews import Showing
-from fp.runs.collecting import JOURNAL, collected, first_of, refuse_existing
-from fp.runs.examination import Item
+from fp.runs.collecting import JOURNAL, Work, collected, first_of, refuse_existing
+from fp.runs.examination import Examiner, Item
 from fp.runs.journal import Row, json_line
 from fp.runs.options import RunOptions
 from fp.runs.results import (
@@ -32,7 +31,7 @@ from fp.runs.results import (
     final_rows,
     of_bank,
     refuse_replaced,
-    work_of,
+    run_of,
     write_tables,
 )
 from fp.system.atomic_files import atomic_path, write_text_atomic
@@ -81,9 +80,8 @@ class Shard:
 
 def detect_shard(
     folder: Path,
-    bank: Path,
+    examiner: Examiner,
     items: Sequence[Item],
-    options: DetectOptions,
     shard: Shard,
     how: RunOptions | None = None,
 ) -> int:
@@ -94,10 +92,9 @@ def detect_shard(
     """
     started = now_utc()
     how = how or RunOptions()
-    work, opened = work_of(folder, bank, shard.part(items), options, how.memory)
-    mine = work.items
+    mine, opened = shard.part(items), examiner.open()
     files = files_of([display_path(item.path) for item in items])
-    run = {**work.run, "shard": [shard.index, shard.of], "files": files}
+    run = {**run_of(examiner), "shard": [shard.index, shard.of], "files": files}
     if how.resume and not first_of(folder, [JOURNAL]) and first_of(folder, [COMPLETION]):
         done = _completion(folder)
         if {key: done.get(key) for key in run} != run:
@@ -105,9 +102,10 @@ def detect_shard(
                 f"{display_path(folder)} holds a shard of another run; choose another folder or "
                 "replace it with --overwrite."
             )
-        refuse_replaced(folder / ROWS, mine, options)
+        refuse_replaced(folder / ROWS, mine, examiner.options)
         return len(mine)
-    with collected(replace(work, run=run), (COMPLETION, ROWS, *RESULTS), how) as journal:
+    work = Work(examiner, run, mine)
+    with collected(folder, work, (COMPLETION, ROWS, *RESULTS), how) as journal:
         with atomic_path(folder / ROWS, overwrite=True) as rows_at, rows_at.open("wb") as lines:
             for row in journal.rows(display_path(item.path) for item in mine):
                 lines.write(json_line(row))
@@ -116,7 +114,7 @@ def detect_shard(
             "encoding-version": "1.0",
             **run,
             "rows": {"count": len(mine), "sha256": hash_file(folder / ROWS)},
-            "of_bank": {"fingerprints": len(opened), **of_bank(opened, options)},
+            "of_bank": {"fingerprints": len(opened), **of_bank(opened, examiner.options)},
             "environment": describe(),
             "started_utc": started,
             "finished_utc": now_utc(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from fp.fingerprint.conditions.judging import judge_of
 from fp.fingerprint.decision.cautions import told_as_known, with_cautions
 from fp.fingerprint.decision.family import Family, check_rate, family_of
 from fp.fingerprint.decision.judge import Features, Judge
-from fp.fingerprint.decision.posterior import is_one_bank, with_posterior
+from fp.fingerprint.decision.posterior import is_one_bank, kin_of, with_posterior
 from fp.fingerprint.decision.rows import Attribution, Finding, not_examined, with_file
 from fp.fingerprint.detection.detection import (
     DetectOptions,
@@ -52,6 +52,16 @@ class OpenBank(Protocol):
     @property
     def weak(self) -> tuple[str, ...]:
         """Names of the weak fingerprints."""
+
+    @property
+    def kin(self) -> Mapping[str, tuple[str, ...]]:
+        """Generators that each is not told from, in a bank learned as one."""
+
+    def check(self, options: DetectOptions) -> None:
+        """Refuse options that the bank does not support, before the first image is read.
+
+        UsageError if the rate is out of reach, or windows are asked for that are not there.
+        """
 
     def examine(self, image: LoadedImage, options: DetectOptions) -> Finding:
         """Test one image against every fingerprint."""
@@ -117,11 +127,28 @@ class WholeBank:
         """Names of the weak fingerprints."""
         return tuple(judge.fingerprint.name for judge in self.judges if judge.weak)
 
+    @property
+    def kin(self) -> Mapping[str, tuple[str, ...]]:
+        """Generators that each is not told from, in a bank learned as one."""
+        return kin_of(self.members)
+
     def windows(self, size: int | None) -> BankWindows:
         """Return the windows of the fingerprints, of one size; None is the usual one."""
         if size not in self._windows:
             self._windows[size] = BankWindows.of(self.judges, size)
         return self._windows[size]
+
+    def check(self, options: DetectOptions) -> None:
+        """Refuse options that the bank does not support; see `OpenBank`."""
+        check_rule(options, self.family)
+        asked = options.mapped or options.window is not None
+        if asked and not self.windows(options.window).complete:
+            size = "windows" if options.window is None else f"windows of {options.window} pixels"
+            least = 2 * (options.window or SIZES[0])
+            raise UsageError(
+                f"A fingerprint of the bank has no {size}; make it again with 'fp extract "
+                f"--windows', from images of at least {least} pixels a side (twice the windows)."
+            )
 
     def examine(self, image: LoadedImage, options: DetectOptions) -> Finding:
         """Test one image against every fingerprint; return its row and a row of each.
@@ -209,26 +236,10 @@ def _bank_of(members: tuple[Fingerprint, ...]) -> WholeBank:
     return WholeBank(members)
 
 
-def check_bank(bank: OpenBank, options: DetectOptions) -> None:
-    """Refuse options that a bank cannot support, before the first image is read.
-
-    UsageError if the rate is out of reach, or windows are asked for that are not there.
-    """
+def check_rule(options: DetectOptions, family: Family) -> None:
+    """Refuse a rate that the calibrations of a bank cannot keep, by a UsageError."""
     if options.rule == "conformal":
-        check_rate(options.fpr, bank.family)
-    if options.mapped or options.window is not None:
-        if not isinstance(bank, WholeBank):
-            raise UsageError(
-                "A bank of that many fingerprints is examined by crops alone; leave --map and "
-                "--window out, or name fewer fingerprints."
-            )
-        if not bank.windows(options.window).complete:
-            size = "windows" if options.window is None else f"windows of {options.window} pixels"
-            least = 2 * (options.window or SIZES[0])
-            raise UsageError(
-                f"A fingerprint of the bank has no {size}; make it again with 'fp extract "
-                f"--windows', from images of at least {least} pixels a side (twice the windows)."
-            )
+        check_rate(options.fpr, family)
 
 
 def check_member(fingerprint: Fingerprint) -> None:

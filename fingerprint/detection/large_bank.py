@@ -8,7 +8,7 @@ judged in full, with the same figures as in a bank that is held whole.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from fp.fingerprint.decision.family import Family, Gathering
 from fp.fingerprint.decision.judge import Features, Judge
 from fp.fingerprint.decision.rows import Attribution, Finding, not_examined, with_file
 from fp.fingerprint.decision.sorted_scores import SortedScores
-from fp.fingerprint.detection.banks import check_member, needs_more
+from fp.fingerprint.detection.banks import check_member, check_rule, needs_more
 from fp.fingerprint.detection.detection import (
     DetectOptions,
     Preparation,
@@ -40,7 +40,7 @@ from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.lazy import LazyBank
 from fp.images.loading import LoadedImage
 from fp.system.arrays import Array, Doubles, Flags, Indices
-from fp.system.errors import ImageError
+from fp.system.errors import ImageError, UsageError
 from fp.system.paths import display_path
 
 SMALLEST = 65
@@ -107,6 +107,20 @@ class LargeBank:
         """Names of the weak fingerprints."""
         names = self._calibrations.names
         return tuple(names[k] for k in np.flatnonzero(self._calibrations.weak))
+
+    @property
+    def kin(self) -> Mapping[str, tuple[str, ...]]:
+        """None: so many fingerprints are not compared with each other."""
+        return {}
+
+    def check(self, options: DetectOptions) -> None:
+        """Refuse options that the bank does not support; see `OpenBank`."""
+        check_rule(options, self.family)
+        if options.mapped or options.window is not None:
+            raise UsageError(
+                "A bank of that many fingerprints is examined by crops alone; leave --map and "
+                "--window out, or name fewer fingerprints."
+            )
 
     def examine(self, image: LoadedImage, options: DetectOptions) -> Finding:
         """Test one image against every fingerprint; return its row and the first ten of all.

@@ -28,7 +28,7 @@ from fp.reports.page import policy
 from fp.reports.previews import map_file, quotas, small, without_detail
 from fp.reports.table import Column, of_dicts
 from fp.reports.text import as_json, rounded, visible
-from fp.runs.examination import list_items
+from fp.runs.examination import examiner_of, list_items
 from fp.runs.options import RunOptions
 from fp.runs.results import REPORT, detect_into
 
@@ -155,15 +155,22 @@ def test_a_run_of_files_that_are_no_pictures_has_a_page_too(lab, tmp_path):
 
 def test_an_interrupted_run_ends_in_the_same_page(lab, tmp_path):
     items = list_items([lab.unknown])
-    detect_into(tmp_path / "whole", lab.single, items, DetectOptions())
+    detect_into(tmp_path / "whole", examiner_of(lab.single, DetectOptions()), items)
 
     def stop(done, total):
         if done == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        detect_into(tmp_path / "o", lab.single, items, DetectOptions(), RunOptions(progress=stop))
-    detect_into(tmp_path / "o", lab.single, items, DetectOptions(), RunOptions(resume=True))
+        detect_into(
+            tmp_path / "o",
+            examiner_of(lab.single, DetectOptions()),
+            items,
+            RunOptions(progress=stop),
+        )
+    detect_into(
+        tmp_path / "o", examiner_of(lab.single, DetectOptions()), items, RunOptions(resume=True)
+    )
     assert (tmp_path / "o" / REPORT).read_bytes() == (tmp_path / "whole" / REPORT).read_bytes()
 
 
@@ -178,7 +185,9 @@ def test_only_files_that_are_what_they_were_are_pictured(lab, tmp_path):
             gone.unlink()
             changed.write_bytes(b"something else")
 
-    detect_into(tmp_path / "o", lab.single, items, DetectOptions(), RunOptions(progress=meddle))
+    detect_into(
+        tmp_path / "o", examiner_of(lab.single, DetectOptions()), items, RunOptions(progress=meddle)
+    )
     rows = rows_of(tmp_path / "o" / REPORT)
     assert [row["path"] for row in rows if row["preview"] is None] == [str(gone), str(changed)]
     assert len(rows) == 24
@@ -293,7 +302,7 @@ def test_a_report_without_pictures_and_none_at_all(lab, tmp_path):
 
 
 def test_the_page_says_what_the_tables_say(lab, tmp_path):
-    detect_into(tmp_path, lab.pair, list_items([lab.unknown]), DetectOptions(fpr=0.1))
+    detect_into(tmp_path, examiner_of(lab.pair, DetectOptions(fpr=0.1)), list_items([lab.unknown]))
     told = (tmp_path / "detections.jsonl").read_text("utf-8").splitlines()
     for line, row in zip(map(json.loads, told), rows_of(tmp_path / REPORT), strict=True):
         for name in set(row) & set(line):

@@ -13,7 +13,7 @@ from held_images import PDF, pdf, pdf_picture, zipped
 from fp.case import open_case
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.images.loading import display_path, find_images
-from fp.runs.examination import list_items
+from fp.runs.examination import examiner_of, list_items
 from fp.runs.options import RunOptions
 from fp.runs.results import REPORT, detect_into
 from fp.system.hashing import hash_file
@@ -99,12 +99,17 @@ def test_an_interrupted_run_over_archives_goes_on(lab, held, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        detect_into(tmp_path / "o", lab.single, items, DetectOptions(), RunOptions(progress=stop))
+        detect_into(
+            tmp_path / "o",
+            examiner_of(lab.single, DetectOptions()),
+            items,
+            RunOptions(progress=stop),
+        )
     again = []
     how = RunOptions(resume=True, report=lambda row: again.append(row.path))
-    detect_into(tmp_path / "o", lab.single, items, DetectOptions(), how)
+    detect_into(tmp_path / "o", examiner_of(lab.single, DetectOptions()), items, how)
     assert 0 < len(again) < len(items)
-    detect_into(tmp_path / "whole", lab.single, items, DetectOptions())
+    detect_into(tmp_path / "whole", examiner_of(lab.single, DetectOptions()), items)
     assert tables(tmp_path / "o") == tables(tmp_path / "whole")
 
 

@@ -27,6 +27,7 @@ from fp.images.loading import display_path
 from fp.runs.examination import (
     Examiner,
     Item,
+    examiner_of,
     list_items,
 )
 from fp.runs.journal import open_journal
@@ -202,9 +203,8 @@ def test_a_link_out_of_its_folder_is_followed_only_where_it_was_named(lab, tmp_p
     for inputs, status in (([folder], "not_examined"), ([link], "examined"), ([folder, link], "")):
         detect_into(
             tmp_path / "o",
-            lab.single,
+            examiner_of(lab.single, DetectOptions()),
             list_items(inputs),
-            DetectOptions(),
             RunOptions(overwrite=True),
         )
         (only,) = json_rows(tmp_path / "o")
@@ -226,7 +226,9 @@ def test_a_bank_replaced_under_the_same_name_is_read_again(lab, tmp_path):
     names = []
     for member in members:
         write_bank(bank, [member], overwrite=True)
-        detect_into(tmp_path / "o", bank, items, DetectOptions(), RunOptions(overwrite=True))
+        detect_into(
+            tmp_path / "o", examiner_of(bank, DetectOptions()), items, RunOptions(overwrite=True)
+        )
         names.append(json_rows(tmp_path / "o")[0]["fingerprint"])
     assert names == ["gen 0", "gen 1"]
 
@@ -251,7 +253,7 @@ def test_every_name_comes_back_exactly_from_both_tables(lab, tmp_path):
         raw = name if isinstance(name, bytes) else name.encode()
         save(photograph(3), os.fsencode(folder) + b"/" + raw)
     items = list_items([folder])
-    detect_into(tmp_path / "o", lab.single, items, DetectOptions())
+    detect_into(tmp_path / "o", examiner_of(lab.single, DetectOptions()), items)
     paths = [display_path(item.path) for item in items]
     assert [entry["path"] for entry in json_rows(tmp_path / "o")] == paths
     assert [entry["path"] for entry in csv_rows(tmp_path / "o" / "detections.csv")] == paths
@@ -282,7 +284,9 @@ def unescaped(text: str) -> bytes:
 
 
 def test_both_tables_say_the_same_to_the_last_bit(lab, tmp_path):
-    detect_into(tmp_path / "o", lab.pair, list_items([lab.unknown]), DetectOptions(fpr=0.1))
+    detect_into(
+        tmp_path / "o", examiner_of(lab.pair, DetectOptions(fpr=0.1)), list_items([lab.unknown])
+    )
     lines = json_rows(tmp_path / "o")
     table = csv_rows(tmp_path / "o" / "detections.csv")
     assert len(lines) == len(table) == 24
@@ -299,7 +303,7 @@ def test_both_tables_say_the_same_to_the_last_bit(lab, tmp_path):
 
 def test_the_manifest_vouches_for_bank_options_files_and_tables(lab, tmp_path):
     items = list_items([lab.unknown])[:3]
-    detect_into(tmp_path / "o", lab.single, items, DetectOptions(fpr=0.2))
+    detect_into(tmp_path / "o", examiner_of(lab.single, DetectOptions(fpr=0.2)), items)
     manifest = json.loads((tmp_path / "o" / MANIFEST).read_text("utf-8"))
     digest = {
         name: hashlib.sha256((tmp_path / "o" / name).read_bytes()) for name in (*TABLES, REPORT)
@@ -314,21 +318,25 @@ def test_the_manifest_vouches_for_bank_options_files_and_tables(lab, tmp_path):
 
 def test_a_run_that_is_interrupted_goes_on_behind_its_last_row(lab, tmp_path):
     items = list_items([lab.unknown])
-    detect_into(tmp_path / "whole", lab.single, items, DetectOptions())
+    detect_into(tmp_path / "whole", examiner_of(lab.single, DetectOptions()), items)
 
     def stop(done, total):
         if done == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        detect_into(tmp_path / "o", lab.single, items, DetectOptions(), RunOptions(progress=stop))
+        detect_into(
+            tmp_path / "o",
+            examiner_of(lab.single, DetectOptions()),
+            items,
+            RunOptions(progress=stop),
+        )
     assert sorted(path.name for path in (tmp_path / "o").iterdir()) == [JOURNAL]
     again, told = [], []
     detect_into(
         tmp_path / "o",
-        lab.single,
+        examiner_of(lab.single, DetectOptions()),
         items,
-        DetectOptions(),
         RunOptions(
             resume=True,
             report=lambda detection: again.append(detection.path),
@@ -351,7 +359,12 @@ def replaced_while(lab, tmp_path, stop_at: int | None) -> tuple[Path, list[Item]
             raise KeyboardInterrupt
 
     with contextlib.suppress(KeyboardInterrupt):
-        detect_into(tmp_path / "o", lab.single, items, DetectOptions(), RunOptions(progress=stop))
+        detect_into(
+            tmp_path / "o",
+            examiner_of(lab.single, DetectOptions()),
+            items,
+            RunOptions(progress=stop),
+        )
     shutil.copy2(items[-1].path, items[0].path)  # with its old time, too
     return folder, items
 
@@ -360,9 +373,9 @@ def test_a_resumed_run_does_not_keep_the_row_of_a_file_that_was_replaced(lab, tm
     _, items = replaced_while(lab, tmp_path, 5)
     again = []
     how = RunOptions(resume=True, report=lambda row: again.append(row.path))
-    detect_into(tmp_path / "o", lab.single, items, DetectOptions(), how)
+    detect_into(tmp_path / "o", examiner_of(lab.single, DetectOptions()), items, how)
     assert again == [display_path(item.path) for item in (items[0], *items[5:])]
-    detect_into(tmp_path / "whole", lab.single, items, DetectOptions())
+    detect_into(tmp_path / "whole", examiner_of(lab.single, DetectOptions()), items)
     assert tables(tmp_path / "o") == tables(tmp_path / "whole")
     assert len({row["sha256"] for row in json_rows(tmp_path / "o")}) == len(items) - 1
 
@@ -378,16 +391,25 @@ def test_a_resumed_run_looks_again_at_a_file_that_was_not_decoded(lab, tmp_path)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        detect_into(tmp_path / "o", lab.single, whole, DetectOptions(), RunOptions(progress=stop))
+        detect_into(
+            tmp_path / "o",
+            examiner_of(lab.single, DetectOptions()),
+            whole,
+            RunOptions(progress=stop),
+        )
     shutil.copy(items[0].path, first)
-    detect_into(tmp_path / "o", lab.single, whole, DetectOptions(), RunOptions(resume=True))
+    detect_into(
+        tmp_path / "o", examiner_of(lab.single, DetectOptions()), whole, RunOptions(resume=True)
+    )
     assert [row["status"] for row in json_rows(tmp_path / "o")] == ["examined"] * 5
 
 
 def test_a_finished_run_is_not_one_about_a_file_that_was_replaced(lab, tmp_path):
     _, items = replaced_while(lab, tmp_path, None)
     with pytest.raises(InputError, match="is another file than the one"):
-        detect_into(tmp_path / "o", lab.single, items, DetectOptions(), RunOptions(resume=True))
+        detect_into(
+            tmp_path / "o", examiner_of(lab.single, DetectOptions()), items, RunOptions(resume=True)
+        )
 
 
 class DeadlyExaminer(Examiner):
@@ -401,15 +423,22 @@ class DeadlyExaminer(Examiner):
 
 def test_a_file_that_ends_its_process_is_a_row_when_the_run_is_resumed(lab, tmp_path, monkeypatch):
     items = list_items([lab.unknown])
-    detect_into(tmp_path / "whole", lab.single, items, DetectOptions())
+    detect_into(tmp_path / "whole", examiner_of(lab.single, DetectOptions()), items)
 
     def stop(done, total):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        detect_into(tmp_path / "o", lab.single, items, DetectOptions(), RunOptions(progress=stop))
-    monkeypatch.setattr("fp.runs.collecting.Examiner", DeadlyExaminer)
-    found = detect_into(tmp_path / "o", lab.single, items, DetectOptions(), RunOptions(resume=True))
+        detect_into(
+            tmp_path / "o",
+            examiner_of(lab.single, DetectOptions()),
+            items,
+            RunOptions(progress=stop),
+        )
+    monkeypatch.setattr("fp.runs.examination.Examiner", DeadlyExaminer)
+    found = detect_into(
+        tmp_path / "o", examiner_of(lab.single, DetectOptions()), items, RunOptions(resume=True)
+    )
     assert found.not_examined == {"worker_died": 1}
     for ours, theirs in zip(json_rows(tmp_path / "o"), json_rows(tmp_path / "whole"), strict=True):
         if ours["path"].endswith("photo 1004.png"):
@@ -430,7 +459,7 @@ def test_a_file_that_ends_its_process_takes_nothing_else_with_it(lab, tmp_path, 
         limits.append(options["seconds"])
         return run_in_order(*arguments, **options)
 
-    monkeypatch.setattr("fp.runs.collecting.Examiner", DeadlyExaminer)
+    monkeypatch.setattr("fp.runs.examination.Examiner", DeadlyExaminer)
     monkeypatch.setattr("fp.runs.examination.run_in_order", noticed)
     files = sorted(lab.unknown.rglob("photo 100[345].*"))
     outcome = fp(
@@ -454,23 +483,30 @@ def test_a_resumed_run_is_about_the_files_that_are_named_now(lab, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         detect_into(
-            tmp_path / "o", lab.single, items[:9], DetectOptions(), RunOptions(progress=stop)
+            tmp_path / "o",
+            examiner_of(lab.single, DetectOptions()),
+            items[:9],
+            RunOptions(progress=stop),
         )
-    detect_into(tmp_path / "o", lab.single, items[3:12], DetectOptions(), RunOptions(resume=True))
-    detect_into(tmp_path / "whole", lab.single, items[3:12], DetectOptions())
+    detect_into(
+        tmp_path / "o",
+        examiner_of(lab.single, DetectOptions()),
+        items[3:12],
+        RunOptions(resume=True),
+    )
+    detect_into(tmp_path / "whole", examiner_of(lab.single, DetectOptions()), items[3:12])
     assert tables(tmp_path / "o") == tables(tmp_path / "whole")
 
 
 def test_a_finished_run_is_resumed_only_for_what_it_was_about(lab, tmp_path):
     items = list_items([lab.unknown])[:4]
-    found = detect_into(tmp_path / "o", lab.single, items, DetectOptions())
+    found = detect_into(tmp_path / "o", examiner_of(lab.single, DetectOptions()), items)
     before = state(tmp_path / "o")
     again = []
     assert found == detect_into(
         tmp_path / "o",
-        lab.single,
+        examiner_of(lab.single, DetectOptions()),
         items,
-        DetectOptions(),
         RunOptions(resume=True, report=again.append),
     )
     assert again == []
@@ -480,20 +516,19 @@ def test_a_finished_run_is_resumed_only_for_what_it_was_about(lab, tmp_path):
         (lab.single, items[:3], DetectOptions()),
     ):
         with pytest.raises(InputError, match="holds the results of another"):
-            detect_into(tmp_path / "o", bank, files, options, RunOptions(resume=True))
+            detect_into(tmp_path / "o", examiner_of(bank, options), files, RunOptions(resume=True))
     assert state(tmp_path / "o") == before
 
 
 def test_an_overwriting_run_leaves_the_old_tables_until_it_is_done(lab, tmp_path):
     items = list_items([lab.unknown])
-    detect_into(tmp_path / "o", lab.single, items[:4], DetectOptions())
+    detect_into(tmp_path / "o", examiner_of(lab.single, DetectOptions()), items[:4])
     old = tables(tmp_path / "o")
     seen = []
     detect_into(
         tmp_path / "o",
-        lab.single,
+        examiner_of(lab.single, DetectOptions()),
         items[4:8],
-        DetectOptions(),
         RunOptions(overwrite=True, report=lambda _: seen.append(tables(tmp_path / "o"))),
     )
     assert seen == [old] * 4
@@ -505,7 +540,7 @@ def test_an_overwriting_run_leaves_the_old_tables_until_it_is_done(lab, tmp_path
 def test_only_what_a_killed_run_left_is_swept_away(lab, tmp_path):
     for name in (".detections.csv.0123abcd.tmp", ".mine.0123abcd.tmp", ".detections.csv.tmp"):
         (tmp_path / name).touch()
-    detect_into(tmp_path, lab.single, list_items([lab.unknown])[:1], DetectOptions())
+    detect_into(tmp_path, examiner_of(lab.single, DetectOptions()), list_items([lab.unknown])[:1])
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         [*TABLES, REPORT, LISTING, MANIFEST, ".mine.0123abcd.tmp", ".detections.csv.tmp"]
     )
@@ -519,9 +554,8 @@ def test_foreign_files_of_these_names_are_never_replaced_unasked(lab, tmp_path, 
         with pytest.raises((OutputError, IntegrityError), match=f"/{name} (exists|is no)"):
             detect_into(
                 tmp_path,
-                lab.single,
+                examiner_of(lab.single, DetectOptions()),
                 list_items([lab.unknown]),
-                DetectOptions(),
                 RunOptions(resume=resume),
             )
     assert [path.name for path in tmp_path.iterdir()] == [name]
@@ -539,11 +573,11 @@ def test_memory_does_not_grow_with_the_number_of_images(lab, tmp_path):
     for number in range(120):
         save(rng.integers(0, 256, (32, 32, 3), np.uint8), tmp_path / f"{number:04d}.bmp")
     items = list_items([tmp_path])
-    detect_into(tmp_path / "warm", lab.small, items[:2], DetectOptions())
+    detect_into(tmp_path / "warm", examiner_of(lab.small, DetectOptions()), items[:2])
     peaks = []
     for count in (20, 120):
         tracemalloc.start()
-        detect_into(tmp_path / str(count), lab.small, items[:count], DetectOptions())
+        detect_into(tmp_path / str(count), examiner_of(lab.small, DetectOptions()), items[:count])
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     # Names and their places in the journal stay; a residual of this size alone has 12 KiB.

@@ -14,7 +14,7 @@ from synthetic import ODD_NAMES, Generator, photograph, save, write_generated, w
 from fp.denoisers import registry
 from fp.denoisers.parts import residual_of_part
 from fp.fingerprint.decision.judge import Judge
-from fp.fingerprint.detection.banks import WholeBank, check_bank, examine
+from fp.fingerprint.detection.banks import WholeBank, examine
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.estimators import registry as estimators
 from fp.fingerprint.estimators.cyclic import cyclic_covariance
@@ -33,7 +33,7 @@ from fp.fingerprint.windows.fields import Weights, fields_of, fields_of_residual
 from fp.fingerprint.windows.maps import calibrated_level, draw_map
 from fp.images.crop import CropRule
 from fp.images.loading import load_image
-from fp.runs.examination import list_items
+from fp.runs.examination import examiner_of, list_items
 from fp.runs.map_files import name_of
 from fp.runs.options import RunOptions
 from fp.runs.results import detect_into
@@ -471,15 +471,17 @@ def test_maps_of_an_interrupted_run_are_those_of_an_unhindered_one(lab, tmp_path
     for number in range(3):
         save(STRONG.draw(960 + number, 128), inputs / f"{number}.png")
     items, options = list_items([inputs]), DetectOptions(mapped=True)
-    detect_into(tmp_path / "whole", root / "g.h5", items, options)
+    detect_into(tmp_path / "whole", examiner_of(root / "g.h5", options), items)
 
     def stop(done, total):
         if done == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        detect_into(tmp_path / "o", root / "g.h5", items, options, RunOptions(progress=stop))
-    detect_into(tmp_path / "o", root / "g.h5", items, options, RunOptions(resume=True))
+        detect_into(
+            tmp_path / "o", examiner_of(root / "g.h5", options), items, RunOptions(progress=stop)
+        )
+    detect_into(tmp_path / "o", examiner_of(root / "g.h5", options), items, RunOptions(resume=True))
     names = sorted(path.name for path in (tmp_path / "whole" / "maps").iterdir())
     assert len(names) == 6
     assert sorted(path.name for path in (tmp_path / "o" / "maps").iterdir()) == names
@@ -491,9 +493,9 @@ def test_maps_of_an_interrupted_run_are_those_of_an_unhindered_one(lab, tmp_path
 def test_a_map_needs_windows(lab):
     root, plain, found = lab
     with pytest.raises(UsageError, match="--windows"):
-        check_bank(WholeBank([plain]), DetectOptions(mapped=True))
+        WholeBank([plain]).check(DetectOptions(mapped=True))
     with pytest.raises(UsageError, match=r"128 pixels.*at least 256 pixels"):
-        check_bank(WholeBank([found]), DetectOptions(window=128))
+        WholeBank([found]).check(DetectOptions(window=128))
     refused = fp("detect", root / "g.h5", root, "-o", "x", "--map", "--shard", "1/2")
     assert refused.code == 2 and "--shard" in refused.err
 
