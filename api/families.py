@@ -9,8 +9,10 @@ from fp.api.notebook import register, show
 from fp.api.settings import PathLike, cache_of, with_settings
 from fp.denoisers.cache import ResidualCache
 from fp.lineage.analysis import Lineage, analyse
+from fp.lineage.collection import WANTED
 from fp.lineage.options import LineageOptions
 from fp.lineage.session import open_session
+from fp.system.folders import list_generators
 from fp.system.progress import Progress
 
 
@@ -66,7 +68,8 @@ def find_families(
     images, real = Path(images), Path(real)
     store = cache_of(cache, (images, real))
     place = None if bank is None else Path(bank)
-    session = open_session(images, real, chosen, place, store, jobs, progress)
+    folders = list_generators(images, real, WANTED)
+    session = open_session(folders, chosen, place, store, jobs, progress)
     return analyse(session.collection, session.options)
 
 

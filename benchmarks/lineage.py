@@ -29,8 +29,9 @@ from fp.denoisers.population import Reduction, residuals
 from fp.fingerprint.estimators.tile import Tile, refold
 from fp.images.crop import CropRule
 from fp.lineage.analysis import analyse
-from fp.lineage.collection import Collection, collect, list_folders
+from fp.lineage.collection import WANTED, Collection, collect
 from fp.lineage.options import LineageOptions
+from fp.system.folders import list_generators
 
 CROP = CropRule(256, 256)
 
@@ -41,7 +42,7 @@ def store():
 
 def gather(folder, denoiser, jobs):
     return collect(
-        list_folders(folder / "generated", folder / "real"),
+        list_generators(folder / "generated", folder / "real", WANTED),
         Reduction(denoiser, CROP),
         store(),
         jobs,

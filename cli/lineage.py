@@ -69,11 +69,13 @@ def command(
     from fp.denoisers.registry import DEFAULT
     from fp.images.loading import Limits, display_path
     from fp.lineage.analysis import analyse
+    from fp.lineage.collection import WANTED
     from fp.lineage.options import LineageOptions
     from fp.lineage.output import FILES, check_output, told, write_lineage
     from fp.lineage.session import open_session
     from fp.manifest import Recorder, Source, list_inputs
     from fp.manifest.writing import MANIFEST
+    from fp.system.folders import list_generators
 
     if bank is not None and given.denoiser is not None:
         raise click.UsageError("BANK says which denoiser is used; leave --denoiser out.")
@@ -90,7 +92,8 @@ def command(
         limits=Limits(pixels=given.max_pixels),
     )
     with shared.interruptible("nothing was written"), shared.progress_bar("lineage") as progress:
-        session = open_session(images, real, options, bank, cache, given.jobs, progress)
+        folders = list_generators(images, real, WANTED)
+        session = open_session(folders, options, bank, cache, given.jobs, progress)
         found = analyse(session.collection, session.options)
         about = told(found, session.collection, session.bank_identity)
         write_lineage(output, found, session.collection, overwrite=given.overwrite)

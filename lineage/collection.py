@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -20,8 +19,11 @@ from fp.lineage.scores import BankMember, scores_of
 from fp.lineage.traces import trace
 from fp.system.arrays import Doubles, Flags, Indices
 from fp.system.errors import InputError
-from fp.system.folders import ImageFolder, generator_folders, list_classes
+from fp.system.folders import ImageFolder
 from fp.system.progress import Progress
+
+WANTED = "lineage needs one for each of at least 2 generators"
+"""What a folder of generators is for, to `fp.system.folders.list_generators`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,15 +120,6 @@ class Collection:
             for i in range(j)
             if hashes[i] & hashes[j]
         ]
-
-
-def list_folders(images: Path, real: Path) -> list[ImageFolder]:
-    """Return the folders of generators in a folder, and the reference images last.
-
-    An `InputError` says why they cannot be compared.
-    """
-    wanted = "lineage needs one for each of at least 2 generators"
-    return list_classes(generator_folders(images, wanted), real)
 
 
 def collect(

@@ -1,7 +1,4 @@
-"""Cross-detection as a heat map, families as a dendrogram, kin as a graph.
-
-Each draws what was found on axes of its own.
-"""
+"""Cross-detection as a heat map, families as a dendrogram, kin as a graph."""
 
 from __future__ import annotations
 
@@ -11,16 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fp.lineage.analysis import Lineage
-from fp.reports.figures.style import ALONE, ink, new_axes, short
+from fp.reports.figures.style import ALONE, ink, new_figure, short
 from fp.reports.figures.tables import draw_matrix
 from fp.reports.figures.trees import colour_of, draw_dendrogram
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def heat_map(found: Lineage) -> Axes:
+def heat_map(found: Lineage) -> Figure:
     """Draw the share of each folder's images that each fingerprint flags.
 
     Fingerprints are rows, folders are columns, in the order of the dendrogram.
@@ -32,7 +28,8 @@ def heat_map(found: Lineage) -> Axes:
         range(len(crossed.fingerprints)),
         key=lambda i: (ranks.get(crossed.fingerprints[i], len(ranks)), crossed.fingerprints[i]),
     )
-    axes = new_axes(3.2 + 0.44 * len(columns), 2.2 + 0.36 * len(rows))
+    figure = new_figure(3.2 + 0.44 * len(columns), 2.2 + 0.36 * len(rows))
+    axes = figure.add_subplot()
     draw_matrix(
         axes,
         100 * crossed.flagged.value[np.ix_(rows, columns)],
@@ -41,15 +38,16 @@ def heat_map(found: Lineage) -> Axes:
         ("fingerprint of", "images of"),
     )
     axes.set_title("Images flagged, in per cent", loc="left", fontsize=11)
-    return axes
+    return figure
 
 
-def tree(found: Lineage) -> Axes:
+def tree(found: Lineage) -> Figure:
     """Draw the dendrogram with the support of its branches in per cent, and the cut.
 
     Kinship runs from 1 at the leaves to the left.
     """
-    axes = new_axes(7.5, 1.4 + 0.3 * len(found.names))
+    figure = new_figure(7.5, 1.4 + 0.3 * len(found.names))
+    axes = figure.add_subplot()
     families = found.families
     draw_dendrogram(
         axes,
@@ -61,12 +59,13 @@ def tree(found: Lineage) -> Axes:
     )
     axes.set_xlabel(f"kinship (cut at {families.cut:g}); numbers: bootstrap support in per cent")
     axes.set_title("Families", loc="left", fontsize=11)
-    return axes
+    return figure
 
 
-def graph(found: Lineage) -> Axes:
+def graph(found: Lineage) -> Figure:
     """Draw generators on a circle, joined by solid lines where kin, dotted where undecided."""
-    axes = new_axes(7.5, 6.5)
+    figure = new_figure(7.5, 6.5)
+    axes = figure.add_subplot()
     order = found.families.order
     colours = _colours(found)
     angle = {member: 2 * np.pi * place / len(order) for place, member in enumerate(order)}
@@ -108,17 +107,10 @@ def graph(found: Lineage) -> Axes:
     axes.set_aspect("equal")
     axes.axis("off")
     axes.set_title("Kin", loc="left", fontsize=11)
-    return axes
-
-
-ALL: dict[str, Callable[[Lineage], Axes]] = {"heat_map": heat_map, "tree": tree, "graph": graph}
-
-
-def drawn(draw: Callable[[Lineage], Axes], found: Lineage) -> Figure:
-    """Return the figure that one of `ALL` draws."""
-    figure = draw(found).get_figure(root=True)
-    assert figure is not None  # it was drawn on one
     return figure
+
+
+ALL: dict[str, Callable[[Lineage], Figure]] = {"heat_map": heat_map, "tree": tree, "graph": graph}
 
 
 def _families(found: Lineage) -> dict[int, tuple[int, ...]]:

@@ -64,8 +64,7 @@ def write_lineage(
     }
     written = {name: text.encode() for name, text in content.items()}
     for name, draw in figures.ALL.items():
-        figure = figures.drawn(draw, found)
-        written[f"{name}.png"] = as_png(figure)
+        written[f"{name}.png"] = as_png(draw(found))
     make_folder(folder)
     write_or_complete(folder, {name: written[name] for name in FILES}, overwrite=overwrite)
 

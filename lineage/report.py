@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from fp.denoisers.population import Skipped
@@ -75,7 +76,6 @@ def as_html(found: Lineage, skipped: Sequence[Skipped] = ()) -> str:
                 ("explanations", "What else"),
                 ("method", "Method and limits"),
             ],
-            figures=[(*told, _uris(name, found)) for name, told in _CAPTIONS.items()],
             found=found,
             families=families,
             loners=loners,
@@ -84,16 +84,16 @@ def as_html(found: Lineage, skipped: Sequence[Skipped] = ()) -> str:
             words=_RELATIONS,
             pairs=_pairs(found),
             crossed=_crossed(found),
+            figures=[
+                (*told, in_both(partial(figures.ALL[name], found)))
+                for name, told in _CAPTIONS.items()
+            ],
             folders=sorted(zip(folders, found.images, found.sources, strides, strict=True)),
             reasons=dict(sorted(reasons.items())),
             skipped=skipped,
             options=json.dumps(found.parameters()),
         )
     )
-
-
-def _uris(name: str, found: Lineage) -> dict[str, str]:
-    return in_both(lambda: figures.drawn(figures.ALL[name], found))
 
 
 def _pairs(found: Lineage) -> Table:

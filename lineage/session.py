@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from fp.fingerprint.detection.detection import residual_for
 from fp.fingerprint.detection.opening import BankIdentity, StoredBank, open_bank
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.images.crop import SIDE, CropRule
-from fp.lineage.collection import Collection, collect, list_folders
+from fp.lineage.collection import Collection, collect
 from fp.lineage.options import LineageOptions
 from fp.lineage.scores import common
 from fp.system.folders import ImageFolder
@@ -32,24 +33,24 @@ class Session:
 
 
 def open_session(
-    images: Path,
-    real: Path,
+    folders: Sequence[ImageFolder],
     options: LineageOptions,
     bank: Path | None = None,
     cache: ResidualCache | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Session:
-    """Return bank and folders, all read; the arguments are those of `fp.lineage.find_families`.
+    """Return bank and folders, all read; the rest is as in `fp.lineage.find_families`.
 
-    An `InputError`, `UsageError` or `DenoiserError` says why folders or bank cannot be used.
+    `folders` are those of the generators, and last that of the reference images. An `InputError`,
+    `UsageError` or `DenoiserError` says why folders or bank cannot be used.
     """
-    folders = list_folders(images, real)
     reduction = Reduction(options.denoiser, CropRule(SIDE, SIDE), (), options.limits)
     stored = None if bank is None else StoredBank.at(bank)
     if stored is None:
         reduction.residual()  # an unknown denoiser is found before the images are read
-        drawn = ImageFolder(images, tuple(path for each in folders[:-1] for path in each.paths))
+        root = folders[0].root.parent
+        drawn = ImageFolder(root, tuple(path for each in folders[:-1] for path in each.paths))
         reduction = replace(reduction, crop=most_common_crop(drawn, options.limits))
     else:
         reduction = _reduction_of(common(open_bank(stored)), options)

@@ -60,6 +60,14 @@ def list_classes(generated: Sequence[Path], real: Path) -> list[ImageFolder]:
     return [ImageFolder.at(folder) for folder in (*generated, real)]
 
 
+def list_generators(root: Path, real: Path, wanted: str) -> list[ImageFolder]:
+    """Return the folders of generators in a folder with their files, the reference images last.
+
+    Errors are those of `generator_folders` and `list_classes`.
+    """
+    return list_classes(generator_folders(root, wanted), real)
+
+
 def generator_folders(root: Path, wanted: str) -> list[Path]:
     """Return the folders in a folder by name, one a generator, but hidden ones.
 

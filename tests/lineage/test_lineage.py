@@ -27,7 +27,7 @@ from fp.images.crop import CropRule
 from fp.lineage import figures, tables
 from fp.lineage.analysis import Lineage, _decided, analyse
 from fp.lineage.clusters import Cluster, Families, find_families
-from fp.lineage.collection import Collection, collect, list_folders
+from fp.lineage.collection import WANTED, Collection, collect
 from fp.lineage.cross_detection import cross_detect
 from fp.lineage.intervals import auc, share
 from fp.lineage.kinship import normalise, respond
@@ -46,12 +46,12 @@ from fp.lineage.sample import Sample
 from fp.lineage.traces import every_level, level, placements, trace
 from fp.lineage.whitening import filtered, filters_outside, whiten
 from fp.system.errors import InputError, UsageError
-from fp.system.folders import list_classes
+from fp.system.folders import list_classes, list_generators
 
 
 def gather(folder: Path, cache: Path) -> Collection:
     return collect(
-        list_folders(folder / "generated", folder / "real"),
+        list_generators(folder / "generated", folder / "real", WANTED),
         Reduction("wavelet", CropRule(SIDE, SIDE)),
         ResidualCache(cache),
     )
@@ -572,11 +572,11 @@ def test_the_report_asks_for_nothing_and_escapes_names(found):
         assert word not in html
 
 
-def test_figures_give_their_axes_and_survive_odd_names(found):
+def test_figures_survive_odd_names(found):
     odd = replace(found, names=("$x_{", "東京" * 30, *found.names[2:]))
     for figure in (figures.tree, figures.graph):
-        assert figure(odd).get_title(loc="left")
-    axes = figures.heat_map(found)
+        assert figure(odd).axes[0].get_title(loc="left")
+    axes = figures.heat_map(found).axes[0]
     shown = [label.get_text() for label in axes.get_xticklabels()]
     assert shown == [found.names[i] for i in found.families.order]
 
@@ -586,13 +586,13 @@ def test_bad_options_and_folders_are_refused(tmp_path):
         with pytest.raises(UsageError):
             LineageOptions(**wrong)
     with pytest.raises(InputError, match="holds 0 folders"):
-        list_folders(tmp_path, tmp_path)
+        list_generators(tmp_path, tmp_path, WANTED)
 
 
 @pytest.fixture(scope="module")
 def everything(corpus, tmp_path_factory) -> Collection:
     return collect(
-        list_folders(corpus / "generated", corpus / "real"),
+        list_generators(corpus / "generated", corpus / "real", WANTED),
         Reduction("wavelet", CropRule(256, 256)),
         ResidualCache(tmp_path_factory.mktemp("cache")),
     )

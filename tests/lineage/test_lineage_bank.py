@@ -16,15 +16,18 @@ from fp.denoisers.cache import ResidualCache
 from fp.fingerprint import Bank
 from fp.fingerprint.estimators import registry
 from fp.fingerprint.estimators.protocol import Estimator, Fitted
+from fp.fingerprint.estimators.recipes import JOINED
 from fp.fingerprint.extraction.extraction import extract
 from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import write_bank
 from fp.images.crop import CropRule
 from fp.lineage.analysis import Lineage, analyse
+from fp.lineage.collection import WANTED
 from fp.lineage.options import LineageOptions
 from fp.lineage.session import Session, open_session
 from fp.system.errors import InputError, UsageError
+from fp.system.folders import list_generators
 
 METHODS: dict[str, dict[str, Any]] = {
     "tile": {},
@@ -87,7 +90,8 @@ def asked(
     write_bank(place / "bank.h5", bank, overwrite=True)
     options, cache = replace(OPTIONS, samples=20), ResidualCache(place / "cache")
     stored = place / "bank.h5"
-    return open_session(place / images, place / real, options, stored, cache, jobs)
+    folders = list_generators(place / images, place / real, WANTED)
+    return open_session(folders, options, stored, cache, jobs)
 
 
 @pytest.fixture(scope="module")
@@ -219,9 +223,14 @@ class Phases(Estimator):
         return np.tensordot(features, pattern.astype(float), 3) - offset
 
 
-def test_an_estimator_of_another_package_is_a_method_like_any_other(place, monkeypatch):
+@pytest.mark.parametrize("joined", [False, True])
+def test_an_estimator_of_another_package_is_a_method_like_any_other(place, monkeypatch, joined):
     monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
     registry.register("phases", Phases, "mean residual at each phase")
-    session = asked(place, [made(place, "phases")])
-    shares = flagged(analyse(session.collection, session.options), "phases")
+    method, parts = "auto" if joined else "phases", [*JOINED["auto"][0], ("phases", {})]
+    monkeypatch.setitem(METHODS, method, {"parts": parts} if joined else {})
+    fingerprint = made(place, method)
+    assert not joined or fingerprint.joined.parts[-1].method == "phases"
+    session = asked(place, [fingerprint])
+    shares = flagged(analyse(session.collection, session.options), method)
     assert min(shares["root a"], shares["child a"]) > 0.8 and shares["lone"] < 0.2

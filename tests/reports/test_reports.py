@@ -149,16 +149,17 @@ def _lineage(lab, folder: Path) -> Path:
     from fp.denoisers.population import Reduction
     from fp.images.crop import CropRule
     from fp.lineage.analysis import analyse
-    from fp.lineage.collection import collect, list_folders
+    from fp.lineage.collection import WANTED, collect
     from fp.lineage.options import LineageOptions
     from fp.lineage.report import as_html
+    from fp.system.folders import list_generators
 
     for seed in (0, 1):
         shutil.copytree(
             lab.made(seed), folder / "generators" / f"<img src=x onerror=alert({seed})>"
         )
     collection = collect(
-        list_folders(folder / "generators", lab.real),
+        list_generators(folder / "generators", lab.real, WANTED),
         Reduction("wavelet", CropRule(64, 64)),
         ResidualCache(lab.cache),
     )

@@ -399,7 +399,7 @@ def test_the_names_of_methods_cost_no_numerics():
 # One module an estimator
 
 ROOMS = ("api", "audit", "case", "cli", "demo", "denoisers", "evaluation", "fingerprint", "images")
-ROOMS += ("lineage", "manifest", "reports", "runs", "system")
+ROOMS += ("known", "lineage", "manifest", "reports", "runs", "system")
 
 
 def concrete(kind=Estimator):
