@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import EntryPoint
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -24,7 +25,17 @@ from fp.images.loading import display_path
 from fp.system.arrays import Array, Doubles, Flags, Indices
 from fp.system.errors import InputError, UsageError
 
-BASELINES = ("dct", "gram", "chroma", "srm", "cnn", "cnn-augmented")
+_PLACES: dict[str, tuple[str, dict[str, Any]]] = {
+    "dct": ("fp.evaluation.baselines.dct:CosineSpectrum", {}),
+    "gram": ("fp.evaluation.baselines.gram:GramMatrices", {}),
+    "chroma": ("fp.evaluation.baselines.chroma:Chroma", {}),
+    "srm": ("fp.evaluation.baselines.rich:RichModel", {}),
+    "cnn": ("fp.evaluation.baselines.cnn:SmallCnn", {"augmented": False}),
+    "cnn-augmented": ("fp.evaluation.baselines.cnn:SmallCnn", {"augmented": True}),
+}
+"""Where each baseline is, and what its name fixes. A module is imported when it is asked for."""
+
+BASELINES = tuple(_PLACES)
 """Baselines that look at pixels, by name."""
 
 _OF_CLASS = "score "
@@ -113,26 +124,10 @@ def known() -> tuple[str, ...]:
 def _made(name: str, parameters: str) -> Method:
     given: Mapping[str, Any] = json.loads(parameters)
     try:
-        if name == "dct":
-            from fp.evaluation.baselines.dct import CosineSpectrum
-
-            return CosineSpectrum(**given)
-        if name == "gram":
-            from fp.evaluation.baselines.gram import GramMatrices
-
-            return GramMatrices(**given)
-        if name == "chroma":
-            from fp.evaluation.baselines.chroma import Chroma
-
-            return Chroma(**{key: tuple(value) for key, value in given.items()})
-        if name == "srm":
-            from fp.evaluation.baselines.rich import RichModel
-
-            return RichModel(**{key: tuple(value) for key, value in given.items()})
-        if name in _OPTIMISED:
-            from fp.evaluation.baselines.cnn import SmallCnn
-
-            return SmallCnn(augmented=name == "cnn-augmented", **given)
+        if name in _PLACES:
+            place, fixed = _PLACES[name]
+            made: Method = EntryPoint("", place, "").load()(**fixed, **given)
+            return made
     except TypeError as error:
         raise UsageError(f"Method {name!r} does not take these parameters: {error}.") from None
     if name not in known():

@@ -27,7 +27,7 @@ from fp.images.formats import FORMATS, declared_size, kind_of, open_image
 from fp.images.other_kinds import refusal
 from fp.images.tiff_previews import is_preview
 from fp.system.arrays import Pixels
-from fp.system.errors import ImageError, UsageError
+from fp.system.errors import ImageError, UsageError, words_of
 from fp.system.paths import display_path, find_images, read_file
 
 __all__ = [
@@ -319,8 +319,7 @@ def _strict_decoders() -> Iterator[None]:
 
 
 def _refusal(kind: str, shown: str, error: Exception) -> ImageError:
-    words = "".join(c if c.isprintable() else " " for c in str(error))
-    detail = " ".join(words.split())[:200] or type(error).__name__
+    detail = words_of(error, 200)
     if _UNKNOWN_KIND.search(detail):
         return ImageError(
             "unsupported_mode",

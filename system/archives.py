@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from fp.system.errors import ImageError
+from fp.system.errors import ImageError, words_of
 
 SIGNATURES = (b"PK\3\4", b"PK\5\6")
 """How an archive begins, with members and without."""
@@ -190,5 +190,4 @@ def _words(error: Exception) -> str:
     """Return what a reader said, on one line."""
     if isinstance(error, zlib.error):
         return "its packed data are wrong"
-    words = "".join(c if c.isprintable() else " " for c in str(error))
-    return " ".join(words.split())[:120].rstrip(".") or type(error).__name__
+    return words_of(error, 120).rstrip(".")

@@ -50,3 +50,12 @@ class IntegrityError(FpError, ValueError):
 
 class FormatError(FpError, ValueError):
     """A file that is not fp's, or of a format version not known here."""
+
+
+def words_of(error: Exception, most: int) -> str:
+    """Return what a library says went wrong, on one line of so many characters.
+
+    Where it says nothing, it is the name of the error.
+    """
+    words = "".join(c if c.isprintable() else " " for c in str(error))
+    return " ".join(words.split())[:most] or type(error).__name__

@@ -7,11 +7,11 @@ green and blue vary together differs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from fp.evaluation.baselines.linear import learn_linear
+from fp.evaluation.baselines.linear import AtScales
 from fp.system.arrays import Array, Doubles, Pixels
 
 MAPS = np.array(
@@ -26,23 +26,12 @@ _PAIRS = np.triu_indices(len(MAPS), 1)
 
 
 @dataclass(frozen=True)
-class Chroma:
-    """The baseline.
-
-    Parameters
-    ----------
-    scales : tuple of int
-        Factors by which the image is reduced, by means of blocks, before its structure is read.
-    """
+class Chroma(AtScales):
+    """The baseline; an image is reduced by means of blocks."""
 
     scales: tuple[int, ...] = (1, 2, 4)
 
     name: ClassVar[str] = "chroma"
-    learn = staticmethod(learn_linear)
-
-    def parameters(self) -> dict[str, Any]:
-        """Return all parameters; JSON types only."""
-        return {"scales": list(self.scales)}
 
     def features(self, image_hwc: Pixels) -> tuple[Array, ...]:
         """Return the moments of six colour maps of four kinds of differences, at each scale.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -67,6 +68,28 @@ def learn_linear(
         scores, np.arange(labels.size), pattern, f"cross-fitted, {dealt.max() + 1} folds"
     )
     return LinearLearned(weights, offset + float(mean @ weights), held_out)
+
+
+@dataclass(frozen=True)
+class AtScales:
+    """A baseline that reads an image at several reductions.
+
+    Parameters
+    ----------
+    scales : tuple of int
+        Factors by which the image is reduced before it is read.
+    """
+
+    scales: tuple[int, ...]
+
+    learn = staticmethod(learn_linear)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scales", tuple(self.scales))  # a list in a configuration
+
+    def parameters(self) -> dict[str, Any]:
+        """Return all parameters; JSON types only."""
+        return {"scales": list(self.scales)}
 
 
 def _targets(labels: Flags) -> Doubles:
