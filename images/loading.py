@@ -273,7 +273,7 @@ def _opened(path: Path, root: Path | None, limits: Limits) -> Iterator[tuple[Ima
     shown = display_path(path)
     kind = kind_of(content)
     if kind is None:
-        raise refusal(content, path)
+        raise refusal(content, path, shown)
     if kind == "JPEG" and content.count(b"Exif\0\0") > _MOST_EXIF_PIECES:
         raise ImageError("damaged", f"{shown} has more pieces of EXIF data than any camera writes.")
     try:

@@ -30,9 +30,8 @@ _OTHERS = (
 _KINDS = [(re.compile(start, re.DOTALL | re.IGNORECASE), told) for start, told in _OTHERS]
 
 
-def refusal(content: bytes, path: Path) -> ImageError:
+def refusal(content: bytes, path: Path, shown: str) -> ImageError:
     """Return why a file that is of none of the formats is not examined."""
-    shown = display_path(path)
     if members.holds_members(content):
         return _holding(content, path, shown)
     if _RAW.match(content):
