@@ -12,17 +12,18 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import numpy as np
 from sections import PROJECT, WORK, publish, this_command
+from sklearn.metrics import roc_auc_score
 
 from fp.denoisers.cache import ResidualCache, default_folder
 from fp.denoisers.population import Reduction, residuals, survey
-from fp.evaluation import mean_of, trial
-from fp.fingerprint.estimators.folds import group
+from fp.evaluation import balanced_accuracy, mean_of, split
+from fp.fingerprint.estimators.folds import Labelled, group, shuffle_labels
 from fp.fingerprint.learning.method import recipe
 from fp.images.crop import CropRule
 from fp.system.folders import ImageFolder
@@ -60,19 +61,35 @@ def cell(denoiser, method, generator, training, splits, nulls, parameters, store
     folder = CORPUS / "generated" / generator
     stacks, labels, groups = labelled(folder, made, reduction, store, jobs)
     return [
-        asdict(
-            trial(
-                seeded(made, seed),
-                stacks,
-                labels,
-                groups,
-                training,
-                seed,
-                null=seed < nulls,
-            )
-        )
+        trial(seeded(made, seed), stacks, labels, groups, training, seed, seed < nulls)
         for seed in range(splits)
     ]
+
+
+def trial(method, stacks, labels, groups, training, seed, null):
+    """Learn from one random split and score the rest of the images.
+
+    Stacks hold the features of all images by name, (N, ...); `training` counts images of each
+    class; the seed is that of split, folds and shuffle. `null` repeats it with shuffled labels, and
+    its accuracy is against the true ones.
+    """
+    inside = split(labels, groups, training, seed)
+    known, unknown = np.flatnonzero(inside), np.flatnonzero(~inside)
+    given, truth = labels[known], labels[unknown]
+
+    def learned_from(taught):
+        inner = {name: stack[known] for name, stack in stacks.items()}
+        learned = method.learn(inner, Labelled(taught, groups[known], 10, seed))
+        held = learned.held
+        mu_r, mu_g = (held.scores[taught[held.index] == label].mean() for label in (False, True))
+        scores = learned.score({name: stack[unknown] for name, stack in stacks.items()})
+        called = np.abs(scores - mu_g) < np.abs(scores - mu_r)
+        return balanced_accuracy(truth, called), float(roc_auc_score(truth, scores))
+
+    accuracy, auc = learned_from(given)
+    shuffled = shuffle_labels(given, groups[known], np.random.default_rng([seed, 1]))
+    null_accuracy = learned_from(shuffled)[0] if null else None
+    return {"accuracy": accuracy, "auc": auc, "null_accuracy": null_accuracy}
 
 
 def seeded(method, seed):

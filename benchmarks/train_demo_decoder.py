@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import save
 from torch import Tensor
 from torch.nn.functional import l1_loss
 
-from fp.demo.tiny_decoder import SHIPPED, STRIDE, TinyAutoencoder, save_decoder
+from fp.demo.tiny_decoder import FORMAT, NAME, SHIPPED, STRIDE, TinyAutoencoder
 from fp.images.loading import find_images, load_image
 
 Photographs = list[NDArray[np.uint8]]
@@ -89,6 +92,25 @@ def train(photographs: Photographs, recipe: Recipe) -> TinyAutoencoder:
             seconds = time.monotonic() - started
             print(f"step {step}/{recipe.steps}  loss {found.item():.4f}  {seconds:.0f} s")
     return network.eval()
+
+
+def save_decoder(network: TinyAutoencoder, folder: Path, provenance: Mapping[str, Any]) -> Path:
+    """Write the weights, in half precision to keep the package small, with their checksum.
+
+    The folder is made where missing; the provenance says, in JSON types, how the weights were made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    content = save({name: t.half().contiguous() for name, t in network.state_dict().items()})
+    facts = {
+        "format": FORMAT,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        **provenance,
+    }
+    path = folder / f"{NAME}.safetensors"
+    path.write_bytes(content)
+    path.with_suffix(".json").write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
+    return path
 
 
 def provenance(paths: list[Path], recipe: Recipe) -> dict[str, Any]:

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from fp.system.arrays import Pixels
@@ -125,22 +123,3 @@ def _stated_sha256(text: str, described: Path) -> str:
             "install the package again."
         )
     return digest
-
-
-def save_decoder(network: TinyAutoencoder, folder: Path, provenance: Mapping[str, Any]) -> Path:
-    """Write the weights, in half precision to keep the package small, with their checksum.
-
-    The folder is made where missing; the provenance says, in JSON types, how the weights were made.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    content = save({name: t.half().contiguous() for name, t in network.state_dict().items()})
-    facts = {
-        "format": FORMAT,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        **provenance,
-    }
-    path = folder / f"{NAME}.safetensors"
-    path.write_bytes(content)
-    path.with_suffix(".json").write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
-    return path

@@ -1,4 +1,4 @@
-"""How well a method does on unseen images, over one random split or many."""
+"""Random splits of images, and figures over them."""
 
 from __future__ import annotations
 
@@ -8,31 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import t as student
-from sklearn.metrics import roc_auc_score
 
-from fp.fingerprint.estimators.folds import Labelled, shuffle_labels
-from fp.fingerprint.learning.method import Recipe, Stacks
 from fp.system.arrays import Flags, Indices
 from fp.system.errors import UsageError
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Result of one split.
-
-    Parameters
-    ----------
-    accuracy, auc : float
-        Balanced accuracy of the nearest-mean rule and area under the ROC curve, on the test images,
-        in [0, 1].
-    null_accuracy : float or None
-        Balanced accuracy, against the true labels, of a fingerprint learned from the same training
-        images with shuffled labels; None where it was not asked for.
-    """
-
-    accuracy: float
-    auc: float
-    null_accuracy: float | None
 
 
 @dataclass(frozen=True)
@@ -100,42 +78,6 @@ def split(labels: Flags, groups: Indices, training: int, seed: int, exact: bool 
                 f"the {inside.sum()} there are."
             )
     return chosen
-
-
-def trial(
-    recipe: Recipe,
-    stacks: Stacks,
-    labels: Flags,
-    groups: Indices,
-    training: int,
-    seed: int,
-    folds: int = 10,
-    null: bool = True,
-) -> Trial:
-    """Learn from one random split and score the rest of the images.
-
-    Stacks hold the features of all images by name, (N, ...); `training` counts images of each
-    class; the seed is that of split, folds and shuffle. `null` repeats it with shuffled labels.
-    """
-    inside = split(labels, groups, training, seed)
-    known, unknown = np.flatnonzero(inside), np.flatnonzero(~inside)
-    given = labels[known]
-
-    def learned_from(taught: Flags) -> tuple[float, float]:
-        inner = {name: stack[known] for name, stack in stacks.items()}
-        learned = recipe.learn(inner, Labelled(taught, groups[known], folds, seed))
-        held = learned.held
-        mu_r, mu_g = (
-            float(held.scores[taught[held.index] == label].mean()) for label in (False, True)
-        )
-        scores = learned.score({name: stack[unknown] for name, stack in stacks.items()})
-        called = np.abs(scores - mu_g) < np.abs(scores - mu_r)
-        truth = labels[unknown]
-        return balanced_accuracy(truth, called), float(roc_auc_score(truth, scores))
-
-    accuracy, auc = learned_from(given)
-    shuffled = shuffle_labels(given, groups[known], np.random.default_rng([seed, 1]))
-    return Trial(accuracy, auc, learned_from(shuffled)[0] if null else None)
 
 
 def balanced_accuracy(labels: Flags, called: Flags) -> float:
