@@ -158,20 +158,21 @@ def command(
         window=None if given.window is None else int(given.window),
         mapped=given.mapped,
     )
-    if output is None or output == Path("-"):
+    folder = None if output == Path("-") else output
+    if folder is None:
         _refuse_what_is_written()
     elif given.as_json:
         raise click.UsageError("--json prints rows and -o writes them; choose one.")
     else:
-        check_apart(inputs, output)
+        check_apart(inputs, folder)
     with shared.interruptible("nothing was written"):
         items = list_items(inputs)
         _tell_of_known(bank, given)
         examiner = examiner_of(bank, options, given.memory)
-    if output is None or output == Path("-"):
+    if folder is None:
         _print(examiner, items, given, as_json=given.as_json or output is not None)
     else:
-        _write(examiner, items, output, given)
+        _write(examiner, items, folder, given)
 
 
 def _bank_and_inputs(first: Path, others: tuple[Path, ...]) -> tuple[Path, tuple[Path, ...]]:

@@ -74,12 +74,13 @@ class Examiner:
 
     def __call__(self, item: Item) -> Finding:
         """Examine one file; every failure that a file can cause is a row."""
+        bank = self.open()
         try:
             image, claims = load_with_claims(item.path, item.root, self.options.limits)
         except ImageError as error:
             return not_examined(display_path(item.path), error)
         # Joined to the row when all is decided: what a file says of itself changes no figure.
-        found = with_claims(self.open().examine(image, self.options), claims)
+        found = with_claims(bank.examine(image, self.options), claims)
         return found if self.maps is None else with_map(found, image, self.maps)
 
 

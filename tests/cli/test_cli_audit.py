@@ -179,6 +179,7 @@ def test_an_audit_says_what_matching_would_do_and_what_remains(folders, tmp_path
     assert fp("audit", *asked(folders, "jpeg"), "--match", "gouache:3").code == 2
 
 
+@pytest.mark.slow
 def test_match_is_recorded_shown_and_repeated(folders, tmp_path):
     before = state(folders / "jpeg"), state(folders / "plain")
     output = tmp_path / "f.h5"

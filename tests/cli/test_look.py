@@ -104,6 +104,7 @@ def test_a_bank_adds_a_line_of_what_detect_says_of_each_file(lab, folder):
         assert foot == f"\n'fp detect {bank} FILE' says what limits the line about generators.\n"
 
 
+@pytest.mark.slow
 def test_the_bank_that_comes_with_fp_is_asked_unless_none_is_wanted(tmp_path):
     save(photograph(1, 300), tmp_path / "a picture.png")
     save(photograph(1, 48), tmp_path / "small.png")

@@ -50,6 +50,7 @@ def plain(shown: str) -> str:
     return re.sub(r"\x1b\[[\d;]*m", "", shown)
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_a_bar_with_its_rate_and_a_table(lab, tmp_path):
     shown = on_terminal("detect", lab.single, lab.unknown, "-o", tmp_path / "case")
     text = plain(shown)
@@ -67,6 +68,7 @@ def test_no_colour_where_none_is_wanted(lab, tmp_path):
     assert not COLOUR.search(shown)
 
 
+@pytest.mark.slow
 def test_elsewhere_there_are_plain_lines_and_no_control_code(lab, tmp_path):
     for outcome in (
         fp("detect", lab.single, lab.unknown, "-o", tmp_path / "case"),

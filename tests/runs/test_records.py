@@ -24,6 +24,7 @@ class DeadlyLook(_Look):
         return super().__call__(item)
 
 
+@pytest.mark.slow
 def test_a_file_that_ends_its_process_takes_nothing_else_with_it(tmp_path, monkeypatch):
     for number, name in enumerate(("a.png", "b deadly.png", "c.png")):
         save(photograph(number), tmp_path / name)

@@ -421,6 +421,7 @@ class DeadlyExaminer(Examiner):
         return super().__call__(item)
 
 
+@pytest.mark.slow
 def test_a_file_that_ends_its_process_is_a_row_when_the_run_is_resumed(lab, tmp_path, monkeypatch):
     items = list_items([lab.unknown])
     detect_into(tmp_path / "whole", examiner_of(lab.single, DetectOptions()), items)
@@ -451,6 +452,7 @@ def test_a_file_that_ends_its_process_is_a_row_when_the_run_is_resumed(lab, tmp_
             assert ours == theirs
 
 
+@pytest.mark.slow
 def test_a_file_that_ends_its_process_takes_nothing_else_with_it(lab, tmp_path, monkeypatch):
     """The first time, with one process and few files; and the command gives each its time."""
     limits = []

@@ -33,13 +33,8 @@ def whole(lab, folder, *options):
     return folder
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        pytest.param((), id="plain"),
-        pytest.param(("--fdr", "0.2"), id="with fdr", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--fdr", "0.2")], ids=["plain", "with fdr"])
 def test_merged_shards_are_the_bytes_of_one_run(lab, tmp_path, options):
     one = whole(lab, tmp_path / "one", *options)
     parts = shards(lab, tmp_path, 3, *options)
