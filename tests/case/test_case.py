@@ -78,6 +78,7 @@ class DeadlyDescribe(_Describe):
         return super().__call__(item)
 
 
+@pytest.mark.slow
 def test_an_exhibit_that_ends_the_decoder_is_an_exhibit(case, tmp_path, monkeypatch):
     monkeypatch.setattr("fp.case.exhibits._Describe", DeadlyDescribe)
     for number, name in enumerate(("deadly.png", "sound.png")):

@@ -32,6 +32,7 @@ def rows(lab, tmp_path_factory):
     return json_rows(output)
 
 
+@pytest.mark.slow
 def test_a_picture_does_not_wait_for_what_only_learning_and_drawing_need(lab, rows):
     loaded = imported("detect", "--quiet", lab.single, rows[0]["path"])
     assert "numba" in loaded

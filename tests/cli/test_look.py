@@ -172,6 +172,7 @@ def test_real_files_say_what_is_known_of_them(corpus, tmp_path):
     assert set(told["kodak.webp"]) == {"no_claim", "format", "compression", "not_found"}
 
 
+@pytest.mark.slow
 def test_of_a_format_that_hides_its_loss_no_loss_is_told(tmp_path):
     Image.fromarray(photograph(1, 64)).save(tmp_path / "a.avif", quality=100, subsampling="4:4:4")
     told = unwrapped(fp("look", tmp_path / "a.avif").out)

@@ -38,7 +38,7 @@ def stocked(tmp_path_factory):
         yield folder
 
 
-SLOW = ("conditions.md", "maps.md", "start.md", "tasks.md")
+SLOW = ("conditions.md", "look.md", "maps.md", "performance.md", "start.md", "tasks.md")
 """Pages that learn more than once, or from several versions of each image."""
 
 MARKED = [pytest.param(p, marks=[pytest.mark.slow] * (p.name in SLOW), id=p.name) for p in PAGES]

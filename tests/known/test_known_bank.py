@@ -32,6 +32,7 @@ def test_a_picture_alone_is_tested_against_the_generators_that_fp_knows(pictures
     assert named.out == outcome.out
 
 
+@pytest.mark.slow
 def test_a_folder_without_fingerprints_is_a_folder_of_pictures(pictures, tmp_path):
     outcome = fp("detect", pictures, "-o", tmp_path / "out")
     assert outcome.code == 0

@@ -91,6 +91,7 @@ def test_a_run_over_archives_is_verified_repeated_and_the_same_with_two_jobs(
     assert f"missing: {shown}/{names[-1]}" in outcome.out + outcome.err
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_over_archives_goes_on(lab, held, tmp_path):
     items = list_items([held])
 

@@ -36,6 +36,7 @@ def test_a_file_that_ends_its_process_takes_nothing_else_with_it(tmp_path, monke
     assert [each.path.name for each in found] == ["a.png", "b deadly.png", "c.png"]
 
 
+@pytest.mark.slow
 def test_the_command_gives_each_file_its_time(tmp_path, monkeypatch):
     save(photograph(1), tmp_path / "a.png")
     limits = []

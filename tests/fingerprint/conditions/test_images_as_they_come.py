@@ -134,6 +134,7 @@ def test_it_comes_back_from_a_file_and_says_the_same(fingerprint, tmp_path):
     assert (tmp_path / "g.h5").stat().st_size < 3e6
 
 
+@pytest.mark.slow
 def test_the_processes_do_not_matter(folders, fingerprint):
     again = extract(folders / "made", folders / "real", "G", OPTIONS, jobs=2).fingerprint
     assert again.uuid == fingerprint.uuid
@@ -183,6 +184,7 @@ def test_a_bank_of_both_kinds_is_examined_with_one_residual(folders, fingerprint
     }
 
 
+@pytest.mark.slow
 def test_the_command_says_what_was_calibrated(folders, tmp_path):
     given = ("--generated", folders / "made", "--real", folders / "real", "--null", 0)
     outcome = fp("extract", *given, "-o", tmp_path / "a.h5", "--jobs", 1)

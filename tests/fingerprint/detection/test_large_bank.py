@@ -110,6 +110,7 @@ def make(tmp_path_factory, folded):
     return bank
 
 
+@pytest.mark.slow
 def test_every_answer_is_that_of_a_bank_that_is_held_whole(make, pictures, tmp_path):
     tiny = tmp_path / "tiny.png"
     save(photograph(0, SIDE // 2), tiny)
@@ -277,7 +278,10 @@ def test_a_bank_makes_a_judge_once_and_hangs_nothing_onto_fingerprints(make, pic
     assert all(vars(one).keys() == {field.name for field in fields(one)} for one in members)
 
 
-@pytest.mark.parametrize(("text", "code"), [("600K", 0), ("1", 2), ("2X", 2), ("0", 2)])
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [pytest.param("600K", 0, marks=pytest.mark.slow), ("1", 2), ("2X", 2), ("0", 2)],
+)
 def test_memory_is_given_in_bytes(text, code, make, pictures, tmp_path):
     image = min(pictures.iterdir())
     outcome = fp("detect", make(shared=True), image, "-o", tmp_path / "o", "--memory", text)

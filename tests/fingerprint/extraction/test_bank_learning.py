@@ -43,6 +43,7 @@ def learned(lab):
     return learn_bank(Folders.below(lab / "made", lab / "real"), OPTIONS)
 
 
+@pytest.mark.slow
 def test_each_member_is_what_it_would_be_alone(lab, learned):
     assert [made.fingerprint.name for made in learned] == ["one", "three", "two"]
     alone = extract(lab / "made" / "two", lab / "real", "two", OPTIONS).fingerprint
@@ -69,6 +70,7 @@ def test_each_folder_is_searched_once_for_all_stages(lab, monkeypatch):
     assert searched == folders
 
 
+@pytest.mark.slow
 def test_images_go_to_their_generator_and_photographs_to_none(lab, learned, tmp_path):
     write_bank(tmp_path / "bank.h5", [made.fingerprint for made in learned])
     bank = WholeBank(tuple(read_bank(tmp_path / "bank.h5")))
@@ -94,6 +96,7 @@ def test_images_go_to_their_generator_and_photographs_to_none(lab, learned, tmp_
     assert first.count(NONE) >= 5
 
 
+@pytest.mark.slow
 def test_a_claim_needs_more_than_images_of_the_others_have(lab, learned):
     member = next(made.fingerprint for made in learned if made.fingerprint.name == "one")
     assert member.parameters["kin"] == []
@@ -119,6 +122,7 @@ def test_a_claim_needs_more_than_images_of_the_others_have(lab, learned):
         assert "not_told_apart" not in paper.reasons
 
 
+@pytest.mark.slow
 def test_a_bank_with_too_few_images_of_others_says_that_it_claims_nothing(learned):
     member = learned[0].fingerprint
     assert Facts(member).others_needed == 59  # three generators, 0.05
@@ -130,6 +134,7 @@ def test_a_bank_with_too_few_images_of_others_says_that_it_claims_nothing(learne
     assert (Facts(alone).others, Facts(alone).others_needed) == (0, 0)
 
 
+@pytest.mark.slow
 def test_what_draws_alike_is_kin(lab, learned, tmp_path):
     areas = np.array([[1, 0.6, 0.9], [0.7, 1, 0.9], [0.9, 0.8, 1]])
     assert families(areas).tolist() == [0, 0, 1]
@@ -154,6 +159,7 @@ def test_what_draws_alike_is_kin(lab, learned, tmp_path):
     assert sum(row.decision == "supports_generator" for row in rows) >= 3
 
 
+@pytest.mark.slow
 def test_a_part_of_the_bank_has_no_posterior(lab, learned):
     bank = WholeBank(tuple(made.fingerprint for made in learned[:2]))
     image = load_image(next((lab / "asked" / "one").glob("*.png")))
@@ -162,6 +168,7 @@ def test_a_part_of_the_bank_has_no_posterior(lab, learned):
     assert {row.posterior for row in found.attributions} == {None}
 
 
+@pytest.mark.slow
 def test_the_command_makes_the_bank_and_detection_names_the_generator(lab, tmp_path):
     bank = tmp_path / "bank.h5"
     given = (lab / "made", "--real", lab / "real", "-o", bank, "--jobs", 1)
