@@ -63,6 +63,22 @@ def test_a_paired_interval_is_that_of_the_differences():
     assert (found.low, found.high) == pytest.approx((d.mean() - half, d.mean() + half))
 
 
+@pytest.mark.parametrize("name", ["chroma", "srm"])
+def test_scales_from_a_configuration_are_those_of_the_class(name):
+    made = Choice(name, '{"scales": [1, 2]}').make()
+    assert made == type(made)(scales=(1, 2)) and made.parameters() == {"scales": [1, 2]}
+    with pytest.raises(UsageError, match=f"'{name}' does not take these parameters"):
+        Choice(name, '{"scales": 5}').make()
+
+
+@pytest.mark.parametrize(("name", "augmented"), [("cnn", False), ("cnn-augmented", True)])
+def test_the_name_of_a_network_says_whether_its_images_are_augmented(name, augmented):
+    made = Choice(name).make()
+    assert (made.name, made.augmented) == (name, augmented)
+    with pytest.raises(UsageError, match="does not take these parameters"):
+        Choice(name, '{"augmented": true}').make()
+
+
 def row(method, generator, seed, value, shuffled=False, condition="none"):
     return Row(
         "p", method, "", generator, 8, seed, "none", condition, shuffled, "accuracy", value, 5
