@@ -56,9 +56,7 @@ def test_files_in_an_archive_get_the_rows_of_the_files(lab, held, tmp_path):
             same += 1
     assert same >= 5
     pages = [path for path in rows if "letter.pdf" in path]
-    assert pages == [
-        display_path(held / "letter.pdf" / "page 1 picture 1" if PDF else "letter.pdf")
-    ]
+    assert pages == [display_path(held / ("letter.pdf/page 1 picture 1" if PDF else "letter.pdf"))]
     listed = (tmp_path / "o" / "inputs.jsonl").read_text("utf-8").splitlines()
     hashes = {each["path"]: each["sha256"] for each in map(json.loads, listed)}
     for path, row in rows.items():
