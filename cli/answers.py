@@ -56,12 +56,17 @@ def print_answers(found: Answers, question: Question, *, single: bool, quiet: bo
     end_with(refused)
 
 
-def print_answer(row: dict[str, Any], question: Question, *, quiet: bool = False) -> None:
-    """Print what was found of a file at length, to stand under its name. A quiet one is short."""
-    from fp.reports.words import answer, details
+def print_answer(
+    row: dict[str, Any], question: Question, indent: str = "  ", *, quiet: bool = False
+) -> None:
+    """Print what was found of a file at length, to stand under its name.
 
-    said = answer(row, question)
-    more = [] if quiet or row["status"] == "not_examined" else details(row, question)
-    print_wrapped(said, "  ", "  ")
-    for label, text in more:
+    A quiet one is a sentence, with what made it inconclusive.
+    """
+    from fp.reports.words import answer, deciding, details
+
+    said, reason = answer(row, question), deciding(row)
+    brief = quiet or row["status"] == "not_examined"
+    print_wrapped(f"{said}; {reason}" if brief and reason else said, indent, indent)
+    for label, text in [] if brief else details(row, question):
         print_wrapped(text, f"  {label:<7} ", " " * (12 if label in ("limits", "") else 10))

@@ -20,7 +20,7 @@ from fp.reports.page import REPORT, pieces, write
 from fp.reports.previews import Place, Previews, Showing, quotas
 from fp.reports.table import Column, Table
 from fp.reports.text import as_json, rounded
-from fp.reports.words import DECISIONS, NEAREST
+from fp.reports.words import DECISIONS, NEAREST, is_told, mistakes
 from fp.system.atomic_files import output_error
 
 MOST_ROWS = 10_000
@@ -62,6 +62,7 @@ _FIELDS = (
     "decision",
     "fingerprint",
     "score",
+    "told_lr",
     "log10_lr",
     "log10_lr_low",
     "log10_lr_high",
@@ -91,7 +92,7 @@ _SHOWN = (
     Column("path", "file", "name"),
     Column("decision", "decision", "choice", choices={k: v[0] for k, v in DECISIONS.items()}),
     Column("fingerprint", "fingerprint", wide=True),
-    Column("log10_lr", "log10 LR", "number", 2),
+    Column("told_lr", "log10 LR", "number", 2),
     Column("p_bank", "p, h1", "number", 4, wide=True),
     Column("p_generated", "p, h2", "number", 4, wide=True),
     Column("score", "score", "number", 2, wide=True),
@@ -204,6 +205,7 @@ def report(found: Run) -> Iterator[str]:
         options=found.run["options"],
         bank=found.run["bank"],
         summary=found.summary,
+        mistakes=mistakes(found.run["options"]["fpr"], found.summary["certified"]),
         decisions=decisions,
         words=words,
         shares=shares(list(decisions.items())),
@@ -316,7 +318,8 @@ def _values(
         name: rounded(value) if isinstance(value, float) else value
         for name, value in detection.items()
     }
-    told |= {"preview": preview, "map": map_}
+    ratio = told["log10_lr"] if is_told(detection) else None
+    told |= {"preview": preview, "map": map_, "told_lr": ratio}
     told["attributions"] = [
         [
             names[row["fingerprint"]],

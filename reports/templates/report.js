@@ -312,7 +312,8 @@
       const ends = bound || get("log10_lr_low") === null ? null : `${ratio(get("log10_lr_low"))} to ${ratio(get("log10_lr_high"))}`;
       return [make("h3", {}, "Figures"), this.list([
         ["score", get("score")],
-        ["log10 likelihood ratio", ratio(get("log10_lr")) + (bound ? ", at its bound" : "")],
+        ["log10 likelihood ratio", ratio(get("log10_lr")) + (bound ? ", at its bound" : "")
+          + (get("told_lr") === null ? "; not to be used, since neither proposition is known to fit" : "")],
         ["95 % without bounds", ends],
         ["the generator's evidence alone", ratio(get("log10_lr_specific"))],
         ["p under h1, the bank", p(get("p_bank"))],

@@ -49,6 +49,16 @@ def rows_of(report) -> list[dict[str, object]]:
     return [dict(zip(head["fields"], row, strict=True)) for row in rows]
 
 
+def test_a_ratio_of_neither_proposition_is_kept_and_not_shown(tmp_path):
+    run = synthetic_run(tmp_path, 2)
+    rows = list(run.rows())
+    for row, reason in zip(rows, ("fits_neither", "fits_both"), strict=True):
+        row["detection"] |= {"reasons": [reason], "log10_lr": 0.5}
+    written = rows_of(write_report(replace(run, rows=lambda: iter(rows))))
+    told = {row["reasons"][0]: (row["told_lr"], row["log10_lr"]) for row in written}
+    assert told == {"fits_neither": (None, 0.5), "fits_both": (0.5, 0.5)}
+
+
 @given(JSON)
 def test_json_on_a_page_reads_back_and_cannot_leave_its_element(value):
     text = str(as_json(value))
