@@ -61,12 +61,14 @@ def print_answer(
 ) -> None:
     """Print what was found of a file at length, to stand under its name.
 
-    A quiet one is a sentence, with what made it inconclusive.
+    A quiet one has the answer and what weakens it.
     """
-    from fp.reports.words import answer, deciding, details
+    from fp.reports.words import answer, brief, details
 
-    said, reason = answer(row, question), deciding(row)
-    brief = quiet or row["status"] == "not_examined"
-    print_wrapped(f"{said}; {reason}" if brief and reason else said, indent, indent)
-    for label, text in [] if brief else details(row, question):
+    if quiet or row["status"] == "not_examined":
+        for text in brief(row, question):
+            print_wrapped(text, indent, indent)
+        return
+    print_wrapped(answer(row, question), indent, indent)
+    for label, text in details(row, question):
         print_wrapped(text, f"  {label:<7} ", " " * (12 if label in ("limits", "") else 10))

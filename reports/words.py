@@ -38,6 +38,9 @@ DECISIONS = {
 }
 """Decisions with their words and what they mean."""
 
+RANKED = ("supports_generator", "inconclusive", "supports_reference", "not_examined")
+"""Decisions, what matters most first."""
+
 NEAREST = {
     decision: (DECISIONS[decision][0], f"The score lies nearer to the mean of {whose} images.")
     for decision, whose in (
@@ -160,6 +163,16 @@ def deciding(row: Mapping[str, Any]) -> str | None:
     # What stands beside any decision did not make it inconclusive.
     codes = [code for code in row["reasons"] if code not in BESIDE] or row["reasons"]
     return REASONS[codes[0]]
+
+
+def brief(row: Mapping[str, Any], question: Question) -> list[str]:
+    """Return the answer and what weakens it, a sentence each."""
+    told, reason = answer(row, question), deciding(row)
+    weak = [REASONS[code] for code in row["reasons"] if code in BESIDE]
+    return [
+        f"{told}; {reason}" if reason else told,
+        *(f"but {text}" for text in weak if text != reason and row["status"] == "examined"),
+    ]
 
 
 def _with_kin(name: str, question: Question) -> str:

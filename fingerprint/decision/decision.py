@@ -41,7 +41,7 @@ REASONS = {
     "prompts, or the generator's from one seed",
     "audit_serious": "the generator's images and the reference images of this fingerprint differ "
     "in more than their origin, such as in compression; the score may measure that alone, so the "
-    "answer is weak until a fingerprint of matched images agrees",
+    "answer is weak until a fingerprint of images that were coded alike agrees",
     "beyond_false_discovery_rate": "the claim does not survive the correction over the folder",
 }
 """Reason codes of an answer, with what each means."""

@@ -34,11 +34,18 @@
   // --- print ---
 
   let opened = [];
+  let heads = [];
   addEventListener("beforeprint", () => {
     opened = [...document.querySelectorAll("details:not([open])")];
     for (const part of opened) part.open = true;
+    // A head with buttons would not be repeated on the table's next sheets.
+    heads = [...document.querySelectorAll("thead button")].map((button) => [button, button.textContent]);
+    for (const pair of heads) pair[0].replaceWith(pair[1] = new Text(pair[1]));
   });
-  addEventListener("afterprint", () => { for (const part of opened) part.open = false; });
+  addEventListener("afterprint", () => {
+    for (const part of opened) part.open = false;
+    for (const [button, text] of heads) text.replaceWith(button);
+  });
 
   // --- tables ---
 

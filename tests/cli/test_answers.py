@@ -14,7 +14,17 @@ import pytest
 from commands import environment, fp, fp_process, imported, json_rows, state
 
 from fp.fingerprint.decision.decision import REASONS
-from fp.reports.words import DECISIONS, FOOTNOTE, Question, answer, deciding, limits, ratio, short
+from fp.reports.words import (
+    DECISIONS,
+    FOOTNOTE,
+    Question,
+    answer,
+    brief,
+    deciding,
+    limits,
+    ratio,
+    short,
+)
 
 CLAIM = "not {}, as far as this fingerprint can see; other generators were not asked"
 
@@ -95,11 +105,24 @@ def test_the_side_of_a_ratio_is_that_of_its_sign(rows):
     assert short({**row, "log10_lr": -2.0}, asked).endswith("ratio 100 against it")
 
 
+def test_a_claim_is_not_told_without_what_weakens_it(rows):
+    asked = Question(1, "conformal", 0.05, None)
+    row = {**one_of(rows, "supports_generator"), "reasons": ["few_sources", "audit_serious"]}
+    assert brief(row, asked) == [
+        answer(row, asked),
+        f"but {REASONS['few_sources']}",
+        f"but {REASONS['audit_serious']}",
+    ]
+    row |= {"decision": "inconclusive", "reasons": ["few_sources"]}
+    assert brief(row, asked) == [f"{answer(row, asked)}; {REASONS['few_sources']}"]
+
+
 def test_an_undecided_picture_has_its_reason_where_the_answer_is_alone(lab, rows):
     row = one_of(rows, "inconclusive")
     said = unwrapped(fp("detect", lab.single, row["path"], "--quiet").out)
     asked = Question(1, "conformal", 0.05, None)
-    assert said == f"{row['path']} {answer(row, asked)}; {deciding(row)}"
+    assert said == unwrapped(" ".join([row["path"], *brief(row, asked)]))
+    assert brief(row, asked)[0] == f"{answer(row, asked)}; {deciding(row)}"
 
 
 def test_what_stands_beside_an_answer_is_said_in_short_too(rows):
