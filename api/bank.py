@@ -423,7 +423,7 @@ def _plot_null(self: NullControl, axes: Axes | None = None) -> Axes:
     from fp.reports.figures import draw_null_control
     from fp.reports.figures.style import new_axes
 
-    return draw_null_control(axes or new_axes(6, 2.6), self)
+    return draw_null_control(new_axes(6, 2.6) if axes is None else axes, self)
 
 
 register(Fingerprint, detect=_detect, save=_save, plot=_plot, _repr_html_=show_fingerprint)

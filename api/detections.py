@@ -107,12 +107,14 @@ class Detections:
         """Draw the likelihood ratio of each image with its interval, by name.
 
         Without axes a figure is made for them. A ratio at its bound is hollow and has no interval.
-        Return the axes, whose ``figure`` can be saved.
+        Left out are images for which neither proposition is known to fit. Return the axes, whose
+        ``figure`` can be saved.
         """
         from fp.reports.figures import draw_ratios
         from fp.reports.figures.style import new_axes
 
-        return draw_ratios(axes or new_axes(7, 1.2 + 0.22 * len(self)), self.rows)
+        height = 1.2 + 0.22 * len(self)
+        return draw_ratios(new_axes(7, height) if axes is None else axes, self.rows)
 
     def __len__(self) -> int:
         """Return the number of images."""

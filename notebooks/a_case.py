@@ -150,7 +150,7 @@ plt.show()
 # if it is an image like the reference images. The scale is logarithmic: 1 means ten times, 2 a
 # hundred times. Thirty-odd images of each kind can carry only so much, and fp stops at a bound:
 # these marks are hollow. The lines are 95 % intervals: how far the ratio would move with other
-# calibration images.
+# calibration images. Exhibits for which neither proposition is known to fit have no mark.
 
 # %%
 figure, axes = plt.subplots(figsize=(7.5, 3.8), layout="constrained")

@@ -230,9 +230,9 @@ def details(row: Mapping[str, Any], question: Question) -> list[tuple[str, str]]
 def mistakes(fpr: float, certified: float | None) -> str:
     """Return in words the rate of false claims that was asked for, and that promised."""
     promise = (
-        "from so few reference images nothing can be claimed at this rate"
+        "with these reference images nothing can be claimed at this rate"
         if certified is None
-        else "from so few reference images fp can promise only that no more than "
+        else "with these reference images fp can promise only that no more than "
         f"{100 * certified:.2g} % are (95 % confidence)"
     )
     return (

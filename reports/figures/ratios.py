@@ -12,7 +12,7 @@ from fp.fingerprint.decision import likelihood
 from fp.fingerprint.decision.rows import Detection
 from fp.fingerprint.model.calibration import Calibration
 from fp.reports.figures.style import ALONE, GENERATED, REFERENCE, ink, short, without_box
-from fp.reports.words import DECISIONS
+from fp.reports.words import DECISIONS, is_told
 from fp.system.arrays import Doubles
 
 _MARKS = {
@@ -26,9 +26,11 @@ def draw_ratios(axes: Axes, rows: Sequence[Detection]) -> Axes:
     """Draw the log10 likelihood ratio of each image with its interval.
 
     The first is on top. Marks differ by decision. One at its bound is hollow and has no interval:
-    the interval is of the ratio without bounds. Images without a ratio are left out.
+    the interval is of the ratio without bounds. Left out are images without a ratio, and those for
+    which neither proposition is known to fit.
     """
-    known = [(row, row.log10_lr) for row in rows if row.log10_lr is not None]
+    told = (row for row in rows if is_told(row.as_dict()))
+    known = [(row, row.log10_lr) for row in told if row.log10_lr is not None]
     for place, (row, ratio) in enumerate(known):
         colour, mark = _MARKS[row.decision]
         low, high = row.log10_lr_low, row.log10_lr_high

@@ -39,8 +39,8 @@
     opened = [...document.querySelectorAll("details:not([open])")];
     for (const part of opened) part.open = true;
     // A head with buttons would not be repeated on the table's next sheets.
-    heads = [...document.querySelectorAll("thead button")].map((button) => [button, button.textContent]);
-    for (const pair of heads) pair[0].replaceWith(pair[1] = new Text(pair[1]));
+    heads = [...document.querySelectorAll("thead button")].map((button) => [button, new Text(button.textContent)]);
+    for (const [button, text] of heads) button.replaceWith(text);
   });
   addEventListener("afterprint", () => {
     for (const part of opened) part.open = false;

@@ -103,6 +103,8 @@ def test_each_ratio_has_its_mark_and_one_at_its_bound_no_interval(axes):
                   log10_lr_low=3.0, log10_lr_high=4.0, **named),
         Detection("a/two.png", decision="inconclusive", log10_lr=-0.5, at_bound=False,
                   log10_lr_low=-1.0, log10_lr_high=0.25, **named),
+        Detection("a/rough.png", decision="inconclusive", log10_lr=1.0, at_bound=False,
+                  reasons=("content_not_calibrated",), **named),
         Detection("a/text.txt", "not_examined", "not_examined"),
     ]  # fmt: skip
     assert draw_ratios(axes, rows) is axes
