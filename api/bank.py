@@ -37,6 +37,7 @@ from fp.fingerprint.detection.large_bank import LargeBank
 from fp.fingerprint.detection.opening import StoredBank, open_for_examination
 from fp.fingerprint.extraction.extraction import extract as extract_folders
 from fp.fingerprint.extraction.options import Extraction, ExtractOptions
+from fp.fingerprint.model.calibration import NullControl
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import write_bank
 from fp.fingerprint.store.lazy import LazyBank
@@ -414,6 +415,18 @@ def _plot(
     return draw_scores(new_axes(7, 3.2) if axes is None else axes, self.calibration_in_use, tested)
 
 
+def _plot_null(self: NullControl, axes: Axes | None = None) -> Axes:
+    """Draw what separation the shuffled labels gave, and that of the true ones.
+
+    Without axes a figure is made for them. Return the axes, whose ``figure`` can be saved.
+    """
+    from fp.reports.figures import draw_null_control
+    from fp.reports.figures.style import new_axes
+
+    return draw_null_control(new_axes(6, 2.6) if axes is None else axes, self)
+
+
 register(Fingerprint, detect=_detect, save=_save, plot=_plot, _repr_html_=show_fingerprint)
 register(Extraction, _repr_html_=show_extraction)
+register(NullControl, plot=_plot_null)
 register(Audit, _repr_html_=show_audit)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -21,6 +21,9 @@ from fp.images.loading import LoadedImage, display_path, picture_of
 from fp.runs.results import corrected, of_bank
 from fp.system.arrays import Pixels
 from fp.system.errors import ImageError, InputError, UsageError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 InMemory = Pixels | Image.Image
 Picture = str | os.PathLike[str] | InMemory
@@ -99,6 +102,19 @@ class Detections:
         else:
             columns, rows = Detection.columns, self.as_dicts()
         return pandas.DataFrame(rows, columns=list(columns))
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Draw the likelihood ratio of each image with its interval, by name.
+
+        Without axes a figure is made for them. A ratio at its bound is hollow and has no interval.
+        Left out are images for which neither proposition is known to fit. Return the axes, whose
+        ``figure`` can be saved.
+        """
+        from fp.reports.figures import draw_ratios
+        from fp.reports.figures.style import new_axes
+
+        height = 1.2 + 0.22 * len(self)
+        return draw_ratios(new_axes(7, height) if axes is None else axes, self.rows)
 
     def __len__(self) -> int:
         """Return the number of images."""

@@ -149,7 +149,7 @@ def show_audit(found: Audit) -> str:
     """Show what differs between two folders, the worst first."""
     rows = [(f.severity, f.code, f.sentence, f.advice) for f in found.at_least("note")]
     return show(
-        f"{found.n_generated} generated and {found.n_real} real images",
+        f"{found.n_generated} generated and {found.n_real} reference images",
         None,
         ("severity", "code", "what differs", "what to do"),
         rows,

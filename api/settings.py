@@ -32,6 +32,9 @@ def with_settings(options: Options, settings: dict[str, Any]) -> Options:
             raise UsageError(
                 f"There is no setting {name!r}; {close or 'there are ' + ', '.join(known)}."
             )
+        # A word such as "none" would count as True.
+        if isinstance(getattr(options, name), bool) and not isinstance(settings[name], bool):
+            raise UsageError(f"The setting {name!r} is True or False, not {settings[name]!r}.")
     return replace(options, **settings)
 
 

@@ -187,7 +187,7 @@ def _categories(check: _Category, generated: Images, real: Images) -> _Compared 
     shown = [i for i in more if check.value(i) == found.level] or list(less)
     words = (
         f"{check.words(found.level)} in {_share(found.generated, found.n_generated)} of the "
-        f"generated and {_share(found.real, found.n_real)} of the real images"
+        f"generated and {_share(found.real, found.n_real)} of the reference images"
     )
     paths = sorted(display_path(image.path) for image in shown)
     return _Compared(check.code, words, found, tuple(paths[:_MOST_EXAMPLES]))
@@ -204,7 +204,7 @@ def _numbers(check: _Number, generated: Images, real: Images) -> _Compared | Non
         return None
     words = (
         f"median {found.generated:.{check.digits}f} in the generated and "
-        f"{found.real:.{check.digits}f} in the real images"
+        f"{found.real:.{check.digits}f} in the reference images"
     )
     return _Compared(check.code, words, found, ())
 

@@ -13,12 +13,13 @@ from fp.case.verbal import apart, sentence, words
 from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.fingerprint.store.bank import read_bank
 from fp.manifest.entry import Entry
+from fp.reports.words import RANKED
 from fp.runs.journal import Row
 
 NOT_TESTED = "not_tested"
 """Stands in the place of a decision where no run tested an exhibit."""
 
-_ORDER = ("supports_generator", "inconclusive", "supports_reference", "not_examined", NOT_TESTED)
+_ORDER = (*RANKED, NOT_TESTED)
 
 
 @dataclass(frozen=True)

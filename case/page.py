@@ -23,7 +23,7 @@ from fp.manifest.entry import Entry
 from fp.manifest.run import read_manifest
 from fp.reports.page import REPORT, pieces, write
 from fp.reports.previews import MOST, MOST_PIXELS, Showing, preview
-from fp.reports.words import DECISIONS, NEAREST
+from fp.reports.words import DECISIONS, NEAREST, mistakes
 from fp.system.hashing import hash_file
 
 _NOT_TESTED = {NOT_TESTED: ("not tested", "No run of this case tested the exhibit.")}
@@ -112,20 +112,16 @@ def _run(case: Case, run: Entry, members: list[tuple[str, str, list[str]]]) -> d
     """
     options, told = run["options"], ""
     if options["rule"] == "conformal":
-        told = (
-            "The rule gives a reference image to a fingerprint of the bank in at most "
-            f"{options['fpr']:.2g} of cases, on average over calibrations; {_certified(case, run)}."
-        )
+        kept = mistakes(options["fpr"], _certified(case, run))
+        told = f"{kept[0].upper()}{kept[1:]}."
     return {"entry": run, "rate": told, "members": members}
 
 
-def _certified(case: Case, run: Entry) -> str:
-    """Return which rate one calibration vouches for."""
+def _certified(case: Case, run: Entry) -> float | None:
+    """Return the rate that the calibration of a run certifies; None where there is none."""
     entry = read_manifest(case.folder / run["folder"]).entry
     rate = (entry.get("summary") or {}).get("certified")
-    if not isinstance(rate, float):
-        return "no rate is certified, as no fingerprint of the bank can claim an image at it"
-    return f"this one certifies a rate of {rate:.2g} (95 % confidence)"
+    return rate if isinstance(rate, float) else None
 
 
 def _cautions(banks: dict[str, dict[str, Fingerprint]]) -> list[tuple[str, Sequence[str]]]:

@@ -56,12 +56,19 @@ def print_answers(found: Answers, question: Question, *, single: bool, quiet: bo
     end_with(refused)
 
 
-def print_answer(row: dict[str, Any], question: Question, *, quiet: bool = False) -> None:
-    """Print what was found of a file at length, to stand under its name. A quiet one is short."""
-    from fp.reports.words import answer, details
+def print_answer(
+    row: dict[str, Any], question: Question, indent: str = "  ", *, quiet: bool = False
+) -> None:
+    """Print what was found of a file at length, to stand under its name.
 
-    said = answer(row, question)
-    more = [] if quiet or row["status"] == "not_examined" else details(row, question)
-    print_wrapped(said, "  ", "  ")
-    for label, text in more:
+    A quiet one has the answer and what weakens it.
+    """
+    from fp.reports.words import answer, brief, details
+
+    if quiet or row["status"] == "not_examined":
+        for text in brief(row, question):
+            print_wrapped(text, indent, indent)
+        return
+    print_wrapped(answer(row, question), indent, indent)
+    for label, text in details(row, question):
         print_wrapped(text, f"  {label:<7} ", " " * (12 if label in ("limits", "") else 10))

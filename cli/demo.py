@@ -109,16 +109,20 @@ def report(found: Demonstration) -> Iterator[str]:
 
 
 def _table(files: Sequence[UnknownFile]) -> Iterator[str]:
-    from fp.reports.words import DECISIONS
-
-    row = "  {:<24}  {:>6}  {:<28}  {}".format
+    said = {file: _says(file) for file in files}
+    row = f"  {{:<24}}  {{:>7}}  {{:<{max(map(len, said.values()))}}}  {{}}".format
     yield row("file", "score", "what it says", "made by")
-    for file in files:
+    for file, says in said.items():
         score = "" if file.score is None else f"{file.score:+.3f}"
-        reasons = ", ".join(file.reasons).replace("_", " ")
-        says = DECISIONS[file.decision][0] + (f": {reasons}" if reasons else "")
         maker = {None: "", True: "the generator", False: "a camera"}[file.generated]
         yield row(file.file, score, says, maker).rstrip()
+
+
+def _says(file: UnknownFile) -> str:
+    from fp.reports.words import DECISIONS
+
+    reasons = ", ".join(file.reasons).replace("_", " ")
+    return DECISIONS[file.decision][0] + (f": {reasons}" if reasons else "")
 
 
 def _facts(found: Demonstration) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fp.cli import options as shared
+from fp.cli.answers import print_answer
 from fp.cli.declared import option, options_of
 from fp.cli.options import PATH
 from fp.cli.telling import LOG, end_with, print_wrapped, printable
@@ -93,7 +94,11 @@ def command(inputs: tuple[Path, ...], given: LookCommand) -> None:
                 looked_at += 1
                 _print(found)
                 if row is not None and question is not None:
-                    _print_answer(row, question, named=given.bank is not None)
+                    whose = "of the bank" if given.bank is not None else "that come with fp"
+                    click.echo(
+                        f"  what the fingerprints {whose} say (they know no other generator)"
+                    )
+                    print_answer(row, question, "    ", quiet=True)
     if looked_at:
         click.echo(_FOOTNOTE)
         bank = "" if given.bank is None else f"{printable(str(given.bank))} "
@@ -140,14 +145,3 @@ def _print(found: FileRecord) -> None:
             about = each.about
             click.echo(f"  {_HEADS[about]}")
         print_wrapped(each.sentence, "    ", "      ")
-
-
-def _print_answer(row: dict[str, Any], question: Question, *, named: bool) -> None:
-    """Print a line about the generators of a bank."""
-    from fp.reports.words import answer, deciding
-
-    whose = "of the bank" if named else "that come with fp"
-    click.echo(f"  what the fingerprints {whose} say (they know no other generator)")
-    reason = deciding(row)
-    told = answer(row, question) if reason is None else f"{answer(row, question)}; {reason}"
-    print_wrapped(f"{told[0].upper()}{told[1:].rstrip('.')}.", "    ", "      ")

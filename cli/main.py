@@ -171,6 +171,8 @@ def _run(arguments: list[str]) -> None:
     except OSError:
         _fail("The folder that you are in is gone; change to one that is there.", FpError.exit_code)
     try:
+        if "SOURCE_DATE_EPOCH" in os.environ:
+            _check_time()
         asked = Asked(tuple(arguments))
         code = group.main(arguments, prog_name="fp", standalone_mode=False, obj=asked)
         sys.exit(code if isinstance(code, int) else 0)
@@ -197,6 +199,15 @@ def _run(arguments: list[str]) -> None:
             "run again with 'fp -vv' for the traceback and report it.",
             EXIT_INTERNAL,
         )
+
+
+def _check_time() -> None:
+    """Refuse a time that is none, before numpy fails at it. An empty one is left out."""
+    from fp.system.environment import now_utc
+
+    if not os.environ["SOURCE_DATE_EPOCH"]:
+        del os.environ["SOURCE_DATE_EPOCH"]
+    now_utc()
 
 
 def _tell_of_compiling() -> None:

@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from fp.denoisers.registry import available, get, register
     from fp.denoisers.residual import Denoiser, DenoiserIdentity, Residual
     from fp.images.crop import CropRule
+    from fp.images.degradations import Degradation
     from fp.images.loading import Limits, LoadedImage, find_images, load_image
     from fp.system.errors import FpError
 
 __all__ = [
     "CropRule",
+    "Degradation",
     "Denoiser",
     "DenoiserIdentity",
     "FpError",
@@ -38,6 +40,7 @@ __getattr__, __dir__ = front_door(
         "fp.denoisers.registry": ("available", "get", "register"),
         "fp.denoisers.residual": ("Denoiser", "DenoiserIdentity", "Residual"),
         "fp.images.crop": ("CropRule",),
+        "fp.images.degradations": ("Degradation",),
         "fp.images.loading": ("Limits", "LoadedImage", "find_images", "load_image"),
         "fp.system.errors": ("FpError",),
     },

@@ -139,10 +139,9 @@ def get(name: str = DEFAULT, **parameters: Any) -> Residual:
 
     Examples
     --------
-    >>> from pathlib import Path
     >>> from fp.denoisers import get, load_image
     >>> residual = get("wavelet")
-    >>> residual(load_image(Path("picture.png")).rgb_hwc).shape
+    >>> residual(load_image("picture.png").rgb_hwc).shape
     (3, 256, 256)
     """
     check_name(name)

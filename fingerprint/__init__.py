@@ -52,7 +52,15 @@ __all__ = [
 __getattr__, __dir__ = front_door(
     __name__,
     {
-        "fp.api.bank": ("Audit", "Bank", "Extraction", "Fingerprint", "audit_folders", "extract"),
+        "fp.api.bank": (
+            "Audit",
+            "Bank",
+            "Extraction",
+            "Fingerprint",
+            "NullControl",
+            "audit_folders",
+            "extract",
+        ),
         "fp.api.detections": ("Attribution", "Detection", "Detections", "Finding"),
         "fp.audit.observations": ("Observation",),
         "fp.audit.record": ("FileRecord", "look"),
@@ -60,6 +68,6 @@ __getattr__, __dir__ = front_door(
         "fp.fingerprint.detection.banks": ("examine",),
         "fp.fingerprint.detection.detection": ("DetectOptions",),
         "fp.fingerprint.extraction.extraction": ("ExtractOptions",),
-        "fp.fingerprint.model.calibration": ("Calibration", "NullControl"),
+        "fp.fingerprint.model.calibration": ("Calibration",),
     },
 )

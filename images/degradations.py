@@ -234,8 +234,10 @@ class Degradation:
 
     Examples
     --------
-    >>> Degradation("nearest:0.5").apply(np.zeros((64, 64, 3), np.uint8)).shape
-    (64, 64, 3)
+    >>> from fp.denoisers import Degradation, load_image
+    >>> pixels = load_image("picture.png").rgb_hwc
+    >>> Degradation("resize:0.5+jpeg:75").apply(pixels).shape == pixels.shape
+    True
     """
 
     text: str = "none"

@@ -163,12 +163,14 @@ class LoadedImage:
         return int(self.rgb_hwc.shape[1])
 
 
-def load_image(path: Path, root: Path | None = None, limits: Limits | None = None) -> LoadedImage:
+def load_image(
+    path: str | Path, root: Path | None = None, limits: Limits | None = None
+) -> LoadedImage:
     """Read one image file as 8-bit RGB.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         The file.
     root : Path, optional
         The input folder; a symbolic link that leads out of it is refused.
@@ -187,11 +189,11 @@ def load_image(path: Path, root: Path | None = None, limits: Limits | None = Non
 
     Examples
     --------
-    >>> from pathlib import Path
     >>> from fp.denoisers import load_image
-    >>> load_image(Path("picture.png")).rgb_hwc.shape
+    >>> load_image("picture.png").rgb_hwc.shape
     (256, 256, 3)
     """
+    path = Path(path)
     with _opened(path, root, limits or Limits()) as (image, content):
         return _decode(image, content, path)
 

@@ -32,9 +32,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Image as Shown
 from PIL import Image
-
-from fp.demo.images import PHOTOGRAPHS
-from fp.images.loading import load_image
+from skimage import data
+from sklearn.datasets import load_sample_image
 
 plt.rcParams.update({"figure.dpi": 110, "font.size": 9})
 SIDE, SOURCES, REFERENCES = 64, 72, 120
@@ -45,7 +44,7 @@ def fp(*arguments: object) -> None:
     print("$ fp", *arguments)
     quiet = {name: value for name, value in os.environ.items() if "FORCE_COLOR" not in name}
     found = subprocess.run(
-        [sys.executable, "-m", "fp.cli.main", *map(str, arguments)],
+        [sys.executable, "-m", "fp", *map(str, arguments)],
         env=quiet,
         capture_output=True,
         text=True,
@@ -105,13 +104,17 @@ plt.show()
 # invisible.
 
 # %%
-photographs = []
-for photograph in PHOTOGRAPHS:
-    with photograph.opened() as path:
-        photographs.append((photograph.name, load_image(path).rgb_hwc))
-
+photographs = {
+    "astronaut": data.astronaut(),
+    "cat": data.chelsea(),
+    "coffee": data.coffee(),
+    "motorcycle": data.stereo_motorcycle()[0],
+    "rocket": data.rocket(),
+    "pagoda": load_sample_image("china.jpg"),
+    "flower": load_sample_image("flower.jpg"),
+}
 regions = []
-for name, pixels in photographs:
+for name, pixels in photographs.items():
     height, width = pixels.shape[:2]
     for top in range(0, height - SIDE + 1, 67):  # odd, so that no JPEG grid lies still
         for left in range(0, width - SIDE + 1, 67):

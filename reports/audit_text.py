@@ -27,7 +27,7 @@ FILES = ("audit.json", "audit.csv", REPORT)
 
 def lines(audit: Audit) -> Iterator[str]:
     """Yield an audit as lines of text, the worst first."""
-    yield f"{audit.n_generated} generated and {audit.n_real} real images"
+    yield f"{audit.n_generated} generated and {audit.n_real} reference images"
     found = audit.at_least("note")
     if not audit.at_least("warning"):
         yield "no confound found" + ("; what differs a little:" if found else "")

@@ -20,7 +20,7 @@ from fp.reports.page import REPORT, pieces, write
 from fp.reports.previews import Place, Previews, Showing, quotas
 from fp.reports.table import Column, Table
 from fp.reports.text import as_json, rounded
-from fp.reports.words import DECISIONS, NEAREST
+from fp.reports.words import DECISIONS, NEAREST, RANKED, is_told, mistakes
 from fp.system.atomic_files import output_error
 
 MOST_ROWS = 10_000
@@ -62,6 +62,7 @@ _FIELDS = (
     "decision",
     "fingerprint",
     "score",
+    "told_lr",
     "log10_lr",
     "log10_lr_low",
     "log10_lr_high",
@@ -91,7 +92,7 @@ _SHOWN = (
     Column("path", "file", "name"),
     Column("decision", "decision", "choice", choices={k: v[0] for k, v in DECISIONS.items()}),
     Column("fingerprint", "fingerprint", wide=True),
-    Column("log10_lr", "log10 LR", "number", 2),
+    Column("told_lr", "log10 LR", "number", 2),
     Column("p_bank", "p, h1", "number", 4, wide=True),
     Column("p_generated", "p, h2", "number", 4, wide=True),
     Column("score", "score", "number", 2, wide=True),
@@ -169,12 +170,10 @@ def report(found: Run) -> Iterator[str]:
     def rows(showing: Showing = found.previews) -> Iterator[list[Any]]:
         limits = Limits(**found.run["options"]["limits"])
         previews = Previews(found.folder, found.place, decisions, limits, showing)
-        left = Counter(listed)
-        for row in found.rows():
-            detection = row["detection"]
-            if left[detection["decision"]]:
-                left[detection["decision"]] -= 1
-                yield _values(detection, row["attributions"], counted.names, previews)
+        for decision in RANKED:
+            matching = (r for r in found.rows() if r["detection"]["decision"] == decision)
+            for row in islice(matching, listed.get(decision, 0)):
+                yield _values(row["detection"], row["attributions"], counted.names, previews)
 
     table = Table(
         id="images",
@@ -204,6 +203,7 @@ def report(found: Run) -> Iterator[str]:
         options=found.run["options"],
         bank=found.run["bank"],
         summary=found.summary,
+        mistakes=mistakes(found.run["options"]["fpr"], found.summary["certified"]),
         decisions=decisions,
         words=words,
         shares=shares(list(decisions.items())),
@@ -290,8 +290,10 @@ def of_another_scale(row: Mapping[str, Any]) -> bool:
 
 
 def _columns(counted: _Counted) -> tuple[Column, ...]:
-    """Return the columns; a bank's fingerprints can be chosen where they are few."""
+    """Return the columns. Fingerprints can be chosen where they are few, and one is not named."""
     names = {name: name for name in sorted(counted.best)}
+    if len(names) == 1:
+        return tuple(c for c in _SHOWN if c.name != "fingerprint")
     if not 1 < len(names) <= 30:
         return _SHOWN
     chosen = Column("fingerprint", "fingerprint", "word", choices=names, wide=True)
@@ -316,7 +318,8 @@ def _values(
         name: rounded(value) if isinstance(value, float) else value
         for name, value in detection.items()
     }
-    told |= {"preview": preview, "map": map_}
+    ratio = told["log10_lr"] if is_told(detection) else None
+    told |= {"preview": preview, "map": map_, "told_lr": ratio}
     told["attributions"] = [
         [
             names[row["fingerprint"]],

@@ -14,6 +14,7 @@ from PIL import Image
 
 from fp.images.loading import Limits, load_image
 from fp.reports.drawing import data_uri
+from fp.reports.words import RANKED
 from fp.system.arrays import Pixels
 from fp.system.errors import FpError
 
@@ -38,7 +39,6 @@ Showing = Literal["shown", "blurred", "none"]
 _NAME = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _QUALITY = 62
 _FIELDS = 10  # that a blurred picture has along its longest side
-_FIRST = ("supports_generator", "inconclusive", "supports_reference")
 
 Place = Callable[[str], tuple[Path, Path | None]]
 """From the path of a row to its file and to the folder that no link may lead out of."""
@@ -46,7 +46,7 @@ Place = Callable[[str], tuple[Path, Path | None]]
 
 def quotas(counts: Mapping[str, int], most: int) -> dict[str, int]:
     """Share places among decisions: equally first, then to claims, then to what is undecided."""
-    names = [*(n for n in _FIRST if n in counts), *(n for n in counts if n not in _FIRST)]
+    names = [*(n for n in RANKED if n in counts), *(n for n in counts if n not in RANKED)]
     found = {name: min(counts[name], most // max(1, len(names))) for name in names}
     for name in names:
         found[name] += min(counts[name] - found[name], most - sum(found.values()))

@@ -38,6 +38,9 @@ DECISIONS = {
 }
 """Decisions with their words and what they mean."""
 
+RANKED = ("supports_generator", "inconclusive", "supports_reference", "not_examined")
+"""Decisions, what matters most first."""
+
 NEAREST = {
     decision: (DECISIONS[decision][0], f"The score lies nearer to the mean of {whose} images.")
     for decision, whose in (
@@ -141,7 +144,7 @@ def short(row: Mapping[str, Any], question: Question) -> str:
         return answer(row, question)
     for_it = decision == "supports_generator"
     told = ""
-    if _is_told(row):
+    if is_told(row):
         alone = question.fingerprints == 1
         side = "for" if row["log10_lr"] > 0 else "against"
         side += " it" if for_it or alone else f" {name}"
@@ -162,6 +165,16 @@ def deciding(row: Mapping[str, Any]) -> str | None:
     return REASONS[codes[0]]
 
 
+def brief(row: Mapping[str, Any], question: Question) -> list[str]:
+    """Return the answer and what weakens it, a sentence each."""
+    told, reason = answer(row, question), deciding(row)
+    weak = [REASONS[code] for code in row["reasons"] if code in BESIDE]
+    return [
+        f"{told}; {reason}" if reason else told,
+        *(f"but {text}" for text in weak if text != reason and row["status"] == "examined"),
+    ]
+
+
 def _with_kin(name: str, question: Question) -> str:
     kin = question.kin.get(name)
     return f"{name} (not told from {', '.join(kin)})" if kin else name
@@ -179,7 +192,7 @@ def ratio(row: Mapping[str, Any]) -> str | None:
 
     None where there is no ratio, or none that may be put into words.
     """
-    if not _is_told(row):
+    if not is_told(row):
         return None
     name, log10_lr = row["fingerprint"], row["log10_lr"]
     drawn, other = f"{name} drew it", "it is of the kind of the reference images"
@@ -190,7 +203,8 @@ def ratio(row: Mapping[str, Any]) -> str | None:
     return f"the score is {rounded(log10_lr)} times more probable if {drawn} than if {other}"
 
 
-def _is_told(row: Mapping[str, Any]) -> bool:
+def is_told(row: Mapping[str, Any]) -> bool:
+    """Return whether the ratio of a row may be put into words."""
     return row["log10_lr"] is not None and not WITHHELD & set(row["reasons"])
 
 
@@ -213,26 +227,32 @@ def details(row: Mapping[str, Any], question: Question) -> list[tuple[str, str]]
     return [*told, *zip(chain(["limits"], repeat("")), limits(row, question), strict=False)]
 
 
+def mistakes(fpr: float, certified: float | None) -> str:
+    """Return in words the rate of false claims that was asked for, and that promised."""
+    promise = (
+        "with these reference images nothing can be claimed at this rate"
+        if certified is None
+        else "with these reference images fp can promise only that no more than "
+        f"{100 * certified:.2g} % are (95 % confidence)"
+    )
+    return (
+        f"of pictures like the reference images, {100 * fpr:.2g} % may be claimed by mistake, as "
+        f"was asked; {promise}"
+    )
+
+
 def limits(row: Mapping[str, Any], question: Question) -> list[str]:
     """Return what limits the answer about an examined picture, a line each, the nearest first."""
     found = [REASONS[code] for code in row["reasons"]]
-    if row["log10_lr"] is not None and not _is_told(row):
+    if row["log10_lr"] is not None and not is_told(row):
         found.append("no ratio is put into words, since neither proposition is known to fit")
     elif row["at_bound"]:
         found.append("the ratio is at its bound: the calibration carries no larger one")
     for_it = row["decision"] == "supports_generator"
-    if _is_told(row) and row["decision"] != "inconclusive" and for_it != (row["log10_lr"] > 0):
+    if is_told(row) and row["decision"] != "inconclusive" and for_it != (row["log10_lr"] > 0):
         found.append("the ratio speaks for the other side than the decision")
     if question.rule == "conformal":
-        certified = (
-            "its calibration supports no claim at this rate"
-            if question.certified is None
-            else f"its calibration certifies {100 * question.certified:.2g} % (95 % confidence)"
-        )
-        found.append(
-            f"at most {100 * question.fpr:.2g} % of pictures like the reference images were to be "
-            f"claimed by mistake; {certified}"
-        )
+        found.append(mistakes(question.fpr, question.certified))
     else:
         found.append("the rule of the DIF paper is never inconclusive and keeps no rate")
     if row["condition"] not in (None, "none"):

@@ -16,7 +16,7 @@ from fp.system.errors import FpError, OutputError
 from fp.system.paths import display_path
 
 _REMEDIES = {
-    errno.EEXIST: "it exists already; choose another name or remove it first",
+    errno.EEXIST: "it exists already; choose another name or overwrite it",
     errno.ENOENT: "its folder does not exist; make the folder first",
     errno.ENOTDIR: "its folder is not a folder; choose another place",
     errno.EISDIR: "it is a folder; name a file",

@@ -39,8 +39,9 @@ REASONS = {
     "p-values do not hold for it",
     "few_sources": "the fingerprint's images of a class come from fewer than 20 sources, such as "
     "prompts, or the generator's from one seed",
-    "audit_serious": "the images that the fingerprint was made from differ from its reference "
-    "images in more than the generator, such as in compression, which may be part of the score",
+    "audit_serious": "the generator's images and the reference images of this fingerprint differ "
+    "in more than their origin, such as compression; the score may measure that alone, so the "
+    "answer is weak until a fingerprint of images coded alike agrees",
     "beyond_false_discovery_rate": "the claim does not survive the correction over the folder",
 }
 """Reason codes of an answer, with what each means."""

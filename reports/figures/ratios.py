@@ -2,13 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 from matplotlib.axes import Axes
 
 from fp.fingerprint.decision import likelihood
+from fp.fingerprint.decision.rows import Detection
 from fp.fingerprint.model.calibration import Calibration
-from fp.reports.figures.style import GENERATED, REFERENCE, ink, without_box
+from fp.reports.figures.style import ALONE, GENERATED, REFERENCE, ink, short, without_box
+from fp.reports.words import DECISIONS, is_told
 from fp.system.arrays import Doubles
+
+_MARKS = {
+    "supports_generator": (GENERATED, "D"),
+    "supports_reference": (REFERENCE, "s"),
+    "inconclusive": (ALONE, "o"),
+}
+
+
+def draw_ratios(axes: Axes, rows: Sequence[Detection]) -> Axes:
+    """Draw the log10 likelihood ratio of each image with its interval.
+
+    The first is on top. Marks differ by decision. One at its bound is hollow and has no interval:
+    the interval is of the ratio without bounds. Left out are images without a ratio, and those for
+    which neither proposition is known to fit.
+    """
+    told = (row for row in rows if is_told(row.as_dict()))
+    known = [(row, row.log10_lr) for row in told if row.log10_lr is not None]
+    for place, (row, ratio) in enumerate(known):
+        colour, mark = _MARKS[row.decision]
+        low, high = row.log10_lr_low, row.log10_lr_high
+        if low is not None and high is not None and not row.at_bound:
+            axes.plot([low, high], [place, place], color=colour, linewidth=1.6)
+        face = "none" if row.at_bound else colour
+        axes.plot(ratio, place, mark, color=colour, markerfacecolor=face, markersize=5)
+    for decision, (colour, mark) in _MARKS.items():
+        if any(row.decision == decision for row, _ in known):
+            axes.plot([], [], mark, color=colour, label=DECISIONS[decision][0], markersize=5)
+    if any(row.at_bound for row, _ in known):
+        axes.plot([], [], "o", color=ink(), markerfacecolor="none", label="at its bound")
+    axes.axvline(0, color=ink(), linewidth=0.7, linestyle=":")
+    axes.set_yticks(range(len(known)), [short(Path(row.path).name, 32) for row, _ in known])
+    axes.set_ylim(max(len(known), 1) - 0.5, -0.5)
+    axes.set_xlabel("log10 likelihood ratio: above 0 for the generator, below for the references")
+    if known:
+        axes.legend(
+            frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4
+        )
+    return without_box(axes)
 
 
 def draw_tippett(axes: Axes, real: Doubles, generated: Doubles) -> Axes:

@@ -1,8 +1,8 @@
-"""Scores: where two populations lie, what chance gives, how conditions move them."""
+"""Scores: where two populations lie, and what chance gives."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from fp.fingerprint.learning.strength import LEVEL
 from fp.fingerprint.model.calibration import Calibration, NullControl
 from fp.reports.figures.style import GENERATED, REFERENCE, ink, without_box
-from fp.system.arrays import Doubles
 
 
 def draw_scores(
@@ -77,32 +76,4 @@ def draw_null_control(axes: Axes, null: NullControl) -> Axes:
     axes.set_xlabel("held-out separation of the two classes, in standard deviations")
     axes.set_ylabel("number of extractions")
     axes.legend(frameon=False, fontsize=8)
-    return without_box(axes)
-
-
-def draw_conditions(
-    axes: Axes, scores: Sequence[tuple[str, Doubles, Doubles]], calibration: Calibration
-) -> Axes:
-    """Draw how scores move under conditions: name, reference images and generator's images a row.
-
-    A point for each image: circles for reference images, crosses for the generator's. Lines are the
-    means of the held-out scores of the calibration.
-    """
-    for row, (_, real, generated) in enumerate(scores):
-        for values, shift, colour, marker in (
-            (real, -0.15, REFERENCE, "o"),
-            (generated, 0.15, GENERATED, "x"),
-        ):
-            # Spread by rank and not by chance, so that the same scores draw the same figure.
-            spread = 0.12 * np.sin(2.4 * np.arange(values.size))
-            axes.scatter(values, row + shift + spread, 12, color=colour, marker=marker, alpha=0.7)
-    for mean, colour in ((calibration.mu_r, REFERENCE), (calibration.mu_g, GENERATED)):
-        axes.axvline(mean, color=colour, linestyle="--", linewidth=1)
-    axes.scatter([], [], 12, color=REFERENCE, marker="o", label="reference images")
-    axes.scatter([], [], 12, color=GENERATED, marker="x", label="images of the generator")
-    axes.plot([], [], color=ink(), linestyle="--", linewidth=1, label="means at calibration")
-    axes.set_yticks(range(len(scores)), [name for name, _, _ in scores])
-    axes.set_ylim(len(scores) - 0.5, -0.5)
-    axes.set_xlabel("score")
-    axes.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     return without_box(axes)

@@ -34,11 +34,18 @@
   // --- print ---
 
   let opened = [];
+  let heads = [];
   addEventListener("beforeprint", () => {
     opened = [...document.querySelectorAll("details:not([open])")];
     for (const part of opened) part.open = true;
+    // A head with buttons would not be repeated on the table's next sheets.
+    heads = [...document.querySelectorAll("thead button")].map((button) => [button, new Text(button.textContent)]);
+    for (const [button, text] of heads) button.replaceWith(text);
   });
-  addEventListener("afterprint", () => { for (const part of opened) part.open = false; });
+  addEventListener("afterprint", () => {
+    for (const part of opened) part.open = false;
+    for (const [button, text] of heads) text.replaceWith(button);
+  });
 
   // --- tables ---
 
@@ -312,7 +319,8 @@
       const ends = bound || get("log10_lr_low") === null ? null : `${ratio(get("log10_lr_low"))} to ${ratio(get("log10_lr_high"))}`;
       return [make("h3", {}, "Figures"), this.list([
         ["score", get("score")],
-        ["log10 likelihood ratio", ratio(get("log10_lr")) + (bound ? ", at its bound" : "")],
+        ["log10 likelihood ratio", ratio(get("log10_lr")) + (bound ? ", at its bound" : "")
+          + (get("told_lr") === null ? "; not to be used, since neither proposition is known to fit" : "")],
         ["95 % without bounds", ends],
         ["the generator's evidence alone", ratio(get("log10_lr_specific"))],
         ["p under h1, the bank", p(get("p_bank"))],

@@ -22,7 +22,7 @@ from synthetic import Generator, photograph
 
 import fp.fingerprint
 import fp.lineage
-from fp.fingerprint import Bank, Detections, DetectOptions, Fingerprint
+from fp.fingerprint import Bank, Detections, DetectOptions, Fingerprint, NullControl
 from fp.fingerprint.decision.rows import Detection
 from fp.fingerprint.detection.large_bank import LargeBank
 from fp.images.loading import load_image, picture_of
@@ -193,6 +193,18 @@ def test_a_fingerprint_is_drawn_with_tested_images_among_its_scores(lab):
     assert bank["gen 0"].plot(axes=axes) is axes
 
 
+def test_ratios_and_the_null_control_are_drawn_into_axes_of_ones_own(lab):
+    bank = Bank.open(lab.pair)
+    found = bank.detect(sorted(lab.unknown.glob("*.png"))[:2])
+    axes = found.plot()
+    named = [label.get_text() for label in axes.get_yticklabels()]
+    assert named == [Path(row.path).name for row in found]
+    assert found.plot(axes) is axes
+    null = NullControl(3.0, np.linspace(-1, 1, 50), 0)
+    axes = null.plot()
+    assert axes.lines[-1].get_xdata()[0] == 3.0 and null.plot(axes) is axes
+
+
 @pytest.mark.parametrize(
     ("images", "words"),
     [
@@ -218,6 +230,10 @@ def test_a_mistyped_setting_or_name_is_answered_with_what_was_meant(lab):
         (lambda: bank["gen0"], "did you mean 'gen 0'"),
         (lambda: bank[0], "named 0; see .names"),
         (lambda: fp.lineage.find_families(lab.folder, lab.real, perod=4), "mean 'period"),
+        (
+            lambda: fp.fingerprint.extract(lab.made(0), lab.real, conditions="none"),
+            "'conditions' is True or False, not 'none'",
+        ),
     ):
         with pytest.raises((UsageError, InputError), match=meant):
             call()

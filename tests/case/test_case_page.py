@@ -121,8 +121,8 @@ def test_the_report_says_what_the_calibration_vouches_for(text, made):
     (run,) = (entry for entry in read_log(made / "case") if entry["kind"] == "run")
     manifest = json.loads((made / "case" / run["folder"] / "manifest.json").read_text())
     rate = manifest["summary"]["certified"]
-    assert "gives a reference image to a fingerprint of the bank in at most 0.05 of cases" in text
-    assert f"this one certifies a rate of {rate:.2g} (95 % confidence)" in text
+    assert "Of pictures like the reference images, 5 % may be claimed by mistake" in text
+    assert f"no more than {100 * rate:.2g} % are (95 % confidence)" in text
     assert "The audit of its two folders of images" in text and "were not audited" not in text
 
 

@@ -8,12 +8,23 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from commands import environment, fp, fp_process, imported, json_rows, state
 
 from fp.fingerprint.decision.decision import REASONS
-from fp.reports.words import DECISIONS, FOOTNOTE, Question, answer, limits, ratio, short
+from fp.reports.words import (
+    DECISIONS,
+    FOOTNOTE,
+    Question,
+    answer,
+    brief,
+    deciding,
+    limits,
+    ratio,
+    short,
+)
 
 CLAIM = "not {}, as far as this fingerprint can see; other generators were not asked"
 
@@ -60,7 +71,7 @@ def test_one_picture_gets_an_answer_with_what_limits_it_and_nothing_is_written(
     said = unwrapped(outcome.out)
     asked = Question(1, "conformal", 0.05, 0.117)
     assert f"{row['path']} {answer(row, asked)}" in said
-    assert "gen 0" in said and "5 % of pictures like the reference images" in said
+    assert "gen 0" in said and "of pictures like the reference images, 5 % may be claimed" in said
     for code in row["reasons"]:
         assert unwrapped(REASONS[code]) in said
     told = ratio(row)
@@ -76,7 +87,10 @@ def test_what_is_not_this_generator_is_called_no_photograph(rows):
     assert "none of the 3 generators" in of_three and "other generators were not asked" in of_three
     told = [answer(row, asked), short(row, asked), *limits(row, asked), FOOTNOTE, str(DECISIONS)]
     assert not any(re.search("photo|camera|real\\b|authentic", text) for text in told)
-    assert "supports no claim at this rate" in " ".join(limits(row, asked))
+    assert "nothing can be claimed at this rate" in " ".join(limits(row, asked))
+    told = " ".join(limits(row, replace(asked, certified=0.0788)))
+    assert "5 % may be claimed by mistake, as was asked" in told
+    assert "no more than 7.9 % are (95 % confidence)" in told
 
 
 def test_the_side_of_a_ratio_is_that_of_its_sign(rows):
@@ -90,6 +104,26 @@ def test_the_side_of_a_ratio_is_that_of_its_sign(rows):
     row = {**one_of(rows, "supports_reference"), "reasons": [], "log10_lr": 0.7}
     assert short(row, asked).endswith("ratio 5 for it")
     assert short({**row, "log10_lr": -2.0}, asked).endswith("ratio 100 against it")
+
+
+def test_a_claim_is_not_told_without_what_weakens_it(rows):
+    asked = Question(1, "conformal", 0.05, None)
+    row = {**one_of(rows, "supports_generator"), "reasons": ["few_sources", "audit_serious"]}
+    assert brief(row, asked) == [
+        answer(row, asked),
+        f"but {REASONS['few_sources']}",
+        f"but {REASONS['audit_serious']}",
+    ]
+    row |= {"decision": "inconclusive", "reasons": ["few_sources"]}
+    assert brief(row, asked) == [f"{answer(row, asked)}; {REASONS['few_sources']}"]
+
+
+def test_an_undecided_picture_has_its_reason_where_the_answer_is_alone(lab, rows):
+    row = one_of(rows, "inconclusive")
+    said = unwrapped(fp("detect", lab.single, row["path"], "--quiet").out)
+    asked = Question(1, "conformal", 0.05, None)
+    assert said == unwrapped(" ".join([row["path"], *brief(row, asked)]))
+    assert brief(row, asked)[0] == f"{answer(row, asked)}; {deciding(row)}"
 
 
 def test_what_stands_beside_an_answer_is_said_in_short_too(rows):

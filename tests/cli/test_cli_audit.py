@@ -45,9 +45,9 @@ def test_a_confound_comes_first_with_its_size_and_its_remedy(folders):
     outcome = fp("audit", *asked(folders, "jpeg"))
     assert (outcome.code, outcome.err) == (0, "")
     lines = outcome.out.splitlines()
-    assert lines[0] == "20 generated and 20 real images"
+    assert lines[0] == "20 generated and 20 reference images"
     assert lines[1].startswith("serious  compression: The compression: JPEG in 20 of 20 (100%)")
-    assert "0 of 20 (0%) of the real" in lines[1]
+    assert "0 of 20 (0%) of the reference" in lines[1]
     assert "--match" in lines[2]
     assert lines[3] == f"         e.g. {folders}/jpeg/a 0.jpg"
     assert "no confound found" not in outcome.out
@@ -59,7 +59,7 @@ def test_where_nothing_differs_it_says_what_was_looked_at(folders):
     assert outcome.code == 0
     lines = outcome.out.splitlines()
     assert lines[:2] == [
-        "20 generated and 20 real images",
+        "20 generated and 20 reference images",
         "no confound found; what differs a little:",
     ]
     assert lines[2].startswith("note     few_images")
@@ -116,7 +116,7 @@ def test_broken_and_oddly_named_files_are_no_end(folders, tmp_path):
     outcome = fp("audit", "--generated", folder, "--real", folders / "plain", "-o", tmp_path / "o")
     assert outcome.code == 3
     assert outcome.err.count("not examined (") == 2
-    assert outcome.out.startswith("32 generated and 20 real images\n")
+    assert outcome.out.startswith("32 generated and 20 reference images\n")
     assert state(folder) == before
     assert len((tmp_path / "o" / "audit.csv").read_bytes().decode("utf-8")) > 0
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from commands import environment, fp, json_rows
+from commands import environment, fp, fp_process, json_rows
 from troubled import too_deep
 
 from fp.images.loading import Limits
@@ -91,9 +91,8 @@ def test_links_to_elsewhere_are_said_to_be_links_and_not_too_small(lab, tmp_path
 # --- the environment ---
 
 
-@pytest.mark.parametrize("fixed", ["315532800", "yesterday", "9" * 30])
-def test_no_variable_of_the_environment_dates_the_log_of_a_case(tmp_path, fixed):
-    with environment(SOURCE_DATE_EPOCH=fixed):
+def test_no_variable_of_the_environment_dates_the_log_of_a_case(tmp_path):
+    with environment(SOURCE_DATE_EPOCH="315532800"):
         assert fp("case", "init", tmp_path / "case", "--title", "t").code == 0
     written = (tmp_path / "case" / "log.jsonl").read_text("utf-8")
     assert '"time_utc":"20' in written and '"time_utc":"1980' not in written
@@ -104,6 +103,15 @@ def test_a_time_that_is_none_is_one_sentence(lab, tmp_path):
         outcome = fp("detect", lab.single, lab.unknown, "-o", tmp_path / "out", "--jobs", 1)
     assert outcome.code == 2 and "SOURCE_DATE_EPOCH is 'yesterday'" in outcome.sentence
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("fixed", "code"), [("yesterday", 2), ("9" * 30, 2), ("", 0)])
+def test_a_time_that_is_none_ends_no_fresh_process_with_an_internal_error(tmp_path, fixed, code):
+    # numpy reads the variable too, when it is imported.
+    outcome = fp_process("case", "init", tmp_path / "case", "--title", "t", SOURCE_DATE_EPOCH=fixed)
+    assert outcome.code == code and "Internal error" not in outcome.err
+    assert (tmp_path / "case").exists() == (code == 0)
+    assert code == 0 or f"SOURCE_DATE_EPOCH is '{fixed}'" in outcome.sentence
 
 
 @pytest.mark.parametrize(

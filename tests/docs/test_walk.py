@@ -62,7 +62,7 @@ def test_every_block_of_the_page_runs(page: Path, stocked, tmp_path, monkeypatch
 EXAMPLES = (
     *(f"fp.fingerprint.{n}" for n in ("Bank", "Detections", "audit_folders", "decide", "extract")),
     *("fp.fingerprint.look", "fp.lineage.find_families", "fp.denoisers.get"),
-    "fp.denoisers.load_image",
+    *("fp.denoisers.Degradation", "fp.denoisers.load_image"),
 )
 """The public names that one begins with: their docstrings show how, and what comes out."""
 

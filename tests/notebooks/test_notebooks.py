@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from project import PROJECT
+from public_surface import ROOMS
 
 running = pytest.importorskip("running_notebooks")
 
@@ -47,6 +50,47 @@ def test_both_forms_say_the_same(script):
     assert [(cell.cell_type, cell.source) for cell in written.cells] == [
         (cell.cell_type, cell.source) for cell in notebook.cells
     ], "generate it again: jupytext --update --to ipynb notebooks/*.py"
+
+
+def is_public(room, name):
+    """Return whether a front door of fp has this name."""
+    return room in ROOMS and (name in import_module(room).__all__ or name == "__version__")
+
+
+def not_public(source):
+    """Return what code takes from fp that is no public name, and modules that it runs by name."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names if alias.name not in (*ROOMS, "fp")]
+        elif isinstance(node, ast.ImportFrom):
+            names = [alias.name for alias in node.names if not is_public(node.module, alias.name)]
+            found += [f"{node.module}.{name}" for name in names]
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) in ROOMS:
+            found += [ast.unparse(node)] * (not is_public(ast.unparse(node.value), node.attr))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found += [node.value] * bool(re.fullmatch(r"fp(\.\w+)+", node.value))
+    return [name for name in found if name.startswith("fp.")]
+
+
+@pytest.mark.parametrize("script", running.SCRIPTS, ids=lambda path: path.stem)
+def test_it_uses_public_names_alone(script):
+    written, _ = pair(script)
+    code = "\n".join(cell.source for cell in written.cells if cell.cell_type == "code")
+    assert not not_public(code)
+
+
+def test_what_is_no_public_name_is_found():
+    allowed = "import fp.fingerprint\nfrom fp.lineage import find_families\nimport fpdf\n"
+    assert not_public(allowed + "fp.fingerprint.look('a.png')\nfp('detect')\n'fp'") == []
+    for wrong, name in (
+        ("from fp.fingerprint import Bank, tile", "fp.fingerprint.tile"),
+        ("from fp.reports.figures import INK", "fp.reports.figures.INK"),
+        ("import fp.demo.images as made", "fp.demo.images"),
+        ("import fp.fingerprint\nfp.fingerprint.store.bank.read_bank", "fp.fingerprint.store"),
+        ("run(['-m', 'fp.cli.main'])", "fp.cli.main"),
+    ):
+        assert not_public(wrong) == [name]
 
 
 @pytest.mark.parametrize("script", running.SCRIPTS, ids=lambda path: path.stem)

@@ -9,7 +9,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import linkage
 
-from fp.fingerprint.decision.likelihood import certified_rate, fit
+from fp.fingerprint.decision.likelihood import fit
+from fp.fingerprint.decision.rows import Detection
 from fp.fingerprint.model.calibration import Calibration, NullControl
 from fp.reports import figures
 from fp.reports.drawing import in_both
@@ -17,17 +18,15 @@ from fp.reports.figures import (
     Curve,
     Interval,
     draw_calibration,
-    draw_conditions,
     draw_curves,
-    draw_decisions,
     draw_dendrogram,
-    draw_error_rates,
     draw_fingerprint,
     draw_intervals,
     draw_map,
     draw_matrix,
     draw_null_control,
     draw_pattern,
+    draw_ratios,
     draw_scores,
     draw_spectrum,
     draw_tippett,
@@ -97,34 +96,28 @@ def test_the_null_control_shows_the_shuffles_and_the_observed(axes):
     assert at == pytest.approx([np.quantile(shuffled, 0.99), 3.0])
 
 
-def test_certified_rates_lie_above_the_asked_ones_and_start_at_the_smallest(axes):
-    assert draw_error_rates(axes, 99, {0.05: (3, 40), 0.2: (0, 40)}) is axes
-    asked, certified = axes.lines[:2]
-    assert certified.get_xdata()[0] == pytest.approx(1)
-    assert (certified.get_ydata() >= asked.get_ydata()).all()
-    rate = certified.get_xdata()[30] / 100
-    assert certified.get_ydata()[30] == pytest.approx(100 * certified_rate(rate, 99))
-    interval, point = axes.lines[2], axes.lines[3]
-    assert point.get_ydata()[0] == pytest.approx(7.5)
-    assert interval.get_ydata()[0] < 7.5 < interval.get_ydata()[1]
-    assert axes.lines[5].get_ydata()[0] == pytest.approx(axes.get_ylim()[0])  # none of 40
+def test_each_ratio_has_its_mark_and_one_at_its_bound_no_interval(axes):
+    named = {"score": 0.0, "status": "examined"}
+    rows = [
+        Detection("a/one.png", decision="supports_generator", log10_lr=2.0, at_bound=True,
+                  log10_lr_low=3.0, log10_lr_high=4.0, **named),
+        Detection("a/two.png", decision="inconclusive", log10_lr=-0.5, at_bound=False,
+                  log10_lr_low=-1.0, log10_lr_high=0.25, **named),
+        Detection("a/rough.png", decision="inconclusive", log10_lr=1.0, at_bound=False,
+                  reasons=("content_not_calibrated",), **named),
+        Detection("a/text.txt", "not_examined", "not_examined"),
+    ]  # fmt: skip
+    assert draw_ratios(axes, rows) is axes
+    drawn = [(list(line.get_xdata()), line.get_markerfacecolor()) for line in axes.lines]
+    assert [places for places, _ in drawn[:3]] == [[2.0], [-1.0, 0.25], [-0.5]]
+    assert drawn[0][1] == "none" and drawn[2][1] != "none"
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["one.png", "two.png"]
+    assert labels(axes) == ["supports the generator", "inconclusive", "at its bound"]
 
 
-def test_every_image_of_a_condition_is_a_point_at_its_score(axes):
-    real, generated = np.array([0.0, 1.0, 2.0]), np.array([5.0, 6.0])
-    assert draw_conditions(axes, [("a", real, generated), ("b", real, generated)], calibration())
-    drawn = [np.asarray(points.get_offsets())[:, 0] for points in axes.collections[:4]]
-    for found, expected in zip(drawn, (real, generated) * 2, strict=True):
-        assert np.array_equal(found, expected)
-    assert [text.get_text() for text in axes.get_yticklabels()] == ["a", "b"]
-
-
-def test_shares_of_decisions_fill_the_row(axes):
-    counts = [("a", {"x": 1, "y": 3}), ("b", {"z": 2})]
-    assert draw_decisions(axes, counts, ("x", "y", "z")) is axes
-    widths = [patch.get_width() for patch in axes.patches]
-    assert widths == [25, 75, 0, 0, 0, 100]
-    assert [patch.get_x() for patch in axes.patches] == [0, 25, 100, 0, 0, 0]
+def test_images_without_a_ratio_draw_nothing(axes):
+    assert draw_ratios(axes, [Detection("a.txt", "not_examined", "not_examined")]) is axes
+    assert not axes.get_yticklabels()
 
 
 def test_tippetts_steps_are_the_shares_at_or_above_each_ratio(axes):

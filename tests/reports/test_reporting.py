@@ -28,6 +28,7 @@ from fp.reports.page import policy
 from fp.reports.previews import map_file, quotas, small, without_detail
 from fp.reports.table import Column, of_dicts
 from fp.reports.text import as_json, rounded, visible
+from fp.reports.words import RANKED
 from fp.runs.examination import examiner_of, list_items
 from fp.runs.options import RunOptions
 from fp.runs.results import REPORT, detect_into
@@ -47,6 +48,29 @@ def rows_of(report) -> list[dict[str, object]]:
     head = json.loads(text.split("data-head>")[1].split("</script>")[0])
     rows = json.loads(text.split("data-rows>")[1].split("</script>")[0])
     return [dict(zip(head["fields"], row, strict=True)) for row in rows]
+
+
+def test_rows_come_with_what_matters_most_first(tmp_path):
+    run = synthetic_run(tmp_path, 60)
+    written = rows_of(write_report(run))
+    decisions = [row["decision"] for row in written]
+    assert len(written) == 60 and decisions == sorted(decisions, key=RANKED.index)
+    assert len({*decisions}) >= 3 and decisions != [r["detection"]["decision"] for r in run.rows()]
+    for decision in {*decisions}:
+        found = [row["detection"] for row in run.rows()]
+        assert [row["path"] for row in written if row["decision"] == decision] == [
+            row["path"] for row in found if row["decision"] == decision
+        ]
+
+
+def test_a_ratio_of_neither_proposition_is_kept_and_not_shown(tmp_path):
+    run = synthetic_run(tmp_path, 2)
+    rows = list(run.rows())
+    for row, reason in zip(rows, ("fits_neither", "fits_both"), strict=True):
+        row["detection"] |= {"reasons": [reason], "log10_lr": 0.5}
+    written = rows_of(write_report(replace(run, rows=lambda: iter(rows))))
+    told = {row["reasons"][0]: (row["told_lr"], row["log10_lr"]) for row in written}
+    assert told == {"fits_neither": (None, 0.5), "fits_both": (0.5, 0.5)}
 
 
 @given(JSON)
@@ -304,7 +328,10 @@ def test_a_report_without_pictures_and_none_at_all(lab, tmp_path):
 def test_the_page_says_what_the_tables_say(lab, tmp_path):
     detect_into(tmp_path, examiner_of(lab.pair, DetectOptions(fpr=0.1)), list_items([lab.unknown]))
     told = (tmp_path / "detections.jsonl").read_text("utf-8").splitlines()
-    for line, row in zip(map(json.loads, told), rows_of(tmp_path / REPORT), strict=True):
+    rows = {row["path"]: row for row in rows_of(tmp_path / REPORT)}
+    assert len(rows) == len(told)
+    for line in map(json.loads, told):
+        row = rows[line["path"]]
         for name in set(row) & set(line):
             value = line[name]
             expected = rounded(value) if isinstance(value, float) else value

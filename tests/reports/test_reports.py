@@ -376,6 +376,7 @@ def test_a_ratio_at_its_bound_is_told_without_an_interval(browser, tmp_path):
     rows = list(run.rows())
     for row, at_bound in zip(rows, (True, False), strict=True):
         row["detection"] |= {"at_bound": at_bound, "log10_lr": 1.5, "log10_lr_low": 2.0}
+        row["detection"]["reasons"] = [] if at_bound else ["unlike_generator"]
     path = write_report(replace(run, rows=lambda: iter(rows)))
     with opened(browser, path) as found:
         found.page.locator(".open").first.click()
@@ -385,7 +386,29 @@ def test_a_ratio_at_its_bound_is_told_without_an_interval(browser, tmp_path):
     panels.sort(key=lambda text: "at its bound" not in text)
     assert "log10 likelihood ratio\n1.50, at its bound\n" in panels[0]
     assert "95 % without bounds" not in panels[0]
-    assert "log10 likelihood ratio\n1.50\n95 % without bounds\n2.00 to" in panels[1]
+    unused = "; not to be used, since neither proposition is known to fit"
+    assert f"log10 likelihood ratio\n1.50{unused}\n95 % without bounds\n2.00 to" in panels[1]
+
+
+def test_the_first_screen_of_a_phone_has_name_counts_and_the_first_finding(browser, tmp_path):
+    path = write_report(synthetic_run(tmp_path, 50))
+    for width, height in ((390, 844), (1280, 900)):
+        with opened(browser, path, viewport={"width": width, "height": height}) as found:
+            for part in ("h1", ".lead", ".counts", "[aria-label='Claims by fingerprint'] tbody tr"):
+                box = found.page.locator(part).first.bounding_box()
+                assert box["y"] + box["height"] <= height, part
+
+
+def test_heads_of_tables_are_repeated_on_every_sheet(browser, tmp_path):
+    with opened(browser, write_report(synthetic_run(tmp_path, 5))) as found:
+        buttons = found.page.locator(".windowed thead button")
+        before = buttons.all_inner_texts()
+        assert "log10 LR" in before
+        found.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        # Chromium repeats no head that holds a button.
+        assert buttons.count() == 0 and found.page.locator("th", has_text="log10 LR").count() == 1
+        found.page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert buttons.all_inner_texts() == before
 
 
 def test_the_theme_can_be_chosen(browser, reports):
