@@ -116,14 +116,15 @@ def _write(folder: Path, pictures: list[Pixels], stem: str, first: int) -> list[
 
 
 def _smooth(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
-    """Draw a smooth field in [40, 215]: a few waves of random direction in each channel."""
+    """Draw a field in [40, 215]: waves of random direction in each channel, and one edge."""
     place = np.arange(side) / 64
     field = np.zeros((side, side, 3))
     for channel in range(3):
         for across, along, phase in rng.uniform((-3, -3, 0), (3, 3, 6.3), (4, 3)):
             wave = np.outer(np.exp(1j * (across * place + phase)), np.exp(1j * along * place))
             field[..., channel] += wave.imag
-    return 127.5 + 87.5 * field / 4
+    edge = np.where(np.arange(side) < side * rng.uniform(0.2, 0.8), 0.0, rng.uniform(-25, 25))
+    return 127.5 + 62.5 * field / 4 + edge[:, None]
 
 
 def _blur(field: NDArray[np.float64]) -> NDArray[np.float64]:
