@@ -37,9 +37,13 @@ def _shown(image: Pixels) -> Doubles:
 
 
 def _cells(image: Pixels, side: int) -> Doubles:
-    height, width = (length // side for length in image.shape[:2])
-    cells = image[: height * side, : width * side].reshape(height, side, width, side, 3)
-    return np.asarray(cells.mean(axis=(1, 3)))
+    """Return the means of cells; sums of whole numbers, many times as fast as `mean` over axes."""
+    height, width = (length // side * side for length in image.shape[:2])
+    summed = np.zeros((height // side, width // side, 3), np.int64)
+    for row in range(side):
+        for column in range(side):
+            summed += image[row:height:side, column:width:side]
+    return np.asarray(summed / side**2)
 
 
 def _steps(cells: Doubles) -> Doubles:
