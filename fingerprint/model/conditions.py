@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from fp.fingerprint.model.joined import Part
-from fp.fingerprint.model.typicality import LEVEL, Typicality
+from fp.fingerprint.model.typicality import Typicality
 from fp.images.crop import CropRule
 from fp.system.arrays import Doubles, Floats
 
@@ -19,7 +19,7 @@ ALLOWANCE = 1.1
 """How much more widely photographs of other sources may scatter than the reference images do."""
 
 OUTSIDE = 0.02
-"""Share of versions of calibration images that may count as coded otherwise."""
+"""Share of versions of calibration images that may count as of another coding or content."""
 
 TOLD_APART = 0.05
 """Share of images of other generators that a bank may give to any one of its own, over all."""
@@ -264,7 +264,7 @@ class Conditions:
 
     def shows(self, p_of_content: float) -> bool:
         """Return whether the reference images show content with this p-value."""
-        return p_of_content > max(LEVEL, 1 / (1 + self.real.size))
+        return p_of_content > max(OUTSIDE, 1 / (1 + self.real.size))
 
     def p_of_coding(self, numbers: Doubles) -> float:
         """Return the p-value of coding numbers (p,) among the calibration images."""
