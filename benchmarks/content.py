@@ -4,9 +4,9 @@
 
 needs the corpus (FP_CORPUS, by default ../shared/corpus beside the project). Portraits that
 generators drew are learned against photographs of anything. tae_flux2 redraws photographs, so half
-of its pictures can be chosen by content, and so can half of the references: the smoother half or
-the softer one of the generator's, the other half of the references. Features and finished splits
-are kept in the work folder.
+of its pictures can be chosen by content, and so can half of the references: one half of the
+generator's, by a number such as brightness, and the other half of the references. Features and
+finished splits are kept in the work folder.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from splits import judged
 from threadpoolctl import threadpool_limits
 
 from fp.denoisers.population import Reduction
-from fp.fingerprint.conditions.coding import coding_numbers, roughness
+from fp.fingerprint.conditions.coding import coding_numbers
+from fp.fingerprint.conditions.content import content_numbers
 from fp.fingerprint.conditions.learning import Versions, learn, recipe_of_versions
-from fp.fingerprint.conditions.versions import versions
+from fp.fingerprint.conditions.versions import KINDS, versions
 from fp.fingerprint.decision.judge import Features
 from fp.fingerprint.estimators.folds import Labelled
 from fp.fingerprint.learning.method import recipe
@@ -40,30 +41,34 @@ DOMAINS = {
     "halves alike": None,
     "the smoother half, from rougher references": "roughness",
     "the softer half, from sharper references": "sharpness",
+    "the half with less noise, from references with more": "noise",
+    "the brighter half, from darker references": "darkness",
+    "the duller half, from more colourful references": "colour",
+    "the paler half, from references of more contrast": "range",
 }
+MEASURED = ("roughness", "sharpness", "noise", "darkness", "colour", "range")
 OTHERS = {
     "photos/val": ("photos/val",),
     "kodak, camera": ("t2i/real/kodak", "t2i/real/camera"),
 }
-TOLD = {"as found": (0,), "JPEG or WebP": (1, 2, 3)}
+TOLD = {"as found": (0,), "JPEG or WebP": (1, 2, 3), "resized, or coded twice": (4, 5, 6)}
 """What happened, by the places of kinds in `fp.fingerprint.conditions.versions.KINDS`."""
-MADE = max(kind for kinds in TOLD.values() for kind in kinds) + 1
+MADE = len(KINDS)
 COLUMNS = ("learned", "seed", "method", "asked", "what", "images", "n", "claimed", "withheld")
 
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """Versions of pictures, and how strong the finest detail of each picture is."""
+    """Versions of pictures, and `measured` of each picture, shape (N, 6)."""
 
     versions: Versions
-    sharpness: np.ndarray
-
-    @property
-    def roughness(self):
-        return self.versions.roughness[::MADE]
+    told: np.ndarray
 
     def __len__(self):
-        return len(self.sharpness)
+        return len(self.told)
+
+    def by(self, name):
+        return self.told[:, MEASURED.index(name)]
 
     def of(self, images):
         """Return some of the pictures, numbered anew."""
@@ -76,9 +81,9 @@ class Pictures:
                 [held.texts[row] for row in rows],
                 {name: stack[rows] for name, stack in held.stacks.items()},
                 held.numbers[rows],
-                held.roughness[rows],
+                held.content[rows],
             ),
-            self.sharpness[images],
+            self.told[images],
         )
 
 
@@ -93,9 +98,30 @@ def together(*parts):
         [text for one in each for text in one.texts],
         stacks,
         np.concatenate([one.numbers for one in each]),
-        np.concatenate([one.roughness for one in each]),
+        np.concatenate([one.content for one in each]),
     )
-    return Pictures(found, np.concatenate([part.sharpness for part in parts]))
+    return Pictures(found, np.concatenate([part.told for part in parts]))
+
+
+def measured(image):
+    """Return what halves are chosen by, each low for the generator's half, shape (6,)."""
+    image = image.astype(float)
+    grey = image.mean(axis=2)
+    fine, coarse = (logs(cells(grey, side)) for side in (1, 4))
+    colour = (image[..., 0] - image[..., 1]).std() + (image[..., 2] - image[..., 1]).std()
+    sharpness = np.log((grey - uniform_filter(grey, 3)).std())
+    return coarse, sharpness, fine - coarse, -grey.mean(), colour, cells(grey, 4).std()
+
+
+def cells(grey, side):
+    height, width = (length // side for length in grey.shape)
+    found = grey[: height * side, : width * side].reshape(height, side, width, side)
+    return found.mean(axis=(1, 3))
+
+
+def logs(plane):
+    steps = [np.diff(plane, axis=axis).ravel() for axis in (0, 1)]
+    return np.log(np.square(np.concatenate(steps)) + 0.3).mean()
 
 
 def load(folder, paths, work):
@@ -104,12 +130,11 @@ def load(folder, paths, work):
     if not kept.exists():
         reduction = Reduction("wavelet", CropRule(256, 256))
         residual, parts = reduction.residual(), recipe_of_versions(recipe("auto"), 256)
-        rows, told = {}, {"texts": [], "numbers": [], "roughness": [], "sharpness": []}
+        rows, told = {}, {"texts": [], "numbers": [], "content": [], "told": []}
         for path in paths:
             image = load_image(path)
             whole = reduction.part(image.rgb_hwc)
-            grey = whole.mean(axis=2)
-            told["sharpness"].append(np.log((grey - uniform_filter(grey, 3)).std()))
+            told["told"].append(measured(whole))
             for _, text in versions(image.pixels_sha256)[:MADE]:
                 part = Degradation(text).apply(whole)
                 features = Features(residual(part), part)
@@ -117,17 +142,17 @@ def load(folder, paths, work):
                     rows.setdefault(name, []).append(stack[0].astype(np.float32))
                 told["texts"].append(text)
                 told["numbers"].append(coding_numbers(features)[0])
-                told["roughness"].append(float(roughness(features)[0]))
+                told["content"].append(content_numbers(features)[0])
         stacks = {f"stack {name}": np.stack(found) for name, found in rows.items()}
         np.savez(kept.with_suffix(".part.npz"), **told, **stacks)
         kept.with_suffix(".part.npz").rename(kept)
     with np.load(kept) as held:
-        count = len(held["sharpness"])
+        count = len(held["told"])
         stacks = {name[6:]: held[name] for name in held.files if name.startswith("stack ")}
         image, kind = np.repeat(np.arange(count), MADE), np.tile(np.arange(MADE), count)
-        numbers = held["numbers"].astype(np.float64), held["roughness"]
+        numbers = held["numbers"].astype(np.float64), held["content"]
         found = Versions(image, kind, list(held["texts"]), stacks, *numbers)
-        return Pictures(found, held["sharpness"])
+        return Pictures(found, held["told"])
 
 
 def counted(learned, seed, references, own, asked):
@@ -141,7 +166,7 @@ def counted(learned, seed, references, own, asked):
         for title, others in asked.items():
             rows = others.versions
             _, claimed, _ = judged(made, found, rows, (len(references), len(own)))
-            shown = np.array([found.shows(found.p_of_content(rough)) for rough in rows.roughness])
+            shown = np.array([found.shows(found.p_of_content(row)) for row in rows.content])
             for what, kinds in TOLD.items():
                 mine = np.isin(rows.kind, kinds)
                 counts = len(others), mine.sum(), claimed[mine].sum(), (~shown[mine]).sum()
@@ -158,7 +183,7 @@ def halves(values, rng):
 def by_halves(seed, domain, pool, real):
     """Return references, own pictures and what is asked about, of unlike halves."""
     rng, named = np.random.default_rng(seed), DOMAINS[domain]
-    values = [rng.random(len(of)) if named is None else getattr(of, named) for of in (pool, real)]
+    values = [rng.random(len(of)) if named is None else of.by(named) for of in (pool, real)]
     (own, other), (like, references) = (halves(each, rng) for each in values)
     third = [2 * part.size // 3 for part in (own, references)]
     asked = {
@@ -182,27 +207,35 @@ def of_portraits(seed, pool, real, others):
 
 def table(rows):
     """Return shares over seeds, which share pictures, with intervals over pictures."""
-    heads = ("learned", "asked about", "what happened", "pictures")
-    heads += (*(f"{method}: claimed, %" for method in METHODS), "withheld for content, %")
+    heads = [f"{method}, {what}" for method in METHODS for what in TOLD]
+    heads = ("learned", "asked about", "pictures", *heads, "withheld for content, %")
     lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
-    keys = ("learned", "asked", "what")
+    keys = ("learned", "asked")
     for key in dict.fromkeys(tuple(row[name] for name in keys) for row in rows):
-        told = []
-        for method in METHODS:
-            mine = [r for r in rows if (*(r[k] for k in keys), r["method"]) == (*key, method)]
-            images, n, claimed, held = (sum(int(r[c]) for r in mine) for c in COLUMNS[5:])
-            pictures_of = images // len(mine)
-            low, high = interval(round(claimed / n * pictures_of), pictures_of)
-            told.append(f"{100 * claimed / n:.0f} ({100 * low:.0f} to {100 * high:.0f})")
-        cells = [*key, str(pictures_of), *told, f"{100 * held / n:.0f}"]
+        mine = [row for row in rows if (row["learned"], row["asked"]) == key]
+        told = [
+            share([r for r in mine if r["method"] == m and r["what"] == w])
+            for m in METHODS
+            for w in TOLD
+        ]
+        held, n = (sum(int(row[name]) for row in mine) for name in ("withheld", "n"))
+        cells = [*key, mine[0]["images"], *told, f"{100 * held / n:.0f}"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def share(rows):
+    """Return the per cent that are claimed, with the interval."""
+    n, claimed = (sum(int(row[name]) for row in rows) for name in ("n", "claimed"))
+    images = int(rows[0]["images"])
+    low, high = interval(round(claimed / n * images), images)
+    return f"{100 * claimed / n:.0f} ({100 * low:.0f} to {100 * high:.0f})"
 
 
 @click.command()
 @click.option("--seeds", default=3, show_default=True)
 @click.option("--section", help="Section of a page of docs/ to replace.")
-@click.option("--work", type=click.Path(path_type=Path), default=WORK / "content")
+@click.option("--work", type=click.Path(path_type=Path), default=WORK / "contents")
 def main(seeds, section, work):
     """Learn where the content differs, by each method, and ask about the rest."""
     work.mkdir(parents=True, exist_ok=True)

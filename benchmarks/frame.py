@@ -127,7 +127,7 @@ def main(methods, sides, training, seeds, work, section):
                 for cell, form in cells:
                     key = method, str(side), str(seed), name, cell, form
                     if key not in done:
-                        found = counted(fingerprint, paths, cell, form)
+                        (found,) = counted([fingerprint], paths, cell, form)
                         keep([dict(zip(COLUMNS, key, strict=False)) | found])
         text = table(rows)
     publish(section, text)

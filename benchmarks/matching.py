@@ -241,7 +241,8 @@ def main(named, ways, references, images, side, seed, spectra, by_edges, work):
                     fingerprint = learned(generator, way, made[:TRAINING], real, kept, size)
                     row = dict(zip(COLUMNS, (*told, name, cell), strict=False))
                     paths = shuffled(groups[name], seed)[:images]
-                    keep([row | counted(fingerprint, paths, cell, "file")])
+                    (found,) = counted([fingerprint], paths, cell, "file")
+                    keep([row | found])
     print(table(rows))
 
 

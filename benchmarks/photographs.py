@@ -4,7 +4,8 @@
 
 needs the corpus (FP_CORPUS, by default ../shared/corpus beside the project). Each generator's
 fingerprint and every finished cell are kept in the work folder, so that an interrupted run goes on
-where it was; `--cells 'jpeg:*'` counts some degradations only. The same table is printed.
+where it was; `--cells 'jpeg:*'` counts some degradations only. The same table is printed. An image
+that several fingerprints are asked about is read and denoised once, and each decides alone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import hashlib
 import io
 import tempfile
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import click
@@ -25,12 +28,13 @@ from PIL import Image, ImageDraw, ImageFilter
 from scipy.stats import beta
 from sections import WORK
 
-from fp.fingerprint.detection.banks import examine
-from fp.fingerprint.detection.detection import DetectOptions
+from fp.fingerprint.conditions.judging import judge_of
+from fp.fingerprint.detection.detection import DetectOptions, Preparation
 from fp.fingerprint.extraction.extraction import extract
 from fp.fingerprint.extraction.options import ExtractOptions
 from fp.fingerprint.store.bank import read_bank, write_bank
 from fp.images.loading import load_image
+from fp.system.errors import ImageError
 
 PHOTOGRAPHS = ("real", "t2i/real/web", "t2i/real/kodak", "t2i/real/camera", "photos/val")
 QUALITIES = (97, 95, 90, 85, 75, 60, 40)
@@ -224,19 +228,38 @@ def withheld(reasons):
     return not {"coding_not_calibrated", "content_not_calibrated"}.isdisjoint(reasons)
 
 
-def counted(fingerprint, paths, cell, form):
-    """Examine pictures after a degradation and count the decisions."""
-    decisions = Counter()
+def counted(fingerprints, paths, cell, form):
+    """Examine pictures after a degradation; count what each fingerprint decides, a row for each."""
+    judges = [judge_of(fingerprint) for fingerprint in fingerprints]
+    decisions = [Counter() for _ in judges]
     with tempfile.TemporaryDirectory() as folder:
         asked = Path(folder, "asked")
         for path in paths:
             whole = cell == "none" and form == "file"
             content = path.read_bytes() if whole else changed(load_image(path).rgb_hwc, cell, form)
             asked.write_bytes(content)
-            found = examine(load_image(asked), [fingerprint], DetectOptions()).detection
-            decisions[found.decision] += 1
-            decisions["withheld"] += withheld(found.reasons)
-    n = len(paths) - decisions["not_examined"]
+            image, parts = load_image(asked), {}
+            for judge, found in zip(judges, decisions, strict=True):
+                decision, reasons = decided(judge, image, parts)
+                found[decision] += 1
+                found["withheld"] += withheld(reasons)
+    return [in_a_row(found, len(paths)) for found in decisions]
+
+
+def decided(judge, image, parts):
+    """Return the decision and the reasons of a fingerprint that is asked alone, as by default."""
+    usual, key = DetectOptions(), Preparation.of(judge.fingerprint)
+    try:
+        if key not in parts:
+            parts[key] = key.features(image)
+    except ImageError:
+        return "not_examined", ()
+    row = judge.examine("asked", parts[key], image.compression, usual.rule, usual.fpr)
+    return row.decision, row.reasons
+
+
+def in_a_row(decisions, images):
+    n = images - decisions["not_examined"]
     row = {"n": n, "too_small": decisions["not_examined"], "withheld": decisions["withheld"]}
     for name in ("claimed", "reference"):
         hits = decisions["supports_generator" if name == "claimed" else "supports_reference"]
@@ -299,7 +322,7 @@ OWN_TOLD = {
 
 def summary(rows):
     """Return the shares of each generator, over cells, as a table with a column for each."""
-    names = list(dict.fromkeys(row["generator"] for row in rows))
+    names = sorted({row["generator"] for row in rows})
     found = {}
 
     def add(title, chosen, column, told):
@@ -374,6 +397,23 @@ def kept_rows(path, columns):
         yield rows, keep
 
 
+@lru_cache
+def read(path):
+    """Return the fingerprint of a file; a process reads it once."""
+    return read_bank(path)[0]
+
+
+def one_cell(asked):
+    """Return the rows of one population after one degradation; for a process of its own."""
+    (title, paths, cell, form), asking = asked
+    found = counted([read(path) for _, path in asking], paths, cell, form)
+    told = title, cell, form
+    return [
+        dict(zip(COLUMNS, (name, *told), strict=False)) | row
+        for (name, _), row in zip(asking, found, strict=True)
+    ]
+
+
 @click.command()
 @click.option("--generators", "named", default="tae_flux2,ldm", show_default=True)
 @click.option("--cells", default="*", show_default=True, help="Pattern of degradations.")
@@ -383,8 +423,9 @@ def kept_rows(path, columns):
 @click.option(
     "--references", "population", default="real", show_default=True, help="Folders, by commas."
 )
+@click.option("--workers", default=1, show_default=True)
 @click.option("--work", type=click.Path(path_type=Path), default=WORK / "photographs")
-def main(named, cells, training, images, seed, population, work):
+def main(named, cells, training, images, seed, population, workers, work):
     """Count claims over populations and degradations."""
     work.mkdir(parents=True, exist_ok=True)
     if population != "real":
@@ -393,16 +434,19 @@ def main(named, cells, training, images, seed, population, work):
     kept = work / f"cells-{training}-{images}-{seed}.csv"
     with kept_rows(kept, COLUMNS) as (rows, keep):
         done = {tuple(row[name] for name in COLUMNS[:4]) for row in rows}
+        asked = {}
         for generator in named.split(","):
-            fingerprint, *held = learned(generator, training, seed, work, population)
-            for name, paths, asked in groups_of(generator, *held, images, seed):
-                for cell, form in asked:
-                    key = generator, name, cell, form
-                    if key in done or not fnmatch.fnmatch(cell, cells):
+            _, *held = learned(generator, training, seed, work, population)
+            place = work / f"{generator}-{training}-{seed}.h5"
+            for name, paths, of in groups_of(generator, *held, images, seed):
+                for cell, form in of:
+                    if (generator, name, cell, form) in done or not fnmatch.fnmatch(cell, cells):
                         continue
-                    row = dict(zip(COLUMNS, key, strict=False))
-                    row |= counted(fingerprint, paths, cell, form)
-                    keep([row])
+                    key = name, tuple(paths), cell, form
+                    asked.setdefault(key, []).append((generator, place))
+        with ProcessPoolExecutor(workers) as pool:
+            for found in pool.map(one_cell, asked.items()):
+                keep(found)
     print(summary(rows), table(rows), sep="\n\n")
 
 

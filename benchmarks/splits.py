@@ -34,7 +34,7 @@ COLUMNS = ("generator", "split", "kind", "class", "n", "p05", "p01", "claimed", 
 
 def load(generator, work):
     """Return all versions of a generator's images and of the photographs, with what is known."""
-    kept = work / f"{generator}.npz"
+    kept = work / f"{generator}-content.npz"
     method = recipe_of_versions(recipe("auto"), 256)
     if not kept.exists():
         reduction = Reduction("wavelet", CropRule(256, 256))
@@ -54,7 +54,7 @@ def load(generator, work):
             kind=found.kind,
             texts=np.array(found.texts),
             numbers=found.numbers,
-            roughness=found.roughness,
+            content=found.content,
             labels=labels,
             groups=groups,
             **rest,
@@ -62,7 +62,7 @@ def load(generator, work):
         kept.with_suffix(".part.npz").rename(kept)
     with np.load(kept) as held:
         stacks = {name[6:]: held[name] for name in held.files if name.startswith("stack ")}
-        numbers = held["numbers"], held["roughness"]
+        numbers = held["numbers"], held["content"]
         given = Versions(held["image"], held["kind"], held["texts"], stacks, *numbers)
         return method, given, held["labels"], held["groups"]
 
@@ -74,13 +74,13 @@ def chosen(given, labels, images):
     number = np.searchsorted(images, given.image[rows])
     texts = [given.texts[row] for row in rows]
     return Versions(
-        number, given.kind[rows], texts, stacks, given.numbers[rows], given.roughness[rows]
+        number, given.kind[rows], texts, stacks, given.numbers[rows], given.content[rows]
     )
 
 
 def judged(method, found, given, sources):
     """Return p under h1, whether an image is claimed, and whether it is the reference's."""
-    seen = SeenImages.of(found, method, given.stacks, given.numbers, given.roughness)
+    seen = SeenImages.of(found, method, given.stacks, given.numbers, given.content)
     every = seen.p_values(found, method, given.stacks, sources)
     told = {"separates": True, "generated_nearer": False, "weak": False}
     said = [p.verdict(found, p.real, "conformal", 0.05, **told).decision for p in every]

@@ -159,7 +159,7 @@ def _figures(row: Row) -> Iterator[tuple[str, str]]:
         p = _figure(row["p_condition"])
         yield "seems to have gone through", f"{row['condition']}; p of its coding {p}"
     if row.get("p_content") is not None:
-        yield "p of its roughness", _figure(row["p_content"])
+        yield "p of its content", _figure(row["p_content"])
     if row.get("candidates"):
         title = "share 95 % of the probability over the bank, the most probable first"
         yield title, ", ".join(row["candidates"])

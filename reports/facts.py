@@ -82,9 +82,9 @@ class Facts:
             found.append(
                 (
                     "OTHER CONTENT",
-                    f"{100 * unlike:.0f} % of the generator's images are smoother or rougher than "
-                    "nearly all reference images, and nothing is claimed of such; give references "
-                    "with such areas, at full size",
+                    f"{100 * unlike:.0f} % of the generator's images show content that hardly any "
+                    "reference image shows, by roughness, contrast, brightness and colour, and "
+                    "nothing is claimed of such; give references like them, at full size",
                 )
             )
         sources = fewest_sources(self.fingerprint)

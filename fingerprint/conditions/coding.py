@@ -1,4 +1,4 @@
-"""Numbers of an image for `Conditions`: those that a coding changes, and its roughness."""
+"""Numbers of an image that a coding changes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import numpy as np
 from fp.fingerprint.decision.judge import Features
 from fp.fingerprint.estimators import registry as estimators
 from fp.fingerprint.estimators.recipes import OF_CODING
-from fp.system.arrays import Doubles, Pixels
+from fp.system.arrays import Doubles
 
 _GRID, _WEIGHT = 0.5, 10.0
-_CELL, _FLOOR = 4, 0.3
 
 
 def coding_numbers(features: Features) -> Doubles:
@@ -31,25 +30,3 @@ def _measured(features: Features) -> Doubles:
         rows.append(np.zeros((1, 0)) if view is None else view)
     rows.append(np.array([[min(features.grid_strength, _GRID) * _WEIGHT]]))
     return np.hstack(rows).astype(np.float64)
-
-
-def roughness(features: Features) -> Doubles:
-    """Return how much the examined part varies from place to place, shape (1,).
-
-    It is a natural logarithm, computed once for all who ask.
-
-    Notes
-    -----
-    With m the mean of the three channels over cells of 4 x 4 pixels, in grey values, and d the
-    differences of m between neighbouring cells, it is the mean of ln(d^2 + 0.3): about -1 for a
-    clear sky, 5 for grass. A codec hardly changes it, since it keeps what is as coarse as that.
-    """
-    return features.once("roughness", lambda: _varying(features.image_hwc))
-
-
-def _varying(image: Pixels) -> Doubles:
-    height, width = (side // _CELL for side in image.shape[:2])
-    cells = image[: height * _CELL, : width * _CELL].reshape(height, _CELL, width, _CELL, 3)
-    means = cells.mean(axis=(1, 3, 4))
-    steps = np.concatenate([np.diff(means, axis=0).ravel(), np.diff(means, axis=1).ravel()])
-    return np.array([np.log(np.square(steps) + _FLOOR).mean()])

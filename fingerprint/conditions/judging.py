@@ -8,7 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from fp.fingerprint.conditions.coding import coding_numbers, roughness
+from fp.fingerprint.conditions.coding import coding_numbers
+from fp.fingerprint.conditions.content import content_numbers
 from fp.fingerprint.conditions.versions import described
 from fp.fingerprint.decision.decision import Rule, Verdict, not_told_apart, verdict, withheld
 from fp.fingerprint.decision.judge import Features, Judge
@@ -82,7 +83,7 @@ class CodingJudge(Judge):
         F_r) / (1 + n_r), where F_r is the share of held-out versions of reference images whose z is
         at least z_r / 1.1, and p_generated the same of the generator's whose z is at most z_g. Here
         n counts sources: neither versions nor pictures of one prompt are independent. The
-        distances, the coding and the roughness are judged alike, with n images, since they can only
+        distances, the coding and the content are judged alike, with n images, since they can only
         take a claim back.
         """
         known = self.conditions
@@ -176,7 +177,7 @@ class PValues:
     typical, reference : float
         Of its distance from the generator's images and from the reference images.
     condition, content : float
-        Of its coding, and of its roughness.
+        Of its coding, and of its content.
     unusual : float
         The standardised score under h1 that was ranked.
     """
@@ -228,8 +229,8 @@ class SeenImages:
         Joined scores.
     numbers : ndarray of float64, shape (N, p)
         Coding numbers.
-    roughness : ndarray of float64, shape (N,)
-        Roughness.
+    content : ndarray of float64, shape (N, 4)
+        Content numbers.
     settings : ndarray of float64, shape (N, 7)
         Estimated settings of what happened to each.
     curved : ndarray of float64, shape (N, 17)
@@ -240,7 +241,7 @@ class SeenImages:
 
     score: Doubles
     numbers: Doubles
-    roughness: Doubles
+    content: Doubles
     settings: Doubles
     curved: Doubles
     evidence: Doubles
@@ -248,7 +249,7 @@ class SeenImages:
     @classmethod
     def of_one(cls, known: Conditions, recipe: Recipe, features: Features) -> SeenImages:
         """Score one image, and measure its coding."""
-        measured = coding_numbers(features), roughness(features)
+        measured = coding_numbers(features), content_numbers(features)
         return cls.of(known, recipe, features.of(recipe), *measured)
 
     @classmethod
@@ -258,7 +259,7 @@ class SeenImages:
         recipe: Recipe,
         stacks: Mapping[str, Array],
         numbers: Doubles,
-        rough: Doubles,
+        content: Doubles,
     ) -> SeenImages:
         """Score images by the parts, by what these read of them, and measure their coding."""
         scores = np.column_stack(
@@ -269,13 +270,13 @@ class SeenImages:
         )
         settings = known.coding(numbers)
         curved = known.curved(settings)
-        score = known.fusion(scores, known.bent(rough))
+        score = known.fusion(scores, known.content.bend(content))
         moments = [
             (each.mean(curved)[:, 0], each.deviation(curved))
             for each in (known.score_of_real, known.score_of_generated)
         ]
         found = evidence(score, moments[0], moments[1])
-        return cls(score, numbers, rough, settings, curved, found)
+        return cls(score, numbers, content, settings, curved, found)
 
     def p_values(
         self,
@@ -305,7 +306,7 @@ class SeenImages:
                 typical=known.distance_of_generated.p_above(typical[n], known.generated.size),
                 reference=known.distance_of_real.p_above(reference[n], known.real.size),
                 condition=known.p_of_coding(self.numbers[n]),
-                content=known.p_of_content(float(self.roughness[n])),
+                content=known.p_of_content(self.content[n]),
                 unusual=unusual[n],
             )
             for n in range(len(self.score))

@@ -25,7 +25,6 @@ from fp.fingerprint.model.conditions import (
     Neighbours,
     Regression,
     allowed,
-    bend,
     compressed,
     curves,
     distances,
@@ -73,8 +72,8 @@ class Versions:
         What the parts of the method read of each, by name.
     numbers : ndarray of float64, shape (M, p)
         `fp.fingerprint.conditions.coding.coding_numbers` of each.
-    roughness : ndarray of float64, shape (M,)
-        `fp.fingerprint.conditions.coding.roughness` of each.
+    content : ndarray of float64, shape (M, 4)
+        `fp.fingerprint.conditions.content.content_numbers` of each.
     """
 
     image: Indices
@@ -82,7 +81,7 @@ class Versions:
     texts: Sequence[str]
     stacks: Mapping[str, Array]
     numbers: Doubles
-    roughness: Doubles
+    content: Doubles
 
 
 @dataclass(frozen=True)
@@ -121,8 +120,7 @@ class LearnedConditions:
     powers : tuple of Power
         How well the generator shows in each kind of version.
     unlike : float
-        Share of the generator's versions that are smoother or rougher than nearly all reference
-        images.
+        Share of the generator's versions whose content hardly any reference image shows.
     """
 
     conditions: Conditions
@@ -145,8 +143,8 @@ def learn(recipe: Recipe, versions: Versions, known: Labelled) -> LearnedConditi
         part.cross(versions.stacks[part.reads], labels, groups, folds) for part in recipe.parts
     ]
     scores = np.column_stack([_held_out(part, versions.stacks, folds) for part in crossed])
-    of_references = np.sort(versions.roughness[~labels])
-    bent = bend(versions.roughness, of_references)
+    content = _neighbours(versions.content[~labels], groups[~labels])
+    bent = content.bend(versions.content)
     fusion = _fuse(scores, bent, labels)
     joined = _join_held_out(crossed, scores, bent, labels, folds)
 
@@ -174,11 +172,11 @@ def learn(recipe: Recipe, versions: Versions, known: Labelled) -> LearnedConditi
         generator.expected,
         reference.expected,
         _neighbours(versions.numbers, groups),
-        of_references,
+        content,
         found[drawn[~known.labels]],
         found[drawn[known.labels]],
     )
-    shown = np.array([conditions.shows(conditions.p_of_content(r)) for r in versions.roughness])
+    shown = np.array([conditions.shows(conditions.p_of_content(row)) for row in versions.content])
     held = _HeldOutOfAll(labels, found, of_real, of_generated, generator, shown)
     powers = tuple(_powers(versions.kind, known, held))
     return LearnedConditions(conditions, powers, float(1 - shown[labels].mean()))

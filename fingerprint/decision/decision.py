@@ -33,8 +33,8 @@ REASONS = {
     "have as much evidence for it, or are too few to tell",
     "coding_not_calibrated": "the coding of the image is unusual among the calibration images: it "
     "went through a compression or a resampling that they did not",
-    "content_not_calibrated": "the image is smoother or rougher than nearly all reference images, "
-    "so it is not known how pictures like it score",
+    "content_not_calibrated": "hardly any reference image shows such content, by roughness, "
+    "contrast, brightness and colour, so it is not known how pictures like it score",
     "calibration_image": "the fingerprint was learned from or calibrated with this image, so its "
     "p-values do not hold for it",
     "few_sources": "the fingerprint's images of a class come from fewer than 20 sources, such as "

@@ -52,7 +52,7 @@ def with_posterior(rows: Sequence[Attribution]) -> Posterior:
     """Return the rows of a bank with the probability of each generator.
 
     A generator has none where no calibration image was coded as this one, or where hardly any
-    reference image is as smooth or as rough. Where no generator has one, nothing is said.
+    reference image shows such content. Where no generator has one, nothing is said.
 
     Notes
     -----

@@ -62,7 +62,7 @@ class Evidence:
     p_condition : float or None
         Conformal p-value of how far the image's coding lies from that of all calibration images.
     p_content : float or None
-        Two-sided p-value of the image's roughness among the reference images.
+        Conformal p-value of how far the image's content lies from that of the reference images.
     log10_lr_rest : float or None
         log10 likelihood ratio of the generator against all others of its bank and the references,
         within its bounds, where the bank was learned as one.

@@ -16,14 +16,15 @@ from fp.audit.findings import Audit
 from fp.audit.measuring import Folder, Properties, measure_part
 from fp.denoisers.population import Population, Reduction, Seen
 from fp.denoisers.residual import DenoiserIdentity
-from fp.fingerprint.conditions.coding import coding_numbers, roughness
+from fp.fingerprint.conditions.coding import coding_numbers
+from fp.fingerprint.conditions.content import content_numbers
 from fp.fingerprint.conditions.learning import Versions
 from fp.fingerprint.conditions.versions import versions
 from fp.fingerprint.decision.judge import Features
 from fp.fingerprint.estimators.pixels import coding_statistics
 from fp.fingerprint.learning.method import Recipe
 from fp.images.degradations import Degradation
-from fp.system.arrays import Array, Floats
+from fp.system.arrays import Array, Doubles, Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,15 +64,15 @@ class Version:
         What the parts read, by name, in float32.
     numbers : ndarray of float32, shape (p,)
         `fp.fingerprint.conditions.coding.coding_numbers`.
-    roughness : float
-        `fp.fingerprint.conditions.coding.roughness`.
+    content : ndarray of float64, shape (4,)
+        `fp.fingerprint.conditions.content.content_numbers`.
     """
 
     kind: int
     text: str
     features: dict[str, Array]
     numbers: Floats
-    roughness: float
+    content: Doubles
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ class ExaminedVersions:
             text,
             {name: stack[0].astype(np.float32) for name, stack in stacks.items()},
             coding_numbers(features)[0].astype(np.float32),
-            float(roughness(features)[0]),
+            content_numbers(features)[0],
         )
 
 
@@ -157,7 +158,7 @@ def versions_of(populations: Iterable[Population]) -> Versions:
         [row.text for row in rows],
         stacked((row.features for row in rows), len(rows)),
         np.stack([row.numbers for row in rows]).astype(np.float64),
-        np.array([row.roughness for row in rows]),
+        np.stack([row.content for row in rows]),
     )
 
 

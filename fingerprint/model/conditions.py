@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from fp.fingerprint.model.joined import Part
-from fp.fingerprint.model.typicality import LEVEL, Typicality
+from fp.fingerprint.model.typicality import Typicality
 from fp.images.crop import CropRule
 from fp.system.arrays import Doubles, Floats
 
@@ -19,7 +19,7 @@ ALLOWANCE = 1.1
 """How much more widely photographs of other sources may scatter than the reference images do."""
 
 OUTSIDE = 0.02
-"""Share of versions of calibration images that may count as coded otherwise."""
+"""Share of versions of calibration images that may count as of another coding or content."""
 
 TOLD_APART = 0.05
 """Share of images of other generators that a bank may give to any one of its own, over all."""
@@ -127,7 +127,7 @@ class ConditionsFusion:
     Parameters
     ----------
     expected : Regression
-        What each part scores reference images of a roughness, from its `bend`.
+        What each part scores reference images of a content, from the `bend` of its numbers.
     scale : ndarray of float64, shape (K,)
         Deviation of the reference images' held-out scores from that.
     weights : ndarray of float64, shape (K,)
@@ -145,7 +145,7 @@ class ConditionsFusion:
         """Return scores (N, K) in the reference images' deviations, from `LOWEST` to `HIGHEST`.
 
         No part claims an image alone, however far the image lies along it. Images have the `bend`
-        (N, 2) of their roughness.
+        (N, 2 p) of their content numbers.
         """
         return np.clip((parts - self.expected(bent)) / self.scale, LOWEST, HIGHEST)
 
@@ -155,21 +155,14 @@ class ConditionsFusion:
         return np.array([float(row @ self.weights) for row in rows]) - self.offset
 
 
-def bend(roughness: Doubles, known: Doubles) -> Doubles:
-    """Return roughness (N,) in deviations of that of known images, and its square, shape (N, 2)."""
-    scale = float(known.std()) or 1.0
-    z = np.clip((roughness - known.mean()) / scale, -_FARTHEST, _FARTHEST)
-    return np.column_stack([z, np.square(z)])
-
-
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """Whether an image is coded like a version of a calibration image.
+    """Whether numbers of an image are like those of versions of calibration images.
 
     Parameters
     ----------
     centre, scale : ndarray of float64, shape (p,)
-        What is subtracted from the coding numbers, and what they are then divided by.
+        What is subtracted from the numbers, and what they are then divided by.
     basis : ndarray of float32, shape (r, p)
         Leading principal directions, each divided by its deviation.
     points : ndarray of float32, shape (M, r)
@@ -183,6 +176,11 @@ class Neighbours:
     basis: Floats
     points: Floats
     held: Doubles
+
+    def bend(self, numbers: Doubles) -> Doubles:
+        """Return standardised numbers (N, p), up to 3, with their squares, shape (N, 2 p)."""
+        z = np.clip((numbers - self.centre) / self.scale, -_FARTHEST, _FARTHEST)
+        return np.column_stack([z, np.square(z)])
 
     def share_farther(self, numbers: Doubles) -> float:
         """Return the share of versions at least as far from others as an image (p,)."""
@@ -226,8 +224,8 @@ class Conditions:
         Distance of images of each class from it.
     neighbours : Neighbours
         Whether any calibration image was coded so.
-    roughness : ndarray of float64, shape (M_r,)
-        That of every version of the reference images, ascending.
+    content : Neighbours
+        Whether any reference image shows such content.
     real, generated : ndarray of float64, shape (n_r,) and (n_g,)
         Held-out evidence of one version of each image, drawn, in the order of the fingerprint's
         calibration; see `evidence`.
@@ -244,7 +242,7 @@ class Conditions:
     distance_of_generated: Expected
     distance_of_real: Expected
     neighbours: Neighbours
-    roughness: Doubles
+    content: Neighbours
     real: Doubles
     generated: Doubles
 
@@ -260,20 +258,13 @@ class Conditions:
         """Return `curves` of measured codings (N, 7), standardised by `settings`, shape (N, 17)."""
         return curves((measured - self.settings[0]) / self.settings[1])
 
-    def bent(self, roughness: Doubles) -> Doubles:
-        """Return the `bend` of the roughness (N,) of images, shape (N, 2)."""
-        return bend(roughness, self.roughness)
-
-    def p_of_content(self, roughness: float) -> float:
-        """Return the two-sided p-value of a roughness among the reference images."""
-        held = self.roughness
-        smoother = float(np.searchsorted(held, roughness, "right")) / held.size
-        rougher = 1 - float(np.searchsorted(held, roughness, "left")) / held.size
-        return conformal(min(2 * min(smoother, rougher), 1.0), self.real.size)
+    def p_of_content(self, numbers: Doubles) -> float:
+        """Return the p-value of content numbers (p,) among the reference images."""
+        return conformal(self.content.share_farther(numbers), self.real.size)
 
     def shows(self, p_of_content: float) -> bool:
-        """Return whether the reference images show such smooth or rough content."""
-        return p_of_content > max(LEVEL, 1 / (1 + self.real.size))
+        """Return whether the reference images show content with this p-value."""
+        return p_of_content > max(OUTSIDE, 1 / (1 + self.real.size))
 
     def p_of_coding(self, numbers: Doubles) -> float:
         """Return the p-value of coding numbers (p,) among the calibration images."""

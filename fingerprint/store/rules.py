@@ -57,9 +57,14 @@ def check_version(
     return major, minor
 
 
+_GIVEN_UP = frozenset(
+    ("conditions@outside", "conditions/fusion/centre", "conditions/roughness", "rest/roughness")
+)
+
+
 def structure_faults(entries: Mapping[str, DeclaredElement]) -> Iterator[Told]:
     """Yield missing and mistyped elements of a fingerprint's group; unknown ones are left alone."""
-    if "conditions@outside" in entries or "conditions/fusion/centre" in entries:
+    if not _GIVEN_UP.isdisjoint(entries):
         yield (
             "conditions",
             "holds what an earlier fp learned of compressed images, which no fp reads any more",

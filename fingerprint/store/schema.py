@@ -1,4 +1,4 @@
-"""The elements of a fingerprint's group in version 1.6: one table that all else follows from."""
+"""The elements of a fingerprint's group in version 1.7: one table that all else follows from."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from fp.fingerprint.store.layout import Element, Group, Named, Series, lines, na
 from fp.images.crop import CropRule
 
 ENCODING_TYPE = "fp-fingerprint"
-ENCODING_VERSION = "1.6"
+ENCODING_VERSION = "1.7"
 KNOWN_MINOR = int(ENCODING_VERSION.split(".")[1])
 
 HASH_KEY = "@content-sha256"
@@ -130,6 +130,11 @@ _EXPECTED = Group(
     ),
     check=values.check_expected,
 )
+_NEIGHBOURS = Group(
+    Neighbours,
+    lines("float64[1] centre scale held", "float32[2] basis points"),
+    check=values.check_neighbours,
+)
 _CONDITIONS = Group(
     Conditions,
     (
@@ -151,16 +156,12 @@ _CONDITIONS = Group(
         replace(_TYPICALITY, key="reference"),
         replace(_EXPECTED, key="distance_of_generated"),
         replace(_EXPECTED, key="distance_of_real"),
-        Group(
-            Neighbours,
-            lines("float64[1] centre scale held", "float32[2] basis points"),
-            "neighbours",
-            check=values.check_neighbours,
-        ),
-        *lines("float64[1] roughness real generated"),
+        replace(_NEIGHBOURS, key="neighbours"),
+        replace(_NEIGHBOURS, key="content"),
+        *lines("float64[1] real generated"),
     ),
     "conditions",
-    since=6,
+    since=7,
     optional=True,
     check=values.check_conditions,
 )

@@ -124,7 +124,7 @@ def scaled(found: Regression, key: str) -> None:
 def check_fusion(found: ConditionsFusion, key: str) -> None:
     """Refuse what divides by numbers that are not positive, or whose shapes do not fit."""
     parts = found.weights.shape
-    if found.expected.weights.shape != (2, *parts) or found.scale.shape != parts:
+    if found.expected.weights.shape[1:] != parts or found.scale.shape != parts:
         raise ValueError(f"the shapes of {key} do not fit each other")
     if (found.scale <= 0).any():
         raise ValueError(f"a scale of {key} is not positive")
@@ -157,8 +157,8 @@ def check_conditions(found: Conditions, key: str) -> None:
         raise ValueError(f"{key} measures different numbers")
     if (found.settings[1] <= 0).any():
         raise ValueError(f"a deviation of {key}/settings is not positive")
-    if not found.roughness.size or (np.diff(found.roughness) < 0).any():
-        raise ValueError(f"the numbers of {key}/roughness do not ascend, or there are none")
+    if 2 * found.content.centre.size != found.fusion.expected.centre.size:
+        raise ValueError(f"{key} expects scores from another number of content numbers")
     if set(found.generator.views) != set(found.reference.views):
         raise ValueError(f"{key} sees the classes in different views")
 

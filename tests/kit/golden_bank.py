@@ -172,10 +172,17 @@ def as_they_come(name: str = "as they come") -> Fingerprint:
         wave(14, 17).reshape(7, 2).astype(np.float32),
         np.array([0.25, 0.5, 1.0]),
     )
+    content = Neighbours(
+        wave(4, 12),
+        wave(4, 14, 2.0),
+        wave(8, 16).reshape(2, 4).astype(np.float32),
+        wave(12, 18).reshape(6, 2).astype(np.float32),
+        np.array([0.5, 0.75]),
+    )
     typicality = made.joined.typicality
     conditions = Conditions(
         parts,
-        ConditionsFusion(regression(2, 2, 3), wave(2, 5, 2.0), wave(2, 7), 0.5),
+        ConditionsFusion(regression(8, 2, 3), wave(2, 5, 2.0), wave(2, 7), 0.5),
         regression(9, MEASURED, 9),
         np.stack([wave(MEASURED, 19), wave(MEASURED, 21, 2.0)]),
         expected,
@@ -185,7 +192,7 @@ def as_they_come(name: str = "as they come") -> Fingerprint:
         replace(expected, held=np.array([0.5, 0.75])),
         replace(expected, held=np.array([0.5, 1.75])),
         neighbours,
-        np.array([-1.0, 0.5, 2.0, 2.0]),
+        content,
         wave(4, 25),
         wave(3, 27, 1.0),
     )

@@ -8,6 +8,8 @@ that a lattice remains that no photograph has.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +74,23 @@ class Generator:
         taps = np.random.default_rng([13, self.seed]).normal(size=(_STRIDE, _STRIDE, 3))
         lattice = np.tile(taps - taps.mean((0, 1)), (side // _STRIDE, side // _STRIDE, 1))
         return _to_pixels(up * (1 + self.strength * lattice) + rng.normal(0, 2.0, up.shape))
+
+
+@contextmanager
+def edged() -> Iterator[None]:
+    """Draw every picture with an edge meanwhile: they differ in contrast then, as photographs."""
+
+    def with_edge(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
+        field, height = smooth(rng, side), rng.uniform(-25, 25)
+        edge = np.where(np.arange(side) > side * rng.uniform(0.2, 0.8), height, 0.0)
+        return np.asarray(127.5 + 0.7 * (field - 127.5) + edge[:, None, None])
+
+    smooth = globals()["_smooth"]
+    globals()["_smooth"] = with_edge
+    try:
+        yield
+    finally:
+        globals()["_smooth"] = smooth
 
 
 def write_photographs(folder: Path, count: int, *, first: int = 0, side: int = SIDE) -> list[Path]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import csv_rows, fp, json_rows
-from synthetic import Generator, write_generated, write_photographs
+from synthetic import Generator, edged, write_generated, write_photographs
 
 from fp.fingerprint.decision.posterior import NONE, kin_of
 from fp.fingerprint.detection.banks import WholeBank
@@ -23,6 +23,12 @@ from fp.system.errors import InputError
 SIDE = 128
 MAKERS = {"one": Generator(0, 0.03), "two": Generator(1, 0.03), "three": Generator(2, 0.03)}
 OPTIONS = ExtractOptions(null=0, audit=False, dif=None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def edges():
+    with edged():
+        yield
 
 
 @pytest.fixture(scope="module")
