@@ -102,7 +102,8 @@ def distribution(
         f"{calibration.mu_g:.2f}, all held out."
     )
     if hanging:
-        text += f" Below, the {int(found.sum())} images of this run that it scored."
+        count = int(found.sum())
+        text += f" Below, {count} {'image' if count == 1 else 'images'} of this run that it scored."
     return Distribution(
         reference=_bars(real / top, base, base - 8),
         generated=_outline(generated / top, base, base - 8),

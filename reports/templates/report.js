@@ -317,8 +317,12 @@
       const ratio = (value) => value === null || value === undefined ? null : value.toFixed(2).replace("-", "\u2212");
       const bound = get("at_bound");
       const ends = bound || get("log10_lr_low") === null ? null : `${ratio(get("log10_lr_low"))} to ${ratio(get("log10_lr_high"))}`;
+      const claimed = get("decision") === "supports_generator";  // no probability beside "cannot tell"
+      const times = `${+(10 ** Math.abs(get("log10_lr"))).toPrecision(2)} times more probable if `
+        + (get("log10_lr") > 0 ? "the generator drew the picture" : "it is of the kind of the reference images");
       return [make("h3", {}, "Figures"), this.list([
         ["score", get("score")],
+        ["the score is", get("told_lr") === null ? null : times],
         ["log10 likelihood ratio", ratio(get("log10_lr")) + (bound ? ", at its bound" : "")
           + (get("told_lr") === null ? "; not to be used, since neither proposition is known to fit" : "")],
         ["95 % without bounds", ends],
@@ -329,17 +333,16 @@
         ["p of being like the generator's", p(get("p_typical"))],
         ["p of being like the references", p(get("p_reference"))],
         ["q over the run", p(get("q_real"))],
-        ["by the nearest mean", get("nearest_mean")],
         ["share of the picture examined", share(get("examined"))],
         ["windows side by side", get("windows")],
         ["worth independent windows", p(get("windows_effective"))],
         ["the crop alone", get("crop_decision") && this.meta.decisions[get("crop_decision")][0]],
         ["log10 ratio of the crop alone", ratio(get("crop_log10_lr"))],
-        ["probability of this generator", share(get("posterior") ?? null)],
-        ["drawn by one of", (get("candidates") || []).join(", ")],
+        ["probability, at even odds of the bank and none of it", claimed ? share(get("posterior") ?? null) : null],
+        ["drawn by one of", claimed ? (get("candidates") || []).join(", ") : null],
         ["seems to have gone through", get("condition")],
         ["p of its coding", p(get("p_condition"))],
-        ["p of its roughness", p(get("p_content"))],
+        ["p of its content", p(get("p_content"))],
         ["mapped area too high for h1", share(get("map_generated"))],
         ["mapped area too low for h2", share(get("map_reference"))],
       ])];
