@@ -229,8 +229,8 @@ class SeenImages:
         Joined scores.
     numbers : ndarray of float64, shape (N, p)
         Coding numbers.
-    content : ndarray of float64, shape (N, 4)
-        Content numbers.
+    content : ndarray of float64, shape (N, k)
+        Content numbers, as many as the fingerprint has.
     settings : ndarray of float64, shape (N, 7)
         Estimated settings of what happened to each.
     curved : ndarray of float64, shape (N, 17)
@@ -268,6 +268,7 @@ class SeenImages:
                 for estimator, part in zip(recipe.parts, known.parts, strict=True)
             ]
         )
+        content = content[:, : known.content.centre.size]
         settings = known.coding(numbers)
         curved = known.curved(settings)
         score = known.fusion(scores, known.content.bend(content))

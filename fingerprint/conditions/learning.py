@@ -17,6 +17,7 @@ from fp.fingerprint.learning import typicality
 from fp.fingerprint.learning.fusion import newton
 from fp.fingerprint.learning.method import Recipe
 from fp.fingerprint.model.conditions import (
+    CONTENT,
     MEASURED,
     NEAREST,
     Conditions,
@@ -38,6 +39,8 @@ _FOLDS = 6
 _DIRECTIONS = 24
 _OF_CODING, _OF_MEAN, _OF_DEVIATION = 0.1, 0.01, 0.1
 """Penalties of the ridge regressions, as shares of the mean variance of a number."""
+
+_SOURCES = 24  # of reference images, for each content number: twelve for a coefficient
 
 _HIGH = 0.95  # quantile of the references' z that resized versions are held against
 _CHANCE = 0.05  # versions are taken for independent, so that this is reached too soon, not too late
@@ -143,8 +146,9 @@ def learn(recipe: Recipe, versions: Versions, known: Labelled) -> LearnedConditi
         part.cross(versions.stacks[part.reads], labels, groups, folds) for part in recipe.parts
     ]
     scores = np.column_stack([_held_out(part, versions.stacks, folds) for part in crossed])
-    content = _neighbours(versions.content[~labels], groups[~labels])
-    bent = content.bend(versions.content)
+    told = versions.content[:, : _numbers_of_content(np.unique(groups[~labels]).size)]
+    content = _neighbours(told[~labels], groups[~labels])
+    bent = content.bend(told)
     fusion = _fuse(scores, bent, labels)
     joined = _join_held_out(crossed, scores, bent, labels, folds)
 
@@ -176,10 +180,15 @@ def learn(recipe: Recipe, versions: Versions, known: Labelled) -> LearnedConditi
         found[drawn[~known.labels]],
         found[drawn[known.labels]],
     )
-    shown = np.array([conditions.shows(conditions.p_of_content(row)) for row in versions.content])
+    shown = np.array([conditions.shows(conditions.p_of_content(row)) for row in told])
     held = _HeldOutOfAll(labels, found, of_real, of_generated, generator, shown)
     powers = tuple(_powers(versions.kind, known, held))
     return LearnedConditions(conditions, powers, float(1 - shown[labels].mean()))
+
+
+def _numbers_of_content(sources: int) -> int:
+    """Return how many content numbers so many sources of reference images carry."""
+    return int(np.clip(sources // _SOURCES, 1, CONTENT))
 
 
 def _held_out(part: CrossFit, stacks: Mapping[str, Array], folds: Indices) -> Doubles:

@@ -33,6 +33,9 @@ MOST_SIDE = 512
 MEASURED = 7
 """How many numbers describe what happened to an image."""
 
+CONTENT = 4
+"""How many numbers describe what an image shows, at most."""
+
 CURVES = 17
 """How many numbers `curves` makes of these."""
 

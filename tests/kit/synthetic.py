@@ -147,7 +147,10 @@ def _smooth(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
 
 def _blur(field: NDArray[np.float64]) -> NDArray[np.float64]:
     for axis in (0, 1):
-        field = (np.roll(field, 1, axis) + 2 * field + np.roll(field, -1, axis)) / 4
+        ends = [(1, 1) if axis == each else (0, 0) for each in range(3)]
+        wide = np.pad(field, ends, mode="edge")
+        lower, upper = np.delete(wide, (-1, -2), axis), np.delete(wide, (0, 1), axis)
+        field = (lower + 2 * field + upper) / 4
     return field
 
 

@@ -117,7 +117,7 @@ def test_a_difference_is_found_and_the_held_out_numbers_are_standard():
         ]
     )
     coding = (found.coding(fresh.numbers) - found.settings[0]) / found.settings[1]
-    joined, curved = found.fusion(scores, found.content.bend(fresh.content)), curves(coding)
+    joined, curved = found.fusion(scores, found.content.bend(fresh.content[:, :1])), curves(coding)
     labels = known.labels[fresh.image]
     assert found.score_of_real.standardise(joined, curved)[labels].mean() > 1
     assert found.score_of_generated.standardise(joined, curved)[~labels].mean() < -1
@@ -193,7 +193,7 @@ def test_no_part_claims_an_image_alone():
 @pytest.mark.parametrize("place", range(4))
 def test_what_only_the_content_of_the_pictures_explains_is_no_evidence(place):
     """A generator that is none, whose pictures are smoother: smooth photographs score no higher."""
-    method, given, known = drawn(120)
+    method, given, known = drawn(200)
     labels = known.labels[given.image]
     rng = np.random.default_rng(5)
     smooth = rng.normal(size=known.labels.size) + 1.0 * known.labels
@@ -217,22 +217,34 @@ def test_what_only_the_content_of_the_pictures_explains_is_no_evidence(place):
 
 
 def test_pictures_of_a_content_that_hardly_any_reference_shows_are_told():
-    _, given, known = drawn(120)
-    found = learn(*drawn(120)).conditions
+    _, given, known = drawn(200)
+    found = learn(*drawn(200)).conditions
     held = given.content[~known.labels[given.image]]
     middle, spread = held.mean(axis=0), held.std(axis=0)
     for place in range(4):
         for by, shown in ((-6, False), (-1, True), (0, True), (1, True), (6, False)):
             asked = middle + by * spread * (np.arange(4) == place)
             assert found.shows(found.p_of_content(asked)) is shown
-    assert found.p_of_content(middle + 9 * spread) == 1 / 61
+    assert found.p_of_content(middle + 9 * spread) == 1 / 101
     # Each number alone is ordinary, and the two together are not.
     alike = given.content.copy()
     alike[:, 1] = alike[:, 0] + 0.1 * alike[:, 1]
-    method, given, known = drawn(120)
+    method, given, known = drawn(200)
     found = learn(method, replace(given, content=alike), known).conditions
     assert not found.shows(found.p_of_content(np.array([1.5, -1.5, 0, 0])))
     assert found.shows(found.p_of_content(np.array([1.0, 1.0, 0, 0])))
+
+
+@pytest.mark.parametrize(("images", "numbers"), [(40, 1), (100, 2), (200, 4), (400, 4)])
+def test_few_references_carry_few_numbers_of_content(images, numbers):
+    method, given, known = drawn(images)
+    few = Recipe("auto", tuple(part for part in method.parts if part.reads == "highpass"))
+    found = learn(few, given, known).conditions
+    assert found.content.centre.shape == (numbers,)
+    assert found.fusion.expected.centre.shape == (2 * numbers,)
+    rows = SeenImages.of(found, few, given.stacks, given.numbers, given.content)
+    assert rows.content.shape == (len(given.image), numbers)
+    assert len(rows.p_values(found, few, given.stacks, (20, 20))) == len(given.image)
 
 
 def test_the_p_value_of_the_content_of_other_references_is_uniform():
