@@ -8,8 +8,6 @@ that a lattice remains that no photograph has.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,23 +74,6 @@ class Generator:
         return _to_pixels(up * (1 + self.strength * lattice) + rng.normal(0, 2.0, up.shape))
 
 
-@contextmanager
-def edged() -> Iterator[None]:
-    """Draw every picture with an edge meanwhile: they differ in contrast then, as photographs."""
-
-    def with_edge(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
-        field, height = smooth(rng, side), rng.uniform(-25, 25)
-        edge = np.where(np.arange(side) > side * rng.uniform(0.2, 0.8), height, 0.0)
-        return np.asarray(127.5 + 0.7 * (field - 127.5) + edge[:, None, None])
-
-    smooth = globals()["_smooth"]
-    globals()["_smooth"] = with_edge
-    try:
-        yield
-    finally:
-        globals()["_smooth"] = smooth
-
-
 def write_photographs(folder: Path, count: int, *, first: int = 0, side: int = SIDE) -> list[Path]:
     """Write photographs into a folder, in turn of every lossless format and some in subfolders."""
     return _write(folder, [photograph(first + i, side) for i in range(count)], "photo", first)
@@ -147,10 +128,7 @@ def _smooth(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
 
 def _blur(field: NDArray[np.float64]) -> NDArray[np.float64]:
     for axis in (0, 1):
-        ends = [(1, 1) if axis == each else (0, 0) for each in range(3)]
-        wide = np.pad(field, ends, mode="edge")
-        lower, upper = np.delete(wide, (-1, -2), axis), np.delete(wide, (0, 1), axis)
-        field = (lower + 2 * field + upper) / 4
+        field = (np.roll(field, 1, axis) + 2 * field + np.roll(field, -1, axis)) / 4
     return field
 
 

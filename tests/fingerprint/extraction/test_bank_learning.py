@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import csv_rows, fp, json_rows
-from synthetic import Generator, edged, write_generated, write_photographs
+from synthetic import Generator, write_generated, write_photographs
 
 from fp.fingerprint.decision.posterior import NONE, kin_of
 from fp.fingerprint.detection.banks import WholeBank
@@ -23,12 +23,6 @@ from fp.system.errors import InputError
 SIDE = 128
 MAKERS = {"one": Generator(0, 0.03), "two": Generator(1, 0.03), "three": Generator(2, 0.03)}
 OPTIONS = ExtractOptions(null=0, audit=False, dif=None)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def edges():
-    with edged():
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -80,17 +74,12 @@ def test_each_folder_is_searched_once_for_all_stages(lab, monkeypatch):
 def test_images_go_to_their_generator_and_photographs_to_none(lab, learned, tmp_path):
     write_bank(tmp_path / "bank.h5", [made.fingerprint for made in learned])
     bank = WholeBank(tuple(read_bank(tmp_path / "bank.h5")))
-    right, first, untold = 0, [], 0
+    right, first = 0, []
     for folder in sorted((lab / "asked").iterdir()):
         for path in [path for path in find_images([folder]) if path.is_file()]:
             found = bank.examine(load_image(path), DetectOptions(fpr=0.1))
             shares = {row.fingerprint: row.posterior for row in found.attributions}
             known = [value for value in shares.values() if value is not None]
-            if not known:  # such content may not be among that of forty photographs
-                told = [min(row.p_content, row.p_condition) for row in found.attributions]
-                assert max(told) <= 0.02
-                untold += 1
-                continue
             assert 0 < sum(known) < 1
             # Who says no does not speak while another cannot tell.
             rows = [a for a in found.attributions if a.decision != "supports_reference"]
@@ -103,9 +92,8 @@ def test_images_go_to_their_generator_and_photographs_to_none(lab, learned, tmp_
             elif folder.name == "photographs":
                 first.append(found.detection.candidates[0])
                 assert found.detection.decision != "supports_generator"
-    assert untold <= 3
-    assert right >= 15
-    assert first.count(NONE) >= 4
+    assert right >= 16
+    assert first.count(NONE) >= 5
 
 
 @pytest.mark.slow
