@@ -20,6 +20,7 @@ from held_out import CORPUS
 from photographs import generators, interval, kept_rows, pictures, shuffled
 from scipy.ndimage import uniform_filter
 from sections import WORK, publish, this_command
+from skimage.measure import block_reduce
 from splits import judged
 from threadpoolctl import threadpool_limits
 
@@ -105,23 +106,14 @@ def together(*parts):
 
 def measured(image):
     """Return what halves are chosen by, each low for the generator's half, shape (6,)."""
+    roughness, _, brightness, _ = content_numbers(Features(np.zeros(0), image))[0]
     image = image.astype(float)
     grey = image.mean(axis=2)
-    fine, coarse = (logs(cells(grey, side)) for side in (1, 4))
+    steps = np.concatenate([np.diff(grey, axis=axis).ravel() for axis in (0, 1)])
+    noise = np.log(np.square(steps) + 0.3).mean() - roughness
     colour = (image[..., 0] - image[..., 1]).std() + (image[..., 2] - image[..., 1]).std()
     sharpness = np.log((grey - uniform_filter(grey, 3)).std())
-    return coarse, sharpness, fine - coarse, -grey.mean(), colour, cells(grey, 4).std()
-
-
-def cells(grey, side):
-    height, width = (length // side for length in grey.shape)
-    found = grey[: height * side, : width * side].reshape(height, side, width, side)
-    return found.mean(axis=(1, 3))
-
-
-def logs(plane):
-    steps = [np.diff(plane, axis=axis).ravel() for axis in (0, 1)]
-    return np.log(np.square(np.concatenate(steps)) + 0.3).mean()
+    return roughness, sharpness, noise, -brightness, colour, block_reduce(grey, 4, np.mean).std()
 
 
 def load(folder, paths, work):
