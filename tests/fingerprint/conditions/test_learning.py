@@ -247,6 +247,13 @@ def test_few_references_carry_few_numbers_of_content(images, numbers):
     assert len(rows.p_values(found, few, given.stacks, (20, 20))) == len(given.image)
 
 
+def test_content_is_withheld_where_p_is_at_most_one_in_fifty_or_the_smallest():
+    found = learn(*drawn(200)).conditions
+    assert [found.shows(p) for p in (0.021, 0.02, 0.01)] == [True, False, False]
+    few = replace(found, real=found.real[:19])
+    assert [few.shows(p) for p in (0.06, 1 / 20)] == [True, False]
+
+
 def test_the_p_value_of_the_content_of_other_references_is_uniform():
     found = learn(*drawn(240)).conditions
     fresh = np.random.default_rng(3).normal(size=(400, 4))
