@@ -170,7 +170,7 @@ def report(found: Run) -> Iterator[str]:
     def rows(showing: Showing = found.previews) -> Iterator[list[Any]]:
         limits = Limits(**found.run["options"]["limits"])
         previews = Previews(found.folder, found.place, decisions, limits, showing)
-        for decision in RANKED:
+        for decision in RANKED:  # read for each anew: a run's rows are not held in memory
             matching = (r for r in found.rows() if r["detection"]["decision"] == decision)
             for row in islice(matching, listed.get(decision, 0)):
                 yield _values(row["detection"], row["attributions"], counted.names, previews)
