@@ -302,7 +302,7 @@ class SeenImages:
         )
         return [
             PValues(
-                real=known.score_of_real.p_above(unusual[n], n_real),
+                real=known.p_of_score(unusual[n], n_real),
                 generated=known.score_of_generated.p_below(low[n], n_generated),
                 typical=known.distance_of_generated.p_above(typical[n], known.generated.size),
                 reference=known.distance_of_real.p_above(reference[n], known.real.size),

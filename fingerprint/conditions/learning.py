@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import bdtrc
 
 from fp.fingerprint.conditions.versions import KINDS, settings
 from fp.fingerprint.estimators import registry as estimators
@@ -41,9 +40,6 @@ _OF_CODING, _OF_MEAN, _OF_DEVIATION = 0.1, 0.01, 0.1
 """Penalties of the ridge regressions, as shares of the mean variance of a number."""
 
 _SOURCES = 24  # of reference images, for each content number: twelve for a coefficient
-
-_HIGH = 0.95  # quantile of the references' z that resized versions are held against
-_CHANCE = 0.05  # versions are taken for independent, so that this is reached too soon, not too late
 
 
 def recipe_of_versions(method: Recipe, side: int) -> Recipe:
@@ -155,7 +151,6 @@ def learn(recipe: Recipe, versions: Versions, known: Labelled) -> LearnedConditi
     coding, measured, standards = _measure(versions, folds)
     curved = curves((measured - standards[0]) / standards[1])
     of_real, of_generated = (_expect(joined, labels == c, curved, folds) for c in (False, True))
-    of_real = _widened(of_real, of_real.z[~labels & _is_resized(versions.texts)])
     found = evidence(joined, of_real.at, of_generated.at)
     views = recipe.views(versions.stacks)
     typical = [typicality.learn(views, labels == c, folds) for c in (False, True)]
@@ -177,12 +172,13 @@ def learn(recipe: Recipe, versions: Versions, known: Labelled) -> LearnedConditi
         reference.expected,
         _neighbours(versions.numbers, groups),
         content,
+        versions.kind[~labels],
         found[drawn[~known.labels]],
         found[drawn[known.labels]],
     )
     shown = np.array([conditions.shows(conditions.p_of_content(row)) for row in told])
     held = _HeldOutOfAll(labels, found, of_real, of_generated, generator, shown)
-    powers = tuple(_powers(versions.kind, known, held))
+    powers = tuple(_powers(versions.kind, known, conditions, held))
     return LearnedConditions(conditions, powers, float(1 - shown[labels].mean()))
 
 
@@ -303,30 +299,6 @@ def _expect(statistic: Doubles, members: Flags, curved: Doubles, folds: Indices)
     return _HeldOut(whole, (mean, deviation), z)
 
 
-def _is_resized(texts: Sequence[str]) -> Flags:
-    """Return which versions were reduced, blurred or enlarged, by their `settings`."""
-    loss, enlarged = settings(texts)[:, 2:4].T
-    return np.asarray((loss > 0) | (enlarged > 0))
-
-
-def _widened(found: _HeldOut, resized: Doubles) -> _HeldOut:
-    """Widen the deviation until one in twenty of the resized versions is high.
-
-    How far a compressed image was resized can hardly be measured, so such images may score higher
-    than is expected at the coding that they seem to have. Nothing is done where no more of them are
-    high than chance gives. The versions that rank keep their z.
-    """
-    high = float(np.quantile(found.expected.held, _HIGH))
-    above = int(np.count_nonzero(resized > high))
-    if high <= 0 or bdtrc(above - 1, resized.size, 1 - _HIGH) > _CHANCE:
-        return found
-    by = max(float(np.quantile(resized, _HIGH)) / high, 1.0)
-    (mean, deviation), log_deviation = found.at, found.expected.log_deviation
-    wider = replace(log_deviation, offset=log_deviation.offset + np.log(by))
-    expected = replace(found.expected, log_deviation=wider)
-    return _HeldOut(expected, (mean, deviation * by), found.z / by)
-
-
 def _moments(statistic: Doubles, curved: Doubles) -> Expected:
     mean = ridge(curved, statistic[:, None], _OF_MEAN)
     rest = np.abs(statistic - mean(curved)[:, 0])
@@ -370,24 +342,24 @@ def _one_of_each(versions: Versions, known: Labelled) -> Indices:
     return drawn
 
 
-def _powers(kinds: Indices, known: Labelled, held: _HeldOutOfAll) -> list[Power]:
+def _powers(kinds: Indices, known: Labelled, found: Conditions, held: _HeldOutOfAll) -> list[Power]:
     """Count, by kind of version, what would be claimed of the generator's at 0.05."""
-    labels, found = held.labels, held.evidence
+    labels, values = held.labels, held.evidence
     n_real, n_generated = (np.unique(known.groups[known.labels == c]).size for c in (False, True))
     powers = []
     for kind in np.unique(kinds):
         inside = kinds == kind
-        own, real = np.flatnonzero(inside & labels), found[inside & ~labels]
+        own, real = np.flatnonzero(inside & labels), values[inside & ~labels]
         if not own.size or not real.size:
             continue
         claimed = [
-            held.real.expected.p_above(allowed(held.real.z[i]), n_real) <= 0.05
+            found.p_of_score(allowed(held.real.z[i]), n_real) <= 0.05
             and held.generated.expected.p_below(held.generated.z[i], n_generated) > 0.05
             and held.likeness.expected.p_above(held.likeness.z[i], labels.sum()) > LEVEL
             and held.shown[i]
             for i in own
         ]
-        powers.append(Power(KINDS[kind], area(found[own], real), float(np.mean(claimed))))
+        powers.append(Power(KINDS[kind], area(values[own], real), float(np.mean(claimed))))
     return powers
 
 

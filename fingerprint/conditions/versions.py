@@ -24,7 +24,7 @@ KINDS = (
 MOST_ROWS = 1800
 """Versions of all images together beyond which each image has fewer of its own."""
 
-_EARLIER = 0.35
+_EARLIER = 0.6
 
 
 def versions(key: str, rows: int = len(KINDS)) -> tuple[tuple[int, str], ...]:
@@ -69,7 +69,7 @@ class _Draw:
             return [self._webp()]
         if kind == 4:
             by = ("resize", "lanczos", "bilinear")[int(self._rng.integers(3))]
-            return [f"{by}:{self._rng.uniform(0.5, 0.95):.2f}", *self._codec(nothing=0.35)]
+            return [f"{by}:{self._rng.uniform(0.4, 0.95):.2f}", *self._codec(nothing=0.35)]
         if kind == 5:
             return self._rare()
         if kind == 6:
@@ -86,11 +86,11 @@ class _Draw:
 
     def _earlier(self) -> str:
         part = self._rng.random()
-        if part < 0.3:
-            return self._jpeg(40, 97)
-        if part < 0.75:
+        if part < 0.55:
+            return self._jpeg(60, 97)
+        if part < 0.8:
             return f"offgrid:{self._rng.integers(40, 97)}"
-        if part < 0.88:
+        if part < 0.9:
             return self._webp()
         return f"blur:{self._rng.uniform(0.4, 1.1):.2f}"
 

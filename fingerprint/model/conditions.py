@@ -10,9 +10,9 @@ import numpy as np
 from fp.fingerprint.model.joined import Part
 from fp.fingerprint.model.typicality import Typicality
 from fp.images.crop import CropRule
-from fp.system.arrays import Doubles, Floats
+from fp.system.arrays import Doubles, Floats, Indices
 
-LOWEST, HIGHEST = -4.0, 2.0
+LOWEST, HIGHEST = -4.0, 3.0
 """Deviations of the reference images beyond which the score of a part counts no more."""
 
 ALLOWANCE = 1.1
@@ -40,6 +40,7 @@ CURVES = 17
 """How many numbers `curves` makes of these."""
 
 _FARTHEST = 3.0
+_WIDEST = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +81,7 @@ class Expected:
         Of the statistic on `curves` of the coding; the second is the natural log of a deviation.
     held : ndarray of float64, shape (M,)
         Standardised statistic of every version of the class, by a regression that had not seen its
-        source and that was not widened for resized versions, in the order of the images.
+        source, in the order of the images.
     """
 
     mean: Regression
@@ -92,8 +93,14 @@ class Expected:
         return np.sort(self.held)
 
     def deviation(self, curved: Doubles) -> Doubles:
-        """Return the expected deviation for codings (N, .) of `curves`, shape (N,)."""
-        return np.asarray(np.exp(self.log_deviation(curved)[:, 0]))
+        """Return the expected deviation for codings (N, .) of `curves`, shape (N,).
+
+        It is at least a quarter and at most four times that of the mean coding: far from all
+        calibration images a regression of logarithms gives any number.
+        """
+        usual = float(self.log_deviation.offset[0])
+        logs = self.log_deviation(curved)[:, 0]
+        return np.exp(np.clip(logs, usual - np.log(_WIDEST), usual + np.log(_WIDEST)))
 
     def standardise(self, statistic: Doubles, curved: Doubles) -> Doubles:
         """Return z = (t - m(c)) / s(c) of statistics t (N,) of images of these codings."""
@@ -147,8 +154,8 @@ class ConditionsFusion:
     def limited(self, parts: Doubles, bent: Doubles) -> Doubles:
         """Return scores (N, K) in the reference images' deviations, from `LOWEST` to `HIGHEST`.
 
-        No part claims an image alone, however far the image lies along it. Images have the `bend`
-        (N, 2 p) of their content numbers.
+        Beyond these a part adds no more, however far the image lies along it. Images have the
+        `bend` (N, 2 p) of their content numbers.
         """
         return np.clip((parts - self.expected(bent)) / self.scale, LOWEST, HIGHEST)
 
@@ -229,6 +236,9 @@ class Conditions:
         Whether any calibration image was coded so.
     content : Neighbours
         Whether any reference image shows such content.
+    kinds : ndarray of int64, shape (M,)
+        What kind of version each score of reference images is of, in the order of
+        `score_of_real.held`.
     real, generated : ndarray of float64, shape (n_r,) and (n_g,)
         Held-out evidence of one version of each image, drawn, in the order of the fingerprint's
         calibration; see `evidence`.
@@ -246,6 +256,7 @@ class Conditions:
     distance_of_real: Expected
     neighbours: Neighbours
     content: Neighbours
+    kinds: Indices
     real: Doubles
     generated: Doubles
 
@@ -256,10 +267,26 @@ class Conditions:
             raise ValueError("the coding of the conditions has another number of settings")
         if self.real.size < 2 or self.generated.size < 2:
             raise ValueError("the conditions hold no evidence of a class")
+        if self.kinds.shape != self.score_of_real.held.shape:
+            raise ValueError("the conditions have not one kind for each score of a version")
 
     def curved(self, measured: Doubles) -> Doubles:
         """Return `curves` of measured codings (N, 7), standardised by `settings`, shape (N, 17)."""
         return curves((measured - self.settings[0]) / self.settings[1])
+
+    @cached_property
+    def _by_kind(self) -> list[Doubles]:
+        held = self.score_of_real.held
+        return [np.sort(held[self.kinds == kind]) for kind in np.unique(self.kinds)]
+
+    def p_of_score(self, z: float, count: int) -> float:
+        """Return the p-value of a high z under h1, of so many sources of reference images.
+
+        The reference images' versions of each kind are ranked alone, and the largest p-value
+        counts: which kind the image is of cannot be known from its pixels.
+        """
+        shares = (1 - np.searchsorted(held, z, "left") / held.size for held in self._by_kind)
+        return conformal(float(max(shares)), count)
 
     def p_of_content(self, numbers: Doubles) -> float:
         """Return the p-value of content numbers (p,) among the reference images."""

@@ -62,9 +62,18 @@ _GIVEN_UP = frozenset(
 )
 
 
+def _is_given_up(entries: Mapping[str, DeclaredElement]) -> bool:
+    """Return whether an earlier fp learned of versions; in 1.7 only their kinds were missing."""
+    without_kinds = any(
+        f"{group}/content/points" in entries and f"{group}/kinds" not in entries
+        for group in ("conditions", "rest")
+    )
+    return without_kinds or not _GIVEN_UP.isdisjoint(entries)
+
+
 def structure_faults(entries: Mapping[str, DeclaredElement]) -> Iterator[Told]:
     """Yield missing and mistyped elements of a fingerprint's group; unknown ones are left alone."""
-    if not _GIVEN_UP.isdisjoint(entries):
+    if _is_given_up(entries):
         yield (
             "conditions",
             "holds what an earlier fp learned of compressed images, which no fp reads any more",

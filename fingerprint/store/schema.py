@@ -1,4 +1,4 @@
-"""The elements of a fingerprint's group in version 1.7: one table that all else follows from."""
+"""The elements of a fingerprint's group in version 1.8: one table that all else follows from."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from fp.fingerprint.store.layout import Element, Group, Named, Series, lines, na
 from fp.images.crop import CropRule
 
 ENCODING_TYPE = "fp-fingerprint"
-ENCODING_VERSION = "1.7"
+ENCODING_VERSION = "1.8"
 KNOWN_MINOR = int(ENCODING_VERSION.split(".")[1])
 
 HASH_KEY = "@content-sha256"
@@ -158,10 +158,10 @@ _CONDITIONS = Group(
         replace(_EXPECTED, key="distance_of_real"),
         replace(_NEIGHBOURS, key="neighbours"),
         replace(_NEIGHBOURS, key="content"),
-        *lines("float64[1] real generated"),
+        *lines("int64[1] kinds", "float64[1] real generated"),
     ),
     "conditions",
-    since=7,
+    since=8,
     optional=True,
     check=values.check_conditions,
 )

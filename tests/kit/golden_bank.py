@@ -193,6 +193,7 @@ def as_they_come(name: str = "as they come") -> Fingerprint:
         replace(expected, held=np.array([0.5, 1.75])),
         neighbours,
         content,
+        np.array([0, 2, 2, 6]),
         wave(4, 25),
         wave(3, 27, 1.0),
     )

@@ -7,7 +7,6 @@ import pytest
 from scipy.stats import kstest
 from sklearn.linear_model import Ridge
 
-from fp.fingerprint.conditions import learning
 from fp.fingerprint.conditions.judging import SeenImages
 from fp.fingerprint.conditions.learning import (
     Versions,
@@ -144,24 +143,34 @@ def test_resized_photographs_keep_the_rate_where_their_coding_does_not_tell_them
     rest = some(~first)
     asked = SeenImages.of(found, method, rest.stacks, rest.numbers, rest.content)
     z = found.score_of_real.standardise(asked.score, asked.curved)
-    claimed = np.array([found.score_of_real.p_above(each, 90) <= 0.05 for each in z])
+    claimed = np.array([found.p_of_score(each, 90) <= 0.05 for each in z])
     assert claimed[resized[~first]].mean() <= 0.08
 
 
-def test_resized_versions_that_score_as_others_do_widen_nothing(monkeypatch):
-    def offsets():
-        for seed in (5, 9):  # some more of the resized versions are high, by chance
-            method, given, known = drawn(80, 15.0, seed)
-            few = Recipe("auto", tuple(part for part in method.parts if part.reads == "highpass"))
-            found = learn(few, given, known).conditions.score_of_real
-            yield float(found.log_deviation.offset[0])
+def test_a_high_score_is_ranked_among_the_versions_of_each_kind_and_the_largest_share_counts():
+    method, given, known = drawn(40, 15.0)
+    found = learn(method, given, known).conditions
+    held = found.score_of_real.held
+    assert found.kinds.shape == held.shape and set(found.kinds) == set(given.kind)
+    one = replace(found.score_of_real, held=np.where(found.kinds == 4, held + np.ptp(held), held))
+    shifted = replace(found, score_of_real=one)
+    z = float(np.quantile(held, 0.99))
+    shares = [np.mean(one.held[found.kinds == kind] >= z) for kind in range(7)]
+    assert shares[4] > 0.9 > 4 * max(shares[:4] + shares[5:])
+    assert shifted.p_of_score(z, 40) == pytest.approx((1 + 40 * shares[4]) / 41)
+    assert found.p_of_score(z, 40) < 0.2
+    assert found.p_of_score(held.max() + 1, 40) == pytest.approx(1 / 41)
 
-    usual = list(offsets())
-    monkeypatch.setattr(learning, "_CHANCE", -1.0)
-    never = list(offsets())
-    monkeypatch.setattr(learning, "_CHANCE", 2.0)
-    assert usual == never
-    assert all(wider > as_is for wider, as_is in zip(offsets(), never, strict=True))
+
+@pytest.mark.parametrize("far", [-1e3, 1e3])
+def test_far_from_all_codings_a_deviation_stays_within_four_times_the_usual(far):
+    flat = Regression(np.zeros(17), np.ones(17), np.zeros((17, 1)), np.zeros(1))
+    steep = replace(flat, weights=np.eye(17)[:, :1], offset=np.array([np.log(2.0)]))
+    found = Expected(flat, steep, np.zeros(3))
+    curved = far * np.eye(17)[:1]
+    assert found.deviation(0 * curved) == pytest.approx(2.0)
+    assert found.deviation(curved) == pytest.approx(8.0 if far > 0 else 0.5)
+    assert np.isfinite(found.standardise(np.array([3.0]), curved)).all()
 
 
 def test_learning_twice_gives_the_same_bits():
@@ -180,7 +189,7 @@ def test_shares_count_what_is_at_least_as_extreme():
     np.testing.assert_array_equal(found.standardise(np.array([3.0]), np.zeros((1, 17))), [3.0])
 
 
-def test_no_part_claims_an_image_alone():
+def test_a_part_adds_no_more_however_far_an_image_lies_along_it():
     flat = Regression(np.zeros(2), np.ones(2), np.zeros((2, 3)), np.zeros(3))
     fusion = ConditionsFusion(flat, np.ones(3), np.ones(3), 0.0)
     bent = np.zeros((9, 2))

@@ -49,7 +49,7 @@ def test_the_rows_of_all_images_are_bounded():
         (1, r"jpeg(?:444)?:(\d+)$", 76, 98),
         (2, r"jpeg(?:444)?:(\d+)$", 35, 79),
         (3, r"webp:(\d+)$", 50, 95),
-        (4, r"(?:^|\+)(?:resize|lanczos|bilinear):(0\.\d+)", 0.5, 0.95),
+        (4, r"(?:^|\+)(?:resize|lanczos|bilinear):(0\.\d+)", 0.4, 0.95),
     ],
 )
 def test_the_kinds_are_what_their_names_say(kind, step, low, high):
@@ -59,10 +59,10 @@ def test_the_kinds_are_what_their_names_say(kind, step, low, high):
     assert min(numbers) < low + 0.1 * (high - low) and max(numbers) > high - 0.1 * (high - low)
 
 
-def test_something_earlier_happened_to_a_third_of_the_mixed_kinds_and_of_no_other():
+def test_something_earlier_happened_to_most_of_the_mixed_kinds_and_of_no_other():
     assert not any("+" in text for kind in (0, 1, 2, 3) for text in texts(kind))
     share = np.mean([len(Degradation(text).steps()) == 2 for text in texts(6)])
-    assert 0.27 < share < 0.43
+    assert 0.52 < share < 0.68
     assert set(texts(0)) == {"none"}
     rare = {step.split(":")[0] for text in texts(5) for step in text.split("+")[-1:]}
     assert {"avif", "enlarge", "offgrid"} <= rare

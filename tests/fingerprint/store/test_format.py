@@ -403,7 +403,7 @@ def test_a_later_minor_version_is_read_with_what_is_new_in_it(bank):
     with h5py.File(bank, "r+") as file:
         put(file, "@encoding-version", "1.9")
         file.create_group("index")
-        put(file[FIRST], "@encoding-version", "1.8")
+        put(file[FIRST], "@encoding-version", "1.9")
         put(file[FIRST], "@licence", "CC0")
         put(file[FIRST], "@strength", f8)
         put(file[FIRST], "calibration/foreign", np.ones(3))
@@ -516,7 +516,7 @@ def test_the_page_names_every_element_with_its_type():
     whole = ("conditions/parts/NNN", "conditions/generator", "conditions/reference")
     assert {table.pop(f"{key}...") for key in whole} == {("", 0)}
     named = {each.key: each.element for each in schema.NAMED}
-    assert "`rest/...` (since 1.7) has the same elements as `conditions/...`" in TEXT
+    assert "`rest/...` (since 1.8) has the same elements as `conditions/...`" in TEXT
     alike = {key for key in named if key.startswith((*whole, "joined/null", "rest/"))}
     expected = ("score_of_real", "score_of_generated", "distance_of_real", "distance_of_generated")
     regressions = [f"{one}/{of}" for one in expected for of in ("mean", "log_deviation")]
@@ -607,10 +607,10 @@ def test_files_hold_what_the_page_says_of_storage(tmp_path):
 
 def test_elements_are_named_since_the_version_that_first_wrote_them():
     for key, minor in (
-        ("conditions/coding/weights", 7),
-        ("conditions/parts/000/real", 7),
-        ("conditions/fusion/expected/offset", 7),
-        ("conditions/content/points", 7),
+        ("conditions/coding/weights", 8),
+        ("conditions/parts/000/real", 8),
+        ("conditions/fusion/expected/offset", 8),
+        ("conditions/content/points", 8),
         ("windows/064/searched/scale", 3),
         ("windows/parts", 2),
     ):
@@ -619,7 +619,7 @@ def test_elements_are_named_since_the_version_that_first_wrote_them():
     assert schema.version_naming(["pattern"]) == "1.1"
 
 
-@pytest.mark.parametrize("version", ["1.4", "1.5", "1.6"])
+@pytest.mark.parametrize("version", ["1.4", "1.5", "1.6", "1.7"])
 def test_what_an_earlier_fp_learned_of_versions_is_refused_in_one_sentence(tmp_path, version):
     write_bank(tmp_path / "old.h5", [small()])
     with h5py.File(tmp_path / "old.h5", "r+") as file:
@@ -627,7 +627,8 @@ def test_what_an_earlier_fp_learned_of_versions_is_refused_in_one_sentence(tmp_p
         if version == "1.4":
             group.attrs["outside"] = 0.02
         else:
-            group["fusion/centre" if version == "1.5" else "roughness"] = np.zeros(6)
+            names = {"1.5": "fusion/centre", "1.6": "roughness", "1.7": "content/points"}
+            group[names[version]] = np.zeros(6)
     told = r"holds what an earlier fp learned .* extract the fingerprint again"
     with pytest.raises(FormatError, match=told):
         read_bank(tmp_path / "old.h5")
