@@ -106,27 +106,35 @@ def table(rows):
     """Return how often the kind of each family is named rightly, and what else is named."""
     heads = ("family", "kind", "other pictures of it, right", "left out, right")
     heads += tuple(f"left out, named {kind}" for kind in KINDS)
-    lines = [f"| {' | '.join(heads)} |", "| " + " | ".join("---" for _ in heads) + " |"]
-    rights = {"none": {}, "left out": {}}
+    lines = [line(heads), line("---" for _ in heads)]
     for family, kind in KIND_OF.items():
-        cells = [family, kind]
         mine = [row for row in rows if row["family"] == family]
-        for known in (True, False):
-            chosen = [row for row in mine if (row["left_out"] == "none") == known]
-            cells.append(share(chosen, kind))
-            for row in chosen:
-                place = rights["none" if known else "left out"].setdefault(row["seed"], {})
-                place.setdefault(kind, []).append(int(row[kind]) / int(row["tested"]))
-        cells += [share(chosen, each) for each in KINDS]
-        lines.append(f"| {' | '.join(cells)} |")
-    means = [
-        mean_of(
-            [np.mean([np.mean(v) for v in kinds.values()]) for kinds in seeds.values()], 0, 1
-        ).text(1, 100)
-        for seeds in rights.values()
-    ]
-    lines.append(f"| (mean of the kinds) | | {' | '.join(means)} | " + " | " * len(KINDS))
+        known, unknown = parted(mine)
+        shares = [share(known, kind), share(unknown, kind)]
+        lines.append(line((family, kind, *shares, *(share(unknown, each) for each in KINDS))))
+    means = [mean_of(means_of(chosen), 0, 1).text(1, 100) for chosen in parted(rows)]
+    lines.append(line(("(mean of the kinds)", "", *means, *("" for _ in KINDS))))
     return "\n".join(lines)
+
+
+def line(cells):
+    return f"| {' | '.join(cells)} |"
+
+
+def parted(rows):
+    """Return the rows of families that were learned from, and of those that were left out."""
+    known = [row for row in rows if row["left_out"] == "none"]
+    return known, [row for row in rows if row not in known]
+
+
+def means_of(rows):
+    """Return for each split the share that is right: the mean of the kinds, of their families."""
+    found = {}
+    for row in rows:
+        kind = KIND_OF[row["family"]]
+        right = int(row[kind]) / int(row["tested"])
+        found.setdefault(row["seed"], {}).setdefault(kind, []).append(right)
+    return [np.mean([np.mean(shares) for shares in kinds.values()]) for kinds in found.values()]
 
 
 def share(rows, kind):

@@ -215,3 +215,25 @@ def test_codings_are_dealt_in_turns_but_to_what_was_compressed_before(programs):
     made = programs.kinds
     assert [coding for _, coding in made.coded("tae_flux2", range(6))] == [*made.CODINGS * 2]
     assert {coding for _, coding in made.coded("stylegan_faces", range(6))} == {"jpeg444:92"}
+
+
+def test_every_kind_counts_as_much_as_any_other_in_the_mean(programs):
+    made = programs.kinds
+    rows = [
+        {"seed": seed, "left_out": left_out, "family": family, "tested": "10"}
+        | {kind: "10" if kind == named else "0" for kind in made.KINDS}
+        for seed in ("0", "1")
+        for left_out, family, named in (
+            ("none", "waifu2x", "upscaler"),
+            ("none", "tae_flux2", "latent decoder"),
+            ("none", "sd35l", "GAN"),
+            ("none", "LDM and SD v1", "photograph"),
+            ("sd35l", "sd35l", "photograph"),
+        )
+    ]
+    head, _, *lines = made.table(rows).splitlines()
+    assert {line.count("|") for line in (head, *lines)} == {9}
+    # Of latent decoders one family of three is right, of upscalers the only one.
+    assert "| 66.7 (66.7 to 66.7) | 0.0 (0.0 to 0.0) |" in lines[-1]
+    (unknown,) = (line for line in lines if line.startswith("| sd35l"))
+    assert unknown.endswith("| 0.0 (0.0 to 0.0) | 100.0 (100.0 to 100.0) |")
