@@ -135,8 +135,8 @@ def bank_of(images, seed, redraw, kept):
             for path in others[:images]:
                 drawn = Image.fromarray(redraw(part_of(path)))
                 drawn.save(made / AUTOENCODER / f"{path.stem}.png")
-            told = learn_bank(Folders.below(made, real), ExtractOptions(seed=seed, dif=None))
-        write_bank(kept, [one.fingerprint for one in told])
+            found = learn_bank(Folders.below(made, real), ExtractOptions(seed=seed, dif=None))
+        write_bank(kept, [one.fingerprint for one in found])
     del held[UPSCALER]
     return WholeBank(tuple(read_bank(kept))), held | {REAL: others[images:]}
 
@@ -158,7 +158,7 @@ def edited(pixels, redrawn, between, place, seed):
     return np.where(mask[..., None], redrawn, pixels)
 
 
-def told(between):
+def named(between):
     """Return a share of the area in words."""
     low, high = between
     return "all" if between == WHOLE else f"{100 * low:.0f} to {100 * high:.0f} %"
@@ -181,7 +181,7 @@ def answers(bank, path, redrawers, place, seed):
             redrawn = redraw(pixels)
             for between in SHARES:
                 Image.fromarray(edited(pixels, redrawn, between, place, seed)).save(asked)
-                yield by, told(between), *answer(bank, asked)
+                yield by, named(between), *answer(bank, asked)
 
 
 def measured(kept, bank, held, redrawers, seed):
@@ -201,15 +201,20 @@ def class_of(name):
     """Return the class of a name: kin are one, and of photographs none of the bank is right."""
     if name == REAL:
         return NONE
-    return next((" or ".join(sorted(each)) for each in FAMILIES if name in each), name)
+    kin = next((each for each in FAMILIES if name in each), {name})
+    return " or ".join(one for one in GENERATORS if one in kin) or name
 
 
 def whose(row, column):
     """Return whose a row says a picture is: its own, the redrawer's, none of these, another's."""
     name = row[column]
-    if name == NOBODY or class_of(name) == class_of(row["truth"]):
-        return NOBODY if name == NOBODY else "own"
-    return "redrawer" if name == row["by"] else NONE if name == NONE else "another"
+    if name == NOBODY:
+        return NOBODY
+    if class_of(name) == class_of(row["truth"]):
+        return "own"
+    if name == row["by"]:
+        return "redrawer"
+    return NONE if name == NONE else "another"
 
 
 def cells_of(rows):
@@ -222,12 +227,12 @@ def cells_of(rows):
 
 def shares_table(rows):
     """Return who is named and what is claimed, by who redrew how much."""
-    named = ("own", "redrawer", NONE, "another", NOBODY)
+    whom = ("own", "redrawer", NONE, "another", NOBODY)
     heads = ("redrawn by", "part", "named: own", "the redrawer", NONE, "another", "no answer")
     lines = headed((*heads, "claimed: own", "the redrawer's", "another's"))
     for start, cell in cells_of(rows).items():
         found, claimed = (Counter(whose(row, c) for row in cell) for c in ("named", "claimed"))
-        counts = [found[key] for key in named] + [claimed[key] for key in named if key in CLAIMS]
+        counts = [found[key] for key in whom] + [claimed[key] for key in CLAIMS]
         lines.append(line((*start, *(share(count, len(cell)) for count in counts))))
     return "\n".join(lines)
 
@@ -251,8 +256,8 @@ def confusion_table(rows):
         recall = shares[place, place]
         precision = 100 * recall / (shares[:, place].sum() or 1)
         scores.append((recall, precision, 2 * recall * precision / (recall + precision or 1)))
-        told = (f"{value:.1f}" for value in (*shares[place], *scores[-1]))
-        lines.append(line((REAL if name == NONE else name, *told)))
+        cells = (f"{value:.1f}" for value in (*shares[place], *scores[-1]))
+        lines.append(line((REAL if name == NONE else name, *cells)))
     means = (f"{value:.1f}" for value in np.mean(scores, axis=0))
     lines.append(line(("(mean)", *("" for _ in columns), *means)))
     return "\n".join(lines)
@@ -270,20 +275,17 @@ def headed(heads):
 @click.option("--images", default=64, show_default=True, help="Images a class, or two thirds.")
 @click.option("--asked", default=20, show_default=True, help="Pictures of each class.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--plan", type=click.Choice(list(zoo.PLANS)), default="full", show_default=True)
 @click.option("--section", help="Section of a page of docs/ to replace.")
 @click.option("--work", type=click.Path(path_type=Path), default=WORK / "laundering")
-def main(images, asked, seed, plan, section, work):
+def main(images, asked, seed, section, work):
     """Ask a bank about pictures that another network has redrawn."""
     work.mkdir(parents=True, exist_ok=True)
     with threadpool_limits(1):
-        redraw = Autoencoder(
-            work / f"{AUTOENCODER}-{plan}-{seed}.safetensors", zoo.PLANS[plan], seed
-        )
+        redraw = Autoencoder(work / f"{AUTOENCODER}-{seed}.safetensors", zoo.Plan(), seed)
         redrawers = {AUTOENCODER: redraw, UPSCALER: upscaled}
-        bank, held = bank_of(images, seed, redraw, work / f"bank-{plan}-{images}-{seed}.h5")
+        bank, held = bank_of(images, seed, redraw, work / f"bank-{images}-{seed}.h5")
         held = {name: paths[:asked] for name, paths in held.items()}
-        kept = work / f"answers-{plan}-{images}-{asked}-{seed}.csv"
+        kept = work / f"answers-{images}-{asked}-{seed}.csv"
         rows = measured(kept, bank, held, redrawers, seed)
     generated = [row for row in rows if row["truth"] != REAL]
     photographs = [row for row in rows if row["truth"] == REAL]

@@ -115,12 +115,12 @@ def test_the_table_counts_who_is_named_and_what_is_claimed(programs):
 def test_the_matrix_has_recall_precision_and_f1_of_equal_classes(programs):
     head, _, *lines, mean = programs.laundering.confusion_table(ROWS).splitlines()
     columns = [cell.strip() for cell in head.strip("|").split("|")]
-    assert columns[1:4] == ["glid3xl or ldm", "sd_v1", "none of these"]
+    assert columns[1:4] == ["ldm or glid3xl", "sd_v1", "none of these"]
     rows = {
         cells[0]: dict(zip(columns, cells, strict=True))
         for cells in ([c.strip() for c in line.strip("|").split("|")] for line in lines)
     }
-    ldm, photographs = rows["glid3xl or ldm"], rows["photographs"]
+    ldm, photographs = rows["ldm or glid3xl"], rows["photographs"]
     assert ldm["autoencoder"] == photographs["autoencoder"].replace("50.0", "33.3")
     assert (ldm["recall"], ldm["precision"], ldm["F1"]) == ("33.3", "100.0", "50.0")
     # Of 100 of each class 33.3 of ldm and 50 photographs are named "none of these".
