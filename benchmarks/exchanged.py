@@ -57,29 +57,21 @@ def measured(work, references, generators, training, images, seed):
     known = next(iter(made.values()))[2]
     with kept_rows(place / f"counts-{training}-{images}-{seed}.csv", COLUMNS) as (rows, keep):
         done = {(row["generator"], row["images"], row["cell"]) for row in rows}
-        asked = [
-            (group, names, paths)
-            for names, (group, paths) in product(
-                [generators], asked_of(references, known, images, seed).items()
-            )
-        ]
-        asked += [(OWN, (name,), one[1][:images]) for name, one in made.items()]
-        for (group, names, paths), (cell, form) in product(asked, CELLS):
-            if (names[0], group, cell) not in done:
-                prints = [made[name][0] for name in names]
-                counts = counted(prints, paths, cell, form)
-                keep(
-                    [
-                        dict(zip(COLUMNS, (references, name, group, cell), strict=False))
-                        | {column: count[column] for column in COLUMNS[4:]}
-                        for name, count in zip(names, counts, strict=True)
-                    ]
-                )
+        asked = asked_of(references, known, images, seed).items()
+        todo = [(group, generators, paths) for group, paths in asked]
+        todo += [(OWN, (name,), one[1][:images]) for name, one in made.items()]
+        for (group, those, paths), (cell, form) in product(todo, CELLS):
+            if names := [name for name in those if (name, group, cell) not in done]:
+                counts = counted([made[name][0] for name in names], paths, cell, form)
+                for name, count in zip(names, counts, strict=True):
+                    told = references, name, group, cell
+                    told += tuple(count[column] for column in COLUMNS[4:])
+                    keep([dict(zip(COLUMNS, told, strict=True))])
         return rows
 
 
 def share(rows, column="claimed"):
-    """Return the share of a column over rows with its interval."""
+    """Return the share that a column counts over rows, with its interval."""
     hits, n = (sum(int(row[each]) for row in rows) for each in (column, "n"))
     low, high = interval(hits, n)
     return f"{hits} of {n} ({100 * low:.1f} to {100 * high:.1f} %)"
