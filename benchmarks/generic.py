@@ -33,7 +33,6 @@ from photographs import (
     kept_rows,
     pictures,
     shuffled,
-    thumbnail,
     withheld,
     without_doubles,
 )
@@ -232,8 +231,7 @@ def asked_of(references, training, seed):
         if (source, references) == ("t2i/real/web", "real"):
             paths = without_doubles(paths, known)
         if (source, references) == ("real", "t2i/real/web"):
-            originals = np.array([thumbnail(path, square=True) for path in known])
-            paths = [p for p in paths if (originals @ thumbnail(p, square=False)).max() < 0.9]
+            paths = without_doubles(paths, known, reduced=True)
         for path in shuffled(paths, seed)[:PHOTOGRAPHS]:
             yield source, path, "none", "file"
             for _ in range(CODINGS):  # in turns, so that each is asked of as many photographs

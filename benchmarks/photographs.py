@@ -106,10 +106,13 @@ def thumbnail(path, square):
     return found / (np.linalg.norm(found) or 1.0)
 
 
-def without_doubles(paths, learned):
-    """Leave out photographs whose reduced double is among those that were learned from."""
-    known = np.array([thumbnail(path, square=False) for path in learned])
-    return [path for path in paths if (known @ thumbnail(path, square=True)).max() < 0.9]
+def without_doubles(paths, learned, reduced=False):
+    """Leave out photographs whose double is among those that were learned from.
+
+    One of two doubles is the reduced middle square of the other; `reduced` says that `paths` are.
+    """
+    known = np.array([thumbnail(path, square=reduced) for path in learned])
+    return [path for path in paths if (known @ thumbnail(path, square=not reduced)).max() < 0.9]
 
 
 def coded(pixels, kind, quality):
