@@ -165,13 +165,17 @@ def deciding(row: Mapping[str, Any]) -> str | None:
     return REASONS[codes[0]]
 
 
-def brief(row: Mapping[str, Any], question: Question) -> list[str]:
+Line = tuple[str | None, str]
+"""A label and its text. The answer itself has no label."""
+
+
+def brief(row: Mapping[str, Any], question: Question) -> list[Line]:
     """Return the answer and what weakens it, a sentence each."""
     told, reason = answer(row, question), deciding(row)
     weak = [REASONS[code] for code in row["reasons"] if code in BESIDE]
     return [
-        f"{told}; {reason}" if reason else told,
-        *(f"but {text}" for text in weak if text != reason and row["status"] == "examined"),
+        (None, f"{told}; {reason}" if reason else told),
+        *((None, f"but {text}") for text in weak if text != reason and row["status"] == "examined"),
     ]
 
 
@@ -208,12 +212,12 @@ def is_told(row: Mapping[str, Any]) -> bool:
     return row["log10_lr"] is not None and not WITHHELD & set(row["reasons"])
 
 
-def details(row: Mapping[str, Any], question: Question) -> list[tuple[str, str]]:
-    """Return what stands below the answer about an examined picture, each text with its label.
+def at_length(row: Mapping[str, Any], question: Question) -> list[Line]:
+    """Return the answer about an examined picture, and what stands below it.
 
     A second limit and those after it have an empty label.
     """
-    told = []
+    told: list[Line] = [(None, answer(row, question))]
     if (found := ratio(row)) is not None:
         told.append(("ratio", found))
     if row["p_bank"] is not None and row["p_generated"] is not None:

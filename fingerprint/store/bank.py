@@ -106,12 +106,11 @@ def is_bank(path: Path) -> bool:
     if path.suffix.lower() == ".h5":
         return True
     try:
-        if is_folder(path):
-            return bool(files_in(path, ".h5"))
-        if not is_file(path):  # nor a pipe, which would wait or lose what it holds
-            return False
-        with path.open("rb") as file:
-            return file.read(len(hdf5.SIGNATURE)) == hdf5.SIGNATURE
+        return any(
+            # No pipe is opened, which would wait or lose what it holds.
+            file != path or (is_file(file) and hdf5.is_hdf5(file))
+            for file in _files_of(path)
+        )
     except OSError:
         return False
 
@@ -121,10 +120,8 @@ def bank_files(path: Path) -> list[Path]:
 
     Hidden ones are left out. `InputError` if the folder holds none or cannot be read.
     """
-    if not is_folder(path):
-        return [path]
     try:
-        files = files_in(path, ".h5")
+        files = _files_of(path)
     except OSError as error:
         raise InputError(
             f"{display_path(path)} cannot be read: {error.strerror}; check the folder."
@@ -132,6 +129,10 @@ def bank_files(path: Path) -> list[Path]:
     if not files:
         raise InputError(f"{display_path(path)} holds no file *.h5; name a folder of fingerprints.")
     return files
+
+
+def _files_of(path: Path) -> list[Path]:
+    return files_in(path, ".h5") if is_folder(path) else [path]
 
 
 def fingerprint_groups(names: Iterable[str], place: Place) -> list[str]:

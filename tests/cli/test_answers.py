@@ -110,20 +110,20 @@ def test_a_claim_is_not_told_without_what_weakens_it(rows):
     asked = Question(1, "conformal", 0.05, None)
     row = {**one_of(rows, "supports_generator"), "reasons": ["few_sources", "audit_serious"]}
     assert brief(row, asked) == [
-        answer(row, asked),
-        f"but {REASONS['few_sources']}",
-        f"but {REASONS['audit_serious']}",
+        (None, answer(row, asked)),
+        (None, f"but {REASONS['few_sources']}"),
+        (None, f"but {REASONS['audit_serious']}"),
     ]
     row |= {"decision": "inconclusive", "reasons": ["few_sources"]}
-    assert brief(row, asked) == [f"{answer(row, asked)}; {REASONS['few_sources']}"]
+    assert brief(row, asked) == [(None, f"{answer(row, asked)}; {REASONS['few_sources']}")]
 
 
 def test_an_undecided_picture_has_its_reason_where_the_answer_is_alone(lab, rows):
     row = one_of(rows, "inconclusive")
     said = unwrapped(fp("detect", lab.single, row["path"], "--quiet").out)
     asked = Question(1, "conformal", 0.05, None)
-    assert said == unwrapped(" ".join([row["path"], *brief(row, asked)]))
-    assert brief(row, asked)[0] == f"{answer(row, asked)}; {deciding(row)}"
+    assert said == unwrapped(" ".join([row["path"], *(text for _, text in brief(row, asked))]))
+    assert brief(row, asked)[0] == (None, f"{answer(row, asked)}; {deciding(row)}")
 
 
 def test_what_stands_beside_an_answer_is_said_in_short_too(rows):
