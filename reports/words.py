@@ -50,6 +50,19 @@ NEAREST = {
 }
 """The same by the rule of the DIF paper, where it says something else."""
 
+
+def meanings(rule: str, fpr: float) -> dict[str, tuple[str, str]]:
+    """Return decisions by a rule with their words and meaning. A rate that is kept is told."""
+    if rule == "nearest-mean":
+        return DECISIONS | NEAREST
+    name, meaning = DECISIONS["supports_reference"]
+    mistaken = (
+        f"Of the generator's own pictures like those that calibrate, {100 * fpr:.2g} % may get "
+        "this answer by mistake."
+    )
+    return DECISIONS | {"supports_reference": (name, f"{meaning} {mistaken}")}
+
+
 WITHHELD = frozenset(
     {
         "unlike_generator",
@@ -154,6 +167,11 @@ def short(row: Mapping[str, Any], question: Question) -> str:
         return f"supports {_with_kin(name, question)}{told}{beside}"
     whose = name if question.fingerprints == 1 else f"any of the {question.fingerprints} generators"
     return f"not {whose}{told}{beside}"
+
+
+def is_weak(row: Mapping[str, Any]) -> bool:
+    """Return whether something beside the decision makes an answer for or against weak."""
+    return row["decision"].startswith("supports_") and not BESIDE.isdisjoint(row["reasons"])
 
 
 def deciding(row: Mapping[str, Any]) -> str | None:
