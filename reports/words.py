@@ -24,10 +24,9 @@ DECISIONS = {
     ),
     "supports_reference": (
         "not this generator",
-        "The pattern of the generator was not found; of several, the pattern of none. This does "
-        "not say where the picture comes from: other generators were not asked. The score is "
-        "lower than that of nearly all pictures of the generator, and ordinary for the reference "
-        "images.",
+        "No pattern that was looked for was found. Other generators were not asked, so this does "
+        "not say where the picture comes from. It scores like reference images, and lower than "
+        "nearly all calibration images of the generator.",
     ),
     "inconclusive": (
         "inconclusive",
@@ -56,11 +55,8 @@ def meanings(rule: str, fpr: float) -> dict[str, tuple[str, str]]:
     if rule == "nearest-mean":
         return DECISIONS | NEAREST
     name, meaning = DECISIONS["supports_reference"]
-    mistaken = (
-        f"Of the generator's own pictures like those that calibrate, {100 * fpr:.2g} % may get "
-        "this answer by mistake."
-    )
-    return DECISIONS | {"supports_reference": (name, f"{meaning} {mistaken}")}
+    mistaken = f"; {100 * fpr:.2g} % of such may get this answer by mistake."
+    return DECISIONS | {"supports_reference": (name, meaning.removesuffix(".") + mistaken)}
 
 
 WITHHELD = frozenset(

@@ -101,7 +101,7 @@ def test_no_generator_is_denied_without_the_rate_of_mistakes(tmp_path, rule):
     run = synthetic_run(tmp_path, 40)
     options = {**run.run["options"], "rule": rule, "fpr": 0.03}
     text = write_report(replace(run, run={**run.run, "options": options})).read_text("utf-8")
-    told = "like those that calibrate, 3 % may get this answer by mistake" in text
+    told = "calibration images of the generator; 3 % of such may get this answer by mistake" in text
     assert told == (rule == "conformal")
 
 
