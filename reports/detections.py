@@ -20,7 +20,7 @@ from fp.reports.page import REPORT, pieces, write
 from fp.reports.previews import Place, Previews, Showing, quotas
 from fp.reports.table import Column, Table
 from fp.reports.text import as_json, rounded
-from fp.reports.words import DECISIONS, RANKED, is_told, is_weak, meanings, mistakes, ratio
+from fp.reports.words import DECISIONS, RANKED, is_told, is_weakened, meanings, mistakes, ratio
 from fp.system.atomic_files import output_error
 
 MOST_ROWS = 10_000
@@ -252,7 +252,7 @@ class _Counted:
             found.best[detection["fingerprint"]] += 1
             if detection["decision"] == "supports_generator":
                 found.claims[detection["fingerprint"]] += 1
-                if is_weak(detection):
+                if is_weakened(detection):
                     found.weak.add(detection["fingerprint"])
                 held = found.highest.setdefault(detection["fingerprint"], [])
                 held.append((-(detection["log10_lr"] or 0.0), PurePath(detection["path"]).name))
@@ -327,7 +327,7 @@ def _values(
     }
     told_lr = told["log10_lr"] if is_told(detection) else None
     told |= {"preview": preview, "map": map_, "told_lr": told_lr, "ratio": ratio(detection)}
-    told["weak"] = is_weak(detection)
+    told["weak"] = is_weakened(detection)
     told["attributions"] = [
         [
             names[row["fingerprint"]],

@@ -165,7 +165,7 @@ def short(row: Mapping[str, Any], question: Question) -> str:
     return f"not {whose}{told}{beside}"
 
 
-def is_weak(row: Mapping[str, Any]) -> bool:
+def is_weakened(row: Mapping[str, Any]) -> bool:
     """Return whether something beside the decision makes an answer for or against weak."""
     return row["decision"].startswith("supports_") and not BESIDE.isdisjoint(row["reasons"])
 

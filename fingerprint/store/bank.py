@@ -106,11 +106,13 @@ def is_bank(path: Path) -> bool:
     if path.suffix.lower() == ".h5":
         return True
     try:
-        return any(
-            # No pipe is opened, which would wait or lose what it holds.
-            file != path or (is_file(file) and hdf5.is_hdf5(file))
-            for file in _files_of(path)
-        )
+        files = _files_of(path)
+        if files != [path]:
+            return bool(files)
+        if not is_file(path):  # nor a pipe, which would wait or lose what it holds
+            return False
+        with path.open("rb") as file:
+            return file.read(len(hdf5.SIGNATURE)) == hdf5.SIGNATURE
     except OSError:
         return False
 

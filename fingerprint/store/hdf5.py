@@ -79,12 +79,6 @@ def _reason(error: BaseException) -> str:
     return (inner[1] if inner else text).rstrip(".")
 
 
-def is_hdf5(path: Path) -> bool:
-    """Return whether a file begins as HDF5 does."""
-    with path.open("rb") as file:
-        return file.read(len(SIGNATURE)) == SIGNATURE
-
-
 @contextlib.contextmanager
 def open_for_reading(path: Path) -> Iterator[h5py.File]:
     """Open a file for reading without locking it: finished files never change.
@@ -96,10 +90,11 @@ def open_for_reading(path: Path) -> Iterator[h5py.File]:
     if not is_file(path):
         raise InputError(f"There is no file {shown}; name a file that fp extract wrote.")
     try:
-        begins = is_hdf5(path)
+        with path.open("rb") as raw:
+            signature = raw.read(len(SIGNATURE))
     except OSError as error:
         raise InputError(f"{shown} cannot be read: {error.strerror}; check the file.") from error
-    if not begins:
+    if signature != SIGNATURE:
         raise FormatError(f"{shown} is not an HDF5 file; name a file that fp extract wrote.")
     with library_errors(Place(path)):
         file = h5py.File(path, "r", locking=False)
