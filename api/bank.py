@@ -31,7 +31,7 @@ from fp.audit.findings import Audit
 from fp.audit.measuring import measure_classes
 from fp.denoisers.cache import ResidualCache
 from fp.fingerprint.decision.rows import Finding
-from fp.fingerprint.detection.banks import DEFAULT_MEMORY, WholeBank
+from fp.fingerprint.detection.banks import DEFAULT_MEMORY, BankFacts, WholeBank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.large_bank import LargeBank
 from fp.fingerprint.detection.opening import StoredBank, open_for_examination
@@ -351,7 +351,8 @@ class Bank:
                 if self._place is None:  # only paths travel to other processes
                     self.save(path)
                 stored = StoredBank.at(path, memory)
-                yield from run_in_order(Examiner(stored, options), items, worker_died, jobs)
+                examiner = Examiner(stored, options, BankFacts.of(self._tester, options.fpr))
+                yield from run_in_order(examiner, items, worker_died, jobs)
 
         return of_files(), len(items)
 

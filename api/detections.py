@@ -15,10 +15,10 @@ from PIL import Image
 
 from fp.api.notebook import register, show, show_detection
 from fp.fingerprint.decision.rows import Attribution, Detection, Finding
-from fp.fingerprint.detection.banks import OpenBank
+from fp.fingerprint.detection.banks import BankFacts, OpenBank
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.images.loading import LoadedImage, display_path, picture_of
-from fp.runs.results import corrected, of_bank
+from fp.runs.results import corrected
 from fp.system.arrays import Pixels
 from fp.system.errors import ImageError, InputError, UsageError
 
@@ -145,7 +145,8 @@ def answers_of(findings: Sequence[Finding], bank: OpenBank, options: DetectOptio
             replace(finding, detection=_over_all(finding.detection, rates, options.fdr))
             for finding in findings
         ]
-    return Detections(tuple(findings), options, **of_bank(bank, options))
+    facts = BankFacts.of(bank, options.fpr)
+    return Detections(tuple(findings), options, certified=facts.certified, weak=facts.weak)
 
 
 def _over_all(row: Detection, rates: Mapping[str, float], fdr: float) -> Detection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,22 +13,23 @@ from fp.cli.telling import counted, end_with, print_wrapped, printable, tell_rea
 
 if TYPE_CHECKING:
     from fp.reports.words import Question
-    from fp.runs.answering import Answers
 
 
-def print_rows(found: Answers) -> None:
+def print_rows(rows: Iterator[dict[str, Any]]) -> None:
     """Print a line of JSON for every file, then end with the exit code.
 
     It is ASCII, so that no locale can spoil it.
     """
     refused: Counter[str] = Counter()
-    for row in found.rows:
+    for row in rows:
         click.echo(json.dumps(row, allow_nan=False))
         refused.update(row["reasons"] if row["status"] == "not_examined" else ())
     end_with(refused)
 
 
-def print_answers(found: Answers, question: Question, *, single: bool, quiet: bool) -> None:
+def print_answers(
+    rows: Iterator[dict[str, Any]], question: Question, *, single: bool, quiet: bool
+) -> None:
     """Print in words what was found: one file at length, several in a line each.
 
     A quiet one is the sentence or the lines alone.
@@ -36,7 +38,7 @@ def print_answers(found: Answers, question: Question, *, single: bool, quiet: bo
 
     decisions: Counter[str] = Counter()
     refused: Counter[str] = Counter()
-    for row in found.rows:
+    for row in rows:
         decisions[row["decision"]] += 1
         examined = row["status"] == "examined"
         if not examined:
@@ -63,12 +65,11 @@ def print_answer(
 
     A quiet one has the answer and what weakens it.
     """
-    from fp.reports.words import answer, brief, details
+    from fp.reports.words import at_length, brief
 
-    if quiet or row["status"] == "not_examined":
-        for text in brief(row, question):
-            print_wrapped(text, indent, indent)
-        return
-    print_wrapped(answer(row, question), indent, indent)
-    for label, text in details(row, question):
-        print_wrapped(text, f"  {label:<7} ", " " * (12 if label in ("limits", "") else 10))
+    shortly = quiet or row["status"] == "not_examined"
+    lines = brief(row, question) if shortly else at_length(row, question)
+    for label, text in lines:
+        before = indent if label is None else f"{indent}{label:<7} "
+        listed = "  " if label in ("limits", "") else ""
+        print_wrapped(text, before, " " * len(before) + listed)

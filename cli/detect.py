@@ -220,17 +220,16 @@ def _print(
     examiner: Examiner, items: Sequence[Item], given: DetectCommand, *, as_json: bool
 ) -> None:
     from fp.cli.answers import print_answers, print_rows
-    from fp.reports.words import Question
-    from fp.runs.answering import answers
+    from fp.runs.answering import answers, question_of
 
     with shared.interruptible("nothing was written"):
         # Without a bar: the answers come where it would move.
-        found = answers(examiner, items, _how(given, None))
+        question = question_of(examiner)
+        rows = answers(examiner, items, _how(given, None))
         if as_json:
-            print_rows(found)
-            return
-        question = Question(found.fingerprints, given.rule, given.fpr, found.certified, found.kin)
-        print_answers(found, question, single=len(items) == 1, quiet=given.quiet)
+            print_rows(rows)
+        else:
+            print_answers(rows, question, single=len(items) == 1, quiet=given.quiet)
 
 
 def _write(examiner: Examiner, items: Sequence[Item], output: Path, given: DetectCommand) -> None:

@@ -111,15 +111,13 @@ def _answers(
 ) -> tuple[Question, Iterator[dict[str, Any]]]:
     """Return what is asked of a bank by default, and the row of each file."""
     from fp.fingerprint.detection.detection import DetectOptions
-    from fp.reports.words import Question
-    from fp.runs.answering import answers
+    from fp.runs.answering import answers, question_of
     from fp.runs.examination import examiner_of
     from fp.runs.options import RunOptions
 
-    options = DetectOptions(limits=limits)
-    found = answers(examiner_of(bank, options), items, RunOptions(jobs=jobs, isolated=True))
-    question = Question(found.fingerprints, options.rule, options.fpr, found.certified, found.kin)
-    return question, found.rows
+    examiner = examiner_of(bank, DetectOptions(limits=limits))
+    rows = answers(examiner, items, RunOptions(jobs=jobs, isolated=True))
+    return question_of(examiner), rows
 
 
 def _as_dict(found: FileRecord | Skipped, row: dict[str, Any] | None) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from fp.images.other_kinds import refusal
 from fp.images.tiff_previews import is_preview
 from fp.system.arrays import Pixels
 from fp.system.errors import ImageError, UsageError, words_of
-from fp.system.paths import display_path, find_images, read_file
+from fp.system.paths import display_path, find_images, read_file, refuse_container
 
 __all__ = [
     "FORMATS",
@@ -272,10 +272,11 @@ def image_size(
 def _opened(path: Path, root: Path | None, limits: Limits) -> Iterator[tuple[Image.Image, bytes]]:
     """Open an image; whatever goes wrong inside the block becomes an `ImageError`."""
     content = read_file(path, root, limits.file_bytes)
+    refuse_container(path, content)
     shown = display_path(path)
     kind = kind_of(content)
     if kind is None:
-        raise refusal(content, path, shown)
+        raise refusal(content, shown)
     if kind == "JPEG" and content.count(b"Exif\0\0") > _MOST_EXIF_PIECES:
         raise ImageError("damaged", f"{shown} has more pieces of EXIF data than any camera writes.")
     try:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import re
-from pathlib import Path
 
 from fp.images.formats import NAMES
-from fp.system import members
 from fp.system.errors import ImageError
-from fp.system.paths import container_of, display_path
 
 _RAW = re.compile(
     rb"....ftypcrx |FUJIFILMCCD-RAW|IIU\0|IIR[OS]\x08\0|MMOR\0|FOVb|\0MRM|II\x1a\0\0\0HEAPCCDR",
@@ -30,10 +26,8 @@ _OTHERS = (
 _KINDS = [(re.compile(start, re.DOTALL | re.IGNORECASE), told) for start, told in _OTHERS]
 
 
-def refusal(content: bytes, path: Path, shown: str) -> ImageError:
+def refusal(content: bytes, shown: str) -> ImageError:
     """Return why a file that is of none of the formats is not examined."""
-    if members.holds_members(content):
-        return _holding(content, path, shown)
     if _RAW.match(content):
         return ImageError(
             "unsupported_mode",
@@ -44,18 +38,3 @@ def refusal(content: bytes, path: Path, shown: str) -> ImageError:
         if start.match(content):
             return ImageError("not_an_image", f"{shown} is {told}.")
     return ImageError("not_an_image", f"{shown} is no image of a kind that is known ({NAMES}).")
-
-
-def _holding(content: bytes, path: Path, shown: str) -> ImageError:
-    """Return why an archive or document was not taken apart."""
-    if container_of(path) is not None:
-        return ImageError(
-            "not_an_image",
-            f"{shown} is an archive or PDF inside another one; take it out into a folder.",
-        )
-    try:
-        names = members.names_in(io.BytesIO(content), shown)
-    except ImageError as error:
-        return error
-    inside = display_path(path / names[0])
-    return ImageError("not_an_image", f"{shown} holds files; name one of them, such as {inside}.")

@@ -20,7 +20,7 @@ from fp.reports.page import REPORT, pieces, write
 from fp.reports.previews import Place, Previews, Showing, quotas
 from fp.reports.table import Column, Table
 from fp.reports.text import as_json, rounded
-from fp.reports.words import DECISIONS, NEAREST, RANKED, is_told, mistakes
+from fp.reports.words import DECISIONS, RANKED, is_told, is_weakened, meanings, mistakes, ratio
 from fp.system.atomic_files import output_error
 
 MOST_ROWS = 10_000
@@ -60,9 +60,11 @@ _FIELDS = (
     "preview",
     "map",
     "decision",
+    "weak",
     "fingerprint",
     "score",
     "told_lr",
+    "ratio",
     "log10_lr",
     "log10_lr_low",
     "log10_lr_high",
@@ -162,13 +164,14 @@ def write_report(found: Run) -> Path:
 def report(found: Run) -> Iterator[str]:
     """Return the report of a run piece by piece."""
     counted = _Counted.of(found.rows())
-    words = DECISIONS | (NEAREST if found.run["options"]["rule"] == "nearest-mean" else {})
+    options = found.run["options"]
+    words = meanings(options["rule"], options["fpr"])
     members = _shown(found, counted)
     decisions = {name: n for name in DECISIONS if (n := found.summary["decisions"].get(name, 0))}
     listed = quotas(decisions, MOST_ROWS)
 
     def rows(showing: Showing = found.previews) -> Iterator[list[Any]]:
-        limits = Limits(**found.run["options"]["limits"])
+        limits = Limits(**options["limits"])
         previews = Previews(found.folder, found.place, decisions, limits, showing)
         for decision in RANKED:  # read for each anew: a run's rows are not held in memory
             matching = (r for r in found.rows() if r["detection"]["decision"] == decision)
@@ -200,15 +203,16 @@ def report(found: Run) -> Iterator[str]:
         "detect.html",
         made_by="detect",
         sections=_sections(bool(members)),
-        options=found.run["options"],
+        options=options,
         bank=found.run["bank"],
         summary=found.summary,
-        mistakes=mistakes(found.run["options"]["fpr"], found.summary["certified"]),
+        mistakes=mistakes(options["fpr"], found.summary["certified"]),
         decisions=decisions,
         words=words,
         shares=shares(list(decisions.items())),
         reasons={code: n for code, n in counted.reasons.most_common() if code in REASONS},
         meanings=REASONS,
+        weak=counted.weak,
         members=members,
         best=counted.best,
         claims=claims,
@@ -235,10 +239,11 @@ class _Counted:
     elsewhere: Counter[str]
     names: dict[str, int]
     conditions: set[str]
+    weak: set[str]
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]]) -> _Counted:
-        found = cls(Counter(), Counter(), Counter(), {}, Counter(), {}, set())
+        found = cls(Counter(), Counter(), Counter(), {}, Counter(), {}, set(), set())
         for row in rows:
             detection = row["detection"]
             if detection["status"] != "examined":
@@ -247,6 +252,8 @@ class _Counted:
             found.best[detection["fingerprint"]] += 1
             if detection["decision"] == "supports_generator":
                 found.claims[detection["fingerprint"]] += 1
+                if is_weakened(detection):
+                    found.weak.add(detection["fingerprint"])
                 held = found.highest.setdefault(detection["fingerprint"], [])
                 held.append((-(detection["log10_lr"] or 0.0), PurePath(detection["path"]).name))
                 held.sort()
@@ -318,8 +325,9 @@ def _values(
         name: rounded(value) if isinstance(value, float) else value
         for name, value in detection.items()
     }
-    ratio = told["log10_lr"] if is_told(detection) else None
-    told |= {"preview": preview, "map": map_, "told_lr": ratio}
+    told_lr = told["log10_lr"] if is_told(detection) else None
+    told |= {"preview": preview, "map": map_, "told_lr": told_lr, "ratio": ratio(detection)}
+    told["weak"] = is_weakened(detection)
     told["attributions"] = [
         [
             names[row["fingerprint"]],

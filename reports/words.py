@@ -24,10 +24,9 @@ DECISIONS = {
     ),
     "supports_reference": (
         "not this generator",
-        "The pattern of the generator was not found; of several, the pattern of none. This does "
-        "not say where the picture comes from: other generators were not asked. The score is "
-        "lower than that of nearly all pictures of the generator, and ordinary for the reference "
-        "images.",
+        "No pattern that was looked for was found. Other generators were not asked, so this does "
+        "not say where the picture comes from. It scores like reference images, and lower than "
+        "nearly all calibration images of the generator.",
     ),
     "inconclusive": (
         "inconclusive",
@@ -49,6 +48,16 @@ NEAREST = {
     )
 }
 """The same by the rule of the DIF paper, where it says something else."""
+
+
+def meanings(rule: str, fpr: float) -> dict[str, tuple[str, str]]:
+    """Return decisions by a rule with their words and meaning. A rate that is kept is told."""
+    if rule == "nearest-mean":
+        return DECISIONS | NEAREST
+    name, meaning = DECISIONS["supports_reference"]
+    mistaken = f"; {100 * fpr:.2g} % of such may get this answer by mistake."
+    return DECISIONS | {"supports_reference": (name, meaning.removesuffix(".") + mistaken)}
+
 
 WITHHELD = frozenset(
     {
@@ -156,6 +165,11 @@ def short(row: Mapping[str, Any], question: Question) -> str:
     return f"not {whose}{told}{beside}"
 
 
+def is_weakened(row: Mapping[str, Any]) -> bool:
+    """Return whether something beside the decision makes an answer for or against weak."""
+    return row["decision"].startswith("supports_") and not BESIDE.isdisjoint(row["reasons"])
+
+
 def deciding(row: Mapping[str, Any]) -> str | None:
     """Return what made a row inconclusive in words. None where it is not, or without a reason."""
     if row["decision"] != "inconclusive" or not row["reasons"]:
@@ -165,13 +179,17 @@ def deciding(row: Mapping[str, Any]) -> str | None:
     return REASONS[codes[0]]
 
 
-def brief(row: Mapping[str, Any], question: Question) -> list[str]:
+Line = tuple[str | None, str]
+"""A label and its text. The answer itself has no label."""
+
+
+def brief(row: Mapping[str, Any], question: Question) -> list[Line]:
     """Return the answer and what weakens it, a sentence each."""
     told, reason = answer(row, question), deciding(row)
     weak = [REASONS[code] for code in row["reasons"] if code in BESIDE]
     return [
-        f"{told}; {reason}" if reason else told,
-        *(f"but {text}" for text in weak if text != reason and row["status"] == "examined"),
+        (None, f"{told}; {reason}" if reason else told),
+        *((None, f"but {text}") for text in weak if text != reason and row["status"] == "examined"),
     ]
 
 
@@ -208,12 +226,12 @@ def is_told(row: Mapping[str, Any]) -> bool:
     return row["log10_lr"] is not None and not WITHHELD & set(row["reasons"])
 
 
-def details(row: Mapping[str, Any], question: Question) -> list[tuple[str, str]]:
-    """Return what stands below the answer about an examined picture, each text with its label.
+def at_length(row: Mapping[str, Any], question: Question) -> list[Line]:
+    """Return the answer about an examined picture, and what stands below it.
 
     A second limit and those after it have an empty label.
     """
-    told = []
+    told: list[Line] = [(None, answer(row, question))]
     if (found := ratio(row)) is not None:
         told.append(("ratio", found))
     if row["p_bank"] is not None and row["p_generated"] is not None:

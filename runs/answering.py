@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+from fp.reports.words import Question
 from fp.runs.examination import Examiner, Item, examined
 from fp.runs.journal import Row
 from fp.runs.options import RunOptions
 from fp.runs.results import final_rows
 
 
-@dataclass(frozen=True)
-class Answers:
-    """The rows of some files, and what a bank says of all of them.
+def question_of(examiner: Examiner) -> Question:
+    """Return what an examiner asks of a picture."""
+    facts, options = examiner.facts, examiner.options
+    return Question(facts.fingerprints, options.rule, options.fpr, facts.certified, facts.kin)
 
-    Parameters
-    ----------
-    rows : iterator of dict
-        Those of ``detections.jsonl``, in the order of the files; they can be taken once.
-    fingerprints : int
-        Number of fingerprints of the bank.
-    certified : float or None
-        As in `fp.runs.results.Summary`.
-    kin : mapping of str to tuple of str
-        Of a bank that was learned as one, the generators that a generator is not told from.
+
+def answers(examiner: Examiner, items: Sequence[Item], how: RunOptions) -> Iterator[dict[str, Any]]:
+    """Yield the rows of files, as in ``detections.jsonl``, in their order, and write nothing.
+
+    IntegrityError if the bank changed meanwhile.
     """
-
-    rows: Iterator[Row]
-    fingerprints: int
-    certified: float | None
-    kin: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-def answers(examiner: Examiner, items: Sequence[Item], how: RunOptions) -> Answers:
-    """Examine files, and write nothing. IntegrityError if the bank changed meanwhile."""
-    opened, options = examiner.open(), examiner.options
-    findings = examined(examiner, items, how)
+    options, findings = examiner.options, examined(examiner, items, how)
     rows: Iterator[Row] = ({"detection": found.detection.as_dict()} for found in findings)
     if options.fdr is not None:  # over all of them
         held = list(rows)
         rows = final_rows(lambda: iter(held), options.fdr)()
-    detections = (row["detection"] for row in rows)
-    return Answers(detections, len(opened), opened.family.certified(options.fpr), opened.kin)
+    return (row["detection"] for row in rows)

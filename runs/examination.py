@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from fp.denoisers.population import Skipped
 from fp.fingerprint.decision.rows import Finding, not_examined, with_claims
-from fp.fingerprint.detection.banks import DEFAULT_MEMORY, OpenBank
+from fp.fingerprint.detection.banks import DEFAULT_MEMORY, BankFacts
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.opening import StoredBank, open_for_examination
+from fp.fingerprint.model.fingerprint import Fingerprint
 from fp.images.loading import display_path, find_images, load_with_claims
 from fp.runs.map_files import with_map
 from fp.runs.options import RunOptions
@@ -58,23 +59,20 @@ def list_items(inputs: Sequence[Path]) -> list[Item]:
 
 @dataclass(frozen=True)
 class Examiner:
-    """The function from a file to its rows. It travels to workers as paths and options.
+    """The function from a file to its rows. It travels to workers as paths, options and facts.
 
-    Every process examines with the same fingerprints; `maps` is a folder, where the options ask for
-    maps.
+    Every process opens the bank once and examines with the same fingerprints; `maps` is a folder,
+    where the options ask for maps.
     """
 
     bank: StoredBank
     options: DetectOptions
+    facts: BankFacts
     maps: Path | None = None
-
-    def open(self) -> OpenBank:
-        """Open the bank, once a process; errors are those of `open_for_examination`."""
-        return open_for_examination(self.bank)
 
     def __call__(self, item: Item) -> Finding:
         """Examine one file; every failure that a file can cause is a row."""
-        bank = self.open()
+        bank = open_for_examination(self.bank)
         try:
             image, claims = load_with_claims(item.path, item.root, self.options.limits)
         except ImageError as error:
@@ -82,6 +80,10 @@ class Examiner:
         # Joined to the row when all is decided: what a file says of itself changes no figure.
         found = with_claims(bank.examine(image, self.options), claims)
         return found if self.maps is None else with_map(found, image, self.maps)
+
+    def members_of(self, names: Collection[str] | None) -> Iterator[Fingerprint]:
+        """Return the fingerprints of these names, or all of them, in their order."""
+        return open_for_examination(self.bank).members_of(names)
 
 
 def examiner_of(bank: Path, options: DetectOptions, memory: int = DEFAULT_MEMORY) -> Examiner:
@@ -91,9 +93,10 @@ def examiner_of(bank: Path, options: DetectOptions, memory: int = DEFAULT_MEMORY
     FormatError or DenoiserError if it cannot be used with these options, IntegrityError if it is
     damaged.
     """
-    found = Examiner(StoredBank.at(bank, memory), options)
-    found.open().check(options)
-    return found
+    stored = StoredBank.at(bank, memory)
+    opened = open_for_examination(stored)
+    opened.check(options)
+    return Examiner(stored, options, BankFacts.of(opened, options.fpr))
 
 
 def examined(

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from fp.fingerprint.decision.rows import ATTRIBUTION_COLUMNS, DETECTION_COLUMNS
-from fp.fingerprint.detection.banks import OpenBank
+from fp.fingerprint.detection.banks import BankFacts
 from fp.fingerprint.detection.detection import DetectOptions
 from fp.fingerprint.detection.opening import StoredBank
 from fp.images.loading import display_path
@@ -55,11 +55,8 @@ class Summary:
         Number of files of each decision.
     not_examined : dict of str to int
         Number of files of each reason why they were not examined.
-    certified : float or None
-        Upper bound (95 %) of the rate of false claims over the bank that its calibration certifies;
-        see `fp.fingerprint.decision.family.Family.certified`.
-    weak : tuple of str
-        Fingerprints that separate no better than label shuffles may.
+    certified, weak : float or None, tuple of str
+        As in `fp.fingerprint.detection.banks.BankFacts`.
     """
 
     images: int
@@ -93,7 +90,7 @@ def detect_into(
     how = how or RunOptions()
     invocation = how.invocation or Invocation("detect", {})
     recorder = Recorder(folder / MANIFEST, invocation, folder=True, passing=(JOURNAL,))
-    opened, options = examiner.open(), examiner.options
+    options = examiner.options
     run = run_of(examiner)
     paths = [display_path(item.path) for item in items]
     goes_on = how.resume and first_of(folder, [JOURNAL])
@@ -103,8 +100,7 @@ def detect_into(
         return earlier
     with collected(folder, Work(examiner, run, items), RESULTS, how) as journal:
         rows = final_rows(lambda: journal.rows(paths), options.fdr)
-        summary = write_tables(folder, rows(), len(opened))
-        summary = replace(summary, **of_bank(opened, options))
+        summary = write_tables(folder, rows(), examiner.facts)
         maps = maps_of(folder, (row["detection"]["map"] for row in journal.rows(paths)))
         if how.overwrite:
             sweep_maps(folder, maps)
@@ -115,7 +111,7 @@ def detect_into(
             summary=asdict(summary),
             rows=rows,
             place=place,
-            members=opened.members_of,
+            members=examiner.members_of,
             reporting=how.reporting,
             previews=how.previews,
         )
@@ -126,11 +122,6 @@ def detect_into(
             {**run, "files": files_of(paths), "summary": asdict(summary)},
         )
     return summary
-
-
-def of_bank(bank: OpenBank, options: DetectOptions) -> dict[str, Any]:
-    """Return what a summary says of the bank alone: ``certified`` and ``weak``."""
-    return {"certified": bank.family.certified(options.fpr), "weak": bank.weak}
 
 
 def run_of(examiner: Examiner) -> Row:
@@ -184,7 +175,7 @@ def _corrected(row: Row, rates: Mapping[str, float], fdr: float) -> Row:
     return {**row, "detection": detection}
 
 
-def write_tables(folder: Path, rows: Iterator[Row], fingerprints: int) -> Summary:
+def write_tables(folder: Path, rows: Iterator[Row], bank: BankFacts) -> Summary:
     """Write the three tables of a run, whole or not at all, and count."""
     decisions: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
@@ -212,9 +203,11 @@ def write_tables(folder: Path, rows: Iterator[Row], fingerprints: int) -> Summar
                 reasons.update(detection["reasons"])
     return Summary(
         decisions.total(),
-        fingerprints,
+        bank.fingerprints,
         dict(sorted(decisions.items())),
         dict(sorted(reasons.items())),
+        bank.certified,
+        bank.weak,
     )
 
 

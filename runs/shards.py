@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fp.fingerprint.detection.banks import BankFacts
 from fp.fingerprint.detection.opening import StoredBank, open_for_examination
 from fp.manifest.inputs import InputFile
 from fp.manifest.run import Invocation
@@ -29,7 +30,6 @@ from fp.runs.results import (
     Summary,
     files_of,
     final_rows,
-    of_bank,
     refuse_replaced,
     run_of,
     write_tables,
@@ -92,7 +92,7 @@ def detect_shard(
     """
     started = now_utc()
     how = how or RunOptions()
-    mine, opened = shard.part(items), examiner.open()
+    mine, facts = shard.part(items), examiner.facts
     files = files_of([display_path(item.path) for item in items])
     run = {**run_of(examiner), "shard": [shard.index, shard.of], "files": files}
     if how.resume and not first_of(folder, [JOURNAL]) and first_of(folder, [COMPLETION]):
@@ -114,7 +114,11 @@ def detect_shard(
             "encoding-version": "1.0",
             **run,
             "rows": {"count": len(mine), "sha256": hash_file(folder / ROWS)},
-            "of_bank": {"fingerprints": len(opened), **of_bank(opened, examiner.options)},
+            "of_bank": {
+                "fingerprints": facts.fingerprints,
+                "certified": facts.certified,
+                "weak": facts.weak,
+            },
             "environment": describe(),
             "started_utc": started,
             "finished_utc": now_utc(),
@@ -165,10 +169,10 @@ def merge(
             "examine them again."
         )
     run = {key: first[key] for key in ("tool_version", "bank", "options")}
-    of_bank = dict(first["of_bank"])
+    of_bank = first["of_bank"]
+    facts = BankFacts(of_bank["fingerprints"], of_bank["certified"], tuple(of_bank["weak"]))
     rows = final_rows(lambda: _interleaved(rows_of), first["options"]["fdr"])
-    summary = write_tables(output, rows(), of_bank.pop("fingerprints"))
-    summary = replace(summary, certified=of_bank["certified"], weak=tuple(of_bank["weak"]))
+    summary = write_tables(output, rows(), facts)
     found = Run(output, run, asdict(summary), rows, _place, members, reporting, previews)
     recorder.finish(
         _inputs([folder for folder, _ in shards], _interleaved(rows_of)),

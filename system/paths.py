@@ -7,6 +7,7 @@ link out of the input folder, or lets a name break a line of the output.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import stat
@@ -271,6 +272,20 @@ def read_file(path: Path, root: Path | None, most_bytes: int) -> bytes:
     if len(content) > size:
         raise ImageError("not_readable", f"{shown} is still being written; run again later.")
     return content
+
+
+def refuse_container(path: Path, content: bytes) -> None:
+    """Refuse an archive or document that was not taken apart, by an `ImageError`."""
+    if not members.holds_members(content):
+        return
+    shown = display_path(path)
+    if container_of(path) is not None:
+        raise ImageError(
+            "not_an_image",
+            f"{shown} is an archive or PDF inside another one; take it out into a folder.",
+        )
+    inside = display_path(path / members.names_in(io.BytesIO(content), shown)[0])
+    raise ImageError("not_an_image", f"{shown} holds files; name one of them, such as {inside}.")
 
 
 @contextlib.contextmanager

@@ -70,6 +70,34 @@ class OpenBank(Protocol):
         """Return the fingerprints of these names, or all of them, in their order."""
 
 
+@dataclass(frozen=True)
+class BankFacts:
+    """What a bank says of itself, whatever the images.
+
+    Parameters
+    ----------
+    fingerprints : int
+        Number of fingerprints.
+    certified : float or None
+        Upper bound (95 %) of the rate of false claims over the bank that its calibration certifies;
+        see `fp.fingerprint.decision.family.Family.certified`.
+    weak : tuple of str
+        Fingerprints that separate no better than label shuffles may.
+    kin : mapping of str to tuple of str
+        Of a bank that was learned as one, the generators that a generator is not told from.
+    """
+
+    fingerprints: int
+    certified: float | None
+    weak: tuple[str, ...]
+    kin: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, bank: OpenBank, fpr: float) -> BankFacts:
+        """Return them at the false-positive rate that was asked for."""
+        return cls(len(bank), bank.family.certified(fpr), bank.weak, bank.kin)
+
+
 @dataclass(frozen=True, eq=False)
 class WholeBank:
     """Fingerprints that are all in memory.

@@ -106,8 +106,9 @@ def is_bank(path: Path) -> bool:
     if path.suffix.lower() == ".h5":
         return True
     try:
-        if is_folder(path):
-            return bool(files_in(path, ".h5"))
+        files = _files_of(path)
+        if files != [path]:
+            return bool(files)
         if not is_file(path):  # nor a pipe, which would wait or lose what it holds
             return False
         with path.open("rb") as file:
@@ -121,10 +122,8 @@ def bank_files(path: Path) -> list[Path]:
 
     Hidden ones are left out. `InputError` if the folder holds none or cannot be read.
     """
-    if not is_folder(path):
-        return [path]
     try:
-        files = files_in(path, ".h5")
+        files = _files_of(path)
     except OSError as error:
         raise InputError(
             f"{display_path(path)} cannot be read: {error.strerror}; check the folder."
@@ -132,6 +131,10 @@ def bank_files(path: Path) -> list[Path]:
     if not files:
         raise InputError(f"{display_path(path)} holds no file *.h5; name a folder of fingerprints.")
     return files
+
+
+def _files_of(path: Path) -> list[Path]:
+    return files_in(path, ".h5") if is_folder(path) else [path]
 
 
 def fingerprint_groups(names: Iterable[str], place: Place) -> list[str]:

@@ -237,7 +237,7 @@
       const decision = get("decision");
       this.content.replaceChildren(
         make("h2", { id: "detail-title" }, get("path")),
-        make("p", {}, make("span", { className: "tag " + decision }, this.meta.decisions[decision][0])),
+        make("p", {}, make("span", { className: "tag " + decision }, this.meta.decisions[decision][0] + (get("weak") ? ", weak" : ""))),
         make("p", { className: "soft" }, this.meta.decisions[decision][1]),
         ...this.reasons(get), ...this.views(get), ...this.scores(get), ...this.facts(get),
         ...this.others(get), ...this.claims(get), ...this.file(get));
@@ -318,11 +318,9 @@
       const bound = get("at_bound");
       const ends = bound || get("log10_lr_low") === null ? null : `${ratio(get("log10_lr_low"))} to ${ratio(get("log10_lr_high"))}`;
       const claimed = get("decision") === "supports_generator";  // no probability beside "cannot tell"
-      const times = `${+(10 ** Math.abs(get("log10_lr"))).toPrecision(2)} times more probable if `
-        + (get("log10_lr") > 0 ? "the generator drew the picture" : "it is of the kind of the reference images");
       return [make("h3", {}, "Figures"), this.list([
         ["score", get("score")],
-        ["the score is", get("told_lr") === null ? null : times],
+        ["ratio", get("ratio")],
         ["log10 likelihood ratio", ratio(get("log10_lr")) + (bound ? ", at its bound" : "")
           + (get("told_lr") === null ? "; not to be used, since neither proposition is known to fit" : "")],
         ["95 % without bounds", ends],

@@ -14,6 +14,8 @@ import pytest
 from commands import environment, fp, fp_process, imported, json_rows, state
 
 from fp.fingerprint.decision.decision import REASONS
+from fp.fingerprint.detection.detection import DetectOptions
+from fp.fingerprint.detection.opening import open_for_examination
 from fp.reports.words import (
     DECISIONS,
     FOOTNOTE,
@@ -25,6 +27,8 @@ from fp.reports.words import (
     ratio,
     short,
 )
+from fp.runs.answering import question_of
+from fp.runs.examination import examiner_of
 
 CLAIM = "not {}, as far as this fingerprint can see; other generators were not asked"
 
@@ -110,20 +114,20 @@ def test_a_claim_is_not_told_without_what_weakens_it(rows):
     asked = Question(1, "conformal", 0.05, None)
     row = {**one_of(rows, "supports_generator"), "reasons": ["few_sources", "audit_serious"]}
     assert brief(row, asked) == [
-        answer(row, asked),
-        f"but {REASONS['few_sources']}",
-        f"but {REASONS['audit_serious']}",
+        (None, answer(row, asked)),
+        (None, f"but {REASONS['few_sources']}"),
+        (None, f"but {REASONS['audit_serious']}"),
     ]
     row |= {"decision": "inconclusive", "reasons": ["few_sources"]}
-    assert brief(row, asked) == [f"{answer(row, asked)}; {REASONS['few_sources']}"]
+    assert brief(row, asked) == [(None, f"{answer(row, asked)}; {REASONS['few_sources']}")]
 
 
 def test_an_undecided_picture_has_its_reason_where_the_answer_is_alone(lab, rows):
     row = one_of(rows, "inconclusive")
     said = unwrapped(fp("detect", lab.single, row["path"], "--quiet").out)
     asked = Question(1, "conformal", 0.05, None)
-    assert said == unwrapped(" ".join([row["path"], *brief(row, asked)]))
-    assert brief(row, asked)[0] == f"{answer(row, asked)}; {deciding(row)}"
+    assert said == unwrapped(" ".join([row["path"], *(text for _, text in brief(row, asked))]))
+    assert brief(row, asked)[0] == (None, f"{answer(row, asked)}; {deciding(row)}")
 
 
 def test_what_stands_beside_an_answer_is_said_in_short_too(rows):
@@ -218,6 +222,16 @@ def test_more_can_be_asked_for_before_and_behind_the_command(lab, tmp_path, plac
     missing = ["bank", "list", tmp_path / "nothing.h5"]
     missing = ["-vv", *missing] if place == "before" else [*missing, "-vv"]
     assert "Traceback" in fp_process(*missing).err
+
+
+def test_a_bank_is_not_opened_again_to_say_what_is_asked(lab, monkeypatch):
+    examiner = examiner_of(lab.single, DetectOptions())
+    opened = open_for_examination(examiner.bank)
+    monkeypatch.setattr("fp.runs.examination.open_for_examination", None)
+    certified = opened.family.certified(0.05)
+    assert certified is not None
+    assert question_of(examiner) == Question(1, "conformal", 0.05, certified, opened.kin)
+    assert examiner.facts.weak == opened.weak
 
 
 def test_a_name_from_a_bank_steers_no_terminal(lab, rows):

@@ -28,7 +28,7 @@ from fp.reports.page import policy
 from fp.reports.previews import map_file, quotas, small, without_detail
 from fp.reports.table import Column, of_dicts
 from fp.reports.text import as_json, rounded, visible
-from fp.reports.words import RANKED
+from fp.reports.words import RANKED, ratio
 from fp.runs.examination import examiner_of, list_items
 from fp.runs.options import RunOptions
 from fp.runs.results import REPORT, detect_into
@@ -71,6 +71,38 @@ def test_a_ratio_of_neither_proposition_is_kept_and_not_shown(tmp_path):
     written = rows_of(write_report(replace(run, rows=lambda: iter(rows))))
     told = {row["reasons"][0]: (row["told_lr"], row["log10_lr"]) for row in written}
     assert told == {"fits_neither": (None, 0.5), "fits_both": (0.5, 0.5)}
+
+
+def test_a_page_shows_the_words_of_the_terminal(tmp_path):
+    run = synthetic_run(tmp_path, 40)
+    found = {row["detection"]["path"]: row["detection"] for row in run.rows()}
+    written = {row["path"]: row["ratio"] for row in rows_of(write_report(run))}
+    assert written == {path: ratio(row) for path, row in found.items()}
+    assert any(written.values()) and not all(written.values())
+
+
+@pytest.mark.parametrize(
+    ("decision", "weak"), [("supports_generator", True), ("inconclusive", False)]
+)
+def test_a_weak_answer_is_called_weak_at_its_head(tmp_path, decision, weak):
+    run = synthetic_run(tmp_path, 2)
+    rows = list(run.rows())
+    for row, reasons in zip(rows, (["audit_serious"], []), strict=True):
+        row["detection"] |= {"reasons": reasons, "decision": decision, "status": "examined"}
+        row["detection"] |= {"fingerprint": "generator A"}
+    summary = {**run.summary, "decisions": {decision: 2}}
+    path = write_report(replace(run, rows=lambda: iter(rows), summary=summary))
+    assert [row["weak"] for row in rows_of(path)] == [weak, False]
+    assert ("generator A, weak</th>" in path.read_text("utf-8")) == weak
+
+
+@pytest.mark.parametrize("rule", ["conformal", "nearest-mean"])
+def test_no_generator_is_denied_without_the_rate_of_mistakes(tmp_path, rule):
+    run = synthetic_run(tmp_path, 40)
+    options = {**run.run["options"], "rule": rule, "fpr": 0.03}
+    text = write_report(replace(run, run={**run.run, "options": options})).read_text("utf-8")
+    told = "calibration images of the generator; 3 % of such may get this answer by mistake" in text
+    assert told == (rule == "conformal")
 
 
 @given(JSON)
