@@ -49,5 +49,5 @@ def residual_of_part(
             map_index(length)[slice(*part)]
             for length, part in zip(image_hwc.shape[:2], (rows, columns), strict=True)
         )
-        inner -= residual.mean.map_chw[:, down[:, None], across[None, :]]
+        inner -= residual.mean.map_chw.take(across, axis=2).take(down, axis=1)  # whole rows
     return inner

@@ -30,7 +30,7 @@ LOW_BYTE = "16-bit to 8-bit (low byte)"
 
 _BITS, _PHOTOMETRIC, _PLANAR, _SAMPLE_FORMAT = 258, 262, 284, 339  # TIFF tags
 _YCBCR = 6
-_BAND_BYTES = 2**24  # working memory of the conversion, whatever the size of the image
+_BAND_BYTES = 2**19  # working memory of the conversion: it stays in the second-level cache
 
 
 def unsupported(image: Image.Image) -> str | None:

@@ -39,6 +39,8 @@ _IN_HAND = 2  # items a worker has, so that it never waits for the next one
 _AHEAD = 64  # results a worker may be ahead of the one that is due
 _MOST_STILLBORN = 3  # more is no accident
 _PR_SET_PDEATHSIG = 1  # Linux's number
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's
+_MOST_KEPT, _LARGEST_KEPT = 2**28, 2**25  # bytes, all told and in one piece; glibc allows no larger
 
 _OURS: weakref.WeakSet[Connection] = weakref.WeakSet()
 """This process's ends of the pipes to its workers, of all crews that work at once."""
@@ -281,6 +283,7 @@ def _serve_as_copy(
 
 def _serve(pipe: Connection, task: Callable[[Any], Any], seconds: float | None) -> None:
     """Answer items until whoever asks closes the other end of the pipe, or dies."""
+    _keep_freed_memory()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         pipe.send(None)  # it has started
@@ -290,6 +293,17 @@ def _serve(pipe: Connection, task: Callable[[Any], Any], seconds: float | None) 
                 pipe.send(said)
             except (TypeError, AttributeError, ValueError) as error:  # it does not travel
                 pipe.send(Failure(_fit_to_travel(error)))
+
+
+def _keep_freed_memory() -> None:
+    """Keep freed memory for the next item.
+
+    Else it goes back to the kernel, which clears it page by page when it is asked for again.
+    """
+    with contextlib.suppress(AttributeError, TypeError):  # another C library has no such function
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
+        libc.mallopt(_M_TRIM_THRESHOLD, _MOST_KEPT)
 
 
 def _end_with_parent() -> None:

@@ -35,7 +35,7 @@ def add_weighted_products(
     left, right = max(inside[2], core[2]), min(inside[3], core[3])
     # From a multiple of 8, so that the phase runs along with the place in a line.
     start = left // 8 * 8
-    width = right - start
+    skip, width = left - start, right - start
     if bottom <= top or right <= left:
         return
     kinds = len(weights)
@@ -48,15 +48,16 @@ def add_weighted_products(
         for lag in range(len(lags)):
             down, across = lags[lag, 0], lags[lag, 1]
             for c in range(channels):
-                here, there = planes[c, y], planes[c, y + down]
-                skip = left - start
+                # Slices, since an index that may be negative keeps a loop from wide registers.
+                here, there = planes[c, y, left:right], planes[c, y + down]
+                there = there[left + across : right + across]
                 for k in range(kinds):
-                    weight, total = tiled[k, lag * channels + c, y % 8], line[k]
-                    for x in range(skip, width):
-                        product = here[start + x] * there[start + x + across]
+                    weight, total = tiled[k, lag * channels + c, y % 8, skip:], line[k, skip:]
+                    for x in range(right - left):
+                        product = here[x] * there[x]
                         total[x] += weight[x] * min(max(product, -limit), limit)
         row = (y - core[0]) // cell
-        for x in range(left - start, width):
+        for x in range(skip, width):
             column = (start + x - core[2]) // cell
             count[row, column] += 1.0
             for k in range(kinds):
@@ -86,8 +87,9 @@ def add_products(
         for lag in range(len(lags)):
             down, across = lags[lag, 0], lags[lag, 1]
             for c in range(channels):
-                here, there = planes[c, y], planes[c, y + down]
-                line = lines[lag * channels + c, y % 8]
-                for x in range(first, last):
-                    product = here[x] * there[x + across]
-                    line[x - left] += min(max(product, -limit), limit)
+                here, there = planes[c, y, first:last], planes[c, y + down]
+                there = there[first + across : last + across]
+                line = lines[lag * channels + c, y % 8, first - left :]
+                for x in range(last - first):
+                    product = here[x] * there[x]
+                    line[x] += min(max(product, -limit), limit)

@@ -43,7 +43,7 @@ class RepeatedCells(PatternCells):
                 np.arange(first, last) % side
                 for (first, last), side in zip(piece.core, pattern.shape[1:], strict=True)
             )
-            tiled = pattern[:, rows[:, None], columns]
+            tiled = pattern.take(columns, axis=2).take(rows, axis=1)  # whole rows are copied
             sums.append(cell_sums((tiled * inner).sum(axis=0)))
         if not searched:
             return Summed(np.stack(sums))

@@ -279,7 +279,7 @@ def test_memory_is_that_of_the_picture() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (rgb_hwc == (1, 2, 3)).all()
-    assert peak < rgb_hwc.nbytes + 4 * 2**24
+    assert peak < rgb_hwc.nbytes + 2**21
 
 
 @pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.rgb is not None])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -20,6 +21,19 @@ def lost(item: int) -> int:
 
 def process_of(item: object) -> int:
     return os.getpid()
+
+
+def new_pages(item: object) -> int:
+    """Return how many pages the kernel clears for arrays like those that were there before."""
+    import numpy
+
+    def work() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        assert len([numpy.ones(2**18) for _ in range(8)]) == 8
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    work()
+    return work()
 
 
 def threads_of(item: object) -> tuple[str, ...]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from golden_bank import full, small, together
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import linkage
+from sklearn.isotonic import IsotonicRegression
 
 from fp.fingerprint.decision.likelihood import fit
 from fp.fingerprint.decision.rows import Detection
@@ -128,6 +133,33 @@ def test_tippetts_steps_are_the_shares_at_or_above_each_ratio(axes):
         assert list(at[:-1]) == sorted(values) and share[-1] == 0
         for ratio, drawn in zip(at[:-1], share, strict=False):
             assert drawn == pytest.approx(100 * np.mean(values >= ratio))
+
+
+def test_the_ratio_without_a_model_is_that_of_isotonic_regression(axes):
+    given = calibration()
+    given = replace(given, real=given.real.round(), generated=given.generated.round())  # ties
+    draw_calibration(axes, given)
+    scores = np.concatenate([given.real, given.generated])
+    line = axes.lines[labels(axes).index("without a model")]
+    share = dict(zip(line.get_xdata(), 1 / (1 + 10 ** -line.get_ydata()), strict=True))
+    known = np.concatenate([np.zeros(given.real.size), np.ones(given.generated.size)])
+    weights = np.where(known, 1 / given.generated.size, 1 / given.real.size)
+    oracle = IsotonicRegression().fit(scores, known, sample_weight=weights)
+    expected = {s: p for s, p in zip(scores, oracle.predict(scores), strict=True) if 0 < p < 1}
+    assert expected and share == pytest.approx(expected)
+
+
+def test_a_calibration_is_drawn_without_what_learns():
+    code = (
+        "import sys, numpy as np; from matplotlib.figure import Figure;"
+        "from fp.fingerprint.model.calibration import Calibration;"
+        "from fp.reports.figures import draw_calibration;"
+        "names, scores = (tuple('abcdefgh'),) * 4, np.arange(8.0);"
+        "known = Calibration(scores, scores + 4, *names, 'held out');"
+        "draw_calibration(Figure().subplots(), known); print('sklearn' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "False\n"
 
 
 def test_the_ratio_that_is_used_is_drawn_within_its_bounds(axes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from worker_tasks import (
     failing,
     library_threads,
     lost,
+    new_pages,
     noted,
     notes,
     process_and_fail,
@@ -62,6 +64,12 @@ def start(request, monkeypatch):
 def test_a_copy_holds_what_was_made_here_and_a_new_process_does_not(start, monkeypatch):
     monkeypatch.setattr("worker_tasks.NOTES", ["opened"])
     assert list(run_in_order(notes, [1], lost, isolated=True)) == [["opened"] if start else []]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_a_worker_keeps_freed_memory_for_the_next_item(start):
+    found = list(run_in_order(new_pages, range(3), lost, isolated=True))
+    assert max(found) < 400, "of 4,096 pages"
 
 
 OPENMP = "import torch"
