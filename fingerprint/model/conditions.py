@@ -280,7 +280,7 @@ class Conditions:
         return [np.sort(held[self.kinds == kind]) for kind in np.unique(self.kinds)]
 
     def p_of_score(self, z: float, count: int) -> float:
-        """Return the p-value of a high z under h1, by so many sources of references.
+        """Return the p-value of a high z under h1, of so many sources.
 
         The reference images' versions of each kind are ranked alone, and the largest p-value
         counts: which kind the image is of cannot be known from its pixels.
