@@ -50,7 +50,7 @@ class Detections:
     >>> from fp.fingerprint import Bank
     >>> detections = Bank.open("generators.h5").detect("unknown/")
     >>> detections[0].decision, len(detections.as_dicts())
-    ('supports_generator', 8)
+    ('inconclusive', 8)
     """
 
     findings: tuple[Finding, ...]
