@@ -194,7 +194,7 @@ class Bank:
     >>> [fingerprint.name for fingerprint in bank]
     ['SD 1.4', 'M']
     >>> bank.detect("unknown/").counts
-    {'inconclusive': 2, 'supports_generator': 3, 'supports_reference': 3}
+    {'supports_generator': 4, 'supports_reference': 4}
     """
 
     def __init__(self, fingerprints: Iterable[Fingerprint]) -> None:

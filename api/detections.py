@@ -50,7 +50,7 @@ class Detections:
     >>> from fp.fingerprint import Bank
     >>> detections = Bank.open("generators.h5").detect("unknown/")
     >>> detections[0].decision, len(detections.as_dicts())
-    ('inconclusive', 8)
+    ('supports_generator', 8)
     """
 
     findings: tuple[Finding, ...]

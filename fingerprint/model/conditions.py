@@ -18,6 +18,9 @@ LOWEST, HIGHEST = -4.0, 3.0
 ALLOWANCE = 1.1
 """How much more widely photographs of other sources may scatter than the reference images do."""
 
+ALONE = 60
+"""Versions of reference images of each kind from which on the kinds are ranked alone."""
+
 OUTSIDE = 0.02
 """Share of versions of calibration images that may count as of another coding or content."""
 
@@ -275,17 +278,19 @@ class Conditions:
         return curves((measured - self.settings[0]) / self.settings[1])
 
     @cached_property
-    def _by_kind(self) -> list[Doubles]:
+    def _ranked(self) -> list[Doubles]:
         held = self.score_of_real.held
-        return [np.sort(held[self.kinds == kind]) for kind in np.unique(self.kinds)]
+        alone = [np.sort(held[self.kinds == kind]) for kind in np.unique(self.kinds)]
+        return alone if min(each.size for each in alone) >= ALONE else [np.sort(held)]
 
     def p_of_score(self, z: float, count: int) -> float:
         """Return the p-value of a high z under h1, of so many sources.
 
         The reference images' versions of each kind are ranked alone, and the largest p-value
-        counts: which kind the image is of cannot be known from its pixels.
+        counts: which kind the image is of cannot be known from its pixels. Of fewer than `ALONE`
+        versions a kind, all are ranked together.
         """
-        shares = (1 - np.searchsorted(held, z, "left") / held.size for held in self._by_kind)
+        shares = (1 - np.searchsorted(held, z, "left") / held.size for held in self._ranked)
         return conformal(float(max(shares)), count)
 
     def p_of_content(self, numbers: Doubles) -> float:
