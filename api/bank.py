@@ -194,7 +194,7 @@ class Bank:
     >>> [fingerprint.name for fingerprint in bank]
     ['SD 1.4', 'M']
     >>> bank.detect("unknown/").counts
-    {'supports_generator': 4, 'supports_reference': 4}
+    {'inconclusive': 1, 'supports_generator': 4, 'supports_reference': 3}
     """
 
     def __init__(self, fingerprints: Iterable[Fingerprint]) -> None:

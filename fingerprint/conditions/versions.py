@@ -24,7 +24,7 @@ KINDS = (
 MOST_ROWS = 1800
 """Versions of all images together beyond which each image has fewer of its own."""
 
-_EARLIER = 0.6
+_EARLIER = 0.5
 
 
 def versions(key: str, rows: int = len(KINDS)) -> tuple[tuple[int, str], ...]:

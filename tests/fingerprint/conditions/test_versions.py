@@ -59,10 +59,10 @@ def test_the_kinds_are_what_their_names_say(kind, step, low, high):
     assert min(numbers) < low + 0.1 * (high - low) and max(numbers) > high - 0.1 * (high - low)
 
 
-def test_something_earlier_happened_to_most_of_the_mixed_kinds_and_of_no_other():
+def test_something_earlier_happened_to_half_of_the_mixed_kinds_and_of_no_other():
     assert not any("+" in text for kind in (0, 1, 2, 3) for text in texts(kind))
     share = np.mean([len(Degradation(text).steps()) == 2 for text in texts(6)])
-    assert 0.52 < share < 0.68
+    assert 0.42 < share < 0.58
     assert set(texts(0)) == {"none"}
     rare = {step.split(":")[0] for text in texts(5) for step in text.split("+")[-1:]}
     assert {"avif", "enlarge", "offgrid"} <= rare
