@@ -144,7 +144,7 @@ def command(
 
     if bank is None:
         raise click.UsageError("INPUT... is missing: name pictures or folders of such.")
-    bank, inputs = _bank_and_inputs(bank, inputs, quiet=given.quiet)
+    bank, inputs = _bank_and_inputs(bank, inputs)
     if given.resume and given.overwrite:
         raise click.UsageError("--resume and --overwrite contradict each other.")
     if given.mapped and given.shard is not None:
@@ -167,6 +167,7 @@ def command(
         check_apart(inputs, folder)
     with shared.interruptible("nothing was written"):
         items = list_items(inputs)
+        _tell_of_known(bank, given)
         examiner = examiner_of(bank, options, given.memory)
     if folder is None:
         _print(examiner, items, given, as_json=given.as_json or output is not None)
@@ -174,12 +175,10 @@ def command(
         _write(examiner, items, folder, given)
 
 
-def _bank_and_inputs(
-    first: Path, others: tuple[Path, ...], *, quiet: bool
-) -> tuple[Path, tuple[Path, ...]]:
+def _bank_and_inputs(first: Path, others: tuple[Path, ...]) -> tuple[Path, tuple[Path, ...]]:
     """Return the bank and what is tested against it, as the call is recorded.
 
-    Where the first argument is no bank, the bank is the one that comes with fp, and it is told.
+    Where the first argument is no bank, the bank is the one that comes with fp.
     """
     from fp.fingerprint.store.bank import is_bank
     from fp.known.cards import KNOWN
@@ -194,14 +193,19 @@ def _bank_and_inputs(
     if not named and (banks := [path for path in others if is_bank(path)]):
         raise click.UsageError(f"{display_path(banks[0])} is a bank; name it before the pictures.")
     bank, inputs = (first, others) if named else (KNOWN, (first, *others))
-    if not named and not quiet:
+    click.get_current_context().params.update(bank=bank, inputs=inputs)
+    return bank, inputs
+
+
+def _tell_of_known(bank: Path, given: DetectCommand) -> None:
+    from fp.known.cards import KNOWN
+
+    if bank == KNOWN and not given.quiet:
         click.echo(
             "asking the generators that come with fp; 'fp bank known' says which, and how far they "
             "can be trusted",
             err=True,
         )
-    click.get_current_context().params.update(bank=bank, inputs=inputs)
-    return bank, inputs
 
 
 def _refuse_what_is_written() -> None:
