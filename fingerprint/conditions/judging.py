@@ -81,10 +81,10 @@ class CodingJudge(Judge):
         Arguments and row are as in `Judge.examine`, but that `compression` does not matter: the
         pixels are asked. With z_r and z_g the standardised score under h1 and h2, p_real = (1 + n_r
         F_r) / (1 + n_r), where F_r is the share of held-out versions of reference images whose z is
-        at least z_r / 1.1, and p_generated the same of the generator's whose z is at most z_g. Here
-        n counts sources: neither versions nor pictures of one prompt are independent. The
-        distances, the coding and the content are judged alike, with n images, since they can only
-        take a claim back.
+        at least z_r / 1.1, the largest over the kinds of versions (`Conditions.p_of_score`), and
+        p_generated the same of the generator's whose z is at most z_g. Here n counts sources:
+        neither versions nor pictures of one prompt are independent. The distances, the coding and
+        the content are judged alike, with n images, since they can only take a claim back.
         """
         known = self.conditions
         stacks = features.of(self.parts)
