@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
-import torch
+from benchmark_modules import imported
 from PIL import Image
-from project import PROJECT
 from synthetic import photograph
 
 MODULES = ("laundering", "exchanged", "kinds")
@@ -18,18 +13,8 @@ MODULES = ("laundering", "exchanged", "kinds")
 
 @pytest.fixture(scope="module")
 def programs():
-    """Import the benchmarks as they import each other."""
-    before = set(sys.modules)
-    sys.path.insert(0, str(PROJECT / "benchmarks"))
-    threads = torch.get_num_threads()
-    try:
-        yield SimpleNamespace(**{name: importlib.import_module(name) for name in MODULES})
-    finally:
-        torch.set_num_threads(threads)
-        sys.path.remove(str(PROJECT / "benchmarks"))
-        for name in set(sys.modules) - before:
-            if (PROJECT / "benchmarks" / f"{name}.py").exists():
-                sys.modules.pop(name, None)
+    with imported(MODULES) as found:
+        yield found
 
 
 def saved(folder, count, side=136, first=0):

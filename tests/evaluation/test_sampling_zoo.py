@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import math
-import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from benchmark_modules import imported
 from click.testing import CliRunner
 from PIL import Image
-from project import PROJECT
 from synthetic import photograph
 
 MODULES = ("sampling_networks", "trainings", "zoo_sampling", "settings", "few_seeds")
@@ -23,18 +20,8 @@ MODULES = ("sampling_networks", "trainings", "zoo_sampling", "settings", "few_se
 
 @pytest.fixture(scope="module")
 def programs():
-    """Import the benchmarks as they import each other."""
-    before = set(sys.modules)
-    sys.path.insert(0, str(PROJECT / "benchmarks"))
-    threads = torch.get_num_threads()
-    try:
-        yield SimpleNamespace(**{name: importlib.import_module(name) for name in MODULES})
-    finally:
-        torch.set_num_threads(threads)
-        sys.path.remove(str(PROJECT / "benchmarks"))
-        for name in (*MODULES, "zoo", "sections"):
-            if name not in before:
-                sys.modules.pop(name, None)
+    with imported(MODULES) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
